@@ -1,1 +1,79 @@
-//! placeholder
+//! The pure, deterministic core of Tollgate.
+//!
+//! Commands go in, events come out: [`ShardState::decide`] reads the state and returns a
+//! [`Decision`] or a typed [`Rejection`]; [`ShardState::apply`] writes an event into the state and
+//! cannot fail. Live traffic and replay share `apply`, so what is replayed is what was lived.
+//!
+//! ```text
+//!   CreatePayment ──► decide(&state, command, &env) ──► Record { events, idempotency, effects }
+//!                                                          │
+//!            live: after encoding ──┐                      ▼
+//!            replay: after decoding ┴──► apply(&mut state, &record)
+//! ```
+//!
+//! Not here: input and output, clocks, randomness, threads, async, floating point. Time, identity
+//! and configuration arrive in [`Env`]; what was decided from them stands in the events.
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+#![deny(
+    clippy::wildcard_enum_match_arm,
+    clippy::arithmetic_side_effects,
+    clippy::float_arithmetic,
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::iter_over_hash_type
+)]
+
+mod money;
+mod timestamp;
+
+mod id;
+
+mod card;
+mod payment;
+mod provider;
+
+mod api_key;
+mod control_state;
+mod merchant;
+
+mod command;
+mod decision;
+mod effect;
+mod env;
+mod event;
+mod idempotency;
+mod rejection;
+mod shard_state;
+mod state_hash;
+
+pub mod codec;
+pub mod invariant;
+pub mod ledger;
+
+pub use api_key::{ApiKey, ApiKeyHash};
+pub use card::{CardBrand, CardFacts, CardFingerprint};
+pub use command::{
+    Command, ControlCommand, CreateMerchant, CreatePayment, RecordProviderOutcome,
+};
+pub use control_state::ControlState;
+pub use decision::Decision;
+pub use effect::{Effect, ProviderCall};
+pub use env::{Env, Policy};
+pub use event::{ControlEvent, Event, Record};
+pub use id::{
+    AttemptId, Id, IdKind, MerchantId, ParseIdError, PaymentId, ShardId, TransactionId,
+};
+pub use idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey, IdempotencyTable};
+pub use merchant::{Merchant, Mode};
+pub use money::{Amount, AmountError, Currency, Money, UnknownCurrency};
+pub use payment::{
+    Attempt, AttemptState, CaptureMode, FailureReason, NextAction, Payment, PaymentIntent,
+    PaymentMethod, PaymentState, PaymentStatus,
+};
+pub use provider::{DeclineCode, OutcomeSource, ProviderId, ProviderOutcome, ProviderReceipt};
+pub use rejection::Rejection;
+pub use shard_state::ShardState;
+pub use state_hash::StateHash;
+pub use timestamp::{Millis, Timestamp};

@@ -1,0 +1,111 @@
+//! Records as bytes.
+//!
+//! ```text
+//!   0        1        2
+//!   ├ kind ──┼ version┼ body: bincode, fixed-width integers, little-endian ...
+//! ```
+//!
+//! Kind 1 is a payment shard's record, kind 2 the control shard's. Each version of each kind has
+//! frozen structs of its own, and decoding lifts an old version to today's events. Invariant: bytes
+//! that were ever written decode for ever; the golden bytes in `tests/golden` say so.
+
+mod v1;
+
+use bincode::Options;
+use serde::{Deserialize, Serialize};
+
+use crate::event::{ControlEvent, Event, Record};
+
+/// The log's own limit of one record, in bytes.
+pub const MAX_RECORD: usize = 64 * 1024;
+
+const KIND_PAYMENTS: u8 = 1;
+const KIND_CONTROL: u8 = 2;
+
+/// The version that is written.
+const VERSION: u8 = 1;
+
+/// Why bytes are no record, or a record cannot be bytes.
+#[derive(Debug, thiserror::Error)]
+pub enum CodecError {
+    /// Kind or version is not known to this build.
+    #[error("record of kind {kind}, version {version} is not known to this build")]
+    Unknown {
+        /// The first byte.
+        kind: u8,
+        /// The second byte.
+        version: u8,
+    },
+    /// Fewer bytes than a header.
+    #[error("record is shorter than its header")]
+    TooShort,
+    /// The body does not decode.
+    #[error("record body does not decode")]
+    Body(#[source] bincode::Error),
+    /// The body decodes to something that no build ever wrote.
+    #[error("record holds no valid {0}")]
+    Value(&'static str),
+    /// Above [`MAX_RECORD`].
+    #[error("record is larger than {MAX_RECORD} bytes")]
+    TooLarge,
+}
+
+/// Encodes a payment shard's record.
+///
+/// # Errors
+/// [`CodecError::TooLarge`] above [`MAX_RECORD`].
+pub fn encode(record: &Record<Event>) -> Result<Vec<u8>, CodecError> {
+    write(KIND_PAYMENTS, &v1::PaymentRecord::from(record))
+}
+
+/// Decodes a payment shard's record.
+///
+/// # Errors
+/// Where the bytes are no such record of a known version.
+pub fn decode(bytes: &[u8]) -> Result<Record<Event>, CodecError> {
+    read::<v1::PaymentRecord<'_>>(KIND_PAYMENTS, bytes)?.try_into()
+}
+
+/// Encodes the control shard's record.
+///
+/// # Errors
+/// [`CodecError::TooLarge`] above [`MAX_RECORD`].
+pub fn encode_control(record: &Record<ControlEvent>) -> Result<Vec<u8>, CodecError> {
+    write(KIND_CONTROL, &v1::ControlRecord::from(record))
+}
+
+/// Decodes the control shard's record.
+///
+/// # Errors
+/// Where the bytes are no such record of a known version.
+pub fn decode_control(bytes: &[u8]) -> Result<Record<ControlEvent>, CodecError> {
+    read::<v1::ControlRecord<'_>>(KIND_CONTROL, bytes)?.try_into()
+}
+
+fn write(kind: u8, body: &impl Serialize) -> Result<Vec<u8>, CodecError> {
+    // Most records are of this size; a larger one grows the buffer.
+    let mut bytes = Vec::with_capacity(512);
+    bytes.extend([kind, VERSION]);
+    options().serialize_into(&mut bytes, body).map_err(CodecError::Body)?;
+    if bytes.len() > MAX_RECORD { Err(CodecError::TooLarge) } else { Ok(bytes) }
+}
+
+fn read<'a, T: Deserialize<'a>>(expected: u8, bytes: &'a [u8]) -> Result<T, CodecError> {
+    let [kind, version, body @ ..] = bytes else { return Err(CodecError::TooShort) };
+    match (*kind, *version) {
+        (kind, 1) if kind == expected => {
+            options().with_limit(MAX_LIMIT).deserialize(body).map_err(CodecError::Body)
+        }
+        (kind, version) => Err(CodecError::Unknown { kind, version }),
+    }
+}
+
+/// What bincode may read or allocate for one record.
+const MAX_LIMIT: u64 = 64 * 1024;
+
+fn options() -> impl Options {
+    bincode::DefaultOptions::new().with_fixint_encoding().reject_trailing_bytes()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! One idempotency key, one effect, one answer.
+
+use rustc_hash::FxHashMap;
+
+use crate::{
+    id::PaymentId,
+    timestamp::{Millis, Timestamp},
+};
+
+/// A keyed digest over merchant, mode and the client's key: the scope in which a key is one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct IdempotencyKey(pub [u8; 16]);
+
+/// A keyed digest over method, path and the typed request without its security code.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Fingerprint(pub u64);
+
+/// What a command leaves in the table, and in its record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IdempotencyEntry {
+    /// The key.
+    pub key: IdempotencyKey,
+    /// The request it came with.
+    pub fingerprint: Fingerprint,
+    /// The payment it made.
+    pub payment: PaymentId,
+}
+
+/// All keys of a shard that are still remembered.
+///
+/// An entry takes 48 bytes: key 16, payment 16, fingerprint 8, time 4, padding 4. The answer is not
+/// kept; it is rendered again from the payment's facts.
+#[derive(Debug, Default)]
+pub struct IdempotencyTable {
+    entries: FxHashMap<IdempotencyKey, Remembered>,
+    /// No entry is older. May be older than all of them, never younger.
+    oldest: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Remembered {
+    payment: u128,
+    fingerprint: u64,
+    /// Seconds since the epoch; 32 bits last until 2106.
+    created_at: u32,
+}
+
+/// The table is swept when its oldest entry is this much past retention, so that sweeps are rare
+/// and each takes many entries.
+const SWEEP_SLACK: Millis = Millis::from_seconds(3_600);
+
+impl IdempotencyTable {
+    /// The request and payment a key stands for.
+    #[must_use]
+    pub fn get(&self, key: IdempotencyKey) -> Option<(Fingerprint, PaymentId)> {
+        let remembered = self.entries.get(&key)?;
+        Some((Fingerprint(remembered.fingerprint), PaymentId::from_u128(remembered.payment)))
+    }
+
+    /// How many keys are remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// When the next sweep is due, for entries kept as long as `retention`.
+    #[must_use]
+    pub fn due_at(&self, retention: Millis) -> Option<Timestamp> {
+        self.oldest.map(|oldest| oldest.after(retention).after(SWEEP_SLACK))
+    }
+
+    pub(crate) fn remember(&mut self, entry: &IdempotencyEntry, now: Timestamp) {
+        self.entries.insert(
+            entry.key,
+            Remembered {
+                payment: entry.payment.to_u128(),
+                fingerprint: entry.fingerprint.0,
+                created_at: u32::try_from(now.as_seconds()).unwrap_or(u32::MAX),
+            },
+        );
+        self.oldest = Some(self.oldest.map_or(now, |oldest| oldest.min(now)));
+    }
+
+    pub(crate) fn forget_before(&mut self, limit: Timestamp) {
+        let mut oldest = None::<u32>;
+        self.entries.retain(|_key, remembered| {
+            let stays = u64::from(remembered.created_at) >= limit.as_seconds();
+            if stays {
+                let at = remembered.created_at;
+                oldest = Some(oldest.map_or(at, |other| other.min(at)));
+            }
+            stays
+        });
+        self.oldest =
+            oldest.map(|seconds| Timestamp::default().after(Millis::from_seconds(seconds.into())));
+    }
+
+    /// Every entry, in the order of its key.
+    #[must_use]
+    pub fn sorted(&self) -> Vec<(IdempotencyEntry, u32)> {
+        let mut entries: Vec<_> = self
+            .entries
+            .iter()
+            .map(|(key, remembered)| {
+                let entry = IdempotencyEntry {
+                    key: *key,
+                    fingerprint: Fingerprint(remembered.fingerprint),
+                    payment: PaymentId::from_u128(remembered.payment),
+                };
+                (entry, remembered.created_at)
+            })
+            .collect();
+        entries.sort_unstable_by_key(|(entry, _at)| entry.key);
+        entries
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1_000)
+    }
+
+    fn entry(key: u8) -> IdempotencyEntry {
+        IdempotencyEntry {
+            key: IdempotencyKey([key; 16]),
+            fingerprint: Fingerprint(u64::from(key)),
+            payment: PaymentId::from_u128(u128::from(key)),
+        }
+    }
+
+    #[test]
+    fn a_remembered_key_takes_48_bytes() {
+        assert_eq!(size_of::<(IdempotencyKey, Remembered)>(), 48);
+    }
+
+    #[test]
+    fn keys_leave_after_retention_and_not_before() {
+        let mut table = IdempotencyTable::default();
+        let day = Millis::from_seconds(86_400);
+        assert_eq!(table.due_at(day), None);
+        table.remember(&entry(1), at(100));
+        table.remember(&entry(2), at(5_000));
+        assert_eq!(table.due_at(day), Some(at(100 + 86_400 + 3_600)));
+        let sweep = table.due_at(day).unwrap();
+        table.forget_before(sweep.before(day));
+        assert_eq!(table.get(entry(1).key), None);
+        assert_eq!(table.get(entry(2).key), Some((entry(2).fingerprint, entry(2).payment)));
+        assert_eq!(table.due_at(day), Some(at(5_000 + 86_400 + 3_600)));
+    }
+}

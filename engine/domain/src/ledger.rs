@@ -1,0 +1,122 @@
+//! Double-entry bookkeeping: every movement of money debits one account and credits another.
+//!
+//! Invariant: debits equal credits per mode and currency, always. It holds by construction, for a
+//! [`Transfer`] is the only thing that can be posted. Which movement posts what is the table in
+//! `docs/ledger.md`; [`Movement::transfers`] is that table in code. An authorization moves no
+//! money and posts nothing: it is a memo on the payment.
+
+mod movement;
+
+use rustc_hash::FxHashMap;
+
+pub use movement::{Movement, Transfer};
+
+use crate::{
+    id::MerchantId,
+    merchant::Mode,
+    money::Currency,
+    provider::ProviderId,
+};
+
+/// Where money stands, from the gateway's point of view.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Account {
+    /// Asset: what a provider has collected and not yet paid to us.
+    ProviderReceivable(ProviderId),
+    /// Asset: money in our bank.
+    Bank,
+    /// Liability: what we owe a merchant. Negative where refunds exceed what was earned: the
+    /// merchant owes us.
+    MerchantPayable(MerchantId),
+    /// Liability: taken from a merchant for refunds that have not succeeded yet.
+    RefundsPending(MerchantId),
+    /// Liability: held back from a merchant while a cardholder contests.
+    DisputesHeld(MerchantId),
+    /// Revenue: our fees.
+    Fees,
+    /// Liability: money that providers report and that no payment of ours accounts for.
+    Exceptions,
+}
+
+/// An account in one world and one currency.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct AccountKey {
+    /// Real or pretended money.
+    pub mode: Mode,
+    /// Of which currency.
+    pub currency: Currency,
+    /// Which account.
+    pub account: Account,
+}
+
+/// What was ever debited and credited to an account, in minor units.
+///
+/// `i128` holds 10²⁶ movements of the largest amount: more than there will be.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Balance {
+    /// Sum of all debits.
+    pub debits: i128,
+    /// Sum of all credits.
+    pub credits: i128,
+}
+
+/// All accounts of a shard.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    accounts: FxHashMap<AccountKey, Balance>,
+}
+
+impl Account {
+    /// Whether the account grows by credits: liabilities and revenue do, assets do not.
+    #[must_use]
+    pub const fn is_credit_normal(&self) -> bool {
+        match self {
+            Self::ProviderReceivable(_) | Self::Bank => false,
+            Self::MerchantPayable(_)
+            | Self::RefundsPending(_)
+            | Self::DisputesHeld(_)
+            | Self::Fees
+            | Self::Exceptions => true,
+        }
+    }
+}
+
+impl Balance {
+    /// Credits less debits: positive where we owe.
+    #[must_use]
+    pub const fn net_credit(&self) -> i128 {
+        self.credits.saturating_sub(self.debits)
+    }
+}
+
+impl Ledger {
+    /// Books a movement.
+    pub fn post(&mut self, mode: Mode, currency: Currency, movement: &Movement) {
+        for transfer in movement.transfers().into_iter().flatten() {
+            let amount = i128::from(transfer.amount.minor_units());
+            let debit = self.balance_mut(mode, currency, transfer.debit);
+            debit.debits = debit.debits.checked_add(amount).expect("i128 holds every sum");
+            let credit = self.balance_mut(mode, currency, transfer.credit);
+            credit.credits = credit.credits.checked_add(amount).expect("i128 holds every sum");
+        }
+    }
+
+    /// What stands on an account.
+    #[must_use]
+    pub fn balance(&self, key: &AccountKey) -> Balance {
+        self.accounts.get(key).copied().unwrap_or_default()
+    }
+
+    /// Every account ever touched, in order.
+    #[must_use]
+    pub fn sorted(&self) -> Vec<(AccountKey, Balance)> {
+        let mut accounts: Vec<_> =
+            self.accounts.iter().map(|(key, balance)| (*key, *balance)).collect();
+        accounts.sort_unstable_by_key(|(key, _balance)| *key);
+        accounts
+    }
+
+    fn balance_mut(&mut self, mode: Mode, currency: Currency, account: Account) -> &mut Balance {
+        self.accounts.entry(AccountKey { mode, currency, account }).or_default()
+    }
+}

@@ -1,1 +1,47 @@
-//! placeholder
+//! The transaction engine: shards as actix actors over the write-ahead log.
+//!
+//! ```text
+//!  create_payment ─▶ Admission ─▶ Router ─▶ ShardActor: decide ─ encode ─ apply
+//!                     (permits)               │ one record
+//!                                             ▼
+//!                    Releaser ◀─ durable ─ GroupWriter (wal)
+//!                     │      └▶ provider calls ─▶ EffectSink ─▶ OwedCall::answer ─▶ ShardActor
+//!                     └▶ replies
+//! ```
+//!
+//! One actor owns each shard, so state needs no lock. Nothing leaves the engine, not even a
+//! rejection or a read, before what it rests on is durable; replies, calls and publications ride
+//! through the log as the record's completion.
+//!
+//! Invariants: permits bound commands from outside only, so a provider's answer always finds room.
+//! Every provider call ends in an outcome, if only `Unknown`. A panic in a shard aborts the
+//! process: a restart replays, while half an applied record would stay.
+//!
+//! Not here: HTTP, JSON, metrics, providers. [`EffectSink`] and [`Observer`] are where they begin.
+
+mod abort_guard;
+mod admission;
+mod clock;
+mod completion;
+mod control_actor;
+mod control_view;
+mod effects;
+mod engine;
+mod error;
+mod lane;
+mod options;
+mod recovery;
+mod releaser;
+mod router;
+mod shard_actor;
+mod verify;
+
+pub use admission::Permit;
+pub use control_view::ControlView;
+pub use effects::{Attachment, EffectSink, OwedCall};
+pub use engine::{Answer, Engine, EngineHealth, Patience};
+pub use error::{CommandError, Error};
+pub use options::{EngineOptions, NoObserver, Observer};
+pub use recovery::RecoveryReport;
+pub use tollgate_wal::{GroupObservation, Repair};
+pub use verify::{VerifyError, VerifyReport, verify};

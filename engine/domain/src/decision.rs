@@ -1,6 +1,9 @@
 //! What a command comes to.
 
-use crate::{event::{Event, Record}, id::PaymentId};
+use crate::{
+    event::{Event, Record},
+    id::PaymentId,
+};
 
 /// What a command on a payment shard comes to, if it is not rejected.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -29,7 +29,7 @@ pub trait IdKind: 'static {
 pub struct Id<K>(u128, PhantomData<fn() -> K>);
 
 /// Kinds of identifiers.
-pub mod kind {
+pub(crate) mod kind {
     macro_rules! kinds {
         ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {
             $($(#[$doc])* pub enum $name {}

@@ -94,9 +94,9 @@ pub fn payment(payment: &Payment) -> Result<(), Violation> {
         | PaymentState::Unknown { .. }
         | PaymentState::Failed { .. } => Some(false),
         // Between an approval and what it moves, and where funds were held and let go again.
-        PaymentState::Processing
-        | PaymentState::Voided { .. }
-        | PaymentState::Expired { .. } => None,
+        PaymentState::Processing | PaymentState::Voided { .. } | PaymentState::Expired { .. } => {
+            None
+        }
     };
     let between_events = payment.state().awaits_outcome() && approvals == 1;
     match approval_expected {
@@ -129,8 +129,7 @@ fn ledger_agrees_with_payments(state: &ShardState, payments: &[&Payment]) -> Res
     for payment in payments {
         let intent = payment.intent();
         let (_ledger, captured) = sums.entry((intent.mode, intent.money.currency)).or_default();
-        *captured =
-            captured.saturating_add(i128::from(payment.amount_captured().minor_units()));
+        *captured = captured.saturating_add(i128::from(payment.amount_captured().minor_units()));
     }
     for (key, balance) in state.ledger().sorted() {
         if let Account::MerchantPayable(_) | Account::Fees = key.account {

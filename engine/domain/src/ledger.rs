@@ -11,12 +11,7 @@ use rustc_hash::FxHashMap;
 
 pub use movement::{Movement, Transfer};
 
-use crate::{
-    id::MerchantId,
-    merchant::Mode,
-    money::Currency,
-    provider::ProviderId,
-};
+use crate::{id::MerchantId, merchant::Mode, money::Currency, provider::ProviderId};
 
 /// Where money stands, from the gateway's point of view.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -54,17 +54,13 @@ pub mod ledger;
 
 pub use api_key::{ApiKey, ApiKeyHash};
 pub use card::{CardBrand, CardFacts, CardFingerprint};
-pub use command::{
-    Command, ControlCommand, CreateMerchant, CreatePayment, RecordProviderOutcome,
-};
+pub use command::{Command, ControlCommand, CreateMerchant, CreatePayment, RecordProviderOutcome};
 pub use control_state::ControlState;
 pub use decision::Decision;
 pub use effect::{Effect, ProviderCall};
 pub use env::{Env, Policy};
 pub use event::{ControlEvent, Event, Record};
-pub use id::{
-    AttemptId, Id, IdKind, MerchantId, ParseIdError, PaymentId, ShardId, TransactionId,
-};
+pub use id::{AttemptId, Id, IdKind, MerchantId, ParseIdError, PaymentId, ShardId, TransactionId};
 pub use idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey, IdempotencyTable};
 pub use merchant::{Merchant, Mode};
 pub use money::{Amount, AmountError, Currency, Money, UnknownCurrency};

@@ -90,8 +90,7 @@ impl Amount {
         if minor_units <= Decimal::ZERO {
             return Err(AmountError::NotPositive);
         }
-        i64::try_from(minor_units)
-            .map_or(Err(AmountError::TooLarge), Self::from_minor_units)
+        i64::try_from(minor_units).map_or(Err(AmountError::TooLarge), Self::from_minor_units)
     }
 
     /// The number of minor units.
@@ -264,10 +263,7 @@ mod tests {
         assert_eq!(major("-1", "INR"), Err(AmountError::NotPositive));
         assert_eq!(major("9999999999.99", "INR"), Ok(Amount::MAX.minor_units()));
         assert_eq!(major("10000000000", "INR"), Err(AmountError::TooLarge));
-        assert_eq!(
-            major("79228162514264337593543950335", "INR"),
-            Err(AmountError::TooLarge)
-        );
+        assert_eq!(major("79228162514264337593543950335", "INR"), Err(AmountError::TooLarge));
     }
 
     #[test]

@@ -144,7 +144,9 @@ impl Payment {
             return None;
         }
         self.attempts.last().filter(|attempt| match attempt.state {
-            AttemptState::Open | AttemptState::Pending { .. } | AttemptState::Unknown { .. } => true,
+            AttemptState::Open | AttemptState::Pending { .. } | AttemptState::Unknown { .. } => {
+                true
+            }
             AttemptState::ActionRequired
             | AttemptState::Approved { .. }
             | AttemptState::Declined { .. }
@@ -183,11 +185,14 @@ impl Payment {
                 });
             }
             Event::AttemptApproved { attempt, receipt, .. } => {
-                self.settle(*attempt, AttemptState::Approved {
-                    receipt: Arc::clone(receipt),
-                    at,
-                    contradicted_at: None,
-                });
+                self.settle(
+                    *attempt,
+                    AttemptState::Approved {
+                        receipt: Arc::clone(receipt),
+                        at,
+                        contradicted_at: None,
+                    },
+                );
             }
             Event::AttemptDeclined { attempt, code, .. } => {
                 self.settle(*attempt, AttemptState::Declined { code: *code, at });

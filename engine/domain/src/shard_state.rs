@@ -177,8 +177,7 @@ impl ShardState {
     }
 
     fn apply_to_payment(&mut self, id: PaymentId, event: &Event, at: Timestamp) {
-        let payment =
-            self.payments.get_mut(&id).expect("a payment's events follow its creation");
+        let payment = self.payments.get_mut(&id).expect("a payment's events follow its creation");
         let due_before = payment.due_at();
         payment.apply(event, at);
         let due_after = payment.due_at();

@@ -44,21 +44,67 @@ pub(super) struct ControlRecord<'a> {
 enum Event<'a> {
     #[serde(borrow)]
     PaymentCreated(Intent<'a>),
-    AttemptStarted { payment: u128, attempt: u128, provider: [u8; 16] },
-    AttemptApproved { at: Answer, receipt: Receipt<'a> },
-    AttemptDeclined { at: Answer, code: u8 },
-    AttemptActionRequired { at: Answer, url: &'a str, expires_at: u64 },
-    AttemptPending { at: Answer, inquire_at: u64 },
-    AttemptNotSent { at: Answer },
-    AttemptUnknown { at: Answer, inquire_at: u64 },
-    InquiryStarted { payment: u128, attempt: u128, inquire_at: u64 },
-    AttemptApprovedLate { at: Answer, receipt: Receipt<'a>, taken: i64 },
-    AttemptContradicted { at: Answer },
-    PaymentAuthorized { payment: u128, expires_at: u64 },
-    PaymentCaptured { payment: u128, captured: i64, fee: i64 },
-    PaymentFailed { payment: u128, reason: Failure },
-    PaymentExpired { payment: u128 },
-    IdempotencyKeysForgotten { created_before: u64 },
+    AttemptStarted {
+        payment: u128,
+        attempt: u128,
+        provider: [u8; 16],
+    },
+    AttemptApproved {
+        at: Answer,
+        receipt: Receipt<'a>,
+    },
+    AttemptDeclined {
+        at: Answer,
+        code: u8,
+    },
+    AttemptActionRequired {
+        at: Answer,
+        url: &'a str,
+        expires_at: u64,
+    },
+    AttemptPending {
+        at: Answer,
+        inquire_at: u64,
+    },
+    AttemptNotSent {
+        at: Answer,
+    },
+    AttemptUnknown {
+        at: Answer,
+        inquire_at: u64,
+    },
+    InquiryStarted {
+        payment: u128,
+        attempt: u128,
+        inquire_at: u64,
+    },
+    AttemptApprovedLate {
+        at: Answer,
+        receipt: Receipt<'a>,
+        taken: i64,
+    },
+    AttemptContradicted {
+        at: Answer,
+    },
+    PaymentAuthorized {
+        payment: u128,
+        expires_at: u64,
+    },
+    PaymentCaptured {
+        payment: u128,
+        captured: i64,
+        fee: i64,
+    },
+    PaymentFailed {
+        payment: u128,
+        reason: Failure,
+    },
+    PaymentExpired {
+        payment: u128,
+    },
+    IdempotencyKeysForgotten {
+        created_before: u64,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -254,9 +300,7 @@ impl<'a> From<&'a event::Event> for Event<'a> {
                     payment::FailureReason::NotSent => Failure::NotSent,
                 },
             },
-            From::PaymentExpired { payment } => {
-                Self::PaymentExpired { payment: payment.to_u128() }
-            }
+            From::PaymentExpired { payment } => Self::PaymentExpired { payment: payment.to_u128() },
             From::IdempotencyKeysForgotten { created_before } => {
                 Self::IdempotencyKeysForgotten { created_before: created_before.as_millis() }
             }

@@ -49,11 +49,7 @@ pub struct CreatePayment {
 }
 
 impl CreatePayment {
-    pub(super) fn decide(
-        self,
-        state: &ShardState,
-        env: &Env<'_>,
-    ) -> Result<Decision, Rejection> {
+    pub(super) fn decide(self, state: &ShardState, env: &Env<'_>) -> Result<Decision, Rejection> {
         if let Some((key, fingerprint)) = self.idempotency
             && let Some((remembered, payment)) = state.idempotency().get(key)
         {
@@ -86,9 +82,11 @@ impl CreatePayment {
                 Event::PaymentCreated(Arc::new(intent)),
                 Event::AttemptStarted { payment, attempt, provider: self.provider },
             ],
-            idempotency: self
-                .idempotency
-                .map(|(key, fingerprint)| IdempotencyEntry { key, fingerprint, payment }),
+            idempotency: self.idempotency.map(|(key, fingerprint)| IdempotencyEntry {
+                key,
+                fingerprint,
+                payment,
+            }),
             effects: vec![Effect::Authorize { payment, attempt }],
         };
         Ok(Decision::Accepted { record, payment: Some(payment) })

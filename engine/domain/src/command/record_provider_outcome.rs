@@ -36,11 +36,7 @@ pub struct RecordProviderOutcome {
 type Consequence = (Vec<Event>, Vec<Effect>);
 
 impl RecordProviderOutcome {
-    pub(super) fn decide(
-        self,
-        state: &ShardState,
-        env: &Env<'_>,
-    ) -> Result<Decision, Rejection> {
+    pub(super) fn decide(self, state: &ShardState, env: &Env<'_>) -> Result<Decision, Rejection> {
         let payment =
             state.payment(self.payment).ok_or(Rejection::PaymentNotFound(self.payment))?;
         let attempt =
@@ -91,11 +87,9 @@ impl Answered<'_> {
                 let approved = Event::AttemptApproved { payment, attempt, source, receipt };
                 let moved = match intent.capture {
                     // Not here: fees. Every payment is free of charge until they are configured.
-                    CaptureMode::Automatic => Event::PaymentCaptured {
-                        payment,
-                        captured: amount,
-                        fee: Amount::ZERO,
-                    },
+                    CaptureMode::Automatic => {
+                        Event::PaymentCaptured { payment, captured: amount, fee: Amount::ZERO }
+                    }
                     CaptureMode::Manual => Event::PaymentAuthorized {
                         payment,
                         expires_at: self.env.now.after(self.env.policy.authorization_validity),

@@ -1,0 +1,44 @@
+//! `[engine]`: the transaction engine.
+
+use serde::Deserialize;
+
+use crate::error::Error;
+
+/// Clients are promised that a key is remembered for a day.
+const LEAST_RETENTION_S: u64 = 86_400;
+
+/// The transaction engine.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Engine {
+    /// Threads that decide payments; 0 lets the engine choose.
+    pub threads: usize,
+    /// Commands from outside that are under way at once.
+    pub max_in_flight: usize,
+    /// The same for each shard.
+    pub max_in_flight_per_shard: usize,
+    /// How long an authorization by card holds, in seconds.
+    pub authorization_validity_s: u64,
+    /// How long a customer has for an action such as 3-D Secure, in seconds.
+    pub action_validity_s: u64,
+    /// How long an idempotency key is remembered, in seconds.
+    pub idempotency_retention_s: u64,
+}
+
+impl Engine {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.max_in_flight == 0 {
+            let (key, fault) = ("engine.max_in_flight", "must be above zero");
+            return Err(Error::Value { key, fault });
+        }
+        if self.max_in_flight_per_shard == 0 {
+            let (key, fault) = ("engine.max_in_flight_per_shard", "must be above zero");
+            return Err(Error::Value { key, fault });
+        }
+        if self.idempotency_retention_s < LEAST_RETENTION_S {
+            let (key, fault) = ("engine.idempotency_retention_s", "must be at least a day (86400)");
+            return Err(Error::Value { key, fault });
+        }
+        Ok(())
+    }
+}

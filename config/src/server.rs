@@ -1,0 +1,72 @@
+//! `[server]`: the HTTP listeners and their limits.
+
+use std::{net::SocketAddr, time::Duration};
+
+use serde::Deserialize;
+
+use crate::error::Error;
+
+/// The HTTP listeners and their limits.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// Where the API listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where metrics are served.
+    pub metrics_listen: SocketAddr,
+    /// Threads that serve HTTP; 0 takes one per processor.
+    pub threads: usize,
+    /// Open connections.
+    pub max_connections: u32,
+    /// The largest request body, in bytes.
+    pub max_body_bytes: usize,
+    /// How long the head of a request may take, in milliseconds.
+    pub header_timeout_ms: u64,
+    /// How long the body of a request may take, in milliseconds.
+    pub body_timeout_ms: u64,
+    /// After how long without a request a connection is closed, in milliseconds.
+    pub idle_timeout_ms: u64,
+    /// How long a stopping server waits for what is under way, in milliseconds.
+    pub drain_timeout_ms: u64,
+}
+
+impl Server {
+    /// How long the head of a request may take.
+    #[must_use]
+    pub fn header_timeout(&self) -> Duration {
+        Duration::from_millis(self.header_timeout_ms)
+    }
+
+    /// How long the body of a request may take.
+    #[must_use]
+    pub fn body_timeout(&self) -> Duration {
+        Duration::from_millis(self.body_timeout_ms)
+    }
+
+    /// After how long without a request a connection is closed.
+    #[must_use]
+    pub fn idle_timeout(&self) -> Duration {
+        Duration::from_millis(self.idle_timeout_ms)
+    }
+
+    /// How long a stopping server waits for what is under way.
+    #[must_use]
+    pub fn drain_timeout(&self) -> Duration {
+        Duration::from_millis(self.drain_timeout_ms)
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let fault = "must be above zero";
+        let positive = [
+            ("server.max_connections", u64::from(self.max_connections)),
+            ("server.max_body_bytes", u64::try_from(self.max_body_bytes).unwrap_or(u64::MAX)),
+            ("server.header_timeout_ms", self.header_timeout_ms),
+            ("server.body_timeout_ms", self.body_timeout_ms),
+            ("server.idle_timeout_ms", self.idle_timeout_ms),
+        ];
+        match positive.into_iter().find(|(_key, value)| *value == 0) {
+            Some((key, _zero)) => Err(Error::Value { key, fault }),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The boundary to the world outside: calls that are owed, and how their outcomes come back.
+
+use std::sync::Arc;
+
+use tollgate_domain::{
+    Effect, OutcomeSource, ProviderCall, ProviderOutcome, RecordProviderOutcome,
+};
+
+use crate::{admission::Permit, router::Router};
+
+/// What a provider call needs and the log must never see, such as a card's number.
+pub trait Attachment: Send + Unpin + 'static {}
+
+impl<T: Send + Unpin + 'static> Attachment for T {}
+
+/// Runs provider calls.
+pub trait EffectSink<A: Attachment>: Send + Sync + 'static {
+    /// Takes over a call whose intent is durable. Must not block.
+    fn run(&self, call: OwedCall<A>);
+}
+
+/// A provider call that is owed. It ends in exactly one outcome: dropped without an answer, by a
+/// panic or a task that was ended, it reports [`ProviderOutcome::Unknown`].
+pub struct OwedCall<A: Attachment> {
+    call: ProviderCall,
+    attachment: Option<A>,
+    /// Taken by the answer.
+    way_back: Option<WayBack<A>>,
+}
+
+struct WayBack<A: Attachment> {
+    router: Arc<Router<A>>,
+    permit: Option<Permit>,
+}
+
+/// A call before it is released.
+pub(crate) struct PreparedCall<A> {
+    pub(crate) call: ProviderCall,
+    pub(crate) attachment: Option<A>,
+    pub(crate) permit: Option<Permit>,
+}
+
+impl<A: Attachment> OwedCall<A> {
+    pub(crate) fn new(prepared: PreparedCall<A>, router: Arc<Router<A>>) -> Self {
+        let PreparedCall { call, attachment, permit } = prepared;
+        router.calls().began();
+        Self { call, attachment, way_back: Some(WayBack { router, permit }) }
+    }
+
+    /// What to call, and for which payment.
+    #[must_use]
+    pub fn call(&self) -> &ProviderCall {
+        &self.call
+    }
+
+    /// Takes what the log must never see, if it came with the command. After a restart it is gone.
+    pub fn take_attachment(&mut self) -> Option<A> {
+        self.attachment.take()
+    }
+
+    /// Reports how the call ended.
+    pub fn answer(mut self, outcome: ProviderOutcome) {
+        self.report(outcome);
+    }
+
+    fn report(&mut self, outcome: ProviderOutcome) {
+        let Some(WayBack { router, permit }) = self.way_back.take() else { return };
+        let source = match self.call.effect {
+            Effect::Authorize { .. } => OutcomeSource::Call,
+            Effect::Inquire { .. } => OutcomeSource::Inquiry,
+        };
+        let command = RecordProviderOutcome {
+            payment: self.call.intent.id,
+            attempt: self.call.attempt,
+            source,
+            outcome,
+        };
+        router.record_outcome(command, permit);
+        router.calls().ended();
+    }
+}
+
+impl<A: Attachment> Drop for OwedCall<A> {
+    fn drop(&mut self) {
+        self.report(ProviderOutcome::Unknown);
+    }
+}

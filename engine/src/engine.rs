@@ -1,0 +1,340 @@
+//! The engine as its callers see it.
+
+use std::{
+    sync::{Arc, OnceLock},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use actix::{Actor, Arbiter, System};
+use parking_lot::{Mutex, RwLock};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot, watch},
+    time::{Instant, sleep, timeout},
+};
+use tollgate_domain::{CreateMerchant, CreatePayment, Merchant, Payment, PaymentId, ShardId};
+use tollgate_wal::{GroupWriter, LogHandle, WriterOptions, WriterThread};
+
+use crate::{
+    admission::Admission,
+    clock::Clock,
+    completion::Completion,
+    control_actor::{ControlActor, SubmitMerchant},
+    control_view::ControlView,
+    effects::{Attachment, EffectSink},
+    error::{CommandError, Error},
+    lane::Lane,
+    options::{EngineOptions, Observer},
+    recovery::{RecoveryReport, Replayed, recover},
+    releaser::Releaser,
+    router::Router,
+    shard_actor::{ReadPayment, ShardActor, SubmitPayment},
+};
+
+/// A running engine; cheap to clone. `A` is what a provider call needs and the log must never see.
+pub struct Engine<A: Attachment>(Arc<Inner<A>>);
+
+struct Inner<A: Attachment> {
+    router: Arc<Router<A>>,
+    admission: Arc<Admission>,
+    control: Arc<ControlView>,
+    failed: watch::Receiver<bool>,
+    /// Gone once the engine has stopped.
+    log: RwLock<Option<LogHandle<Completion<A>>>>,
+    threads: Mutex<Option<Threads>>,
+}
+
+struct Threads {
+    system: System,
+    actors: JoinHandle<()>,
+    writer: WriterThread,
+}
+
+/// How long a caller wants to wait for a payment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Patience {
+    /// Until it is recorded; what becomes of it is asked for later.
+    UntilRecorded,
+    /// Until it has settled, but no longer than this.
+    UntilSettled(Duration),
+}
+
+/// A payment as it is to be shown.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The payment; for a repeated request whose first answer was final, as it was then.
+    pub payment: Payment,
+    /// Whether the idempotency key had been used before.
+    pub replayed: bool,
+}
+
+/// How the engine is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EngineHealth {
+    /// Whether the log has failed.
+    pub poisoned: bool,
+    /// Whether the disk has room for new work.
+    pub has_room: bool,
+    /// Commands from outside in flight.
+    pub in_flight: usize,
+    /// Provider calls in flight.
+    pub provider_calls: usize,
+    /// Records and barriers that wait for the log.
+    pub queue_depth: usize,
+    /// Payment shards.
+    pub shards: u16,
+}
+
+impl<A: Attachment> Engine<A> {
+    /// Recovers what the log holds and starts. Blocks as long as replay takes.
+    ///
+    /// Replies and provider calls are released on `runtime`; `sink` runs the calls.
+    ///
+    /// # Errors
+    /// Where the log cannot be opened, understood or written, and where threads cannot be had.
+    pub fn start(
+        options: EngineOptions,
+        runtime: &Handle,
+        sink: Arc<dyn EffectSink<A>>,
+        observer: Arc<dyn Observer>,
+    ) -> Result<(Self, RecoveryReport), Error> {
+        let (store, replayed, report) = recover(&options)?;
+        let control = Arc::new(ControlView::of(&replayed.control));
+        let admission = Admission::new(
+            replayed.sequences.len(),
+            options.max_in_flight,
+            options.max_in_flight_per_shard,
+        );
+        let (groups_in, groups) = mpsc::unbounded_channel();
+        let (log, writer) = GroupWriter::spawn(
+            Box::new(store),
+            WriterOptions {
+                observe: Some(Box::new(move |group| observer.group_committed(group))),
+                ..WriterOptions::default()
+            },
+            // The releaser is gone only when its runtime is: then nobody is left to be told.
+            move |released| drop(groups_in.send(released)),
+        )?;
+        let (system, actors, router) = start_actors(&options, replayed, &log)?;
+        let router = Arc::new(router);
+        let (failed_in, failed) = watch::channel(false);
+        let releaser = Releaser {
+            groups,
+            router: Arc::clone(&router),
+            sink,
+            control: Arc::clone(&control),
+            failed: failed_in,
+        };
+        runtime.spawn(releaser.run());
+        let inner = Inner {
+            router,
+            admission,
+            control,
+            failed,
+            log: RwLock::new(Some(log)),
+            threads: Mutex::new(Some(Threads { system, actors, writer })),
+        };
+        Ok((Self(Arc::new(inner)), report))
+    }
+
+    /// Creates a payment, or answers as before where its idempotency key was used.
+    ///
+    /// # Errors
+    /// Where it is refused; with [`CommandError::Unknown`] it may be recorded all the same.
+    pub async fn create_payment(
+        &self,
+        command: CreatePayment,
+        attachment: A,
+        patience: Patience,
+    ) -> Result<Box<Answer>, CommandError> {
+        self.check_open()?;
+        let shard = self.0.router.shard_of(command.merchant);
+        let permit = self.0.admission.admit(shard)?;
+        let address = self.0.router.shard(shard).expect("merchants are owned by a shard");
+        let (reply, mut answer) = oneshot::channel();
+        let id_slot = Arc::new(OnceLock::new());
+        let until_settled = match patience {
+            Patience::UntilRecorded => None,
+            Patience::UntilSettled(_) => Some(Arc::clone(&id_slot)),
+        };
+        let command = Box::new(command);
+        address.do_send(SubmitPayment { command, attachment, until_settled, reply, permit });
+        let Patience::UntilSettled(wait) = patience else {
+            return answer.await.unwrap_or(Err(CommandError::Unknown));
+        };
+        loop {
+            if let Ok(settled) = timeout(wait, &mut answer).await {
+                return settled.unwrap_or(Err(CommandError::Unknown));
+            }
+            // Out of patience: the payment as it stands. Without an id the command still waits for
+            // its turn, and there is nothing to tell yet.
+            if let Some(id) = id_slot.get() {
+                let payment = self.payment(*id).await?.ok_or(CommandError::Unknown)?;
+                return Ok(Box::new(Answer { payment: *payment, replayed: false }));
+            }
+        }
+    }
+
+    /// Reads a payment, once what is read is durable. Whose it is, the caller checks.
+    ///
+    /// # Errors
+    /// Where the log has failed.
+    pub async fn payment(&self, id: PaymentId) -> Result<Option<Box<Payment>>, CommandError> {
+        let Some(shard) = self.0.router.shard(id.shard()) else { return Ok(None) };
+        if *self.0.failed.borrow() {
+            return Err(CommandError::Unknown);
+        }
+        let (reply, payment) = oneshot::channel();
+        shard.do_send(ReadPayment { id, reply });
+        payment.await.unwrap_or(Err(CommandError::Unknown))
+    }
+
+    /// Registers a merchant.
+    ///
+    /// # Errors
+    /// Where it is refused; with [`CommandError::Unknown`] it may be recorded all the same.
+    pub async fn create_merchant(&self, command: CreateMerchant) -> Result<Merchant, CommandError> {
+        self.check_open()?;
+        let permit = self.0.admission.admit(ShardId::CONTROL)?;
+        let (reply, merchant) = oneshot::channel();
+        self.0.router.control().do_send(SubmitMerchant { command, reply, permit });
+        merchant.await.unwrap_or(Err(CommandError::Unknown))
+    }
+
+    /// Merchants and keys, as far as they are durable.
+    #[must_use]
+    pub fn control(&self) -> &ControlView {
+        &self.0.control
+    }
+
+    /// How the engine is.
+    #[must_use]
+    pub fn health(&self) -> EngineHealth {
+        let log = self.0.log.read();
+        EngineHealth {
+            poisoned: *self.0.failed.borrow(),
+            has_room: log.as_ref().is_some_and(LogHandle::has_room),
+            in_flight: self.0.admission.in_flight(),
+            provider_calls: self.0.router.calls().count(),
+            queue_depth: log.as_ref().map_or(0, LogHandle::queue_depth),
+            shards: self.0.router.shard_count().get(),
+        }
+    }
+
+    /// Resolves once the log has failed. The process should then answer who still waits, and end.
+    pub async fn failed(&self) {
+        let mut failed = self.0.failed.clone();
+        if failed.wait_for(|failed| *failed).await.is_err() {
+            // The releaser has ended with the log: it cannot fail any more.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Closes the log, after waiting up to `grace` for what is in flight. Commands that arrive from
+    /// now on are refused.
+    pub async fn stop(&self, grace: Duration) {
+        let deadline = Instant::now() + grace;
+        while !self.is_idle() && Instant::now() < deadline {
+            sleep(Duration::from_millis(5)).await;
+        }
+        let Some(threads) = self.0.threads.lock().take() else { return };
+        drop(self.0.log.write().take());
+        let joined = tokio::task::spawn_blocking(move || {
+            threads.system.stop();
+            // A panic of these threads has aborted the process.
+            let _ = threads.actors.join();
+            threads.writer.join();
+        });
+        joined.await.expect("joining threads does not panic");
+    }
+
+    fn is_idle(&self) -> bool {
+        self.0.admission.in_flight() == 0 && self.0.router.calls().count() == 0
+    }
+
+    fn check_open(&self) -> Result<(), CommandError> {
+        if *self.0.failed.borrow() {
+            return Err(CommandError::Stopping);
+        }
+        match &*self.0.log.read() {
+            None => Err(CommandError::Stopping),
+            Some(log) if !log.has_room() => Err(CommandError::StorageFull),
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+impl<A: Attachment> Clone for Engine<A> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+/// Starts the actors on threads of their own: an actix system, and its arbiters.
+fn start_actors<A: Attachment>(
+    options: &EngineOptions,
+    replayed: Replayed,
+    log: &LogHandle<Completion<A>>,
+) -> Result<(System, JoinHandle<()>, Router<A>), Error> {
+    let (started_in, started) = std::sync::mpsc::channel();
+    let (options, log) = (options.clone(), log.clone());
+    let thread = std::thread::Builder::new()
+        .name("tollgate-system".to_owned())
+        .spawn(move || {
+            let runner = System::new();
+            let arbiters: Vec<Arbiter> =
+                (0..options.threads.max(1)).map(|_index| Arbiter::new()).collect();
+            let router =
+                runner.block_on(async { spawn_actors(&options, replayed, log, &arbiters) });
+            let sent = started_in.send((System::current(), router));
+            assert!(sent.is_ok(), "the starting thread waits");
+            if let Err(error) = runner.run() {
+                tracing::error!(error = &error as &dyn std::error::Error, "actors ended badly");
+            }
+            for arbiter in arbiters {
+                arbiter.stop();
+                // A panic on an arbiter has aborted the process.
+                let _ = arbiter.join();
+            }
+        })
+        .map_err(Error::Thread)?;
+    let (system, router) = started.recv().expect("the system thread starts or aborts");
+    Ok((system, thread, router))
+}
+
+fn spawn_actors<A: Attachment>(
+    options: &EngineOptions,
+    replayed: Replayed,
+    log: LogHandle<Completion<A>>,
+    arbiters: &[Arbiter],
+) -> Router<A> {
+    let Replayed { control, shards, sequences } = replayed;
+    let policy = Arc::new(options.policy.clone());
+    let clock = Arc::new(Clock::start());
+    let arbiter_of = |index: usize| arbiters[index % arbiters.len()].handle();
+    let control_actor = ControlActor {
+        state: control,
+        lane: Lane::new(ShardId::CONTROL, sequences[0], log.clone()),
+        policy: Arc::clone(&policy),
+        entropy: ShardActor::<A>::entropy(),
+    };
+    let control = ControlActor::start_in_arbiter(&arbiter_of(0), |_context| control_actor);
+    let shards = shards
+        .into_iter()
+        .zip(sequences.into_iter().skip(1))
+        .enumerate()
+        .map(|(index, (state, sequence))| {
+            let actor = ShardActor {
+                lane: Lane::new(state.shard(), sequence, log.clone()),
+                state,
+                policy: Arc::clone(&policy),
+                clock: Arc::clone(&clock),
+                entropy: ShardActor::<A>::entropy(),
+                waiters: std::collections::HashMap::new(),
+            };
+            ShardActor::start_in_arbiter(&arbiter_of(index), |_context| actor)
+        })
+        .collect();
+    Router::new(control, shards)
+}

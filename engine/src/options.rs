@@ -1,0 +1,62 @@
+//! What the engine is told at start, and whom it tells.
+
+use std::{num::NonZeroU16, path::PathBuf};
+
+use tollgate_domain::Policy;
+use tollgate_wal::GroupObservation;
+
+/// How the engine runs.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// Where the log lies.
+    pub directory: PathBuf,
+    /// Payment shards; fixed when the directory is created.
+    pub shards: NonZeroU16,
+    /// Threads that the shards share.
+    pub threads: usize,
+    /// Size of a log segment, in bytes.
+    pub segment_bytes: u64,
+    /// Free disk space, in bytes, below which no new work is admitted.
+    pub min_free_bytes: u64,
+    /// Commands from outside in flight at the most.
+    pub max_in_flight: usize,
+    /// Of these, to one shard.
+    pub max_in_flight_per_shard: usize,
+    /// Spans of time that decisions use.
+    pub policy: Policy,
+}
+
+impl EngineOptions {
+    /// The defaults: 64 shards on one thread, 200,000 commands in flight, half of them to one shard.
+    ///
+    /// One thread decides and applies over a million commands a second, far more than the front
+    /// door of two cores lets in; more threads only add switches between them.
+    #[must_use]
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        let log = tollgate_wal::Options::new("");
+        Self {
+            directory: directory.into(),
+            shards: const { NonZeroU16::new(64).expect("not zero") },
+            threads: 1,
+            segment_bytes: log.segment_bytes,
+            min_free_bytes: log.min_free_bytes,
+            max_in_flight: 200_000,
+            max_in_flight_per_shard: 100_000,
+            policy: Policy::default(),
+        }
+    }
+}
+
+/// Is told what happens inside, for metrics. Must not block.
+pub trait Observer: Send + Sync + 'static {
+    /// A group of records became durable.
+    fn group_committed(&self, group: GroupObservation);
+}
+
+/// Listens to nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct NoObserver;
+
+impl Observer for NoObserver {
+    fn group_committed(&self, _group: GroupObservation) {}
+}

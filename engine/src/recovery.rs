@@ -1,0 +1,99 @@
+//! From the log back to the state: the same `apply` as live traffic.
+
+use std::{
+    num::NonZeroU16,
+    time::{Duration, Instant},
+};
+
+use tollgate_domain::{ControlState, ShardId, ShardState, codec};
+use tollgate_wal::{Geometry, Options, RecordRef, Recovery, Repair, SledStore, VisitError};
+
+use crate::{error::Error, options::EngineOptions};
+
+/// What replay found.
+#[derive(Clone, Debug)]
+pub struct RecoveryReport {
+    /// Whether the log was created just now.
+    pub created: bool,
+    /// Records replayed.
+    pub records: u64,
+    /// Bytes of an unfinished group that were cut off.
+    pub torn_bytes: u64,
+    /// What was mended in the log.
+    pub repairs: Vec<Repair>,
+    /// Payments whose attempt has no outcome; each is asked about.
+    pub unresolved: usize,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// Everything the log knows.
+pub(crate) struct Replayed {
+    pub(crate) control: ControlState,
+    pub(crate) shards: Vec<ShardState>,
+    /// The last record of each shard, the control shard first.
+    pub(crate) sequences: Vec<u64>,
+}
+
+impl Replayed {
+    pub(crate) fn new(shards: NonZeroU16) -> Self {
+        Self {
+            control: ControlState::default(),
+            shards: (1..=shards.get()).map(|shard| ShardState::new(ShardId(shard))).collect(),
+            sequences: vec![0; usize::from(shards.get()) + 1],
+        }
+    }
+
+    /// Decodes and applies one record.
+    pub(crate) fn apply(&mut self, record: RecordRef<'_>) -> Result<(), Error> {
+        let shard = ShardId(record.stream.0);
+        let index = usize::from(shard.0);
+        let failed = |source| Error::Replay { shard, sequence: record.sequence, source };
+        if shard == ShardId::CONTROL {
+            self.control.apply(&codec::decode_control(record.bytes).map_err(failed)?);
+        } else {
+            let decoded = codec::decode(record.bytes).map_err(failed)?;
+            self.shards[index - 1].apply(&decoded);
+        }
+        self.sequences[index] = record.sequence;
+        Ok(())
+    }
+}
+
+/// Opens the log and replays it.
+pub(crate) fn recover(
+    options: &EngineOptions,
+) -> Result<(SledStore, Replayed, RecoveryReport), Error> {
+    let began = Instant::now();
+    let mut replayed = Replayed::new(options.shards);
+    let mut failure = None;
+    let opened = SledStore::open(
+        Options {
+            directory: options.directory.clone(),
+            segment_bytes: options.segment_bytes,
+            min_free_bytes: options.min_free_bytes,
+        },
+        Some(Geometry { streams: options.shards.get() + 1 }),
+        &mut |record| {
+            replayed.apply(record).map_err(|error| {
+                let text = error.to_string();
+                failure = Some(error);
+                VisitError::from(text)
+            })
+        },
+    );
+    let (store, recovery): (SledStore, Recovery) = match (opened, failure) {
+        (Ok(opened), _) => opened,
+        (Err(_stopped), Some(failure)) => return Err(failure),
+        (Err(error), None) => return Err(error.into()),
+    };
+    let report = RecoveryReport {
+        created: recovery.created,
+        records: recovery.records,
+        torn_bytes: recovery.torn_bytes,
+        repairs: recovery.repairs,
+        unresolved: replayed.shards.iter().map(|shard| shard.unresolved().len()).sum(),
+        elapsed: began.elapsed(),
+    };
+    Ok((store, replayed, report))
+}

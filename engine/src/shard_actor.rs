@@ -1,0 +1,282 @@
+//! One payment shard: owns its merchants' payments and applies commands one after another.
+//!
+//! Invariant: what has been applied has been handed to the log before, in the same order, and
+//! nothing is told to anyone but through [`Lane`].
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use actix::{Actor, AsyncContext, Context, Handler, Message};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use tokio::sync::oneshot;
+use tollgate_domain::{
+    Command, CreatePayment, Decision, Env, Event, Payment, PaymentId, Policy, Record,
+    RecordProviderOutcome, ShardState,
+    codec::{self, CodecError},
+};
+
+use crate::{
+    abort_guard::AbortOnPanic,
+    admission::Permit,
+    clock::Clock,
+    completion::{Completion, PaymentReply, Reply},
+    effects::{Attachment, PreparedCall},
+    engine::Answer,
+    error::CommandError,
+    lane::Lane,
+};
+
+/// How often a shard looks whether something is due. Half a second is the shortest wait of the
+/// default policy, and a fifth of it is late enough.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Payments in one record of a restart's inquiries; at some 200 bytes each far below a record's
+/// limit.
+const RESOLVED_PER_RECORD: usize = 128;
+
+/// The actor.
+pub(crate) struct ShardActor<A: Attachment> {
+    pub(crate) state: ShardState,
+    pub(crate) lane: Lane<A>,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) entropy: StdRng,
+    /// Requests that wait until their payment has settled. Not part of the state: nobody waits
+    /// any more after a restart.
+    pub(crate) waiters: HashMap<PaymentId, Waiter>,
+}
+
+pub(crate) struct Waiter {
+    reply: PaymentReply,
+}
+
+/// A merchant's request for a payment.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct SubmitPayment<A> {
+    pub(crate) command: Box<CreatePayment>,
+    pub(crate) attachment: A,
+    /// Where the payment's id is left as soon as it exists, for a caller who wants the reply only
+    /// once the payment has settled. `None` where he wants it as soon as it is recorded.
+    pub(crate) until_settled: Option<Arc<OnceLock<PaymentId>>>,
+    pub(crate) reply: PaymentReply,
+    pub(crate) permit: Permit,
+}
+
+/// A provider's answer.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct ReportOutcome {
+    pub(crate) command: RecordProviderOutcome,
+    pub(crate) permit: Option<Permit>,
+}
+
+/// A read.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct ReadPayment {
+    pub(crate) id: PaymentId,
+    pub(crate) reply: oneshot::Sender<Result<Option<Box<Payment>>, CommandError>>,
+}
+
+/// Nobody will be answered any more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct LogFailed;
+
+impl<A: Attachment> ShardActor<A> {
+    pub(crate) fn entropy() -> StdRng {
+        StdRng::from_rng(&mut rand::rng())
+    }
+
+    fn decide(&mut self, command: Command) -> Result<Decision, tollgate_domain::Rejection> {
+        let env = Env {
+            now: Clock::now(self.state.last_time()),
+            shard: self.state.shard(),
+            entropy: self.entropy.random(),
+            policy: &self.policy,
+        };
+        self.state.decide(command, &env)
+    }
+
+    /// Encodes and applies a record, and prepares the calls it owes; appending is the caller's.
+    fn apply(
+        &mut self,
+        record: &Record<Event>,
+        attachment: Option<A>,
+    ) -> Result<(Vec<u8>, Vec<PreparedCall<A>>), CodecError> {
+        let bytes = codec::encode(record)?;
+        self.state.apply(record);
+        let mut attachment = attachment;
+        let calls = record
+            .effects
+            .iter()
+            .filter_map(|effect| self.state.provider_call(*effect))
+            .map(|call| PreparedCall { call, attachment: attachment.take(), permit: None })
+            .collect();
+        Ok((bytes, calls))
+    }
+
+    /// Takes in a record of the gateway's own making: nobody waits for it but those who waited for
+    /// its payments before.
+    fn accept(
+        &mut self,
+        record: &Record<Event>,
+        payment: Option<PaymentId>,
+        permit: Option<Permit>,
+    ) {
+        let (bytes, calls) =
+            self.apply(record, None).expect("records of outcomes and ticks are bounded");
+        let reply = payment.and_then(|payment| self.settled_reply(payment));
+        let completion = Completion { reply, calls, publication: None, permit };
+        self.lane.append(bytes, completion);
+    }
+
+    /// The reply for whoever waits for this payment, if it has settled now.
+    fn settled_reply(&mut self, id: PaymentId) -> Option<Reply> {
+        let payment = self.state.payment(id)?;
+        if !payment.state().is_final_answer() {
+            return None;
+        }
+        let Waiter { reply } = self.waiters.remove(&id)?;
+        let answer = Answer { payment: payment.clone(), replayed: false };
+        Some(Reply::Payment(reply, Ok(Box::new(answer))))
+    }
+
+    fn replay_answer(&self, id: PaymentId) -> Result<Box<Answer>, CommandError> {
+        let under_way = self.waiters.get(&id).is_some_and(|waiter| !waiter.reply.is_closed());
+        if under_way {
+            return Err(CommandError::InProgress);
+        }
+        let payment = self.state.payment(id).expect("an idempotency key stands for a payment");
+        Ok(Box::new(Answer { payment: payment.as_first_answered().clone(), replayed: true }))
+    }
+
+    fn tick(&mut self) {
+        loop {
+            let now = Clock::now(self.state.last_time());
+            let due = self.state.next_due(&self.policy).is_some_and(|due_at| due_at <= now);
+            if !due || self.clock.has_jumped() {
+                return;
+            }
+            match self.decide(Command::Tick) {
+                Ok(Decision::Accepted { record, payment }) => self.accept(&record, payment, None),
+                Ok(Decision::Unchanged | Decision::Replayed { .. }) => return,
+                Err(rejection) => unreachable!("a tick is never rejected: {rejection}"),
+            }
+        }
+    }
+
+    fn resolve_attempts(&mut self) {
+        let unresolved = self.state.unresolved();
+        for payments in unresolved.chunks(RESOLVED_PER_RECORD) {
+            match self.decide(Command::ResolveAttempts(payments.to_vec())) {
+                Ok(Decision::Accepted { record, payment }) => self.accept(&record, payment, None),
+                Ok(Decision::Unchanged | Decision::Replayed { .. }) => {}
+                Err(rejection) => unreachable!("resolving is never rejected: {rejection}"),
+            }
+        }
+    }
+}
+
+impl<A: Attachment> Actor for ShardActor<A> {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Context<Self>) {
+        let _guard = AbortOnPanic;
+        self.resolve_attempts();
+        context.run_interval(TICK, |actor, _context| {
+            let _guard = AbortOnPanic;
+            actor.tick();
+        });
+    }
+}
+
+impl<A: Attachment> Handler<SubmitPayment<A>> for ShardActor<A> {
+    type Result = ();
+
+    fn handle(&mut self, message: SubmitPayment<A>, _context: &mut Context<Self>) {
+        let _guard = AbortOnPanic;
+        let SubmitPayment { command, attachment, until_settled, reply, permit } = message;
+        let (record, id) = match self.decide(Command::CreatePayment(command)) {
+            Ok(Decision::Accepted { record, payment: Some(payment) }) => (record, payment),
+            Ok(Decision::Replayed { payment }) => {
+                let answer = self.replay_answer(payment);
+                let reply = Reply::Payment(reply, answer);
+                return self.lane.after_durable(Completion::reply(reply, Some(permit)));
+            }
+            Ok(Decision::Accepted { payment: None, .. } | Decision::Unchanged) => {
+                unreachable!("a payment is created, replayed or rejected")
+            }
+            Err(rejection) => {
+                let reply = Reply::Payment(reply, Err(CommandError::Rejected(rejection)));
+                return self.lane.after_durable(Completion::reply(reply, Some(permit)));
+            }
+        };
+        let (bytes, mut calls) = match self.apply(&record, Some(attachment)) {
+            Ok(applied) => applied,
+            Err(_too_large) => {
+                let reply = Reply::Payment(reply, Err(CommandError::TooLarge));
+                return self.lane.after_durable(Completion::reply(reply, Some(permit)));
+            }
+        };
+        // The permit goes on with the call, and comes back with its outcome.
+        if let Some(call) = calls.first_mut() {
+            call.permit = Some(permit);
+        }
+        let reply = match until_settled {
+            Some(id_slot) => {
+                // Set once, by this shard alone: the slot came fresh with the message.
+                let _ = id_slot.set(id);
+                self.waiters.insert(id, Waiter { reply });
+                None
+            }
+            None => {
+                let payment = self.state.payment(id).expect("applied just now").clone();
+                Some(Reply::Payment(reply, Ok(Box::new(Answer { payment, replayed: false }))))
+            }
+        };
+        let completion = Completion { reply, calls, publication: None, permit: None };
+        self.lane.append(bytes, completion);
+    }
+}
+
+impl<A: Attachment> Handler<ReportOutcome> for ShardActor<A> {
+    type Result = ();
+
+    fn handle(&mut self, message: ReportOutcome, _context: &mut Context<Self>) {
+        let _guard = AbortOnPanic;
+        let ReportOutcome { command, permit } = message;
+        let (payment, attempt) = (command.payment, command.attempt);
+        match self.decide(Command::RecordProviderOutcome(command)) {
+            Ok(Decision::Accepted { record, payment }) => self.accept(&record, payment, permit),
+            Ok(Decision::Unchanged | Decision::Replayed { .. }) => {}
+            Err(rejection) => {
+                tracing::error!(%payment, %attempt, %rejection, "a provider's answer found no payment");
+            }
+        }
+    }
+}
+
+impl<A: Attachment> Handler<ReadPayment> for ShardActor<A> {
+    type Result = ();
+
+    fn handle(&mut self, message: ReadPayment, _context: &mut Context<Self>) {
+        let _guard = AbortOnPanic;
+        let payment = self.state.payment(message.id).map(|payment| Box::new(payment.clone()));
+        self.lane.after_durable(Completion::reply(Reply::Read(message.reply, payment), None));
+    }
+}
+
+impl<A: Attachment> Handler<LogFailed> for ShardActor<A> {
+    type Result = ();
+
+    fn handle(&mut self, _message: LogFailed, _context: &mut Context<Self>) {
+        for (_payment, waiter) in self.waiters.drain() {
+            drop(waiter.reply.send(Err(CommandError::Unknown)));
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Examines a log that nobody has open: its bytes, and whether what they tell holds together.
+
+use std::{num::NonZeroU16, path::Path};
+
+use tollgate_domain::{ShardId, StateHash, invariant};
+
+use crate::{error::Error, recovery::Replayed};
+
+/// What a log holds.
+#[derive(Debug)]
+pub struct VerifyReport {
+    /// The log's bytes.
+    pub log: tollgate_wal::verify::VerifyReport,
+    /// Merchants.
+    pub merchants: usize,
+    /// Payments.
+    pub payments: usize,
+    /// The hash of each shard's state after replay, the control shard first.
+    pub hashes: Vec<(ShardId, StateHash)>,
+}
+
+/// Why a log does not verify.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// It cannot be read or replayed.
+    #[error("cannot replay the log")]
+    Replay(#[from] Error),
+    /// What it tells breaks an invariant.
+    #[error("shard {} breaks an invariant", shard.0)]
+    Invariant {
+        /// The shard.
+        shard: ShardId,
+        /// What does not hold.
+        source: invariant::Violation,
+    },
+}
+
+/// Reads, replays and checks a whole log, and changes nothing.
+///
+/// # Errors
+/// Where the log is damaged, in use, or breaks an invariant.
+pub fn verify(directory: &Path) -> Result<VerifyReport, VerifyError> {
+    // How many shards there are stands in the log's superblock, which is read with the records: so
+    // there is room for as many as there can be, and those without a record cost little.
+    let mut replayed = Replayed::new(NonZeroU16::MAX.min(MOST_SHARDS));
+    let mut failure = None;
+    let verified = tollgate_wal::verify::verify(directory, &mut |record| {
+        replayed.apply(record).map_err(|error| {
+            let text = error.to_string();
+            failure = Some(error);
+            tollgate_wal::VisitError::from(text)
+        })
+    });
+    let log = match (verified, failure) {
+        (Ok(report), _) => report,
+        (Err(_stopped), Some(failure)) => return Err(failure.into()),
+        (Err(error), None) => return Err(Error::from(error).into()),
+    };
+    let shards = usize::from(log.geometry.streams).saturating_sub(1);
+    replayed.shards.truncate(shards);
+    for state in &replayed.shards {
+        invariant::shard(state)
+            .map_err(|source| VerifyError::Invariant { shard: state.shard(), source })?;
+    }
+    let control = (ShardId::CONTROL, replayed.control.hash());
+    let payments = replayed.shards.iter().map(|state| (state.shard(), state.hash()));
+    Ok(VerifyReport {
+        log,
+        merchants: replayed.control.merchants().count(),
+        payments: replayed.shards.iter().map(|state| state.payment_count()).sum(),
+        hashes: std::iter::once(control).chain(payments).collect(),
+    })
+}
+
+/// The largest number of payment shards: the control shard takes one of 65,535 streams.
+const MOST_SHARDS: NonZeroU16 = NonZeroU16::new(u16::MAX - 1).expect("not zero");

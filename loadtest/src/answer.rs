@@ -1,0 +1,220 @@
+//! What an HTTP answer says about a payment.
+//!
+//! [`Answer`] is what arrived; [`PaymentAnswer`] is its meaning under the contract. Not here: any
+//! judgement whether the answer fits what was said before; that is the auditor's.
+
+use serde::Deserialize;
+
+/// A violation quotes so many bytes of a body.
+const QUOTED: usize = 600;
+
+/// An answer that arrived whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// `Idempotent-Replayed: true` was present.
+    pub(crate) replayed: bool,
+    /// The content type is `application/problem+json`.
+    pub(crate) problem: bool,
+    pub(crate) body: Box<[u8]>,
+}
+
+/// The meaning of an answer to `POST /api/v1/payments`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PaymentAnswer {
+    /// 201 or 402: the last word on this key.
+    Final { payment: PaymentView, outcome: Outcome },
+    /// 202: acknowledged, not final.
+    Accepted { payment: PaymentView },
+    /// 409 `idempotency_key_in_use`: the first request still runs.
+    InUse,
+    /// 429 or 503: not taken in, nothing was begun.
+    Refused,
+    /// 422 `idempotency_key_reused`.
+    KeyReused,
+    /// Anything else, with what was wrong about it.
+    Unexpected(String),
+}
+
+/// How a payment ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Completed,
+    Failed,
+}
+
+/// What the audit compares of a payment.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct PaymentView {
+    pub(crate) id: String,
+    pub(crate) status: String,
+    pub(crate) amount_minor: i64,
+    pub(crate) currency: String,
+}
+
+#[derive(Deserialize)]
+struct Problem {
+    code: Option<String>,
+    payment: Option<PaymentView>,
+}
+
+impl Answer {
+    /// Status and the beginning of the body, for people.
+    pub(crate) fn quote(&self) -> String {
+        let shown = &self.body[..self.body.len().min(QUOTED)];
+        let cut = if shown.len() < self.body.len() { "…" } else { "" };
+        format!("{} {}{cut}", self.status, String::from_utf8_lossy(shown))
+    }
+}
+
+impl PaymentAnswer {
+    pub(crate) fn of(answer: &Answer) -> Self {
+        match answer.status {
+            201 => Self::of_created(answer),
+            202 => match PaymentView::parse(&answer.body) {
+                Ok(payment) => Self::Accepted { payment },
+                Err(why) => unexpected(answer, &why),
+            },
+            402 => Self::of_declined(answer),
+            409 if has_code(answer, "idempotency_key_in_use") => Self::InUse,
+            422 if has_code(answer, "idempotency_key_reused") => Self::KeyReused,
+            429 | 503 => Self::Refused,
+            _ => unexpected(answer, "this status is not allowed here"),
+        }
+    }
+
+    /// Puts answers to requests sent at the same moment into the order in which a correct server
+    /// gave them: what says "not yet" came before what is final.
+    pub(crate) fn finality(&self) -> u8 {
+        match self {
+            Self::InUse | Self::Refused => 0,
+            Self::Accepted { .. } => 1,
+            Self::Final { .. } => 2,
+            Self::KeyReused | Self::Unexpected(_) => 3,
+        }
+    }
+
+    fn of_created(answer: &Answer) -> Self {
+        match PaymentView::parse(&answer.body) {
+            Ok(payment) => match payment.outcome() {
+                Some(outcome) => Self::Final { payment, outcome },
+                None => unexpected(answer, "201 is final, and this status of a payment is not"),
+            },
+            Err(why) => unexpected(answer, &why),
+        }
+    }
+
+    fn of_declined(answer: &Answer) -> Self {
+        if !answer.problem {
+            return unexpected(answer, "402 is not application/problem+json");
+        }
+        let payment = match serde_json::from_slice::<Problem>(&answer.body) {
+            Ok(problem) => problem.payment,
+            Err(why) => return unexpected(answer, &format!("not a problem document: {why}")),
+        };
+        match payment {
+            Some(payment) if !payment.has_plain_id() => unexpected(answer, "no payment id"),
+            Some(payment) if payment.outcome() == Some(Outcome::Failed) => {
+                Self::Final { payment, outcome: Outcome::Failed }
+            }
+            Some(_) => unexpected(answer, "402 with a payment that has not failed"),
+            None => unexpected(answer, "402 without the payment"),
+        }
+    }
+}
+
+impl PaymentView {
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, String> {
+        let payment: Self =
+            serde_json::from_slice(body).map_err(|why| format!("not a payment: {why}"))?;
+        if payment.has_plain_id() { Ok(payment) } else { Err("no payment id".to_owned()) }
+    }
+
+    /// How the payment ended, or `None` where it has not.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        match self.status.as_str() {
+            "completed" => Some(Outcome::Completed),
+            "failed" => Some(Outcome::Failed),
+            _ => None,
+        }
+    }
+
+    /// The id goes into a path, so it must be made of harmless characters.
+    fn has_plain_id(&self) -> bool {
+        self.id.starts_with("pay_")
+            && self.id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    }
+}
+
+impl Outcome {
+    /// The payment's status on the wire.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+fn has_code(answer: &Answer, code: &str) -> bool {
+    serde_json::from_slice::<Problem>(&answer.body)
+        .is_ok_and(|problem| problem.code.as_deref() == Some(code))
+}
+
+fn unexpected(answer: &Answer, why: &str) -> PaymentAnswer {
+    PaymentAnswer::Unexpected(format!("{why}: {}", answer.quote()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(status: u16, problem: bool, body: &str) -> PaymentAnswer {
+        let answer = Answer { status, replayed: false, problem, body: body.as_bytes().into() };
+        PaymentAnswer::of(&answer)
+    }
+
+    const COMPLETED: &str =
+        r#"{"id":"pay_1","status":"completed","amount_minor":100,"currency":"INR","more":null}"#;
+    const FAILED: &str = r#"{"id":"pay_1","status":"failed","amount_minor":100,"currency":"INR"}"#;
+    const PROCESSING: &str =
+        r#"{"id":"pay_1","status":"processing","amount_minor":100,"currency":"INR"}"#;
+
+    #[test]
+    fn final_answers_carry_their_outcome() {
+        let completed = read(201, false, COMPLETED);
+        assert!(matches!(completed, PaymentAnswer::Final { outcome: Outcome::Completed, .. }));
+        let declined = read(402, true, &format!(r#"{{"code":"x","payment":{FAILED}}}"#));
+        assert!(matches!(declined, PaymentAnswer::Final { outcome: Outcome::Failed, .. }));
+    }
+
+    #[test]
+    fn answers_that_are_not_final_are_told_apart() {
+        assert!(matches!(read(202, false, PROCESSING), PaymentAnswer::Accepted { .. }));
+        let in_use = read(409, true, r#"{"code":"idempotency_key_in_use"}"#);
+        assert_eq!(in_use, PaymentAnswer::InUse);
+        let reused = read(422, true, r#"{"code":"idempotency_key_reused"}"#);
+        assert_eq!(reused, PaymentAnswer::KeyReused);
+        assert_eq!(read(503, true, ""), PaymentAnswer::Refused);
+        assert_eq!(read(429, true, ""), PaymentAnswer::Refused);
+    }
+
+    #[test]
+    fn what_the_contract_does_not_allow_is_unexpected() {
+        for (status, problem, body) in [
+            (201, false, PROCESSING),
+            (201, false, "{"),
+            (201, false, &*COMPLETED.replace("pay_1", "../1")),
+            (402, false, r#"{"code":"x"}"#),
+            (402, true, r#"{"code":"x"}"#),
+            (402, true, &*format!(r#"{{"payment":{COMPLETED}}}"#)),
+            (409, true, r#"{"code":"payment_unexpected_state"}"#),
+            (422, true, r#"{"code":"other"}"#),
+            (500, true, "{}"),
+            (401, true, "{}"),
+        ] {
+            let meaning = read(status, problem, body);
+            assert!(matches!(meaning, PaymentAnswer::Unexpected(_)), "{status} {body}");
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! The provider's ledger against the answers: who was charged, and should have been.
+//!
+//! Only approvals count: an entry that was declined, voided or reversed holds nobody's money.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde::Deserialize;
+
+use super::{Auditor, KeyState};
+use crate::answer::Outcome;
+use crate::violation::{Violation, ViolationKind};
+use crate::workload::PaymentOrder;
+
+/// A page of `GET /simulator/ledger`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct LedgerPage {
+    pub(crate) data: Vec<LedgerEntry>,
+    pub(crate) has_more: bool,
+    pub(crate) next: Option<u64>,
+}
+
+/// One attempt as the provider knows it.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct LedgerEntry {
+    pub(crate) attempt_id: String,
+    pub(crate) payment_id: String,
+    pub(crate) amount_minor: i64,
+    pub(crate) currency: String,
+    pub(crate) state: EntryState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum EntryState {
+    Approved,
+    Declined,
+    Voided,
+    Reversed,
+}
+
+/// The provider's approvals, gathered page by page.
+#[derive(Debug, Default)]
+pub(crate) struct Reconciliation {
+    approved: HashMap<String, Vec<Approval>>,
+    entries: u64,
+}
+
+#[derive(Debug)]
+struct Approval {
+    attempt_id: String,
+    amount_minor: i64,
+    currency: String,
+}
+
+impl Reconciliation {
+    pub(crate) fn entries(&self) -> u64 {
+        self.entries
+    }
+
+    pub(crate) fn add(&mut self, entry: LedgerEntry) {
+        self.entries += 1;
+        let LedgerEntry { attempt_id, payment_id, amount_minor, currency, state } = entry;
+        match state {
+            EntryState::Approved => {
+                let approval = Approval { attempt_id, amount_minor, currency };
+                self.approved.entry(payment_id).or_default().push(approval);
+            }
+            EntryState::Declined | EntryState::Voided | EntryState::Reversed => {}
+        }
+    }
+
+    /// What does not fit between the approvals and the auditor's answers.
+    pub(super) fn findings(mut self, auditor: &Auditor) -> Vec<Violation> {
+        let mut findings = Vec::new();
+        let (mut completed, mut approved) = (Sums::default(), Sums::default());
+        for record in &auditor.records {
+            let (payment, outcome) = match &record.state {
+                KeyState::Unanswered => continue,
+                KeyState::Accepted { payment } => (payment, None),
+                KeyState::Final { payment, outcome, .. } => (payment, Some(*outcome)),
+            };
+            let order = record.order;
+            let approvals = self.approved.remove(&**payment).unwrap_or_default();
+            let mut find = |kind, details| {
+                let (key, payment) = (Some(order.key()), Some(payment.to_string()));
+                findings.push(Violation { kind, key, payment, details });
+            };
+            if approvals.len() > 1 {
+                find(ViolationKind::ChargedTwice, list(&approvals));
+            }
+            // Without an outcome it is reported as unresolved already, and belongs to no sum.
+            let Some(outcome) = outcome else { continue };
+            approved.add_all(&approvals);
+            match outcome {
+                Outcome::Completed => {
+                    completed.add(order.currency.code(), order.amount_minor);
+                    if approvals.is_empty() {
+                        let details = "the provider has no approved attempt".to_owned();
+                        find(ViolationKind::CompletedWithoutCharge, details);
+                    }
+                    for approval in approvals.iter().filter(|approval| !approval.fits(&order)) {
+                        let (amount, code) = (order.amount_minor, order.currency.code());
+                        let seen = list(std::slice::from_ref(approval));
+                        let details = format!("asked for {amount} {code}, approved {seen}");
+                        find(ViolationKind::ChargeDiffers, details);
+                    }
+                }
+                Outcome::Failed if approvals.is_empty() => {}
+                Outcome::Failed => find(ViolationKind::FailedButCharged, list(&approvals)),
+            }
+        }
+        for approvals in self.approved.values() {
+            approved.add_all(approvals);
+        }
+        findings.extend(unowned(self.approved));
+        findings.extend(completed.mismatches(&approved));
+        findings
+    }
+}
+
+impl Approval {
+    fn fits(&self, order: &PaymentOrder) -> bool {
+        self.amount_minor == order.amount_minor && self.currency == order.currency.code()
+    }
+}
+
+/// Sums by currency; 128 bits, so that a run of any length fits.
+#[derive(Debug, Default)]
+struct Sums(BTreeMap<String, i128>);
+
+impl Sums {
+    fn add(&mut self, currency: &str, amount_minor: i64) {
+        *self.0.entry(currency.to_owned()).or_default() += i128::from(amount_minor);
+    }
+
+    fn add_all(&mut self, approvals: &[Approval]) {
+        for approval in approvals {
+            self.add(&approval.currency, approval.amount_minor);
+        }
+    }
+
+    fn of(&self, currency: &str) -> i128 {
+        self.0.get(currency).copied().unwrap_or(0)
+    }
+
+    /// Where these sums of completed payments differ from those of the approvals.
+    fn mismatches(&self, approved: &Self) -> Vec<Violation> {
+        let currencies: BTreeSet<&String> = self.0.keys().chain(approved.0.keys()).collect();
+        currencies
+            .into_iter()
+            .filter(|currency| self.of(currency) != approved.of(currency))
+            .map(|currency| {
+                let (completed, approved) = (self.of(currency), approved.of(currency));
+                let details = format!("{currency}: completed {completed}, approved {approved}");
+                Violation { kind: ViolationKind::SumMismatch, key: None, payment: None, details }
+            })
+            .collect()
+    }
+}
+
+/// Approvals of payments that no answer ever named.
+fn unowned(approved: HashMap<String, Vec<Approval>>) -> Vec<Violation> {
+    let mut left: Vec<_> = approved.into_iter().collect();
+    left.sort_by(|(one, _), (other, _)| one.cmp(other));
+    left.into_iter()
+        .map(|(payment, approvals)| Violation {
+            kind: ViolationKind::ChargeWithoutPayment,
+            key: None,
+            payment: Some(payment),
+            details: list(&approvals),
+        })
+        .collect()
+}
+
+fn list(approvals: &[Approval]) -> String {
+    let shown: Vec<String> = approvals
+        .iter()
+        .map(|entry| format!("{} {} {}", entry.attempt_id, entry.amount_minor, entry.currency))
+        .collect();
+    shown.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{completed, failed, kinds, order, say};
+    use super::*;
+
+    fn entry(payment: &str, attempt: &str, state: EntryState) -> LedgerEntry {
+        LedgerEntry {
+            attempt_id: attempt.to_owned(),
+            payment_id: payment.to_owned(),
+            amount_minor: 10_000,
+            currency: "INR".to_owned(),
+            state,
+        }
+    }
+
+    /// One completed and one failed payment, and the ledger given.
+    fn reconcile(entries: Vec<LedgerEntry>) -> Vec<ViolationKind> {
+        let mut auditor = Auditor::default();
+        let (paid, declined) = (auditor.intend(order(0)), auditor.intend(order(1)));
+        say(&mut auditor, paid, completed("pay_0"));
+        say(&mut auditor, declined, failed("pay_1"));
+        let mut reconciliation = Reconciliation::default();
+        for entry in entries {
+            reconciliation.add(entry);
+        }
+        let findings = auditor.compare(reconciliation);
+        auditor.conclude(findings);
+        kinds(&auditor)
+    }
+
+    fn honest() -> Vec<LedgerEntry> {
+        vec![
+            entry("pay_0", "att_0", EntryState::Approved),
+            entry("pay_0", "att_1", EntryState::Reversed),
+            entry("pay_1", "att_2", EntryState::Declined),
+            entry("pay_1", "att_3", EntryState::Voided),
+            entry("pay_9", "att_4", EntryState::Declined),
+        ]
+    }
+
+    #[test]
+    fn an_honest_ledger_has_no_finding() {
+        assert_eq!(reconcile(honest()), []);
+    }
+
+    #[test]
+    fn a_double_approval_is_found() {
+        let mut entries = honest();
+        entries.push(entry("pay_0", "att_5", EntryState::Approved));
+        let expected = [ViolationKind::ChargedTwice, ViolationKind::SumMismatch];
+        assert_eq!(reconcile(entries), expected);
+    }
+
+    #[test]
+    fn a_failed_payment_that_was_charged_is_found() {
+        let mut entries = honest();
+        entries.push(entry("pay_1", "att_5", EntryState::Approved));
+        let expected = [ViolationKind::FailedButCharged, ViolationKind::SumMismatch];
+        assert_eq!(reconcile(entries), expected);
+    }
+
+    #[test]
+    fn a_completed_payment_without_charge_is_found() {
+        let entries = honest().split_off(1);
+        let expected = [ViolationKind::CompletedWithoutCharge, ViolationKind::SumMismatch];
+        assert_eq!(reconcile(entries), expected);
+    }
+
+    #[test]
+    fn another_amount_or_currency_is_found() {
+        let mut entries = honest();
+        entries[0].amount_minor += 1;
+        let expected = [ViolationKind::ChargeDiffers, ViolationKind::SumMismatch];
+        assert_eq!(reconcile(entries), expected);
+
+        let mut entries = honest();
+        entries[0].currency = "USD".to_owned();
+        let expected =
+            [ViolationKind::ChargeDiffers, ViolationKind::SumMismatch, ViolationKind::SumMismatch];
+        assert_eq!(reconcile(entries), expected);
+    }
+
+    #[test]
+    fn a_charge_that_belongs_to_no_key_is_found() {
+        let mut entries = honest();
+        entries.push(entry("pay_7", "att_7", EntryState::Approved));
+        let expected = [ViolationKind::ChargeWithoutPayment, ViolationKind::SumMismatch];
+        assert_eq!(reconcile(entries), expected);
+    }
+
+    #[test]
+    fn differing_sums_are_found_by_currency() {
+        let (mut completed, mut approved) = (Sums::default(), Sums::default());
+        completed.add("INR", 300);
+        completed.add("JPY", 5);
+        approved.add("INR", 100);
+        approved.add("INR", 200);
+        approved.add("JPY", 6);
+        approved.add("USD", 1);
+        let details: Vec<String> =
+            completed.mismatches(&approved).into_iter().map(|found| found.details).collect();
+        assert_eq!(details, ["JPY: completed 5, approved 6", "USD: completed 0, approved 1"]);
+    }
+
+    #[test]
+    fn a_run_without_a_completed_payment_proves_nothing() {
+        let mut auditor = Auditor::default();
+        let declined = auditor.intend(order(0));
+        say(&mut auditor, declined, failed("pay_1"));
+        let findings = auditor.compare(Reconciliation::default());
+        auditor.conclude(findings);
+        assert_eq!(kinds(&auditor), [ViolationKind::NothingProved]);
+    }
+
+    #[test]
+    fn a_ledger_page_is_read_as_the_server_writes_it() {
+        let page: LedgerPage = serde_json::from_str(
+            r#"{"data":[{"attempt_id":"att_1","payment_id":"pay_0","amount_minor":10000,
+                "currency":"INR","state":"approved","calls":1}],"has_more":true,"next":17}"#,
+        )
+        .unwrap();
+        assert_eq!(page.data, [entry("pay_0", "att_1", EntryState::Approved)]);
+        assert_eq!((page.has_more, page.next), (true, Some(17)));
+    }
+}

@@ -1,0 +1,391 @@
+//! The kill audit: start, check, load, SIGKILL; again and again, and the reckoning at the end.
+//!
+//! Not here: what a right answer is. This module sends and waits; the auditor judges.
+
+mod ledger;
+mod load;
+mod recheck;
+mod work_directory;
+
+use std::ops::{ControlFlow, Range, RangeInclusive};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use hyper::header::HeaderValue;
+use parking_lot::Mutex;
+use rand::RngExt;
+
+use crate::answer::PaymentAnswer;
+use crate::auditor::{Auditor, Moment, RecordId, Standing};
+use crate::client::{Client, Credentials};
+use crate::report::{KillReport, TimeToReady};
+use crate::server::{Launch, Server};
+use crate::violation::ViolationKind;
+use crate::workload::{Purpose, randomness};
+
+use work_directory::WorkDirectory;
+
+/// A server that was asked to stop has so long; it drains for less.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+
+/// A request has so long: a payment may be waited for two seconds, and the machine may be busy.
+const REQUEST_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What to audit, and how hard. Start from [`KillOptions::new`] and change what differs.
+#[derive(Debug, Clone)]
+pub struct KillOptions {
+    /// The server's program.
+    pub server: PathBuf,
+    /// More arguments for its `serve`.
+    pub server_arguments: Vec<String>,
+    /// How often it is killed; at least 1.
+    pub rounds: u32,
+    pub seed: u64,
+    /// At least 1.
+    pub connections: u32,
+    /// How long the load lasts before the kill.
+    pub load: RangeInclusive<Duration>,
+    /// Most new payments of a round; beyond it only repeats and reads are sent.
+    pub round_payments: u32,
+    /// Keys of older rounds to check after each restart.
+    pub sample: u32,
+    /// Longest time from the start of the process to ready.
+    pub ready_within: Duration,
+    /// Longest time from a restart to the final answer of a key.
+    pub resolve_within: Duration,
+    /// New or empty, and kept; without it a temporary one that is kept only for violations.
+    pub work_dir: Option<PathBuf>,
+    /// Called after each round.
+    pub on_round: fn(&RoundSummary),
+}
+
+/// Progress of a run, after each round.
+#[derive(Debug, Clone, Copy)]
+pub struct RoundSummary {
+    /// From 1.
+    pub round: u32,
+    pub rounds: u32,
+    pub time_to_ready: Duration,
+    /// Keys sent in this round.
+    pub keys: usize,
+    /// Keys acknowledged under load, in all rounds so far.
+    pub acknowledged: u64,
+    pub violations: u64,
+}
+
+/// Runs the audit. Violations are in the report; an error means that it could not be carried out.
+///
+/// Dropping the future kills the server.
+pub async fn run(options: KillOptions) -> Result<KillReport> {
+    options.check()?;
+    let mut directory = WorkDirectory::open(options.work_dir.as_deref())?;
+    let mut audit = KillAudit::new(options, &directory);
+    if let Err(cause) = audit.play().await {
+        return Err(cause.context(format!("kept {}", directory.keep().display())));
+    }
+    if !audit.auditor.lock().violations().is_empty() {
+        directory.keep();
+    }
+    Ok(audit.report(directory.kept()))
+}
+
+impl KillOptions {
+    /// The defaults: 20 rounds of 100 to 800 ms over 64 connections, seed 0.
+    pub fn new(server: impl Into<PathBuf>) -> Self {
+        Self {
+            server: server.into(),
+            server_arguments: Vec::new(),
+            rounds: 20,
+            seed: 0,
+            connections: 64,
+            load: Duration::from_millis(100)..=Duration::from_millis(800),
+            round_payments: 20_000,
+            sample: 200,
+            ready_within: Duration::from_secs(30),
+            resolve_within: Duration::from_secs(20),
+            work_dir: None,
+            on_round: |_| {},
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        ensure!(self.rounds > 0, "at least one round");
+        ensure!(self.connections > 0, "at least one connection");
+        ensure!(self.round_payments > 0, "at least one payment a round");
+        ensure!(!self.load.is_empty(), "the shortest load is longer than the longest");
+        Ok(())
+    }
+}
+
+/// A run on its way.
+struct KillAudit {
+    options: KillOptions,
+    launch: Launch,
+    auditor: Arc<Mutex<Auditor>>,
+    /// Read after the first start and used to the end: keys must outlive the kills as well.
+    credentials: Option<Arc<Credentials>>,
+    starts: Vec<Duration>,
+    last_round: Range<RecordId>,
+    rounds_done: u32,
+    ledger_entries: u64,
+    exit_code: Option<i32>,
+}
+
+/// A running server with what is needed to speak to it.
+struct Session {
+    server: Server,
+    credentials: Arc<Credentials>,
+}
+
+impl KillAudit {
+    fn new(options: KillOptions, directory: &WorkDirectory) -> Self {
+        let launch = Launch {
+            program: options.server.clone(),
+            data_dir: directory.data(),
+            more_arguments: options.server_arguments.clone(),
+            log: directory.server_log(),
+            ready_within: options.ready_within,
+        };
+        Self {
+            options,
+            launch,
+            auditor: Arc::default(),
+            credentials: None,
+            starts: Vec::new(),
+            last_round: 0..0,
+            rounds_done: 0,
+            ledger_entries: 0,
+            exit_code: None,
+        }
+    }
+
+    /// All rounds and the end; stops early where the server is beyond further questions.
+    async fn play(&mut self) -> Result<()> {
+        for round in 0..self.options.rounds {
+            if self.play_round(round).await?.is_break() {
+                return Ok(());
+            }
+        }
+        self.play_end().await
+    }
+
+    async fn play_round(&mut self, round: u32) -> Result<ControlFlow<()>> {
+        let Some(mut session) = self.start().await? else {
+            return Ok(ControlFlow::Break(()));
+        };
+        let keys = self.keys_to_check(round);
+        if self.check_keys(&mut session, keys).await?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+        self.auditor.lock().release_bodies(self.last_round.clone());
+
+        let time_to_ready = session.server.time_to_ready();
+        let first = self.auditor.lock().len();
+        let course = self.load_and_kill(session, round).await?;
+        self.last_round = first..self.auditor.lock().len();
+        if course.is_continue() {
+            self.rounds_done += 1;
+        }
+        let auditor = self.auditor.lock();
+        (self.options.on_round)(&RoundSummary {
+            round: round + 1,
+            rounds: self.options.rounds,
+            time_to_ready,
+            keys: self.last_round.len(),
+            acknowledged: auditor.tally().acknowledged,
+            violations: auditor.violations().total(),
+        });
+        Ok(course)
+    }
+
+    /// Every key once more, the provider's ledger, and an orderly stop.
+    async fn play_end(&mut self) -> Result<()> {
+        let Some(mut session) = self.start().await? else { return Ok(()) };
+        let keys = (0..self.auditor.lock().len()).collect();
+        if self.check_keys(&mut session, keys).await?.is_break()
+            || self.check_ledger(&mut session).await?.is_break()
+        {
+            return Ok(());
+        }
+        let ended = session.server.terminate(STOP_WITHIN).await?;
+        self.exit_code = ended.and_then(|status| status.code());
+        let complaint = match ended {
+            Some(status) if status.code() == Some(0) => return Ok(()),
+            Some(status) => format!("after SIGTERM: {status}"),
+            None => format!("still running {STOP_WITHIN:?} after SIGTERM"),
+        };
+        self.auditor.lock().note(ViolationKind::UncleanStop, complaint);
+        Ok(())
+    }
+
+    /// A server that fails its very first start was never there to be audited; one that does not
+    /// come back has broken its word.
+    async fn start(&mut self) -> Result<Option<Session>> {
+        let server = match Server::start(&self.launch).await {
+            Ok(server) => server,
+            Err(cause) if self.starts.is_empty() => return Err(cause),
+            Err(cause) => {
+                let details = format!("after kill {}: {cause:#}", self.rounds_done);
+                self.auditor.lock().note(ViolationKind::NotReadyAgain, details);
+                return Ok(None);
+            }
+        };
+        self.starts.push(server.time_to_ready());
+        let credentials = match &self.credentials {
+            Some(credentials) => Arc::clone(credentials),
+            None => {
+                let read = Arc::new(Credentials::from_data_dir(&self.launch.data_dir)?);
+                Arc::clone(self.credentials.insert(read))
+            }
+        };
+        Ok(Some(Session { server, credentials }))
+    }
+
+    /// The keys of the last round and a sample of all before it.
+    fn keys_to_check(&self, round: u32) -> Vec<RecordId> {
+        let older = self.last_round.start;
+        let mut random = randomness(self.options.seed, round, Purpose::Sample);
+        let mut keys: Vec<RecordId> = if older == 0 {
+            Vec::new()
+        } else {
+            (0..self.options.sample).map(|_| random.random_range(0..older)).collect()
+        };
+        keys.sort_unstable();
+        keys.dedup();
+        keys.extend(self.last_round.clone());
+        keys
+    }
+
+    async fn check_keys(
+        &self,
+        session: &mut Session,
+        keys: Vec<RecordId>,
+    ) -> Result<ControlFlow<()>> {
+        let clients = session.clients(self.options.connections)?;
+        let checked =
+            recheck::keys(clients, Arc::clone(&self.auditor), keys, self.options.resolve_within);
+        tokio::select! {
+            checked = checked => checked.map(ControlFlow::Continue),
+            status = session.server.end() => Ok(self.died("in the audit", &status.to_string())),
+        }
+    }
+
+    async fn check_ledger(&mut self, session: &mut Session) -> Result<ControlFlow<()>> {
+        let client = session.client()?;
+        let compared = ledger::compare(&client, &self.auditor, self.options.resolve_within);
+        tokio::select! {
+            entries = compared => {
+                self.ledger_entries = entries;
+                Ok(ControlFlow::Continue(()))
+            }
+            status = session.server.end() => {
+                Ok(self.died("while its ledger was read", &status.to_string()))
+            }
+        }
+    }
+
+    async fn load_and_kill(&self, session: Session, round: u32) -> Result<ControlFlow<()>> {
+        let clients = session.clients(self.options.connections)?;
+        let mut server = session.server;
+        let moment = randomness(self.options.seed, round, Purpose::KillMoment)
+            .random_range(self.options.load.clone());
+        let load = load::Load::begin(clients, &self.auditor, &self.options, round);
+        let ended = tokio::time::timeout(moment, server.end()).await;
+        // Workers begin nothing new from here on, and what is in the air is cut off.
+        load.stop();
+        server.kill().await?;
+        load.join().await?;
+        match ended {
+            Err(_still_running) => Ok(ControlFlow::Continue(())),
+            Ok(status) => Ok(self.died("under load", &status.to_string())),
+        }
+    }
+
+    fn died(&self, when: &str, status: &str) -> ControlFlow<()> {
+        let details = format!("{when}, after kill {}: {status}", self.rounds_done);
+        self.auditor.lock().note(ViolationKind::ServerDied, details);
+        ControlFlow::Break(())
+    }
+
+    fn report(self, kept_directory: Option<PathBuf>) -> KillReport {
+        let auditor = self.auditor.lock();
+        let tally = auditor.tally();
+        KillReport {
+            seed: self.options.seed,
+            rounds_asked: self.options.rounds,
+            rounds_done: self.rounds_done,
+            requests: tally.requests,
+            unanswered: tally.unanswered,
+            refused: tally.refused,
+            in_use: tally.in_use,
+            keys: auditor.len() as u64,
+            acknowledged: tally.acknowledged,
+            replays_checked: tally.replays_checked,
+            reuses_checked: tally.reuses_checked,
+            reads_checked: tally.reads_checked,
+            unanswered_resolved: tally.unanswered_resolved,
+            accepted_resolved: tally.accepted_resolved,
+            completed: tally.completed,
+            failed: tally.failed,
+            ledger_entries: self.ledger_entries,
+            time_to_ready: TimeToReady::of(&self.starts),
+            exit_code: self.exit_code,
+            violations: auditor.violations().first().to_vec(),
+            violations_by_kind: auditor.violations().counts().clone(),
+            kept_directory,
+        }
+    }
+}
+
+impl Session {
+    fn client(&self) -> Result<Client> {
+        Client::new(self.server.address(), Arc::clone(&self.credentials), REQUEST_PATIENCE)
+    }
+
+    fn clients(&self, count: u32) -> Result<Vec<Client>> {
+        (0..count).map(|_| self.client()).collect()
+    }
+}
+
+impl Credentials {
+    fn from_data_dir(data_dir: &Path) -> Result<Self> {
+        Ok(Self {
+            merchant: bearer(&data_dir.join("demo.key"), "sk_test_")?,
+            operator: bearer(&data_dir.join("operator.key"), "ak_")?,
+        })
+    }
+}
+
+/// The first line of a key file as the value of an `Authorization` header.
+fn bearer(file: &Path, prefix: &str) -> Result<HeaderValue> {
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let key = text.lines().next().unwrap_or_default().trim();
+    ensure!(key.starts_with(prefix), "{} does not begin with {prefix}", file.display());
+    let mut value = HeaderValue::from_str(&format!("Bearer {key}"))
+        .with_context(|| format!("{} is no key", file.display()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// Sends the key's request and hears the answer; an error means that none arrived whole.
+async fn ask(
+    client: &Client,
+    auditor: &Mutex<Auditor>,
+    id: RecordId,
+    moment: Moment,
+) -> Result<Standing> {
+    let order = auditor.lock().order(id);
+    match client.pay(&order).await {
+        Ok(answer) => {
+            let meaning = PaymentAnswer::of(&answer);
+            Ok(auditor.lock().observe(id, answer, meaning, moment))
+        }
+        Err(cause) => {
+            auditor.lock().observe_silence();
+            Err(cause)
+        }
+    }
+}

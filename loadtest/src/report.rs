@@ -1,0 +1,191 @@
+//! What a kill audit found, for people and for programs.
+#![expect(clippy::print_stdout, reason = "the report is what the command is run for")]
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::violation::{Violation, ViolationKind};
+
+/// The text report shows so many violations; the JSON report has more.
+const SHOWN: usize = 20;
+
+/// The result of a kill audit.
+#[derive(Debug, Clone, Serialize)]
+pub struct KillReport {
+    /// Repeats the load and the moments of the kills.
+    pub seed: u64,
+    pub rounds_asked: u32,
+    /// Rounds that ended with a kill as planned.
+    pub rounds_done: u32,
+    /// All requests, of the load and of the audits.
+    pub requests: u64,
+    /// Requests without a whole answer.
+    pub unanswered: u64,
+    /// 429 and 503.
+    pub refused: u64,
+    /// 409 `idempotency_key_in_use`.
+    pub in_use: u64,
+    /// Keys that were sent.
+    pub keys: u64,
+    /// Keys that got 201, 202 or 402 under load.
+    pub acknowledged: u64,
+    /// Final answers asked for again and compared.
+    pub replays_checked: u64,
+    /// Used keys sent with another request.
+    pub reuses_checked: u64,
+    /// Payments read and compared.
+    pub reads_checked: u64,
+    /// Keys without an answer at the kill that settled afterwards.
+    pub unanswered_resolved: u64,
+    /// Keys with a 202 at the kill that settled afterwards.
+    pub accepted_resolved: u64,
+    pub completed: u64,
+    pub failed: u64,
+    /// Attempts in the provider simulator's ledger.
+    pub ledger_entries: u64,
+    /// From the start of the process to ready, over all starts.
+    pub time_to_ready: Option<TimeToReady>,
+    /// Exit code after SIGTERM; `None` where it never came to that, or a signal ended the server.
+    pub exit_code: Option<i32>,
+    /// The first violations in full.
+    pub violations: Vec<Violation>,
+    /// All violations, counted.
+    pub violations_by_kind: BTreeMap<ViolationKind, u64>,
+    /// The directory with the data and the server's error output, where it was kept.
+    pub kept_directory: Option<PathBuf>,
+}
+
+/// Times to ready, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct TimeToReady {
+    pub starts: usize,
+    pub median_ms: f64,
+    pub max_ms: f64,
+}
+
+impl KillReport {
+    /// No promise was found broken.
+    pub fn passed(&self) -> bool {
+        self.violations_by_kind.is_empty()
+    }
+
+    /// Every violation, also those not kept in full.
+    pub fn violations_total(&self) -> u64 {
+        self.violations_by_kind.values().sum()
+    }
+
+    /// Prints the text to standard output.
+    pub fn print(&self) {
+        println!("{self}");
+    }
+
+    /// Writes the report as JSON.
+    pub fn write_json(&self, path: &Path) -> Result<()> {
+        let mut json = serde_json::to_vec_pretty(self).context("cannot render the report")?;
+        json.push(b'\n');
+        std::fs::write(path, json).with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+impl TimeToReady {
+    /// `None` where there was no start.
+    pub(crate) fn of(starts: &[Duration]) -> Option<Self> {
+        let mut sorted = starts.to_vec();
+        sorted.sort_unstable();
+        let milliseconds = |time: &Duration| time.as_secs_f64() * 1e3;
+        Some(Self {
+            starts: sorted.len(),
+            median_ms: sorted.get(sorted.len() / 2).map(milliseconds)?,
+            max_ms: sorted.last().map(milliseconds)?,
+        })
+    }
+}
+
+impl fmt::Display for KillReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = if self.passed() { "passed" } else { "FAILED" };
+        writeln!(f, "kill audit {verdict}, seed {}", self.seed)?;
+        writeln!(f, "  rounds            {} of {}", self.rounds_done, self.rounds_asked)?;
+        writeln!(
+            f,
+            "  requests          {} ({} unanswered, {} refused, {} in use)",
+            self.requests, self.unanswered, self.refused, self.in_use
+        )?;
+        writeln!(f, "  keys              {} ({} acknowledged)", self.keys, self.acknowledged)?;
+        writeln!(
+            f,
+            "  checked           {} replays, {} reused keys, {} reads",
+            self.replays_checked, self.reuses_checked, self.reads_checked
+        )?;
+        writeln!(
+            f,
+            "  resolved          {} unanswered, {} accepted",
+            self.unanswered_resolved, self.accepted_resolved
+        )?;
+        writeln!(f, "  outcomes          {} completed, {} failed", self.completed, self.failed)?;
+        writeln!(f, "  provider ledger   {} attempts", self.ledger_entries)?;
+        if let Some(TimeToReady { starts, median_ms, max_ms }) = self.time_to_ready {
+            writeln!(
+                f,
+                "  time to ready     median {median_ms:.1} ms, max {max_ms:.1} ms ({starts} starts)"
+            )?;
+        }
+        match self.exit_code {
+            Some(code) => writeln!(f, "  exit code         {code}")?,
+            None => writeln!(f, "  exit code         none")?,
+        }
+        write!(f, "  violations        {}", self.violations_total())?;
+        for (kind, count) in &self.violations_by_kind {
+            write!(f, "\n    {} x {count}", kind.name())?;
+        }
+        for violation in self.violations.iter().take(SHOWN) {
+            write!(f, "\n  {violation}")?;
+        }
+        if let Some(directory) = &self.kept_directory {
+            write!(f, "\n  kept              {}", directory.display())?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.kind.name())?;
+        if let Some(key) = &self.key {
+            write!(f, " key {key}")?;
+        }
+        if let Some(payment) = &self.payment {
+            write!(f, " payment {payment}")?;
+        }
+        write!(f, ": {}", self.details)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_to_ready_are_summed_up() {
+        let starts: Vec<_> = [30, 10, 20].into_iter().map(Duration::from_millis).collect();
+        let times = TimeToReady::of(&starts).unwrap();
+        assert_eq!((times.starts, times.median_ms, times.max_ms), (3, 20.0, 30.0));
+        assert_eq!(TimeToReady::of(&[]), None);
+    }
+
+    #[test]
+    fn a_violation_names_key_payment_and_details() {
+        let violation = Violation {
+            kind: ViolationKind::PaymentLost,
+            key: Some("kill-r1-c2-n3".to_owned()),
+            payment: Some("pay_1".to_owned()),
+            details: "404".to_owned(),
+        };
+        assert_eq!(violation.to_string(), "payment_lost key kill-r1-c2-n3 payment pay_1: 404");
+    }
+}

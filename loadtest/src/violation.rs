@@ -1,0 +1,161 @@
+//! A promise of the gateway found broken: which one, on which key, and what was seen.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// How many violations are kept in full; one bug can break every key, and the first ones tell
+/// enough. All of them are counted.
+const KEPT_IN_FULL: usize = 200;
+
+/// One broken promise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    pub kind: ViolationKind,
+    /// The idempotency key, where the finding belongs to one.
+    pub key: Option<String>,
+    /// The payment, where one is known.
+    pub payment: Option<String>,
+    pub details: String,
+}
+
+/// Which promise was broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ViolationKind {
+    /// A final answer came back with another status or other bytes.
+    AnswerChanged,
+    /// A final answer came back without `Idempotent-Replayed: true`.
+    ReplayNotMarked,
+    /// Two answers to one key named different payments.
+    KeyNamesTwoPayments,
+    /// Two keys were answered with the same payment.
+    PaymentOfTwoKeys,
+    /// An acknowledged payment cannot be read any more.
+    PaymentLost,
+    /// A payment has another id, amount or currency than was asked for.
+    PaymentDiffers,
+    /// A payment reads another status than its final answer gave.
+    StatusChanged,
+    /// Another request under a used key was not refused with `idempotency_key_reused`.
+    ReuseNotRefused,
+    /// An answer that the contract does not allow here.
+    UnexpectedAnswer,
+    /// A key had no final answer within the deadline.
+    Unresolved,
+    /// A payment has more than one approved attempt at the provider.
+    ChargedTwice,
+    /// A completed payment has no approved attempt at the provider.
+    CompletedWithoutCharge,
+    /// The provider approved another amount or currency than was asked for.
+    ChargeDiffers,
+    /// A failed payment still has an approved attempt at the provider.
+    FailedButCharged,
+    /// The provider approved an attempt of a payment that no key ever named.
+    ChargeWithoutPayment,
+    /// The completed payments and the provider's approvals differ in sum.
+    SumMismatch,
+    /// The provider's ledger could not be read to its end.
+    LedgerUnreadable,
+    /// The server ended although nobody stopped it.
+    ServerDied,
+    /// The server was not ready again within the deadline.
+    NotReadyAgain,
+    /// The server did not end with exit code 0 in time when asked to.
+    UncleanStop,
+    /// The load never led to a completed payment, so the audit shows nothing.
+    NothingProved,
+}
+
+impl ViolationKind {
+    /// The name used in the text and in the JSON report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AnswerChanged => "answer_changed",
+            Self::ReplayNotMarked => "replay_not_marked",
+            Self::KeyNamesTwoPayments => "key_names_two_payments",
+            Self::PaymentOfTwoKeys => "payment_of_two_keys",
+            Self::PaymentLost => "payment_lost",
+            Self::PaymentDiffers => "payment_differs",
+            Self::StatusChanged => "status_changed",
+            Self::ReuseNotRefused => "reuse_not_refused",
+            Self::UnexpectedAnswer => "unexpected_answer",
+            Self::Unresolved => "unresolved",
+            Self::ChargedTwice => "charged_twice",
+            Self::CompletedWithoutCharge => "completed_without_charge",
+            Self::ChargeDiffers => "charge_differs",
+            Self::FailedButCharged => "failed_but_charged",
+            Self::ChargeWithoutPayment => "charge_without_payment",
+            Self::SumMismatch => "sum_mismatch",
+            Self::LedgerUnreadable => "ledger_unreadable",
+            Self::ServerDied => "server_died",
+            Self::NotReadyAgain => "not_ready_again",
+            Self::UncleanStop => "unclean_stop",
+            Self::NothingProved => "nothing_proved",
+        }
+    }
+}
+
+/// All findings of a run: the first ones in full, every one in the counts.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Violations {
+    first: Vec<Violation>,
+    counts: BTreeMap<ViolationKind, u64>,
+}
+
+impl Violations {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.counts.is_empty()
+    }
+
+    pub(crate) fn total(&self) -> u64 {
+        self.counts.values().sum()
+    }
+
+    pub(crate) fn first(&self) -> &[Violation] {
+        &self.first
+    }
+
+    pub(crate) fn counts(&self) -> &BTreeMap<ViolationKind, u64> {
+        &self.counts
+    }
+
+    pub(crate) fn push(&mut self, violation: Violation) {
+        *self.counts.entry(violation.kind).or_default() += 1;
+        if self.first.len() < KEPT_IN_FULL {
+            self.first.push(violation);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_and_the_json_name_a_kind_alike() {
+        for kind in [
+            ViolationKind::AnswerChanged,
+            ViolationKind::KeyNamesTwoPayments,
+            ViolationKind::ChargedTwice,
+            ViolationKind::NothingProved,
+        ] {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
+    }
+
+    #[test]
+    fn every_violation_is_counted_though_only_the_first_are_kept() {
+        let mut violations = Violations::default();
+        for number in 0..KEPT_IN_FULL + 5 {
+            violations.push(Violation {
+                kind: ViolationKind::PaymentLost,
+                key: None,
+                payment: None,
+                details: number.to_string(),
+            });
+        }
+        assert_eq!(violations.first().len(), KEPT_IN_FULL);
+        assert_eq!(violations.counts()[&ViolationKind::PaymentLost], 205);
+    }
+}

@@ -1,0 +1,361 @@
+//! A gateway small enough to be seen to be right, with faults to plant.
+//!
+//! One file is its log: a line for each fact, written before anything is told to anyone. Lines reach
+//! the kernel at once, so they outlive SIGKILL, which is all that is asked of it here.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+const MERCHANT: &str = "sk_test_0";
+const OPERATOR: &str = "ak_0";
+
+/// Between two facts of a payment, so that a kill finds some payments between them.
+const A_MOMENT: Duration = Duration::from_millis(2);
+
+/// How long an unknown outcome takes to be inquired.
+const INQUIRY_AFTER: Duration = Duration::from_millis(40);
+
+#[derive(Serialize, Deserialize)]
+enum Fact {
+    Created {
+        key: String,
+        request: Value,
+        payment: String,
+    },
+    /// In the provider's own books.
+    Charged {
+        payment: String,
+        approved: bool,
+    },
+    Ended {
+        payment: String,
+        completed: bool,
+    },
+}
+
+struct Payment {
+    request: Value,
+    charges: Vec<bool>,
+    completed: Option<bool>,
+    /// Answered with 202, or found open after a restart.
+    accepted: bool,
+}
+
+struct Gateway {
+    log: Log,
+    keys: HashMap<String, String>,
+    payments: HashMap<String, Payment>,
+    /// The provider's books, in order.
+    ledger: Vec<(String, bool)>,
+    fault: String,
+    restarted: bool,
+}
+
+struct Log {
+    file: File,
+    waiting: Vec<u8>,
+    /// Lines are written when so many bytes wait.
+    written_from: usize,
+}
+
+type Shared = Arc<Mutex<Gateway>>;
+
+pub(crate) async fn serve(arguments: &[String]) {
+    let value = |name: &str| {
+        let at = arguments.iter().position(|argument| argument == name)?;
+        arguments.get(at + 1).cloned()
+    };
+    let data_dir = PathBuf::from(value("--data-dir").unwrap());
+    assert_eq!(value("--listen").as_deref(), Some("127.0.0.1:0"));
+    assert!(std::env::var_os("TOLLGATE_ADMIN_KEY").is_none());
+    let fault = value("--fault").unwrap_or_default();
+    let restarted = data_dir.join("log").exists();
+    if fault == "does_not_start" || (fault == "stays_down" && restarted) {
+        eprintln!("told not to start");
+        std::process::exit(1);
+    }
+    let gateway = Gateway::open(&data_dir, fault, restarted);
+
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    println!("the demo merchant's key is {MERCHANT}");
+    println!("listening on http://{}", listener.local_addr().unwrap());
+    println!("metrics on http://{}", listener.local_addr().unwrap());
+    recover(&gateway);
+    exit_on_sigterm(&gateway);
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let gateway = Arc::clone(&gateway);
+        let service = hyper::service::service_fn(move |request| {
+            let gateway = Arc::clone(&gateway);
+            async move { Ok::<_, Infallible>(answer(&gateway, request).await) }
+        });
+        tokio::spawn(
+            hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service),
+        );
+    }
+}
+
+impl Gateway {
+    fn open(data_dir: &Path, fault: String, restarted: bool) -> Shared {
+        std::fs::write(data_dir.join("demo.key"), format!("{MERCHANT}\n")).unwrap();
+        std::fs::write(data_dir.join("operator.key"), format!("{OPERATOR}\n")).unwrap();
+        let path = data_dir.join("log");
+        let file = OpenOptions::new().create(true).append(true).open(&path).unwrap();
+        let written_from = if fault == "buffers_its_log" { 64 << 10 } else { 0 };
+        let mut gateway = Self {
+            log: Log { file, waiting: Vec::new(), written_from },
+            keys: HashMap::new(),
+            payments: HashMap::new(),
+            ledger: Vec::new(),
+            fault,
+            restarted,
+        };
+        for line in std::fs::read_to_string(path).unwrap().lines() {
+            gateway.apply(serde_json::from_str(line).unwrap());
+        }
+        for payment in gateway.payments.values_mut() {
+            payment.accepted = true;
+        }
+        Arc::new(Mutex::new(gateway))
+    }
+
+    fn record(&mut self, fact: Fact) {
+        serde_json::to_writer(&mut self.log.waiting, &fact).unwrap();
+        self.log.waiting.push(b'\n');
+        if self.log.waiting.len() > self.log.written_from {
+            self.log.file.write_all(&self.log.waiting).unwrap();
+            self.log.waiting.clear();
+        }
+        self.apply(fact);
+    }
+
+    fn apply(&mut self, fact: Fact) {
+        match fact {
+            Fact::Created { key, request, payment } => {
+                let fresh =
+                    Payment { request, charges: Vec::new(), completed: None, accepted: false };
+                self.keys.insert(key, payment.clone());
+                self.payments.insert(payment, fresh);
+            }
+            Fact::Charged { payment, approved } => {
+                self.payments.get_mut(&payment).unwrap().charges.push(approved);
+                self.ledger.push((payment, approved));
+            }
+            Fact::Ended { payment, completed } => {
+                self.payments.get_mut(&payment).unwrap().completed = Some(completed);
+            }
+        }
+    }
+
+    fn view(&self, id: &str) -> Value {
+        let payment = &self.payments[id];
+        let status = match payment.completed {
+            None => "processing",
+            Some(true) => "completed",
+            Some(false) => "failed",
+        };
+        json!({
+            "id": id,
+            "status": status,
+            "amount_minor": payment.request["amount_minor"],
+            "currency": payment.request["currency"],
+        })
+    }
+}
+
+/// Payments found open are inquired; the provider's books tell how they ended.
+fn recover(gateway: &Shared) {
+    let guard = gateway.lock();
+    for (id, payment) in &guard.payments {
+        if payment.completed.is_none() {
+            tokio::spawn(resolve(Arc::clone(gateway), id.clone(), INQUIRY_AFTER));
+        }
+    }
+}
+
+fn exit_on_sigterm(gateway: &Shared) {
+    let code = i32::from(gateway.lock().fault == "exits_badly") * 3;
+    let mut signal =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).unwrap();
+    tokio::spawn(async move {
+        signal.recv().await;
+        std::process::exit(code);
+    });
+}
+
+async fn resolve(gateway: Shared, id: String, after: Duration) {
+    tokio::time::sleep(after).await;
+    let (fault, charged) = {
+        let guard = gateway.lock();
+        (guard.fault.clone(), guard.payments[&id].charges.clone())
+    };
+    match (fault.as_str(), charged.last()) {
+        ("never_resolves", _) => return,
+        ("guesses_failed", Some(true)) => {
+            return gateway.lock().record(Fact::Ended { payment: id, completed: false });
+        }
+        ("charges_again", _) | (_, None) => charge(&gateway, &id),
+        (_, Some(_)) => {}
+    }
+    tokio::time::sleep(A_MOMENT).await;
+    end(&gateway, id);
+}
+
+fn charge(gateway: &Shared, id: &str) {
+    let mut guard = gateway.lock();
+    let request = &guard.payments[id].request;
+    let approved = request["card"]["number"] == "4242424242424242"
+        && !matches!(simulated(request), "not_sent" | "timeout_before_approval");
+    guard.record(Fact::Charged { payment: id.to_owned(), approved });
+}
+
+fn end(gateway: &Shared, id: String) {
+    let mut guard = gateway.lock();
+    let completed = guard.payments[&id].charges.last() == Some(&true);
+    guard.record(Fact::Ended { payment: id, completed });
+}
+
+fn simulated(request: &Value) -> &str {
+    request["metadata"]["simulator"].as_str().unwrap_or_default()
+}
+
+async fn answer(gateway: &Shared, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let (head, body) = request.into_parts();
+    let header = |name: &str| head.headers.get(name).map(|value| value.to_str().unwrap());
+    let authorized = |key: &str| header("authorization") == Some(&format!("Bearer {key}"));
+    let path = head.uri.path();
+    match (&head.method, path) {
+        (&Method::GET, "/ready") => respond(200, false, &Value::Null),
+        (&Method::GET, "/simulator/ledger") if authorized(OPERATOR) => {
+            ledger_page(gateway, head.uri.query().unwrap_or_default())
+        }
+        (&Method::POST, "/api/v1/payments") if authorized(MERCHANT) => {
+            let body = body.collect().await.unwrap().to_bytes();
+            let request = serde_json::from_slice(&body).unwrap();
+            let asynchronous = header("prefer") == Some("respond-async");
+            pay(gateway, header("idempotency-key").unwrap(), request, asynchronous).await
+        }
+        (&Method::GET, _) if authorized(MERCHANT) => {
+            let guard = gateway.lock();
+            let id = path.strip_prefix("/api/v1/payments/").unwrap();
+            match guard.payments.contains_key(id) {
+                true => respond(200, false, &guard.view(id)),
+                false => respond(404, false, &json!({"code": "not_found"})),
+            }
+        }
+        _ => respond(401, false, &json!({"code": "unauthorized"})),
+    }
+}
+
+async fn pay(
+    gateway: &Shared,
+    key: &str,
+    request: Value,
+    asynchronous: bool,
+) -> Response<Full<Bytes>> {
+    let id = {
+        let mut guard = gateway.lock();
+        if let Some(id) = guard.keys.get(key).cloned() {
+            let known = &guard.payments[&id];
+            if known.request != request && guard.fault != "accepts_reuse" {
+                return respond(422, false, &json!({"code": "idempotency_key_reused"}));
+            }
+            return match (known.completed, known.accepted) {
+                (Some(_), _) => last_word(&guard, &id, true),
+                (None, true) => respond(202, false, &guard.view(&id)),
+                (None, false) => respond(409, false, &json!({"code": "idempotency_key_in_use"})),
+            };
+        }
+        let id = format!("pay_{:016x}", rand::random::<u64>());
+        let fact = Fact::Created { key: key.to_owned(), request, payment: id.clone() };
+        guard.record(fact);
+        if guard.fault == "dies_by_itself" && guard.payments.len() > 50 {
+            std::process::exit(9);
+        }
+        id
+    };
+    let request = gateway.lock().payments[&id].request.clone();
+    match simulated(&request) {
+        "timeout_before_approval" => {}
+        "timeout_after_approval" => charge(gateway, &id),
+        fault => {
+            if !asynchronous {
+                tokio::time::sleep(if fault == "latency:50" { A_MOMENT * 25 } else { A_MOMENT })
+                    .await;
+                charge(gateway, &id);
+                tokio::time::sleep(A_MOMENT).await;
+                end(gateway, id.clone());
+                return last_word(&gateway.lock(), &id, false);
+            }
+        }
+    }
+    gateway.lock().payments.get_mut(&id).unwrap().accepted = true;
+    tokio::spawn(resolve(Arc::clone(gateway), id.clone(), INQUIRY_AFTER));
+    respond(202, false, &gateway.lock().view(&id))
+}
+
+fn last_word(gateway: &Gateway, id: &str, replayed: bool) -> Response<Full<Bytes>> {
+    let mut view = gateway.view(id);
+    if gateway.fault == "changes_bytes" && gateway.restarted {
+        view["restarted"] = Value::from(true);
+    }
+    if gateway.payments[id].completed == Some(true) {
+        respond(201, replayed, &view)
+    } else {
+        respond(402, replayed, &json!({"code": "card_declined", "payment": view}))
+    }
+}
+
+fn ledger_page(gateway: &Shared, query: &str) -> Response<Full<Bytes>> {
+    let number = |name| {
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.find(|(key, _)| *key == name).map(|(_, value)| value.parse::<usize>().unwrap())
+    };
+    let (limit, from) = (number("limit").unwrap(), number("after").unwrap_or(0));
+    let guard = gateway.lock();
+    let until = guard.ledger.len().min(from + limit);
+    let data: Vec<Value> = (from..until)
+        .map(|at| {
+            let (payment, approved) = &guard.ledger[at];
+            let request = &guard.payments[payment].request;
+            json!({
+                "attempt_id": format!("att_{at}"),
+                "payment_id": payment,
+                "amount_minor": request["amount_minor"],
+                "currency": request["currency"],
+                "state": if *approved { "approved" } else { "declined" },
+                "calls": 1,
+            })
+        })
+        .collect();
+    let has_more = until < guard.ledger.len();
+    let next = has_more.then_some(until);
+    respond(200, false, &json!({"data": data, "has_more": has_more, "next": next}))
+}
+
+fn respond(status: u16, replayed: bool, body: &Value) -> Response<Full<Bytes>> {
+    let media = if status >= 400 { "application/problem+json" } else { "application/json" };
+    let mut response = Response::builder().status(status).header("content-type", media);
+    if replayed {
+        response = response.header("idempotent-replayed", "true");
+    }
+    response.body(Full::from(body.to_string())).unwrap()
+}

@@ -1,0 +1,426 @@
+//! Which records the log holds, from the bytes of its two copies; and what must be mended.
+//!
+//! A segment's journal is walked group by group. Where it ends too early or is damaged, and
+//! always for the newest segment, its sled copy is read as well, and the chain decides which
+//! frames of the two continue it.
+//!
+//! Invariant: a group is visited only whole and in its place. A tail is cut only if it can be
+//! one group that a crash interrupted: nothing intact belongs to a later group, and no later
+//! segment exists. Anything else missing is damage, healed from the other copy or refused.
+//!
+//! Not here: files. [`Copies`] stands for them, so that the same code runs on the real
+//! directory, on a simulated disk and, read-only, for verification.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::{
+    chain::{Tip, next_group},
+    error::{Damage, DamageFault, Error, SledFault},
+    frame::{Frame, FrameFault, intact},
+    group::{Positions, Unpacker},
+    record::Visit,
+    superblock::Geometry,
+};
+
+/// What opening a log found and did.
+#[derive(Clone, Debug)]
+pub struct Recovery {
+    /// As the directory was created.
+    pub geometry: Geometry,
+    /// Whether this open created the log.
+    pub created: bool,
+    /// The incarnation that begins with this open; higher than any before.
+    pub epoch: u32,
+    /// Records visited.
+    pub records: u64,
+    /// Groups they were committed in.
+    pub groups: u64,
+    /// Hash of the last group: the whole log in 32 bytes. Zeros if there is none.
+    pub last_hash: [u8; 32],
+    /// Bytes of a group that a crash interrupted, which were cut off.
+    pub torn_bytes: u64,
+    /// What was mended, in log order.
+    pub repairs: Vec<Repair>,
+    /// How long opening took, visits included.
+    pub elapsed: Duration,
+}
+
+/// One thing that was not as it should be, and is now; in a verification, would be.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Repair {
+    /// The last group was interrupted by a crash: it was never acknowledged.
+    #[error("segment {segment:020}: group {group} at frame {sequence} was torn and is cut off")]
+    TornGroupCut {
+        /// First frame sequence of the segment.
+        segment: u64,
+        /// The group that was cut.
+        group: u64,
+        /// Its first frame.
+        sequence: u64,
+        /// Bytes cut from the journal.
+        journal_bytes: u64,
+        /// Bytes of the group's frames that only sled had.
+        sled_bytes: u64,
+    },
+    /// The journal was damaged or incomplete; sled had what it lacked.
+    #[error("segment {segment:020}: journal healed with {frames} frames at byte {offset}")]
+    JournalHealed {
+        /// First frame sequence of the segment.
+        segment: u64,
+        /// Where the damage began.
+        offset: u64,
+        /// How many frames were written anew from there on.
+        frames: u64,
+    },
+    /// Bytes behind the proven end of a segment.
+    #[error("segment {segment:020}: {bytes} foreign bytes cut off the journal at byte {offset}")]
+    JournalTrimmed {
+        /// First frame sequence of the segment.
+        segment: u64,
+        /// Where the segment ends.
+        offset: u64,
+        /// How many bytes followed.
+        bytes: u64,
+    },
+    /// The sled copy was not the journal's equal.
+    #[error("segment {segment:020}: sled copy rebuilt: {fault}")]
+    SledRebuilt {
+        /// First frame sequence of the segment.
+        segment: u64,
+        /// What was wrong with it.
+        fault: SledFault,
+    },
+}
+
+/// The two copies of a log's segments. A segment is named by its first frame's sequence.
+pub(crate) trait Copies {
+    /// All segments of which there is a trace, in order.
+    fn segments(&self) -> Result<Vec<u64>, Error>;
+
+    /// Replaces `into` by the journal's bytes; by nothing if there is no journal.
+    fn read_journal(&mut self, segment: u64, into: &mut Vec<u8>) -> Result<(), Error>;
+
+    /// Replaces `into` by the frames that sled gives, one after the other, until it fails.
+    fn read_sled(&mut self, segment: u64, into: &mut Vec<u8>) -> Result<Option<SledFault>, Error>;
+
+    /// Makes the journal end at `length`, durably.
+    fn truncate_journal(&mut self, segment: u64, length: usize) -> Result<(), Error>;
+
+    /// Makes the journal consist of two pieces, durably, and at no time of less than it had.
+    fn rewrite_journal(&mut self, segment: u64, pieces: [&[u8]; 2]) -> Result<(), Error>;
+
+    /// Makes the sled copy consist of the frames in two pieces, durably.
+    fn rebuild_sled(&mut self, segment: u64, pieces: [&[u8]; 2]) -> Result<(), Error>;
+
+    /// Makes durable what is about to be accepted. `last_group` lies in the journal at `offset`:
+    /// the only bytes whose sync may have failed in the life before.
+    fn settle(&mut self, segment: u64, offset: usize, last_group: &[u8]) -> Result<(), Error>;
+}
+
+/// For which segments sled is read although the journal is whole.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Compare {
+    /// The newest that holds anything: the only one whose end nothing else proves.
+    Newest,
+    /// All.
+    Every,
+}
+
+/// The log as far as it was accepted.
+pub(crate) struct Recovered {
+    pub(crate) tip: Tip,
+    pub(crate) positions: Positions,
+    pub(crate) records: u64,
+    pub(crate) torn_bytes: u64,
+    pub(crate) repairs: Vec<Repair>,
+}
+
+/// Reads the whole log, visits its records, and mends its copies.
+pub(crate) fn recover(
+    copies: &mut dyn Copies,
+    geometry: Geometry,
+    compare: Compare,
+    visit: &mut Visit<'_>,
+) -> Result<Recovered, Error> {
+    let segments = copies.segments()?;
+    let mut replay = Replay {
+        log: Recovered {
+            tip: Tip::GENESIS,
+            positions: Positions::new(geometry.streams),
+            records: 0,
+            torn_bytes: 0,
+            repairs: Vec::new(),
+        },
+        visit,
+        last_group: 0,
+        spill: Vec::new(),
+    };
+    let (mut journal, mut sled) = (Vec::new(), Vec::new());
+    let newest = newest_with_frames(copies, &segments, &mut journal)?;
+    for (index, &segment) in segments.iter().enumerate() {
+        let newest = newest.is_none_or(|newest| index >= newest);
+        let place = Place {
+            segment,
+            end: segments.get(index + 1).copied(),
+            newest,
+            compare: newest || compare == Compare::Every,
+        };
+        replay.segment(copies, place, &mut journal, &mut sled)?;
+    }
+    Ok(replay.log)
+}
+
+/// Index of the newest segment that holds anything. An empty one behind it is normal: an open
+/// begins a segment, and may end without a commit.
+fn newest_with_frames(
+    copies: &mut dyn Copies,
+    segments: &[u64],
+    buffer: &mut Vec<u8>,
+) -> Result<Option<usize>, Error> {
+    for (index, &segment) in segments.iter().enumerate().rev() {
+        copies.read_journal(segment, buffer)?;
+        if intact(buffer).next().is_some() {
+            return Ok(Some(index));
+        }
+        copies.read_sled(segment, buffer)?;
+        if intact(buffer).next().is_some() {
+            return Ok(Some(index));
+        }
+    }
+    Ok(None)
+}
+
+struct Place {
+    segment: u64,
+    /// Where the next segment begins, which proves where this one ends.
+    end: Option<u64>,
+    /// Whether no later segment holds anything.
+    newest: bool,
+    compare: bool,
+}
+
+impl Place {
+    fn damage(&self, offset: usize, tip: &Tip, fault: DamageFault) -> Error {
+        let offset = offset as u64;
+        Damage { segment: self.segment, offset, sequence: tip.sequence, fault }.into()
+    }
+}
+
+struct Replay<'v, 'f> {
+    log: Recovered,
+    visit: &'v mut Visit<'f>,
+    /// Size of the last group visited, in bytes.
+    last_group: usize,
+    spill: Vec<u8>,
+}
+
+/// How far a walk came: always to the end of a whole group.
+struct Walked {
+    length: usize,
+    fault: Option<FrameFault>,
+}
+
+impl Replay<'_, '_> {
+    fn segment(
+        &mut self,
+        copies: &mut dyn Copies,
+        place: Place,
+        journal: &mut Vec<u8>,
+        sled: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        let segment = place.segment;
+        if segment > self.log.tip.sequence {
+            return Err(place.damage(0, &self.log.tip, DamageFault::SegmentMissing));
+        }
+        if segment < self.log.tip.sequence {
+            return Err(place.damage(0, &self.log.tip, DamageFault::Overlap));
+        }
+        copies.read_journal(segment, journal)?;
+        let walked = self.walk(journal, &place, 0)?;
+        let proven = place.end.is_none_or(|end| end == self.log.tip.sequence);
+        if walked.fault.is_none() && proven && !place.compare {
+            return Ok(());
+        }
+
+        let fault = copies.read_sled(segment, sled)?;
+        let (kept, rest) = journal.split_at(walked.length);
+        let mut added = self.continuation(&place, walked.length, rest, sled)?;
+        let healed = self.walk(&added, &place, walked.length)?;
+        added.truncate(healed.length);
+        let pieces = [kept, added.as_slice()];
+
+        let torn = self.judge_end(&place, [&walked, &healed], rest, sled, fault.as_ref())?;
+        let repairs_before = self.log.repairs.len();
+        if let Some(torn) = torn {
+            self.log.repairs.push(torn);
+        }
+        if kept.is_empty() && added.is_empty() {
+            // Nothing to keep in either copy: the store begins this segment anew.
+            return Ok(());
+        }
+        if !added.is_empty() {
+            copies.rewrite_journal(segment, pieces)?;
+            self.log.repairs.push(Repair::JournalHealed {
+                segment,
+                offset: walked.length as u64,
+                frames: intact(&added).count() as u64,
+            });
+        } else if !rest.is_empty() {
+            copies.truncate_journal(segment, kept.len())?;
+            if self.log.repairs.len() == repairs_before {
+                self.log.repairs.push(Repair::JournalTrimmed {
+                    segment,
+                    offset: kept.len() as u64,
+                    bytes: rest.len() as u64,
+                });
+            }
+        }
+        self.mend_sled(copies, &place, fault, pieces, sled)?;
+        let total = kept.len() + added.len();
+        let tail = if added.is_empty() { kept } else { &added };
+        let last_group = &tail[tail.len() - self.last_group..];
+        copies.settle(segment, total - last_group.len(), last_group)
+    }
+
+    /// Visits every whole group at the head of `bytes`, which continue the journal at `offset`.
+    fn walk(&mut self, bytes: &[u8], place: &Place, offset: usize) -> Result<Walked, Error> {
+        let mut frames = Vec::new();
+        let mut length = 0;
+        loop {
+            let group = match next_group(&self.log.tip, &bytes[length..], &mut frames) {
+                Ok(Some(group)) => group,
+                Ok(None) => return Ok(Walked { length, fault: None }),
+                Err(fault) => return Ok(Walked { length, fault: Some(fault) }),
+            };
+            self.visit_group(&frames, place, offset + length)?;
+            self.log.tip = group.next;
+            self.last_group = group.bytes.len();
+            length += group.bytes.len();
+        }
+    }
+
+    fn visit_group(
+        &mut self,
+        frames: &[Frame<'_>],
+        place: &Place,
+        offset: usize,
+    ) -> Result<(), Error> {
+        let log = &mut self.log;
+        let mut unpacker = Unpacker::new(frames);
+        loop {
+            let record = match unpacker.next(&mut self.spill) {
+                Ok(Some(record)) => record,
+                Ok(None) => return Ok(()),
+                Err(crate::group::Malformed) => {
+                    return Err(place.damage(offset, &log.tip, DamageFault::Malformed));
+                }
+            };
+            let (stream, sequence) = (record.stream, record.sequence);
+            log.positions
+                .advance(stream, sequence)
+                .map_err(|fault| place.damage(offset, &log.tip, DamageFault::Record(fault)))?;
+            log.records += 1;
+            (self.visit)(record).map_err(|source| Error::Visit { stream, sequence, source })?;
+        }
+    }
+
+    /// The frames of both copies that follow the tip without a gap, in order.
+    fn continuation(
+        &self,
+        place: &Place,
+        offset: usize,
+        journal: &[u8],
+        sled: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        let tip = &self.log.tip;
+        let mut candidates = BTreeMap::new();
+        for frame in intact(journal).chain(intact(sled)) {
+            let sequence = frame.header.sequence;
+            if sequence >= tip.sequence
+                && candidates.insert(sequence, frame.bytes).is_some_and(|had| had != frame.bytes)
+            {
+                // One incarnation writes a sequence once; nothing here can say which is right.
+                let tip = Tip { sequence, ..*tip };
+                return Err(place.damage(offset, &tip, DamageFault::Conflict));
+            }
+        }
+        let mut frames = Vec::new();
+        for (expected, (sequence, frame)) in (tip.sequence..).zip(candidates) {
+            if sequence != expected {
+                break;
+            }
+            frames.extend_from_slice(frame);
+        }
+        Ok(frames)
+    }
+
+    /// Decides what it means that the chain ends here; gives the torn group, if that is why.
+    fn judge_end(
+        &mut self,
+        place: &Place,
+        [walked, healed]: [&Walked; 2],
+        journal: &[u8],
+        sled: &[u8],
+        fault: Option<&SledFault>,
+    ) -> Result<Option<Repair>, Error> {
+        let tip = &self.log.tip;
+        let lost = || DamageFault::Lost {
+            journal: walked.fault,
+            sled: fault.cloned().unwrap_or(SledFault::Differs),
+        };
+        match place.end {
+            Some(end) if end == tip.sequence => Ok(None),
+            Some(end) if end < tip.sequence => {
+                Err(place.damage(walked.length, tip, DamageFault::Overlap))
+            }
+            Some(_) => Err(place.damage(walked.length, tip, lost())),
+            None => {
+                let beyond = |frame: &Frame<'_>| frame.header.sequence >= tip.sequence;
+                if intact(journal)
+                    .chain(intact(sled))
+                    .any(|frame| beyond(&frame) && !tip.admits(&frame.header))
+                {
+                    return Err(place.damage(walked.length, tip, lost()));
+                }
+                // What was healed stood at the same place in the journal.
+                let journal_bytes = journal.len().saturating_sub(healed.length) as u64;
+                let sled_bytes =
+                    intact(sled).filter(beyond).map(|frame| frame.bytes.len() as u64).sum();
+                if journal_bytes == 0 && sled_bytes == 0 {
+                    return Ok(None);
+                }
+                self.log.torn_bytes += u64::max(journal_bytes, sled_bytes);
+                Ok(Some(Repair::TornGroupCut {
+                    segment: place.segment,
+                    group: tip.group,
+                    sequence: tip.sequence,
+                    journal_bytes,
+                    sled_bytes,
+                }))
+            }
+        }
+    }
+
+    fn mend_sled(
+        &mut self,
+        copies: &mut dyn Copies,
+        place: &Place,
+        fault: Option<SledFault>,
+        pieces: [&[u8]; 2],
+        sled: &[u8],
+    ) -> Result<(), Error> {
+        let same = sled.len() == pieces[0].len() + pieces[1].len()
+            && sled.starts_with(pieces[0])
+            && sled.ends_with(pieces[1]);
+        let fault = match fault {
+            // An older sealed segment's sled copy is dropped once a snapshot covers it.
+            Some(SledFault::Missing) if !place.newest => return Ok(()),
+            Some(fault) => fault,
+            None if same => return Ok(()),
+            None => SledFault::Differs,
+        };
+        copies.rebuild_sled(place.segment, pieces)?;
+        self.log.repairs.push(Repair::SledRebuilt { segment: place.segment, fault });
+        Ok(())
+    }
+}

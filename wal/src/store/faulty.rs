@@ -1,0 +1,347 @@
+//! A log in memory, on a disk that fails by plan: for simulations.
+//!
+//! Frames, chain and recovery are the real ones; only the files are simulated. Invariant: what
+//! happens depends on the plan alone.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use crate::{
+    chain::Tip,
+    error::{Error, SledFault, SuperblockFault},
+    frame::intact,
+    group::{PackedGroup, Positions},
+    record::{Record, Visit},
+    recovery::{Compare, Copies, Recovery, recover},
+    store::{Committed, FreeSpace, LogStore},
+    superblock::{Geometry, Superblock},
+};
+
+/// What is left of a group in one copy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kept {
+    /// No byte.
+    Nothing,
+    /// The first bytes, at most as many; sled keeps the whole frames among them.
+    Prefix(usize),
+    /// All.
+    All,
+}
+
+/// What the caller of the commit is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// An error.
+    Failure,
+    /// Success. With less than everything kept, the disk lied.
+    Success,
+}
+
+/// One planned fault.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Fault {
+    /// Which commit it meets, counted from 1 over the life of the disk.
+    pub commit: u64,
+    /// What the journal keeps of the group.
+    pub journal: Kept,
+    /// What sled keeps of it.
+    pub sled: Kept,
+    /// What the caller is told.
+    pub answer: Answer,
+}
+
+impl Fault {
+    /// The commit fails, and `kept` of its group is left in both copies.
+    pub fn fail(commit: u64, kept: Kept) -> Self {
+        Self { commit, journal: kept, sled: kept, answer: Answer::Failure }
+    }
+}
+
+/// A simulated disk. It outlives the stores that are opened on it, one after the other; clones
+/// are the same disk.
+#[derive(Clone, Debug)]
+pub struct Disk(Arc<Mutex<Image>>);
+
+#[derive(Debug)]
+struct Image {
+    superblock: Option<Superblock>,
+    segments: BTreeMap<u64, Segment>,
+    faults: Vec<Fault>,
+    commits: u64,
+    /// Incremented by each open, so that an older store cannot write behind a newer one's back.
+    owner: u64,
+    space: FreeSpace,
+    segment_bytes: usize,
+}
+
+#[derive(Clone, Default, Debug)]
+struct Segment {
+    journal: Vec<u8>,
+    sled: Vec<u8>,
+}
+
+impl Default for Disk {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Disk {
+    /// An empty disk of unlimited size without faults.
+    pub fn new() -> Self {
+        Self(Arc::new(Mutex::new(Image {
+            superblock: None,
+            segments: BTreeMap::new(),
+            faults: Vec::new(),
+            commits: 0,
+            owner: 0,
+            space: FreeSpace { available: u64::MAX, minimum: 0 },
+            // Small, so that simulations rotate often.
+            segment_bytes: 64 << 10,
+        })))
+    }
+
+    /// A disk of its own with the same content and plan: what a crash at this moment leaves.
+    pub fn snapshot(&self) -> Self {
+        let image = self.image();
+        Self(Arc::new(Mutex::new(Image {
+            superblock: image.superblock,
+            segments: image.segments.clone(),
+            faults: image.faults.clone(),
+            ..*image
+        })))
+    }
+
+    /// Adds a fault to the plan.
+    pub fn plan(&self, fault: Fault) {
+        self.image().faults.push(fault);
+    }
+
+    /// Commits that were tried so far, over all stores.
+    pub fn commits(&self) -> u64 {
+        self.image().commits
+    }
+
+    /// Sets the room that is left. A commit of more fails, and leaves nothing.
+    pub fn set_space(&self, space: FreeSpace) {
+        self.image().space = space;
+    }
+
+    /// Sets the size at which segments are sealed.
+    pub fn set_segment_bytes(&self, bytes: usize) {
+        self.image().segment_bytes = bytes;
+    }
+
+    /// The names of all segments, in order: the sequence of their first frame.
+    pub fn segments(&self) -> Vec<u64> {
+        self.image().segments.keys().copied().collect()
+    }
+
+    /// Changes the bytes of a segment's journal at will.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such segment.
+    pub fn damage_journal(&self, segment: u64, damage: impl FnOnce(&mut Vec<u8>)) {
+        damage(&mut self.image().segment(segment).journal);
+    }
+
+    /// Changes a segment's sled copy at will: its frames, one after the other.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such segment.
+    pub fn damage_sled(&self, segment: u64, damage: impl FnOnce(&mut Vec<u8>)) {
+        damage(&mut self.image().segment(segment).sled);
+    }
+
+    fn image(&self) -> MutexGuard<'_, Image> {
+        // A test that panicked with the lock held has failed; its image is still well-formed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Image {
+    fn segment(&mut self, segment: u64) -> &mut Segment {
+        self.segments.get_mut(&segment).expect("the segment exists")
+    }
+
+    fn take_fault(&mut self) -> Option<Fault> {
+        self.commits += 1;
+        let index = self.faults.iter().position(|fault| fault.commit == self.commits)?;
+        Some(self.faults.swap_remove(index))
+    }
+}
+
+/// The store on a simulated disk.
+#[derive(Debug)]
+pub struct Faulty {
+    disk: Disk,
+    owner: u64,
+    segment: u64,
+    tip: Tip,
+    epoch: u32,
+    positions: Positions,
+    buffer: PackedGroup,
+    poisoned: bool,
+}
+
+impl Faulty {
+    /// Opens the log on the disk like [`SledStore::open`](crate::SledStore::open) does, and
+    /// takes the disk away from the store that had it before.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn open(
+        disk: &Disk,
+        geometry: Option<Geometry>,
+        visit: &mut Visit<'_>,
+    ) -> Result<(Self, Recovery), Error> {
+        let began = Instant::now();
+        let unusable = |source| Error::Superblock { path: "simulated disk".into(), source };
+        let stored = disk.image().superblock;
+        let superblock = match (stored, geometry) {
+            (Some(superblock), _) => superblock,
+            (None, Some(geometry)) => Superblock { geometry, epoch: 0, created: 0 },
+            (None, None) => return Err(unusable(SuperblockFault::Missing)),
+        };
+        superblock.agree(geometry).map_err(unusable)?;
+        let geometry = superblock.geometry;
+        let recovered = recover(&mut disk.clone(), geometry, Compare::Newest, visit)?;
+
+        let tip = recovered.tip;
+        let epoch = superblock.epoch.max(tip.epoch) + 1;
+        let mut image = disk.image();
+        image.superblock = Some(Superblock { epoch, ..superblock });
+        image.segments.insert(tip.sequence, Segment::default());
+        image.owner += 1;
+        let store = Self {
+            disk: disk.clone(),
+            owner: image.owner,
+            segment: tip.sequence,
+            tip,
+            epoch,
+            positions: recovered.positions,
+            buffer: PackedGroup::default(),
+            poisoned: false,
+        };
+        let recovery = Recovery {
+            geometry,
+            created: stored.is_none(),
+            epoch,
+            records: recovered.records,
+            groups: tip.group - 1,
+            last_hash: tip.hash,
+            torn_bytes: recovered.torn_bytes,
+            repairs: recovered.repairs,
+            elapsed: began.elapsed(),
+        };
+        Ok((store, recovery))
+    }
+
+    fn write(&mut self, group: &[Record]) -> Result<Committed, Error> {
+        self.positions.check(group)?;
+        let mut image = self.disk.image();
+        if image.owner != self.owner {
+            return Err(Error::Injected);
+        }
+        if image.segment(self.segment).journal.len() >= image.segment_bytes {
+            self.segment = self.tip.sequence;
+            image.segments.insert(self.segment, Segment::default());
+        }
+        self.buffer.pack(&self.tip, self.epoch, group);
+        let size = self.buffer.bytes().len();
+        let fault = image.take_fault().unwrap_or(Fault {
+            commit: image.commits,
+            journal: Kept::All,
+            sled: Kept::All,
+            answer: Answer::Success,
+        });
+        let Some(left) = image.space.available.checked_sub(size as u64) else {
+            return Err(Error::Injected);
+        };
+        image.space.available = left;
+        let segment = image.segment(self.segment);
+        segment.journal.extend_from_slice(&self.buffer.bytes()[..fault.journal.of(size)]);
+        let sled = &self.buffer.bytes()[..fault.sled.of(size)];
+        intact(sled).for_each(|frame| segment.sled.extend_from_slice(frame.bytes));
+        match fault.answer {
+            Answer::Failure => return Err(Error::Injected),
+            Answer::Success => {}
+        }
+        drop(image);
+        self.tip = self.buffer.tip_after(&self.tip, self.epoch);
+        Ok(Committed { frames: self.buffer.frame_count() as u64, bytes: size as u64 })
+    }
+}
+
+impl Kept {
+    fn of(self, size: usize) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::Prefix(bytes) => bytes.min(size),
+            Self::All => size,
+        }
+    }
+}
+
+impl LogStore for Faulty {
+    fn commit(&mut self, group: &[Record]) -> Result<Committed, Error> {
+        if self.poisoned {
+            return Err(Error::Poisoned);
+        }
+        if group.is_empty() {
+            return Ok(Committed::default());
+        }
+        self.write(group).inspect_err(|_| self.poisoned = true)
+    }
+
+    fn positions(&self) -> &[u64] {
+        self.positions.as_slice()
+    }
+
+    fn free_space(&self) -> Result<FreeSpace, Error> {
+        Ok(self.disk.image().space)
+    }
+}
+
+impl Copies for Disk {
+    fn segments(&self) -> Result<Vec<u64>, Error> {
+        Ok(Self::segments(self))
+    }
+
+    fn read_journal(&mut self, segment: u64, into: &mut Vec<u8>) -> Result<(), Error> {
+        into.clone_from(&self.image().segment(segment).journal);
+        Ok(())
+    }
+
+    fn read_sled(&mut self, segment: u64, into: &mut Vec<u8>) -> Result<Option<SledFault>, Error> {
+        into.clone_from(&self.image().segment(segment).sled);
+        Ok(None)
+    }
+
+    fn truncate_journal(&mut self, segment: u64, length: usize) -> Result<(), Error> {
+        self.image().segment(segment).journal.truncate(length);
+        Ok(())
+    }
+
+    fn rewrite_journal(&mut self, segment: u64, pieces: [&[u8]; 2]) -> Result<(), Error> {
+        self.image().segment(segment).journal = pieces.concat();
+        Ok(())
+    }
+
+    fn rebuild_sled(&mut self, segment: u64, pieces: [&[u8]; 2]) -> Result<(), Error> {
+        self.image().segment(segment).sled = pieces.concat();
+        Ok(())
+    }
+
+    fn settle(&mut self, segment: u64, offset: usize, last_group: &[u8]) -> Result<(), Error> {
+        let mut image = self.image();
+        assert_eq!(image.segment(segment).journal[offset..], *last_group, "the journal's end");
+        Ok(())
+    }
+}

@@ -11,7 +11,7 @@ const LEAST_RETENTION_S: u64 = 86_400;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Engine {
-    /// Threads that decide payments; 0 lets the engine choose.
+    /// Threads that decide payments.
     pub threads: usize,
     /// Commands from outside that are under way at once.
     pub max_in_flight: usize,
@@ -27,13 +27,13 @@ pub struct Engine {
 
 impl Engine {
     pub(crate) fn check(&self) -> Result<(), Error> {
-        if self.max_in_flight == 0 {
-            let (key, fault) = ("engine.max_in_flight", "must be above zero");
-            return Err(Error::Value { key, fault });
-        }
-        if self.max_in_flight_per_shard == 0 {
-            let (key, fault) = ("engine.max_in_flight_per_shard", "must be above zero");
-            return Err(Error::Value { key, fault });
+        let positive = [
+            ("engine.threads", self.threads),
+            ("engine.max_in_flight", self.max_in_flight),
+            ("engine.max_in_flight_per_shard", self.max_in_flight_per_shard),
+        ];
+        if let Some((key, _zero)) = positive.into_iter().find(|(_key, value)| *value == 0) {
+            return Err(Error::Value { key, fault: "must be above zero" });
         }
         if self.idempotency_retention_s < LEAST_RETENTION_S {
             let (key, fault) = ("engine.idempotency_retention_s", "must be at least a day (86400)");

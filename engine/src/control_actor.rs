@@ -18,6 +18,7 @@ use crate::{
     effects::Attachment,
     error::CommandError,
     lane::Lane,
+    router::AreYouThere,
 };
 
 /// The actor.
@@ -71,4 +72,10 @@ impl<A: Attachment> Handler<SubmitMerchant> for ControlActor<A> {
         };
         self.lane.append(bytes, completion);
     }
+}
+
+impl<A: Attachment> Handler<AreYouThere> for ControlActor<A> {
+    type Result = ();
+
+    fn handle(&mut self, _message: AreYouThere, _context: &mut Context<Self>) {}
 }

@@ -14,7 +14,10 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use tollgate_domain::{CreateMerchant, CreatePayment, Merchant, Payment, PaymentId, ShardId};
-use tollgate_wal::{GroupWriter, LogHandle, WriterOptions, WriterThread};
+use tollgate_wal::{
+    Geometry, GroupWriter, LogHandle, LogStore, Recovery, SledStore, Visit, WriterOptions,
+    WriterThread,
+};
 
 use crate::{
     admission::Admission,
@@ -99,7 +102,39 @@ impl<A: Attachment> Engine<A> {
         sink: Arc<dyn EffectSink<A>>,
         observer: Arc<dyn Observer>,
     ) -> Result<(Self, RecoveryReport), Error> {
-        let (store, replayed, report) = recover(&options)?;
+        let log = tollgate_wal::Options {
+            directory: options.directory.clone(),
+            segment_bytes: options.segment_bytes,
+            min_free_bytes: options.min_free_bytes,
+        };
+        Self::start_on(
+            options,
+            |geometry, visit| {
+                let (store, recovery) = SledStore::open(log, Some(geometry), visit)?;
+                Ok((Box::new(store) as Box<dyn LogStore>, recovery))
+            },
+            runtime,
+            sink,
+            observer,
+        )
+    }
+
+    /// As [`Engine::start`], on a log of the caller's: a simulated one, say. The options' directory
+    /// and sizes are then without effect.
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub fn start_on(
+        options: EngineOptions,
+        open: impl FnOnce(
+            Geometry,
+            &mut Visit<'_>,
+        ) -> Result<(Box<dyn LogStore>, Recovery), tollgate_wal::Error>,
+        runtime: &Handle,
+        sink: Arc<dyn EffectSink<A>>,
+        observer: Arc<dyn Observer>,
+    ) -> Result<(Self, RecoveryReport), Error> {
+        let (store, replayed, report) = recover(options.shards, open)?;
         let control = Arc::new(ControlView::of(&replayed.control));
         let admission = Admission::new(
             replayed.sequences.len(),
@@ -108,7 +143,7 @@ impl<A: Attachment> Engine<A> {
         );
         let (groups_in, groups) = mpsc::unbounded_channel();
         let (log, writer) = GroupWriter::spawn(
-            Box::new(store),
+            store,
             WriterOptions {
                 observe: Some(Box::new(move |group| observer.group_committed(group))),
                 ..WriterOptions::default()
@@ -235,7 +270,8 @@ impl<A: Attachment> Engine<A> {
     /// now on are refused.
     pub async fn stop(&self, grace: Duration) {
         let deadline = Instant::now() + grace;
-        while !self.is_idle() && Instant::now() < deadline {
+        // After a failure nothing in flight will ever be durable.
+        while !self.is_idle() && !*self.0.failed.borrow() && Instant::now() < deadline {
             sleep(Duration::from_millis(5)).await;
         }
         let Some(threads) = self.0.threads.lock().take() else { return };

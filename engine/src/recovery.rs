@@ -6,9 +6,9 @@ use std::{
 };
 
 use tollgate_domain::{ControlState, ShardId, ShardState, codec};
-use tollgate_wal::{Geometry, Options, RecordRef, Recovery, Repair, SledStore, VisitError};
+use tollgate_wal::{Geometry, LogStore, RecordRef, Recovery, Repair, Visit, VisitError};
 
-use crate::{error::Error, options::EngineOptions};
+use crate::error::Error;
 
 /// What replay found.
 #[derive(Clone, Debug)]
@@ -60,29 +60,36 @@ impl Replayed {
     }
 }
 
+/// Opens a log: calls the visitor for each record in log order, then takes new ones.
+pub(crate) trait OpenLog:
+    FnOnce(Geometry, &mut Visit<'_>) -> Result<(Box<dyn LogStore>, Recovery), tollgate_wal::Error>
+{
+}
+
+impl<F> OpenLog for F where
+    F: FnOnce(
+        Geometry,
+        &mut Visit<'_>,
+    ) -> Result<(Box<dyn LogStore>, Recovery), tollgate_wal::Error>
+{
+}
+
 /// Opens the log and replays it.
 pub(crate) fn recover(
-    options: &EngineOptions,
-) -> Result<(SledStore, Replayed, RecoveryReport), Error> {
+    shards: NonZeroU16,
+    open: impl OpenLog,
+) -> Result<(Box<dyn LogStore>, Replayed, RecoveryReport), Error> {
     let began = Instant::now();
-    let mut replayed = Replayed::new(options.shards);
+    let mut replayed = Replayed::new(shards);
     let mut failure = None;
-    let opened = SledStore::open(
-        Options {
-            directory: options.directory.clone(),
-            segment_bytes: options.segment_bytes,
-            min_free_bytes: options.min_free_bytes,
-        },
-        Some(Geometry { streams: options.shards.get() + 1 }),
-        &mut |record| {
-            replayed.apply(record).map_err(|error| {
-                let text = error.to_string();
-                failure = Some(error);
-                VisitError::from(text)
-            })
-        },
-    );
-    let (store, recovery): (SledStore, Recovery) = match (opened, failure) {
+    let opened = open(Geometry { streams: shards.get() + 1 }, &mut |record| {
+        replayed.apply(record).map_err(|error| {
+            let text = error.to_string();
+            failure = Some(error);
+            VisitError::from(text)
+        })
+    });
+    let (store, recovery) = match (opened, failure) {
         (Ok(opened), _) => opened,
         (Err(_stopped), Some(failure)) => return Err(failure),
         (Err(error), None) => return Err(error.into()),

@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use actix::Addr;
+use actix::{Addr, Message};
 use tollgate_domain::{MerchantId, RecordProviderOutcome, ShardId};
 
 use crate::{
@@ -22,6 +22,11 @@ pub(crate) struct Router<A: Attachment> {
     shards: Vec<Addr<ShardActor<A>>>,
     calls: CallsInFlight,
 }
+
+/// Answered by every actor once it has started.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct AreYouThere;
 
 /// Counts provider calls that have begun and not ended.
 #[derive(Debug, Default)]
@@ -61,6 +66,15 @@ impl<A: Attachment> Router<A> {
     pub(crate) fn record_outcome(&self, command: RecordProviderOutcome, permit: Option<Permit>) {
         let shard = self.shard(command.payment.shard()).expect("the call came from this shard");
         shard.do_send(ReportOutcome { command, permit });
+    }
+
+    /// Waits until every actor has started. actix would start one that is stopped before its turn
+    /// while its thread is torn down, without the runtime that it needs.
+    pub(crate) async fn until_started(&self) {
+        for shard in &self.shards {
+            shard.send(AreYouThere).await.expect("a shard lives as long as the process");
+        }
+        self.control.send(AreYouThere).await.expect("the control shard does as well");
     }
 
     /// Tells every shard that nobody will be answered any more.

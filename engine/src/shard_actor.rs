@@ -27,6 +27,7 @@ use crate::{
     engine::Answer,
     error::CommandError,
     lane::Lane,
+    router::AreYouThere,
 };
 
 /// How often a shard looks whether something is due. Half a second is the shortest wait of the
@@ -279,4 +280,10 @@ impl<A: Attachment> Handler<LogFailed> for ShardActor<A> {
             drop(waiter.reply.send(Err(CommandError::Unknown)));
         }
     }
+}
+
+impl<A: Attachment> Handler<AreYouThere> for ShardActor<A> {
+    type Result = ();
+
+    fn handle(&mut self, _message: AreYouThere, _context: &mut Context<Self>) {}
 }

@@ -38,7 +38,13 @@ impl Directory {
     /// Opens the directory for writing, creating it where it is missing, and empties its scratch
     /// space.
     pub(crate) fn open(root: &Path) -> Result<Self, Error> {
+        let fresh = !root.exists();
         fs::create_dir_all(root).map_err(Error::io("create", root))?;
+        if fresh {
+            // A relative path of one part has no parent to name; its full form has.
+            let full = fs::canonicalize(root).map_err(Error::io("find", root))?;
+            full.parent().map_or(Ok(()), sync_directory)?;
+        }
         let path = root.join("lock");
         let lock = File::options()
             .create(true)

@@ -200,9 +200,9 @@ struct Place {
 }
 
 impl Place {
-    fn damage(&self, offset: usize, tip: &Tip, fault: DamageFault) -> Error {
+    fn damage(&self, offset: usize, sequence: u64, fault: DamageFault) -> Error {
         let offset = offset as u64;
-        Damage { segment: self.segment, offset, sequence: tip.sequence, fault }.into()
+        Damage { segment: self.segment, offset, sequence, fault }.into()
     }
 }
 
@@ -230,10 +230,10 @@ impl Replay<'_, '_> {
     ) -> Result<(), Error> {
         let segment = place.segment;
         if segment > self.log.tip.sequence {
-            return Err(place.damage(0, &self.log.tip, DamageFault::SegmentMissing));
+            return Err(place.damage(0, self.log.tip.sequence, DamageFault::SegmentMissing));
         }
         if segment < self.log.tip.sequence {
-            return Err(place.damage(0, &self.log.tip, DamageFault::Overlap));
+            return Err(place.damage(0, self.log.tip.sequence, DamageFault::Overlap));
         }
         copies.read_journal(segment, journal)?;
         let walked = self.walk(journal, &place, 0)?;
@@ -249,6 +249,7 @@ impl Replay<'_, '_> {
         added.truncate(healed.length);
         let pieces = [kept, added.as_slice()];
 
+        check_agreement(&place, pieces, sled)?;
         let torn = self.judge_end(&place, [&walked, &healed], rest, sled, fault.as_ref())?;
         let repairs_before = self.log.repairs.len();
         if let Some(torn) = torn {
@@ -312,13 +313,13 @@ impl Replay<'_, '_> {
                 Ok(Some(record)) => record,
                 Ok(None) => return Ok(()),
                 Err(crate::group::Malformed) => {
-                    return Err(place.damage(offset, &log.tip, DamageFault::Malformed));
+                    return Err(place.damage(offset, log.tip.sequence, DamageFault::Malformed));
                 }
             };
             let (stream, sequence) = (record.stream, record.sequence);
-            log.positions
-                .advance(stream, sequence)
-                .map_err(|fault| place.damage(offset, &log.tip, DamageFault::Record(fault)))?;
+            log.positions.advance(stream, sequence).map_err(|fault| {
+                place.damage(offset, log.tip.sequence, DamageFault::Record(fault))
+            })?;
             log.records += 1;
             (self.visit)(record).map_err(|source| Error::Visit { stream, sequence, source })?;
         }
@@ -339,9 +340,7 @@ impl Replay<'_, '_> {
             if sequence >= tip.sequence
                 && candidates.insert(sequence, frame.bytes).is_some_and(|had| had != frame.bytes)
             {
-                // One incarnation writes a sequence once; nothing here can say which is right.
-                let tip = Tip { sequence, ..*tip };
-                return Err(place.damage(offset, &tip, DamageFault::Conflict));
+                return Err(place.damage(offset, sequence, DamageFault::Conflict));
             }
         }
         let mut frames = Vec::new();
@@ -371,16 +370,16 @@ impl Replay<'_, '_> {
         match place.end {
             Some(end) if end == tip.sequence => Ok(None),
             Some(end) if end < tip.sequence => {
-                Err(place.damage(walked.length, tip, DamageFault::Overlap))
+                Err(place.damage(walked.length, tip.sequence, DamageFault::Overlap))
             }
-            Some(_) => Err(place.damage(walked.length, tip, lost())),
+            Some(_) => Err(place.damage(walked.length, tip.sequence, lost())),
             None => {
                 let beyond = |frame: &Frame<'_>| frame.header.sequence >= tip.sequence;
                 if intact(journal)
                     .chain(intact(sled))
                     .any(|frame| beyond(&frame) && !tip.admits(&frame.header))
                 {
-                    return Err(place.damage(walked.length, tip, lost()));
+                    return Err(place.damage(walked.length, tip.sequence, lost()));
                 }
                 // What was healed stood at the same place in the journal.
                 let journal_bytes = journal.len().saturating_sub(healed.length) as u64;
@@ -422,5 +421,121 @@ impl Replay<'_, '_> {
         copies.rebuild_sled(place.segment, pieces)?;
         self.log.repairs.push(Repair::SledRebuilt { segment: place.segment, fault });
         Ok(())
+    }
+}
+
+/// Refuses a sled copy with an intact frame that differs from the accepted one in its place.
+/// One incarnation writes a sequence once, so that nothing here can say which is right.
+fn check_agreement(place: &Place, pieces: [&[u8]; 2], sled: &[u8]) -> Result<(), Error> {
+    let mut offset = 0;
+    let accepted: BTreeMap<u64, (usize, &[u8])> = pieces
+        .into_iter()
+        .flat_map(intact)
+        .map(|frame| {
+            let start = offset;
+            offset += frame.bytes.len();
+            (frame.header.sequence, (start, frame.bytes))
+        })
+        .collect();
+    for frame in intact(sled) {
+        let sequence = frame.header.sequence;
+        match accepted.get(&sequence) {
+            Some(&(offset, accepted)) if accepted != frame.bytes => {
+                return Err(place.damage(offset, sequence, DamageFault::Conflict));
+            }
+            Some(_) | None => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    //! Only what no store can write; the rest is in `tests/crash.rs`.
+
+    use super::*;
+    use crate::{
+        error::RecordFault,
+        group::PackedGroup,
+        record::{Record, Stream},
+        store::faulty::{Disk, Faulty},
+    };
+
+    const GEOMETRY: Geometry = Geometry { streams: 2 };
+
+    /// A disk whose first segment holds `bytes` in both copies.
+    fn forged(bytes: &[u8]) -> Disk {
+        let disk = Disk::new();
+        drop(Faulty::open(&disk, Some(GEOMETRY), &mut |_| Ok(())).unwrap());
+        disk.damage_journal(1, |journal| *journal = bytes.to_vec());
+        disk.damage_sled(1, |sled| *sled = bytes.to_vec());
+        disk
+    }
+
+    fn packed(records: &[(u16, u64)]) -> PackedGroup {
+        let records = records.iter().map(|&(stream, sequence)| Record {
+            stream: Stream(stream),
+            sequence,
+            bytes: vec![],
+        });
+        let mut group = PackedGroup::default();
+        group.pack(&Tip::GENESIS, 1, &records.collect::<Vec<_>>());
+        group
+    }
+
+    fn fault_of(disk: &Disk) -> DamageFault {
+        match Faulty::open(disk, None, &mut |_| Ok(())) {
+            Err(Error::Damaged(damage)) => damage.fault,
+            other => panic!("should be refused: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_gap_in_a_stream_is_refused() {
+        let fault = fault_of(&forged(packed(&[(0, 1), (1, 1), (0, 3)]).bytes()));
+        let gap = RecordFault::Sequence { stream: Stream(0), expected: 2, found: 3 };
+        assert_eq!(fault, DamageFault::Record(gap));
+        let fault = fault_of(&forged(packed(&[(2, 1)]).bytes()));
+        let unknown = RecordFault::Stream { stream: Stream(2), streams: 2 };
+        assert_eq!(fault, DamageFault::Record(unknown));
+    }
+
+    #[test]
+    fn an_intact_group_of_nonsense_is_refused() {
+        let group = packed(&[(0, 1)]);
+        let frame = Frame::parse(group.bytes()).unwrap();
+        let mut bytes = frame.bytes[..frame.bytes.len() - crate::frame::TRAILER].to_vec();
+        bytes.extend([0; 3]);
+        crate::frame::seal(&mut bytes, 0, &frame.header);
+        assert_eq!(fault_of(&forged(&bytes)), DamageFault::Malformed);
+    }
+
+    #[test]
+    fn two_intact_frames_of_one_sequence_are_refused() {
+        let disk = forged(packed(&[(0, 1)]).bytes());
+        let other = packed(&[(1, 1)]);
+        disk.damage_sled(1, |sled| *sled = other.bytes().to_vec());
+        assert_eq!(fault_of(&disk), DamageFault::Conflict);
+        disk.damage_journal(1, |journal| {
+            let frame = journal.clone();
+            journal.insert(0, 0);
+            journal.extend(frame);
+        });
+        assert_eq!(fault_of(&disk), DamageFault::Conflict);
+    }
+
+    #[test]
+    fn segments_that_overlap_are_refused() {
+        let group = packed(&[(0, 1)]);
+        let mut bytes = group.bytes().to_vec();
+        let disk = forged(&bytes);
+        drop(Faulty::open(&disk, None, &mut |_| Ok(())).unwrap());
+        assert_eq!(disk.segments(), [1, 2]);
+        let mut next = PackedGroup::default();
+        let record = Record { stream: Stream(1), sequence: 1, bytes: vec![] };
+        next.pack(&group.tip_after(&Tip::GENESIS, 1), 1, &[record]);
+        bytes.extend(next.bytes());
+        disk.damage_journal(1, |journal| *journal = bytes);
+        assert_eq!(fault_of(&disk), DamageFault::Overlap);
     }
 }

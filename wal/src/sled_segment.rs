@@ -90,6 +90,8 @@ pub(crate) fn read_by_copy(
     }
     let blobs = blobs_in_use(path)?;
     copy_tree(path, copy)?;
+    // Should sled end the process over a damaged directory, this line names it.
+    tracing::info!(path = %path.display(), "reading a sled copy");
     let read = catch_unwind(AssertUnwindSafe(|| read_frames(copy, frames)));
     Ok(match read {
         Ok(None) if blobs => Some(SledFault::BlobsInUse),

@@ -255,8 +255,11 @@ fn frames_out_of_place_are_refused() {
     disk.damage_journal(1, |journal| {
         journal.splice(..sample.segments[0].ends[1], other);
     });
-    let damage = damaged(settled(&disk));
-    assert_eq!((damage.segment, damage.sequence), (1, 2));
+    // While sled has the true group, the two contradict each other; alone, the next one's hash
+    // does not fit.
+    assert_eq!(damaged(settled(&disk)).sequence, 1);
+    disk.damage_sled(1, Vec::clear);
+    assert_eq!(damaged(settled(&disk)).sequence, 2);
 }
 
 fn damage() -> impl Strategy<Value = Vec<(bool, prop::sample::Index, u8)>> {

@@ -334,6 +334,15 @@ fn an_error_is_final() {
 }
 
 #[test]
+fn a_directory_is_created_with_its_parents() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("data/log");
+    let (_, recovery) =
+        SledStore::open(Options::new(&path), Some(GEOMETRY), &mut |_| Ok(())).unwrap();
+    assert!(recovery.created && path.join("superblock").is_file());
+}
+
+#[test]
 fn options_out_of_range_are_refused() {
     let log = Log::new(0);
     assert!(matches!(log.open(), Err(Error::Option { option: "segment_bytes" })));

@@ -260,10 +260,15 @@ mod tests {
         let routed: Vec<u16> = [0_u128, 1, 2, 1 << 64, u128::MAX]
             .map(|bits| ShardId::of_merchant(MerchantId::from_u128(bits), shards).0)
             .to_vec();
-        assert_eq!(routed, [1, 62, 35, 58, 30]);
+        assert_eq!(routed, [1, 62, 41, 38, 12]);
     }
 
     #[test]
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "a shard out of range shall fail the test; counts stay below 16,000"
+    )]
     fn merchants_spread_evenly_over_shards() {
         let shards = NonZeroU16::new(16).unwrap();
         let mut owned = [0_u32; 17];

@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     fn at(seconds: u64) -> Timestamp {
-        Timestamp::from_millis(seconds * 1_000)
+        Timestamp::default().after(Millis::from_seconds(seconds))
     }
 
     fn entry(key: u8) -> IdempotencyEntry {

@@ -145,7 +145,7 @@ mod tests {
         ]
         .map(|account| {
             let key = AccountKey { mode: Mode::Test, currency: Currency::INR, account };
-            -ledger.balance(&key).net_credit()
+            0_i128.saturating_sub(ledger.balance(&key).net_credit())
         })
     }
 

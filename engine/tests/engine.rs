@@ -1,0 +1,230 @@
+//! The engine from outside: a scripted provider, a real or a simulated log, no clock but the
+//! shards' own.
+
+mod stage;
+
+use std::time::Duration;
+
+use stage::{Script, Stage, payment};
+use tollgate_domain::{Amount, PaymentStatus, ProviderOutcome, Rejection};
+use tollgate_engine::{CommandError, Patience};
+use tollgate_wal::store::faulty::{Disk, Fault, Kept};
+
+const PATIENT: Patience = Patience::UntilSettled(Duration::from_secs(30));
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payment_settles_and_survives_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let stage = Stage::open(directory.path(), Script::approving());
+    let paid = stage.create(payment("a"), PATIENT).await.unwrap();
+    assert_eq!(paid.payment.state().status(), PaymentStatus::Completed);
+    assert_eq!(paid.payment.amount_captured(), Amount::from_minor_units(10_000).unwrap());
+    assert_eq!(stage.script.saw_attachments(), ["secret of a"], "it rode along, once");
+    stage.close().await;
+
+    let stage = Stage::open(directory.path(), Script::approving());
+    assert_eq!(stage.report.records, 2, "intent and outcome");
+    let read = stage.engine.payment(paid.payment.id()).await.unwrap().unwrap();
+    assert_eq!(*read, paid.payment);
+    let again = stage.create(payment("a"), PATIENT).await.unwrap();
+    assert!(again.replayed);
+    assert_eq!(again.payment, paid.payment);
+    assert_eq!(stage.script.calls(), 0);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_key_a_hundred_times_at_once_calls_the_provider_once() {
+    let stage = Stage::in_memory(&Disk::new(), Script::approving());
+    let tasks: Vec<_> = (0..100)
+        .map(|_index| {
+            let engine = stage.engine.clone();
+            tokio::spawn(async move {
+                engine.create_payment(payment("one"), "secret".to_owned(), PATIENT).await
+            })
+        })
+        .collect();
+    let mut answered = Vec::new();
+    for task in tasks {
+        match task.await.unwrap() {
+            Ok(answer) => answered.push(answer.payment.id()),
+            Err(error) => assert_eq!(error, CommandError::InProgress),
+        }
+    }
+    answered.dedup();
+    assert_eq!(answered.len(), 1);
+    assert_eq!(stage.script.calls(), 1);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_with_another_request_is_refused() {
+    let stage = Stage::in_memory(&Disk::new(), Script::approving());
+    stage.create(payment("a"), PATIENT).await.unwrap();
+    let mut other = payment("a");
+    other.idempotency.as_mut().unwrap().1.0 += 1;
+    let refused = stage.create(other, PATIENT).await.unwrap_err();
+    assert_eq!(refused, CommandError::Rejected(Rejection::IdempotencyKeyReused));
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn impatience_gets_the_payment_as_it_stands_and_the_outcome_later() {
+    let stage = Stage::in_memory(&Disk::new(), Script::holding());
+    let brief = Patience::UntilSettled(Duration::from_millis(1));
+    let early = stage.create(payment("a"), brief).await.unwrap();
+    assert_eq!(early.payment.state().status(), PaymentStatus::Processing);
+    // Nobody waits any more, so the key answers with the current state instead of "in use".
+    let again = stage.create(payment("a"), brief).await.unwrap();
+    assert!(again.replayed);
+    assert_eq!(again.payment.state().status(), PaymentStatus::Processing);
+    stage.script.answer_all(ProviderOutcome::Approved(stage::receipt()));
+    let settled = stage.settled(early.payment.id()).await;
+    assert_eq!(settled.state().status(), PaymentStatus::Completed);
+    assert_eq!(stage.script.calls(), 1);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_in_use_is_told_so() {
+    let stage = Stage::in_memory(&Disk::new(), Script::holding());
+    let engine = stage.engine.clone();
+    let first = tokio::spawn(async move {
+        engine.create_payment(payment("a"), "secret".to_owned(), PATIENT).await
+    });
+    stage.script.until_called(1).await;
+    let second = stage.create(payment("a"), PATIENT).await.unwrap_err();
+    assert_eq!(second, CommandError::InProgress);
+    stage.script.answer_all(ProviderOutcome::Approved(stage::receipt()));
+    assert_eq!(first.await.unwrap().unwrap().payment.state().status(), PaymentStatus::Completed);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_is_dropped_is_unknown_and_asked_about() {
+    let stage = Stage::in_memory(&Disk::new(), Script::dropping());
+    let early = stage.create(payment("a"), PATIENT).await.unwrap();
+    // The script drops the first call; the inquiry that follows is approved.
+    assert_eq!(early.payment.state().status(), PaymentStatus::Completed);
+    assert_eq!(stage.script.calls(), 2);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_attempt_without_outcome_is_asked_about_after_a_restart() {
+    let disk = Disk::new();
+    let stage = Stage::in_memory(&disk, Script::holding());
+    let begun = stage.create(payment("a"), Patience::UntilRecorded).await.unwrap();
+    let crashed = disk.snapshot();
+    stage.script.answer_all(ProviderOutcome::Unknown);
+    stage.close().await;
+
+    let stage = Stage::in_memory(&crashed, Script::approving());
+    assert_eq!(stage.report.unresolved, 1);
+    let settled = stage.settled(begun.payment.id()).await;
+    assert_eq!(settled.state().status(), PaymentStatus::Completed);
+    assert_eq!(stage.script.calls(), 1, "the inquiry, and no second authorization");
+    let replayed = stage.create(payment("a"), PATIENT).await.unwrap();
+    assert!(replayed.replayed);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_fails_answers_unknown_and_calls_nobody() {
+    for kept in [Kept::Nothing, Kept::All] {
+        let disk = Disk::new();
+        let stage = Stage::in_memory(&disk, Script::approving());
+        stage.create(payment("before"), PATIENT).await.unwrap();
+        disk.plan(Fault::fail(disk.commits() + 1, kept));
+        let calls = stage.script.calls();
+        let lost = stage.create(payment("during"), PATIENT).await.unwrap_err();
+        assert_eq!(lost, CommandError::Unknown);
+        assert_eq!(stage.script.calls(), calls, "no call whose intent is not durable");
+        stage.engine.failed().await;
+        assert!(stage.engine.health().poisoned);
+        let after = stage.create(payment("after"), PATIENT).await.unwrap_err();
+        assert_eq!(after, CommandError::Stopping);
+        stage.close().await;
+
+        let stage = Stage::in_memory(&disk, Script::approving());
+        assert!(stage.create(payment("before"), PATIENT).await.unwrap().replayed);
+        let during = stage.create(payment("during"), PATIENT).await.unwrap();
+        assert_eq!(during.payment.state().status(), PaymentStatus::Completed);
+        assert_eq!(stage.script.calls(), 1, "one call, be it the first or an inquiry");
+        stage.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn waiting_callers_are_answered_when_the_log_fails() {
+    let disk = Disk::new();
+    let stage = Stage::in_memory(&disk, Script::holding());
+    let engine = stage.engine.clone();
+    let waiting = tokio::spawn(async move {
+        engine.create_payment(payment("a"), "secret".to_owned(), PATIENT).await
+    });
+    stage.script.until_called(1).await;
+    disk.plan(Fault::fail(disk.commits() + 1, Kept::Nothing));
+    let other = stage.create(payment("b"), PATIENT).await;
+    assert_eq!(other.unwrap_err(), CommandError::Unknown);
+    assert_eq!(waiting.await.unwrap().unwrap_err(), CommandError::Unknown);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_house_refuses_commands_and_takes_outcomes() {
+    let stage = Stage::limited(Script::holding(), 2);
+    for key in ["a", "b"] {
+        stage.create(payment(key), Patience::UntilRecorded).await.unwrap();
+    }
+    stage.script.until_called(2).await;
+    let refused = stage.create(payment("c"), PATIENT).await.unwrap_err();
+    assert_eq!(refused, CommandError::Overloaded);
+    stage.script.answer_all(ProviderOutcome::Approved(stage::receipt()));
+    stage.until_idle().await;
+    let admitted = stage.create(payment("c"), Patience::UntilRecorded).await.unwrap();
+    assert!(!admitted.replayed);
+    stage.script.answer_all(ProviderOutcome::Approved(stage::receipt()));
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_without_room_refuses_new_work_only() {
+    let disk = Disk::new();
+    let stage = Stage::in_memory(&disk, Script::holding());
+    let begun = stage.create(payment("a"), Patience::UntilRecorded).await.unwrap();
+    stage.script.until_called(1).await;
+    disk.set_space(tollgate_wal::FreeSpace { available: 1 << 20, minimum: 2 << 20 });
+    stage.until_room(false).await;
+    let refused = stage.create(payment("b"), PATIENT).await.unwrap_err();
+    assert_eq!(refused, CommandError::StorageFull);
+    stage.script.answer_all(ProviderOutcome::Approved(stage::receipt()));
+    let settled = stage.settled(begun.payment.id()).await;
+    assert_eq!(settled.state().status(), PaymentStatus::Completed);
+    disk.set_space(tollgate_wal::FreeSpace { available: 3 << 20, minimum: 2 << 20 });
+    stage.until_room(true).await;
+    stage.create(payment("b"), Patience::UntilRecorded).await.unwrap();
+    stage.script.answer_all(ProviderOutcome::Approved(stage::receipt()));
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn merchants_are_published_once_durable_and_verified_offline() {
+    use tollgate_domain::{ApiKeyHash, CreateMerchant, Mode};
+    let directory = tempfile::tempdir().unwrap();
+    let stage = Stage::open(directory.path(), Script::approving());
+    let hash = ApiKeyHash([7; 32]);
+    let command = CreateMerchant { name: "Shop".into(), keys: vec![(Mode::Test, hash)] };
+    let merchant = stage.engine.create_merchant(command).await.unwrap();
+    let key = stage.engine.control().find_key(&hash).unwrap();
+    assert_eq!((key.merchant, key.mode), (merchant.id, Mode::Test));
+    assert_eq!(stage.engine.control().version(), 1);
+    stage.create(payment("a"), PATIENT).await.unwrap();
+    stage.close().await;
+
+    let report = tollgate_engine::verify(directory.path()).unwrap();
+    assert_eq!((report.merchants, report.payments, report.log.records), (1, 1, 3));
+    let stage = Stage::open(directory.path(), Script::approving());
+    assert_eq!(stage.engine.control().find_key(&hash).unwrap(), key);
+    stage.close().await;
+}

@@ -1,0 +1,214 @@
+//! A stage for engine tests: an engine, and a provider that does as its script says.
+
+use std::{num::NonZeroU16, path::Path, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use tokio::{runtime::Handle, time::sleep};
+use tollgate_domain::{
+    Amount, CaptureMode, CardBrand, CardFacts, CardFingerprint, CreatePayment, Currency, Effect,
+    Fingerprint, IdempotencyKey, MerchantId, Mode, Money, Payment, PaymentId, PaymentMethod,
+    ProviderId, ProviderOutcome, ProviderReceipt,
+};
+use tollgate_engine::{
+    Answer, CommandError, EffectSink, Engine, EngineOptions, NoObserver, OwedCall, Patience,
+    RecoveryReport,
+};
+use tollgate_wal::{
+    LogStore,
+    store::faulty::{Disk, Faulty},
+};
+
+/// An engine and its provider.
+pub struct Stage {
+    pub engine: Engine<String>,
+    pub script: Arc<Script>,
+    pub report: RecoveryReport,
+}
+
+/// What the provider does with calls.
+pub struct Script {
+    manner: Manner,
+    held: Mutex<Vec<OwedCall<String>>>,
+    attachments: Mutex<Vec<String>>,
+    calls: Mutex<usize>,
+}
+
+enum Manner {
+    /// Approves at once.
+    Approve,
+    /// Keeps every call until told what to answer.
+    Hold,
+    /// Drops authorizations, and approves inquiries.
+    Drop,
+}
+
+impl Script {
+    pub fn approving() -> Arc<Self> {
+        Self::new(Manner::Approve)
+    }
+
+    pub fn holding() -> Arc<Self> {
+        Self::new(Manner::Hold)
+    }
+
+    pub fn dropping() -> Arc<Self> {
+        Self::new(Manner::Drop)
+    }
+
+    fn new(manner: Manner) -> Arc<Self> {
+        Arc::new(Self {
+            manner,
+            held: Mutex::default(),
+            attachments: Mutex::default(),
+            calls: Mutex::default(),
+        })
+    }
+
+    pub fn calls(&self) -> usize {
+        *self.calls.lock()
+    }
+
+    pub fn saw_attachments(&self) -> Vec<String> {
+        self.attachments.lock().clone()
+    }
+
+    pub fn answer_all(&self, outcome: ProviderOutcome) {
+        let held = std::mem::take(&mut *self.held.lock());
+        held.into_iter().for_each(|call| call.answer(outcome.clone()));
+    }
+
+    pub async fn until_called(&self, times: usize) {
+        while self.calls() < times {
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+impl EffectSink<String> for Script {
+    fn run(&self, mut call: OwedCall<String>) {
+        *self.calls.lock() += 1;
+        self.attachments.lock().extend(call.take_attachment());
+        match (&self.manner, call.call().effect) {
+            (Manner::Hold, _) => self.held.lock().push(call),
+            (Manner::Drop, Effect::Authorize { .. }) => drop(call),
+            (Manner::Approve, _) | (Manner::Drop, Effect::Inquire { .. }) => {
+                call.answer(ProviderOutcome::Approved(receipt()));
+            }
+        }
+    }
+}
+
+impl Stage {
+    /// On a real log.
+    pub fn open(directory: &Path, script: Arc<Script>) -> Self {
+        let mut options = options();
+        options.directory = directory.to_owned();
+        options.min_free_bytes = 0;
+        let sink = Arc::clone(&script) as Arc<dyn EffectSink<String>>;
+        let (engine, report) =
+            Engine::start(options, &Handle::current(), sink, Arc::new(NoObserver)).unwrap();
+        Self { engine, script, report }
+    }
+
+    /// On a simulated disk.
+    pub fn in_memory(disk: &Disk, script: Arc<Script>) -> Self {
+        Self::simulated(disk, script, options())
+    }
+
+    /// On a simulated disk, with room for so many commands in flight.
+    pub fn limited(script: Arc<Script>, max_in_flight: usize) -> Self {
+        Self::simulated(&Disk::new(), script, EngineOptions { max_in_flight, ..options() })
+    }
+
+    fn simulated(disk: &Disk, script: Arc<Script>, options: EngineOptions) -> Self {
+        let sink = Arc::clone(&script) as Arc<dyn EffectSink<String>>;
+        let (engine, report) = Engine::start_on(
+            options,
+            |geometry, visit| {
+                let (store, recovery) = Faulty::open(disk, Some(geometry), visit)?;
+                Ok((Box::new(store) as Box<dyn LogStore>, recovery))
+            },
+            &Handle::current(),
+            sink,
+            Arc::new(NoObserver),
+        )
+        .unwrap();
+        Self { engine, script, report }
+    }
+
+    pub async fn create(
+        &self,
+        command: CreatePayment,
+        patience: Patience,
+    ) -> Result<Answer, CommandError> {
+        let key = command.idempotency.expect("tests give keys").0.0[0];
+        let attachment = format!("secret of {}", char::from(key));
+        self.engine.create_payment(command, attachment, patience).await.map(|answer| *answer)
+    }
+
+    /// Waits until a payment has settled.
+    pub async fn settled(&self, id: PaymentId) -> Payment {
+        loop {
+            let payment = self.engine.payment(id).await.unwrap().unwrap();
+            if payment.state().is_final_answer() {
+                return *payment;
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    pub async fn until_idle(&self) {
+        while self.engine.health().in_flight > 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    pub async fn until_room(&self, room: bool) {
+        while self.engine.health().has_room != room {
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    pub async fn close(self) {
+        self.engine.stop(Duration::from_secs(5)).await;
+    }
+}
+
+fn options() -> EngineOptions {
+    let mut options = EngineOptions::new("");
+    options.shards = NonZeroU16::new(4).unwrap();
+    options.policy.inquiry_delays = vec![tollgate_domain::Millis(1)];
+    options
+}
+
+/// A payment of 100.00 INR with a key of its own.
+pub fn payment(key: &str) -> CreatePayment {
+    let mut bytes = [0; 16];
+    bytes[..key.len()].copy_from_slice(key.as_bytes());
+    CreatePayment {
+        merchant: MerchantId::from_u128(7),
+        mode: Mode::Test,
+        money: Money { amount: Amount::from_minor_units(10_000).unwrap(), currency: Currency::INR },
+        capture: CaptureMode::Automatic,
+        method: PaymentMethod::Card(CardFacts {
+            brand: CardBrand::Visa,
+            bin: 424_242,
+            last4: 4_242,
+            expiry_month: 12,
+            expiry_year: 2_030,
+            fingerprint: CardFingerprint([1; 16]),
+        }),
+        order_id: None,
+        customer_id: None,
+        description: None,
+        callback_url: None,
+        metadata: Vec::new(),
+        provider: ProviderId::SIMULATOR,
+        control_version: 0,
+        idempotency: Some((IdempotencyKey(bytes), Fingerprint(1))),
+    }
+}
+
+pub fn receipt() -> ProviderReceipt {
+    ProviderReceipt { external_id: "ext".into(), rrn: "1".into(), approval_code: "2".into() }
+}

@@ -1,0 +1,125 @@
+//! The table of error codes; `docs/errors.md` is made from it.
+
+use hyper::StatusCode;
+
+macro_rules! error_codes {
+    ($($variant:ident = $code:literal, $status:ident, retryable: $retryable:literal, $title:literal, $meaning:literal;)*) => {
+        /// What went wrong, as clients tell it apart.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub(crate) enum ErrorCode {
+            $(#[doc = $meaning] $variant,)*
+        }
+
+        impl ErrorCode {
+            /// Every code, in the order of the documentation.
+            #[cfg(test)]
+            pub(crate) const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The code on the wire.
+            pub(crate) const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            /// Where the code is documented: a reference relative to the server.
+            pub(crate) const fn type_uri(self) -> &'static str {
+                match self { $(Self::$variant => concat!("/docs/errors#", $code),)* }
+            }
+
+            pub(crate) const fn status(self) -> StatusCode {
+                match self { $(Self::$variant => StatusCode::$status,)* }
+            }
+
+            /// Whether the same request may succeed later.
+            pub(crate) const fn retryable(self) -> bool {
+                match self { $(Self::$variant => $retryable,)* }
+            }
+
+            /// The same few words each time.
+            pub(crate) const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
+
+            /// What it means and what to do.
+            pub(crate) const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning,)* }
+            }
+        }
+    };
+}
+
+error_codes! {
+    BodyInvalid = "body_invalid", BAD_REQUEST, retryable: false, "Body cannot be read",
+        "The body is not JSON of the documented form. The detail tells the first fault with its line and column.";
+    ParameterUnknown = "parameter_unknown", BAD_REQUEST, retryable: false, "Unknown parameter",
+        "The body holds a field that this version does not know.";
+    ParameterMissing = "parameter_missing", BAD_REQUEST, retryable: false, "Missing parameter",
+        "A field that the operation needs is absent.";
+    ParameterInvalid = "parameter_invalid", BAD_REQUEST, retryable: false, "Invalid parameter",
+        "A field has a value that is not of its form.";
+    ParameterConflict = "parameter_conflict", BAD_REQUEST, retryable: false, "Conflicting parameters",
+        "Several fields say the same thing, and only one of them may be given.";
+    AmountInvalid = "amount_invalid", BAD_REQUEST, retryable: false, "Invalid amount",
+        "The amount is not a decimal number with at most as many decimals as its currency has.";
+    AmountTooSmall = "amount_too_small", BAD_REQUEST, retryable: false, "Amount too small",
+        "The amount is zero or negative.";
+    AmountTooLarge = "amount_too_large", BAD_REQUEST, retryable: false, "Amount too large",
+        "The amount is above the largest that one payment may have.";
+    CurrencyInvalid = "currency_invalid", BAD_REQUEST, retryable: false, "Invalid currency",
+        "The currency is not an upper-case ISO 4217 code with minor units.";
+    CardNumberInvalid = "card_number_invalid", BAD_REQUEST, retryable: false, "Invalid card number",
+        "The card number is not 13 to 19 digits with a correct check digit.";
+    CardExpired = "card_expired", BAD_REQUEST, retryable: false, "Expired card",
+        "The card's expiry date is past.";
+    CardCvvInvalid = "card_cvv_invalid", BAD_REQUEST, retryable: false, "Invalid security code",
+        "The card's security code is not three or four digits.";
+    PaymentMethodUnsupported = "payment_method_unsupported", BAD_REQUEST, retryable: false, "Unsupported payment method",
+        "The payment method is not offered here.";
+    IdempotencyKeyInvalid = "idempotency_key_invalid", BAD_REQUEST, retryable: false, "Invalid idempotency key",
+        "The idempotency key is not 1 to 255 visible ASCII characters, or header and body give different ones.";
+    ApiKeyMissing = "api_key_missing", UNAUTHORIZED, retryable: false, "Missing API key",
+        "No API key came with the request. Send it as `Authorization: Bearer`, as the user name of Basic authentication, or as `X-Api-Key`.";
+    ApiKeyInvalid = "api_key_invalid", UNAUTHORIZED, retryable: false, "Invalid API key",
+        "The API key is not one of ours.";
+    PaymentDeclined = "payment_declined", PAYMENT_REQUIRED, retryable: false, "Payment declined",
+        "The issuer declined. `decline_code` tells why, `advice_code` what to do; the payment is in the body.";
+    ProviderUnavailable = "provider_unavailable", PAYMENT_REQUIRED, retryable: true, "Provider unavailable",
+        "No provider could be reached, and nothing was sent. The payment has failed; a new one, with a new idempotency key, may succeed.";
+    MerchantMismatch = "merchant_mismatch", FORBIDDEN, retryable: false, "Not the key's merchant",
+        "The request names another merchant than the one the API key belongs to.";
+    OperatorKeyRequired = "operator_key_required", FORBIDDEN, retryable: false, "Operator key required",
+        "The operation is the operator's, and the API key is a merchant's.";
+    MerchantKeyRequired = "merchant_key_required", FORBIDDEN, retryable: false, "Merchant key required",
+        "The operation is a merchant's, and the API key is the operator's.";
+    RouteNotFound = "route_not_found", NOT_FOUND, retryable: false, "No such path",
+        "Nothing is served at this path.";
+    PaymentNotFound = "payment_not_found", NOT_FOUND, retryable: false, "No such payment",
+        "The API key's merchant has no payment with this id in the key's mode.";
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, retryable: false, "Method not allowed",
+        "The path exists, but not for this method. The `Allow` header lists those it has.";
+    RequestTimeout = "request_timeout", REQUEST_TIMEOUT, retryable: true, "Request timeout",
+        "The body did not arrive in time. Nothing was begun.";
+    IdempotencyKeyInUse = "idempotency_key_in_use", CONFLICT, retryable: true, "Idempotency key in use",
+        "The first request with this idempotency key still waits for its outcome. Repeat it after `Retry-After` seconds.";
+    PaymentUnexpectedState = "payment_unexpected_state", CONFLICT, retryable: false, "Unexpected state",
+        "The payment's state does not allow the operation.";
+    BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, retryable: false, "Body too large",
+        "The body is larger than is accepted.";
+    ContentTypeUnsupported = "content_type_unsupported", UNSUPPORTED_MEDIA_TYPE, retryable: false, "Unsupported content type",
+        "The body has to be `application/json`.";
+    IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, retryable: false, "Idempotency key reused",
+        "The idempotency key stands for another request.";
+    ProviderNotConfigured = "provider_not_configured", UNPROCESSABLE_ENTITY, retryable: false, "No provider configured",
+        "No payment provider is configured for live mode. Test keys use the simulator.";
+    TooManyRequests = "too_many_requests", TOO_MANY_REQUESTS, retryable: true, "Too many requests",
+        "The merchant has too many requests under way. Nothing was begun; repeat after `Retry-After` seconds.";
+    OutcomeUnknown = "outcome_unknown", INTERNAL_SERVER_ERROR, retryable: true, "Outcome unknown",
+        "The gateway failed while the request was under way, and cannot tell whether it was carried out. Repeat it with the same idempotency key to learn.";
+    InternalError = "internal_error", INTERNAL_SERVER_ERROR, retryable: true, "Internal error",
+        "The gateway failed. Repeat the request with the same idempotency key.";
+    Overloaded = "overloaded", SERVICE_UNAVAILABLE, retryable: true, "Overloaded",
+        "The gateway has too many requests under way. Nothing was begun; repeat after `Retry-After` seconds.";
+    StorageFull = "storage_full", SERVICE_UNAVAILABLE, retryable: true, "Storage full",
+        "The gateway has too little disk space for new work. Nothing was begun.";
+    NotReady = "not_ready", SERVICE_UNAVAILABLE, retryable: true, "Not ready",
+        "The gateway is starting or stopping. Nothing was begun; repeat after `Retry-After` seconds.";
+}

@@ -1,0 +1,196 @@
+//! A refusal on its way to the client.
+//!
+//! A handler returns a [`Problem`]; the envelope renders it, because only the envelope knows the
+//! request id. A declined payment is no `Problem`: its body must be the same on every repeat, so it
+//! is rendered from the payment alone.
+
+use std::borrow::Cow;
+
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use hyper::{
+    HeaderMap,
+    header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
+};
+use serde::{Serialize, Serializer};
+use tollgate_domain::Rejection;
+use tollgate_engine::CommandError;
+
+use super::ErrorCode;
+
+/// The media type of problems.
+pub(crate) const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// How clients may authenticate.
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"tollgate\"");
+
+/// When to come back: what is refused for want of room is let in as soon as something ends, and
+/// a second is the shortest that the header can say.
+const RETRY_SOON: HeaderValue = HeaderValue::from_static("1");
+
+/// One fault of a request.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub(crate) struct Fault {
+    /// Where: a JSON pointer into the body.
+    pub(crate) pointer: Cow<'static, str>,
+    pub(crate) code: ErrorCode,
+    pub(crate) detail: Cow<'static, str>,
+}
+
+/// Why a request is refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Problem(Box<Contents>);
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Contents {
+    code: ErrorCode,
+    detail: Cow<'static, str>,
+    faults: Vec<Fault>,
+}
+
+#[derive(Serialize)]
+struct ProblemBody<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    code: ErrorCode,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    param: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[Fault]>::is_empty")]
+    errors: &'a [Fault],
+    request_id: &'a str,
+    retryable: bool,
+}
+
+impl Problem {
+    /// A problem that the code's documentation says all about.
+    pub(crate) fn of(code: ErrorCode) -> Self {
+        Self::new(code, code.meaning())
+    }
+
+    /// A problem with words of its own.
+    pub(crate) fn new(code: ErrorCode, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Contents { code, detail: detail.into(), faults: Vec::new() }))
+    }
+
+    /// A request with these faults, of which the first gives the problem its code.
+    ///
+    /// # Panics
+    /// Without any.
+    pub(crate) fn of_faults(faults: Vec<Fault>) -> Self {
+        let first = faults.first().expect("a faulty request has a fault");
+        let (code, detail) = (first.code, first.detail.clone());
+        Self(Box::new(Contents { code, detail, faults }))
+    }
+
+    pub(crate) fn code(&self) -> ErrorCode {
+        self.0.code
+    }
+
+    #[cfg(test)]
+    pub(crate) fn faults(&self) -> &[Fault] {
+        &self.0.faults
+    }
+
+    /// The body, for the request with this id.
+    pub(crate) fn render(&self, request_id: &str) -> Bytes {
+        let Contents { code, detail, faults } = &*self.0;
+        let body = ProblemBody {
+            kind: code.type_uri(),
+            title: code.title(),
+            status: code.status().as_u16(),
+            detail,
+            code: *code,
+            param: faults.first().map(|fault| &*fault.pointer),
+            errors: faults,
+            request_id,
+            retryable: code.retryable(),
+        };
+        serde_json::to_vec(&body).expect("strings and numbers serialize").into()
+    }
+
+    /// Sets the headers that belong to the code.
+    pub(crate) fn write_headers(&self, headers: &mut HeaderMap) {
+        headers.insert(CONTENT_TYPE, PROBLEM_JSON);
+        if let Some((name, value)) = header_of(self.0.code) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// The header that a code brings along.
+fn header_of(code: ErrorCode) -> Option<(HeaderName, HeaderValue)> {
+    if code == ErrorCode::ApiKeyMissing || code == ErrorCode::ApiKeyInvalid {
+        return Some((WWW_AUTHENTICATE, CHALLENGE));
+    }
+    let later = [
+        ErrorCode::IdempotencyKeyInUse,
+        ErrorCode::TooManyRequests,
+        ErrorCode::Overloaded,
+        ErrorCode::StorageFull,
+        ErrorCode::NotReady,
+    ];
+    later.contains(&code).then_some((RETRY_AFTER, RETRY_SOON))
+}
+
+impl Fault {
+    pub(crate) fn new(
+        pointer: impl Into<Cow<'static, str>>,
+        code: ErrorCode,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { pointer: pointer.into(), code, detail: detail.into() }
+    }
+}
+
+impl Serialize for ErrorCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl From<CommandError> for Problem {
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::Rejected(rejection) => rejection.into(),
+            CommandError::InProgress => Self::of(ErrorCode::IdempotencyKeyInUse),
+            CommandError::TooLarge => Self::of(ErrorCode::BodyTooLarge),
+            CommandError::Overloaded => Self::of(ErrorCode::Overloaded),
+            CommandError::ShardOverloaded => Self::of(ErrorCode::TooManyRequests),
+            CommandError::StorageFull => Self::of(ErrorCode::StorageFull),
+            CommandError::Stopping => Self::of(ErrorCode::NotReady),
+            CommandError::Unknown => Self::of(ErrorCode::OutcomeUnknown),
+        }
+    }
+}
+
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Self {
+        match rejection {
+            Rejection::IdempotencyKeyReused => Self::of(ErrorCode::IdempotencyKeyReused),
+            Rejection::PaymentNotFound(_) | Rejection::AttemptNotFound(_) => {
+                Self::of(ErrorCode::PaymentNotFound)
+            }
+            Rejection::UnexpectedState(status) => Self::new(
+                ErrorCode::PaymentUnexpectedState,
+                format!("The payment is {}, which does not allow this.", status.as_str()),
+            ),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    /// Leaves the body to the envelope.
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.code().status();
+        self.write_headers(response.headers_mut());
+        response.extensions_mut().insert(self);
+        response
+    }
+}

@@ -1,0 +1,54 @@
+//! JSON as it crosses the wire: requests into checked types, payments into answers.
+//!
+//! A request is parsed once, with strings borrowed from the body. What does not parse is refused
+//! with the first fault's position; what parses is checked whole, and all its faults are told at
+//! once.
+//!
+//! Not here: statuses and headers, which belong to the operations and to `http/error.rs`.
+
+mod merchant_request;
+mod number;
+mod object;
+mod payment_answer;
+mod payment_request;
+mod text;
+mod time;
+mod validation;
+
+pub(crate) use merchant_request::MerchantRequest;
+pub(crate) use payment_answer::{DeclinedBody, PaymentBody};
+pub(crate) use payment_request::{PaymentRequest, ValidPayment};
+
+use serde::Deserialize;
+
+use super::error::{ErrorCode, Problem};
+
+/// Parses a body.
+///
+/// # Errors
+/// [`ErrorCode::BodyInvalid`] with the first fault's line and column.
+pub(crate) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
+    // The parser's own message ends with line and column, and quotes nothing but field names and
+    // the kind of what it found; a number or string found in the wrong place is cut out below.
+    serde_json::from_slice(body).map_err(|error| {
+        let what = match error.classify() {
+            serde_json::error::Category::Eof => "the body ends early",
+            serde_json::error::Category::Syntax | serde_json::error::Category::Io => {
+                "the body is not JSON"
+            }
+            serde_json::error::Category::Data => "the body is not of the documented form",
+        };
+        let message = error.to_string();
+        // Duplicate fields are told by name, because names are no secret; a value might be a card
+        // number in the wrong place, and is not repeated.
+        let which = message
+            .strip_prefix("duplicate field `")
+            .and_then(|rest| rest.split_once('`'))
+            .map(|(field, _rest)| format!(": `{field}` is given twice"))
+            .unwrap_or_default();
+        Problem::new(
+            ErrorCode::BodyInvalid,
+            format!("{what}{which} (line {}, column {})", error.line(), error.column()),
+        )
+    })
+}

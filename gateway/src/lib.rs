@@ -1,0 +1,22 @@
+//! Tollgate's front door: HTTP, providers, metrics and the command line, around the engine.
+//!
+//! ```text
+//!   socket ─▶ http::server ─▶ envelope ─▶ router ─▶ v1::payments ─▶ engine ─▶ log
+//!                             id, metrics            parse, check     │
+//!                             headers, panics                         ▼
+//!                                                          provider::worker ─▶ simulator
+//! ```
+//!
+//! Invariant: this is the only crate that knows HTTP, JSON and Prometheus. Card numbers and
+//! security codes live from the request to the end of the provider call, and go nowhere else.
+
+mod clock;
+mod demo;
+mod metrics;
+mod provider;
+mod secrets;
+
+mod http;
+
+pub mod cli;
+pub mod startup;

@@ -1,0 +1,213 @@
+//! The simulated provider: in process, stateful, seeded.
+//!
+//! It answers as the card's number tells it to, fails as the payment's metadata tells it to, and
+//! keeps a [ledger](LedgerPage) of its own, by which anybody can prove that nothing was charged
+//! twice. What it decides is booked when the request arrives; latency is the answer's way back.
+//!
+//! Invariant: an attempt is decided once. Sent again, it gets the same answer.
+//!
+//! Not here: HTTP, and operations that follow an approval.
+
+mod fault;
+mod ledger;
+mod magic;
+mod receipt;
+#[cfg(test)]
+mod tests;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use tollgate_domain::{AttemptId, Millis, PaymentIntent, ProviderId, ProviderOutcome};
+
+use self::{
+    fault::{Faults, Loss},
+    ledger::{Booking, Charge, Ledger, LookUp, Unwritten},
+    magic::Verdict,
+    receipt::Reference,
+};
+use super::{Answer, Authorize, Capabilities, Clock, Inquire, Provider, Standing};
+
+pub use ledger::{Decided, LedgerEntry, LedgerError, LedgerPage};
+
+/// How long an approval that is put off stays pending: longer than the engine waits before its
+/// first inquiry, so that more than one is seen.
+const PENDING: Millis = Millis::from_seconds(1);
+
+/// How the simulator behaves.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SimulatorOptions {
+    /// The gateway's data directory; the ledger is `simulator/ledger.log` in it.
+    pub data_directory: PathBuf,
+    /// Receipts follow from it and from the attempt. Another seed leaves receipts that were given
+    /// as they are.
+    pub seed: u64,
+    /// How long every answer takes; zero answers within the call.
+    pub latency: Duration,
+    /// The horizon it declares, see [`Capabilities::inquiry_horizon`].
+    pub inquiry_horizon: Millis,
+    /// Where a customer with a 3-D Secure card is sent; `/` and the attempt's id are appended.
+    pub action_url: String,
+}
+
+/// The simulator. A clone is the same simulator.
+#[derive(Clone)]
+pub struct Simulator(Arc<Inner>);
+
+struct Inner {
+    options: SimulatorOptions,
+    clock: Clock,
+    ledger: Ledger,
+}
+
+impl SimulatorOptions {
+    /// Seed 0, no latency, a horizon of two seconds, and actions at `http://127.0.0.1:8080`.
+    #[must_use]
+    pub fn new(data_directory: impl Into<PathBuf>) -> Self {
+        Self {
+            data_directory: data_directory.into(),
+            seed: 0,
+            latency: Duration::ZERO,
+            inquiry_horizon: Millis::from_seconds(2),
+            action_url: "http://127.0.0.1:8080/simulator/actions".to_owned(),
+        }
+    }
+}
+
+impl Simulator {
+    /// Opens the simulator with the ledger it left, or a new one. Blocks.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read or written, or is damaged before its end.
+    pub fn open(options: SimulatorOptions, clock: Clock) -> Result<Self, LedgerError> {
+        let path = options.data_directory.join("simulator").join("ledger.log");
+        let ledger = Ledger::open(&path)?;
+        Ok(Self(Arc::new(Inner { options, clock, ledger })))
+    }
+
+    /// The ledger's entries after number `after` (0 to begin with), at most `limit` and at most
+    /// 1,000. Blocks.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn ledger_page(&self, after: u64, limit: usize) -> Result<LedgerPage, LedgerError> {
+        self.0.ledger.page(after, limit)
+    }
+}
+
+impl Provider for Simulator {
+    fn id(&self) -> ProviderId {
+        ProviderId::SIMULATOR
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { inquiry_horizon: self.0.options.inquiry_horizon }
+    }
+
+    fn authorize(&self, request: Authorize) -> Answer<ProviderOutcome> {
+        let faults = Faults::of(&request.intent);
+        let outcome = self.0.authorize(&request, faults);
+        after(faults.latency.unwrap_or(self.0.options.latency), outcome)
+    }
+
+    /// Faults are those of the authorization: an inquiry always comes through.
+    fn inquire(&self, request: Inquire) -> Answer<Standing> {
+        let charge = Charge::new(&request.intent, request.attempt);
+        let latency = self.0.options.latency;
+        match self.0.ledger.look_up(charge.attempt) {
+            LookUp::Booked(booking) => after(latency, self.0.standing(charge, booking)),
+            LookUp::Absent => after(latency, Standing::NotFound),
+            LookUp::Forgotten => {
+                let inner = Arc::clone(&self.0);
+                Answer::later(async move {
+                    tokio::time::sleep(latency).await;
+                    let recalled = tokio::task::spawn_blocking(move || inner.recall(charge));
+                    recalled.await.unwrap_or(Standing::Unknown)
+                })
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn authorize(&self, request: &Authorize, faults: Faults) -> ProviderOutcome {
+        match faults.loss {
+            Some(Loss::Connection) => return ProviderOutcome::NotSent,
+            Some(Loss::Request) => return ProviderOutcome::Unknown,
+            Some(Loss::Answer) | None => {}
+        }
+        let attempt = request.attempt;
+        let charge = Charge::new(&request.intent, attempt);
+        let decided = match magic::verdict(request.card.number()) {
+            Verdict::Approve if faults.pending => Decided::Pending,
+            Verdict::Approve => Decided::Approved,
+            Verdict::Decline(code) => Decided::Declined(code),
+            Verdict::Challenge => Decided::ActionRequired,
+        };
+        let reference = || Reference::new(self.options.seed, attempt);
+        match self.ledger.book(charge, decided, reference, (self.clock)()) {
+            Ok(booking) => match faults.loss {
+                Some(Loss::Answer) => ProviderOutcome::Unknown,
+                Some(Loss::Connection | Loss::Request) | None => {
+                    let standing = self.standing(charge, booking);
+                    // It is booked, so the horizon does not matter.
+                    standing.into_outcome(false)
+                }
+            },
+            Err(Unwritten::Certainly) => ProviderOutcome::NotSent,
+            Err(Unwritten::Perhaps) => ProviderOutcome::Unknown,
+        }
+    }
+
+    /// How a booked attempt stands; approves what was pending for long enough.
+    fn standing(&self, charge: Charge, booking: Booking) -> Standing {
+        match booking.decided {
+            Decided::Approved => Standing::Approved(booking.reference.receipt()),
+            Decided::Declined(code) => Standing::Declined(code),
+            Decided::ActionRequired => Standing::ActionRequired {
+                url: format!("{}/{}", self.options.action_url, charge.attempt).into(),
+            },
+            Decided::Pending => {
+                let now = (self.clock)();
+                if now < booking.at.after(PENDING) {
+                    return Standing::Pending;
+                }
+                match self.ledger.conclude(charge, Decided::Approved, now) {
+                    Ok(Some(_approved)) => Standing::Approved(booking.reference.receipt()),
+                    // Forgotten just now, or not booked: the next inquiry tries again.
+                    Ok(None) | Err(Unwritten::Certainly | Unwritten::Perhaps) => Standing::Unknown,
+                }
+            }
+        }
+    }
+
+    /// How an attempt stands that was forgotten. Blocks.
+    fn recall(&self, charge: Charge) -> Standing {
+        match self.ledger.recall(charge.attempt) {
+            Ok(Some(booking)) => self.standing(charge, booking),
+            Ok(None) => Standing::NotFound,
+            Err(error) => {
+                let attempt = charge.attempt;
+                tracing::error!(%attempt, error = &error as &dyn std::error::Error, "no inquiry");
+                Standing::Unknown
+            }
+        }
+    }
+}
+
+impl Charge {
+    fn new(intent: &PaymentIntent, attempt: AttemptId) -> Self {
+        let PaymentIntent { id: payment, merchant, money, .. } = *intent;
+        Self { attempt, payment, merchant, money }
+    }
+}
+
+/// An answer that takes `latency` to arrive.
+fn after<T: Send + 'static>(latency: Duration, answer: T) -> Answer<T> {
+    if latency.is_zero() {
+        return Answer::Now(answer);
+    }
+    Answer::later(async move {
+        tokio::time::sleep(latency).await;
+        answer
+    })
+}

@@ -1,0 +1,314 @@
+//! The simulator as its caller sees it.
+
+use std::{
+    collections::HashSet,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use tempfile::TempDir;
+use tokio::time::Instant;
+use tollgate_domain::{DeclineCode, Mode, PaymentId, ProviderReceipt, Timestamp};
+
+use super::*;
+use crate::provider::{
+    CardData,
+    conformance::{self, NOW, attempt, card},
+};
+
+const GOOD: &str = "4242424242424242";
+
+/// A simulator over a directory and a clock of the test's own.
+struct Desk {
+    simulator: Simulator,
+    directory: TempDir,
+    clock: Arc<AtomicU64>,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self::with(|_options| {})
+    }
+
+    fn with(change: impl FnOnce(&mut SimulatorOptions)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(AtomicU64::new(NOW.as_millis()));
+        let mut options = SimulatorOptions::new(directory.path());
+        change(&mut options);
+        Self { simulator: open(options, &clock), directory, clock }
+    }
+
+    /// What a kill and a new start leave.
+    fn restarted(self) -> Self {
+        let options = SimulatorOptions::new(self.directory.path());
+        Self { simulator: open(options, &self.clock), ..self }
+    }
+
+    fn wait(&self, span: Millis) {
+        self.clock.fetch_add(span.0, Ordering::Relaxed);
+    }
+
+    fn authorize(&self, number: u64, faults: &str, card: CardData) -> Answer<ProviderOutcome> {
+        let intent = conformance::intent(payment(number), &[("simulator", faults)]);
+        self.simulator.authorize(Authorize { intent, attempt: attempt(number), card })
+    }
+
+    fn authorize_now(&self, number: u64, faults: &str) -> ProviderOutcome {
+        now(self.authorize(number, faults, card(GOOD)))
+    }
+
+    fn inquire(&self, number: u64) -> Standing {
+        let intent = conformance::intent(payment(number), &[]);
+        now(self.simulator.inquire(Inquire { intent, attempt: attempt(number) }))
+    }
+
+    fn ledger(&self) -> Vec<LedgerEntry> {
+        let mut entries: Vec<LedgerEntry> = Vec::new();
+        loop {
+            let after = entries.last().map_or(0, |entry| entry.index);
+            let page = self.simulator.ledger_page(after, 700).unwrap();
+            entries.extend(page.entries);
+            if !page.has_more {
+                return entries;
+            }
+        }
+    }
+
+    fn decisions(&self) -> Vec<Decided> {
+        self.ledger().iter().map(|entry| entry.decided).collect()
+    }
+}
+
+fn open(options: SimulatorOptions, clock: &Arc<AtomicU64>) -> Simulator {
+    let clock = Arc::clone(clock);
+    let clock: Clock = Arc::new(move || Timestamp::from_millis(clock.load(Ordering::Relaxed)));
+    Simulator::open(options, clock).unwrap()
+}
+
+fn payment(number: u64) -> PaymentId {
+    PaymentId::from_u128(u128::from(number))
+}
+
+fn now<T: std::fmt::Debug>(answer: Answer<T>) -> T {
+    match answer {
+        Answer::Now(answer) => answer,
+        Answer::Later(_) => panic!("without latency the answer is there at once"),
+    }
+}
+
+fn receipt(outcome: ProviderOutcome) -> ProviderReceipt {
+    match outcome {
+        ProviderOutcome::Approved(receipt) => receipt,
+        other => panic!("not approved: {other:?}"),
+    }
+}
+
+impl conformance::Subject for Desk {
+    fn provider(&self) -> &dyn Provider {
+        &self.simulator
+    }
+
+    fn approved_card(&self) -> CardData {
+        card(GOOD)
+    }
+
+    fn declined_cards(&self) -> Vec<(CardData, DeclineCode)> {
+        [
+            ("4000000000000002", DeclineCode::GenericDecline),
+            ("4000000000009995", DeclineCode::InsufficientFunds),
+            ("4000000000009987", DeclineCode::LostCard),
+            ("4000000000009979", DeclineCode::StolenCard),
+            ("4000000000000069", DeclineCode::ExpiredCard),
+            ("4000000000000127", DeclineCode::IncorrectCvc),
+            ("4000000000000119", DeclineCode::ProcessingError),
+        ]
+        .map(|(number, code)| (card(number), code))
+        .into()
+    }
+
+    fn decisions(&self, attempt: AttemptId) -> usize {
+        self.ledger().iter().filter(|entry| entry.attempt_id == attempt).count()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn conforms() {
+    conformance::suite(Desk::new).await;
+    conformance::suite(|| Desk::with(|options| options.latency = Duration::from_millis(40))).await;
+}
+
+#[test]
+fn an_approval_stands_in_the_ledger() {
+    let desk = Desk::new();
+    receipt(desk.authorize_now(1, ""));
+    receipt(desk.authorize_now(1, ""));
+    let intent = conformance::intent(payment(1), &[]);
+    let expected = LedgerEntry {
+        index: 1,
+        attempt_id: attempt(1),
+        payment_id: payment(1),
+        merchant_id: intent.merchant,
+        money: intent.money,
+        decided: Decided::Approved,
+        decided_at: NOW,
+        calls: 2,
+    };
+    assert_eq!(desk.ledger(), [expected]);
+}
+
+#[test]
+fn a_challenge_sends_the_customer_away() {
+    let desk = Desk::with(|options| options.action_url = "https://acs.example/3ds".to_owned());
+    let outcome = now(desk.authorize(1, "", card("4000000000003220")));
+    let url: Box<str> = format!("https://acs.example/3ds/{}", attempt(1)).into();
+    assert_eq!(outcome, ProviderOutcome::ActionRequired { url: url.clone() });
+    assert_eq!(desk.inquire(1), Standing::ActionRequired { url });
+    assert_eq!(desk.decisions(), [Decided::ActionRequired]);
+}
+
+#[test]
+fn what_was_not_sent_is_not_booked() {
+    for fault in ["not_sent", "down"] {
+        let desk = Desk::new();
+        assert_eq!(desk.authorize_now(1, fault), ProviderOutcome::NotSent, "{fault}");
+        assert_eq!(desk.inquire(1), Standing::NotFound);
+        assert_eq!(desk.ledger(), []);
+    }
+}
+
+#[test]
+fn a_lost_request_is_unknown_and_never_found() {
+    let desk = Desk::new();
+    assert_eq!(desk.authorize_now(1, "timeout_before_approval"), ProviderOutcome::Unknown);
+    assert_eq!(desk.inquire(1), Standing::NotFound);
+    assert_eq!(desk.ledger(), []);
+}
+
+#[test]
+fn a_lost_answer_is_unknown_and_found() {
+    let desk = Desk::new();
+    for _ in 0..2 {
+        assert_eq!(desk.authorize_now(1, "timeout_after_approval"), ProviderOutcome::Unknown);
+    }
+    let Standing::Approved(found) = desk.inquire(1) else { panic!("the approval is booked") };
+    assert_eq!(desk.decisions(), [Decided::Approved]);
+    assert_eq!(desk.ledger()[0].calls, 2);
+    assert_eq!(receipt(desk.authorize_now(1, "")), found);
+
+    let declined = card("4000000000009995");
+    let outcome = now(desk.authorize(2, "timeout_after_approval", declined));
+    assert_eq!(outcome, ProviderOutcome::Unknown);
+    assert_eq!(desk.inquire(2), Standing::Declined(DeclineCode::InsufficientFunds));
+}
+
+#[test]
+fn an_approval_put_off_is_given_by_an_inquiry() {
+    let desk = Desk::new();
+    assert_eq!(desk.authorize_now(1, "pending"), ProviderOutcome::Pending);
+    desk.wait(Millis(999));
+    assert_eq!(desk.inquire(1), Standing::Pending);
+    assert_eq!(desk.authorize_now(1, "pending"), ProviderOutcome::Pending);
+    desk.wait(Millis(1));
+    let Standing::Approved(found) = desk.inquire(1) else { panic!("a second has passed") };
+    assert_eq!(desk.inquire(1), Standing::Approved(found.clone()));
+    assert_eq!(receipt(desk.authorize_now(1, "pending")), found);
+    assert_eq!(desk.decisions(), [Decided::Pending, Decided::Approved]);
+
+    let declined = now(desk.authorize(2, "pending", card("4000000000000002")));
+    assert_eq!(declined, ProviderOutcome::Declined(DeclineCode::GenericDecline));
+}
+
+#[test]
+fn faults_combine() {
+    let desk = Desk::new();
+    assert_eq!(desk.authorize_now(1, "pending,timeout_after_approval"), ProviderOutcome::Unknown);
+    assert_eq!(desk.inquire(1), Standing::Pending);
+    desk.wait(PENDING);
+    assert!(matches!(desk.inquire(1), Standing::Approved(_)));
+}
+
+#[test]
+fn faults_are_for_test_mode() {
+    let desk = Desk::new();
+    let mut intent = conformance::intent(payment(1), &[("simulator", "down")]);
+    Arc::make_mut(&mut intent).mode = Mode::Live;
+    let request = Authorize { intent, attempt: attempt(1), card: card(GOOD) };
+    receipt(now(desk.simulator.authorize(request)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn latency_is_the_way_back() {
+    let desk = Desk::with(|options| options.latency = Duration::from_millis(40));
+    let began = Instant::now();
+    let answer = desk.authorize(1, "", card(GOOD));
+    assert_eq!(desk.decisions(), [Decided::Approved], "booked before it is answered");
+    receipt(answer.wait().await);
+    assert_eq!(began.elapsed(), Duration::from_millis(40));
+
+    receipt(desk.authorize(2, "latency:250", card(GOOD)).wait().await);
+    assert_eq!(began.elapsed(), Duration::from_millis(290));
+    let lost = desk.authorize(3, "latency:10,timeout_before_approval", card(GOOD)).wait().await;
+    assert_eq!(lost, ProviderOutcome::Unknown);
+    assert_eq!(began.elapsed(), Duration::from_millis(300));
+    receipt(now(desk.authorize(4, "latency:0", card(GOOD))));
+}
+
+#[test]
+fn decisions_outlive_the_process() {
+    let desk = Desk::new();
+    let approved = receipt(desk.authorize_now(1, ""));
+    now(desk.authorize(2, "", card("4000000000009987")));
+    now(desk.authorize(3, "", card("4000000000003220")));
+    desk.authorize_now(4, "pending");
+    desk.authorize_now(5, "timeout_after_approval");
+    let before = desk.ledger();
+
+    let desk = desk.restarted();
+    assert_eq!(desk.ledger(), before);
+    assert_eq!(desk.inquire(1), Standing::Approved(approved.clone()));
+    assert_eq!(desk.inquire(2), Standing::Declined(DeclineCode::LostCard));
+    assert!(matches!(desk.inquire(3), Standing::ActionRequired { .. }));
+    assert_eq!(desk.inquire(4), Standing::Pending);
+    assert!(matches!(desk.inquire(5), Standing::Approved(_)));
+    assert_eq!(desk.inquire(6), Standing::NotFound);
+
+    assert_eq!(receipt(desk.authorize_now(1, "")), approved);
+    desk.wait(PENDING);
+    assert!(matches!(desk.inquire(4), Standing::Approved(_)));
+    let desk = desk.restarted();
+    assert!(matches!(desk.inquire(4), Standing::Approved(_)));
+    assert_eq!(desk.ledger().len(), before.len() + 1);
+}
+
+#[test]
+fn receipts_follow_the_seed_and_outlive_its_change() {
+    let desk = Desk::with(|options| options.seed = 1);
+    let one = receipt(desk.authorize_now(1, ""));
+    assert_eq!(one, receipt(Desk::with(|options| options.seed = 1).authorize_now(1, "")));
+    assert_ne!(one, receipt(Desk::with(|options| options.seed = 2).authorize_now(1, "")));
+    assert_eq!(desk.restarted().inquire(1), Standing::Approved(one), "the seed is 0 by now");
+}
+
+/// Ten thousand attempts from eight threads, each attempt sent by two of them at about the same
+/// time.
+#[test]
+fn nothing_is_charged_twice() {
+    const ATTEMPTS: u64 = 10_000;
+    const THREADS: u64 = 8;
+    let desk = Desk::new();
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let desk = &desk;
+            scope.spawn(move || {
+                for number in (thread / 2..ATTEMPTS).step_by(THREADS as usize / 2) {
+                    receipt(desk.authorize_now(number, ""));
+                }
+            });
+        }
+    });
+    let ledger = desk.ledger();
+    assert_eq!(ledger.len() as u64, ATTEMPTS);
+    assert!(ledger.iter().all(|entry| entry.decided == Decided::Approved && entry.calls == 2));
+    let attempts: HashSet<_> = ledger.iter().map(|entry| entry.attempt_id).collect();
+    let payments: HashSet<_> = ledger.iter().map(|entry| entry.payment_id).collect();
+    assert_eq!((attempts.len() as u64, payments.len() as u64), (ATTEMPTS, ATTEMPTS));
+}

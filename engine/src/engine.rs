@@ -321,8 +321,11 @@ fn start_actors<A: Attachment>(
             let runner = System::new();
             let arbiters: Vec<Arbiter> =
                 (0..options.threads.max(1)).map(|_index| Arbiter::new()).collect();
-            let router =
-                runner.block_on(async { spawn_actors(&options, replayed, log, &arbiters) });
+            let router = runner.block_on(async {
+                let router = spawn_actors(&options, replayed, log, &arbiters);
+                router.until_started().await;
+                router
+            });
             let sent = started_in.send((System::current(), router));
             assert!(sent.is_ok(), "the starting thread waits");
             if let Err(error) = runner.run() {

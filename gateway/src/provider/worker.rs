@@ -33,12 +33,7 @@ impl ProviderWorker {
     /// A worker that waits for answers on `runtime`, whose timers must be enabled, and for none
     /// longer than `call_limit`.
     #[must_use]
-    pub fn new(
-        providers: Providers,
-        runtime: Handle,
-        clock: Clock,
-        call_limit: Duration,
-    ) -> Self {
+    pub fn new(providers: Providers, runtime: Handle, clock: Clock, call_limit: Duration) -> Self {
         Self { providers, runtime, clock, call_limit }
     }
 
@@ -315,8 +310,7 @@ mod tests {
         }
         let now = Arc::new(AtomicU64::new(STARTED.as_millis()));
         let providers = Providers::new([Arc::new(Slow(now.clone())) as Arc<dyn Provider>]);
-        let clock: Clock =
-            Arc::new(move || Timestamp::from_millis(now.load(Ordering::Relaxed)));
+        let clock: Clock = Arc::new(move || Timestamp::from_millis(now.load(Ordering::Relaxed)));
         let worker = ProviderWorker::new(providers, Handle::current(), clock, LIMIT);
         let (sender, receiver) = oneshot::channel();
         worker.make(call(true), None, |outcome| sender.send(outcome).expect("the test waits"));

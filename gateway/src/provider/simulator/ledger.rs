@@ -1,7 +1,7 @@
 //! What the simulator decided: every decision in a file, the newest in memory.
 //!
 //! Invariant: a decision is answered only after its entry stands in the file, so that it outlives
-//! the process however that ends; and an attempt that is remembered is not decided again.
+//! the process however that ends; and an attempt is decided once, remembered or not.
 //!
 //! An attempt has one entry for each decision on it: one, or two where the first was not final. Two
 //! approvals of one attempt, or of two attempts of one payment, would be a double charge, which is
@@ -178,7 +178,7 @@ impl Ledger {
     }
 
     /// As [`Ledger::open`], with generations of that size.
-    fn remembering(path: &Path, generation: usize) -> Result<Self, LedgerError> {
+    pub(super) fn remembering(path: &Path, generation: usize) -> Result<Self, LedgerError> {
         let mut books = Books::new(generation);
         let file = LedgerFile::open(path, |_index, entry| {
             let Entry { charge, decided, reference, at } = *entry;
@@ -188,7 +188,9 @@ impl Ledger {
     }
 
     /// Books a decision, unless the attempt is decided already: then that decision stands, and the
-    /// call is counted. `now` may be earlier than the last entry; the entry is not.
+    /// call is counted. An attempt so old that its decision may be forgotten is not decided again,
+    /// nor looked for in the file, which would block. `now` may be earlier than the last entry; the
+    /// entry is not.
     pub(super) fn book(
         &self,
         charge: Charge,
@@ -197,9 +199,12 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<Booking, Unwritten> {
         let mut books = self.books.lock();
-        if let Some(booking) = books.find(charge.attempt) {
+        if let Some(booking) = books.get_mut(charge.attempt) {
             booking.calls = booking.calls.saturating_add(1);
             return Ok(*booking);
+        }
+        if books.may_have_forgotten(charge.attempt, Millis(0)) {
+            return Err(Unwritten::Perhaps);
         }
         let booking =
             Booking { decided, reference: reference(), at: now.max(books.last_at), calls: 1 };
@@ -215,7 +220,7 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<Option<Booking>, Unwritten> {
         let mut books = self.books.lock();
-        let Some(booking) = books.find(charge.attempt).copied() else { return Ok(None) };
+        let Some(booking) = books.get(charge.attempt).copied() else { return Ok(None) };
         match booking.decided {
             Decided::Pending => {
                 let at = now.max(books.last_at);
@@ -241,10 +246,10 @@ impl Ledger {
 
     /// Where the attempt is to be found, without looking into the file.
     pub(super) fn look_up(&self, attempt: AttemptId) -> LookUp {
-        let mut books = self.books.lock();
-        match books.find(attempt) {
+        let books = self.books.lock();
+        match books.get(attempt) {
             Some(booking) => LookUp::Booked(*booking),
-            None if books.may_have_forgotten(attempt) => LookUp::Forgotten,
+            None if books.may_have_forgotten(attempt, CLOCK_SLACK) => LookUp::Forgotten,
             None => LookUp::Absent,
         }
     }
@@ -268,7 +273,7 @@ impl Ledger {
             if let Some(Entry { decided, reference, at, charge: _ }) = found {
                 let mut books = self.books.lock();
                 // Somebody else may have recalled it, and even concluded it, meanwhile.
-                if let Some(booking) = books.find(attempt) {
+                if let Some(booking) = books.get(attempt) {
                     return Ok(Some(*booking));
                 }
                 let booking = Booking { decided, reference, at, calls: 1 };
@@ -303,9 +308,9 @@ impl Ledger {
             });
             Ok(true)
         })?;
-        let mut books = self.books.lock();
+        let books = self.books.lock();
         for entry in &mut entries {
-            entry.calls = books.find(entry.attempt_id).map_or(1, |booking| booking.calls);
+            entry.calls = books.get(entry.attempt_id).map_or(1, |booking| booking.calls);
         }
         Ok(LedgerPage { entries, has_more: last < count })
     }
@@ -324,7 +329,11 @@ impl Books {
         }
     }
 
-    fn find(&mut self, attempt: AttemptId) -> Option<&mut Booking> {
+    fn get(&self, attempt: AttemptId) -> Option<&Booking> {
+        self.young.bookings.get(&attempt).or_else(|| self.old.bookings.get(&attempt))
+    }
+
+    fn get_mut(&mut self, attempt: AttemptId) -> Option<&mut Booking> {
         match self.young.bookings.get_mut(&attempt) {
             Some(booking) => Some(booking),
             None => self.old.bookings.get_mut(&attempt),
@@ -354,8 +363,10 @@ impl Books {
         self.young.bookings.insert(attempt, booking);
     }
 
-    fn may_have_forgotten(&self, attempt: AttemptId) -> bool {
-        self.old.before > 0 && attempt.time() <= self.old.before_at.after(CLOCK_SLACK)
+    /// Whether an attempt that is not remembered may have an entry: not if it was minted more than
+    /// `slack` after the newest forgotten entry was made.
+    fn may_have_forgotten(&self, attempt: AttemptId, slack: Millis) -> bool {
+        self.old.before > 0 && attempt.time() <= self.old.before_at.after(slack)
     }
 }
 
@@ -473,7 +484,8 @@ mod tests {
             let ledger = shelf.open();
             let kept = length.saturating_sub(HEADER) / ENTRY_LENGTH;
             assert_eq!(ledger.page(0, 9).unwrap().entries.len(), kept, "cut at {length}");
-            assert_eq!(fs::metadata(shelf.path()).unwrap().len() as usize, HEADER + kept * ENTRY_LENGTH);
+            let left = fs::read(shelf.path()).unwrap();
+            assert_eq!(left.len(), HEADER + kept * ENTRY_LENGTH);
             approve(&ledger, 9);
             assert_eq!(shelf.open().page(0, 9).unwrap().entries.len(), kept + 1, "cut at {length}");
         }
@@ -524,6 +536,8 @@ mod tests {
             let recalled = ledger.recall(charge(1).attempt).unwrap().unwrap();
             assert_eq!((recalled.decided, recalled.reference), (Decided::Approved, Reference(1)));
             assert_eq!(ledger.look_up(charge(1).attempt), LookUp::Booked(recalled));
+            // Sent again, a forgotten attempt is not charged again.
+            assert_eq!(book(&ledger, 2, Decided::Approved), Err(Unwritten::Perhaps));
             let other = AttemptId::new(minute(1), ShardId(2), 1);
             assert_eq!(ledger.look_up(other), LookUp::Forgotten);
             assert_eq!(ledger.recall(other).unwrap(), None);
@@ -537,13 +551,17 @@ mod tests {
             let shelf = Shelf::new();
             let ledger = shelf.open();
             book(&ledger, 1, Decided::Pending).unwrap();
-            (0..between).for_each(|number| drop(approve(&ledger, 100 + number)));
+            for number in 100..100 + between {
+                approve(&ledger, number);
+            }
             let conclude = |ledger: &Ledger| {
                 ledger.recall(charge(1).attempt).unwrap();
                 ledger.conclude(charge(1), Decided::Approved, minute(200)).unwrap().unwrap()
             };
             assert_eq!(conclude(&ledger).decided, Decided::Approved);
-            (0..after).for_each(|number| drop(approve(&ledger, 300 + number)));
+            for number in 300..300 + after {
+                approve(&ledger, number);
+            }
             assert_eq!(conclude(&ledger).decided, Decided::Approved);
             let entries = ledger.page(0, 99).unwrap().entries;
             let ours = entries.iter().filter(|entry| entry.attempt_id == charge(1).attempt);

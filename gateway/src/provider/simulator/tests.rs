@@ -279,6 +279,31 @@ fn decisions_outlive_the_process() {
     assert_eq!(desk.ledger().len(), before.len() + 1);
 }
 
+#[tokio::test]
+async fn what_memory_forgot_an_inquiry_still_finds() {
+    let desk = Desk::new();
+    let first = receipt(desk.authorize_now(1, ""));
+    desk.authorize_now(2, "pending");
+    for number in 3..20 {
+        receipt(desk.authorize_now(number, ""));
+    }
+    let path = desk.directory.path().join("simulator/ledger.log");
+    let options = SimulatorOptions::new(desk.directory.path());
+    let clock: Clock = Arc::new(|| NOW.after(PENDING));
+    let ledger = Ledger::remembering(&path, 4).unwrap();
+    let forgetful = Simulator(Arc::new(Inner { options, clock, ledger }));
+    let inquire = async |number| {
+        let intent = conformance::intent(payment(number), &[]);
+        match forgetful.inquire(Inquire { intent, attempt: attempt(number) }) {
+            Answer::Now(standing) => panic!("not from memory: {standing:?}"),
+            Answer::Later(standing) => standing.await,
+        }
+    };
+    assert_eq!(inquire(1).await, Standing::Approved(first));
+    assert!(matches!(inquire(2).await, Standing::Approved(_)));
+    assert_eq!(inquire(99).await, Standing::NotFound);
+}
+
 #[test]
 fn receipts_follow_the_seed_and_outlive_its_change() {
     let desk = Desk::with(|options| options.seed = 1);
@@ -293,13 +318,13 @@ fn receipts_follow_the_seed_and_outlive_its_change() {
 #[test]
 fn nothing_is_charged_twice() {
     const ATTEMPTS: u64 = 10_000;
-    const THREADS: u64 = 8;
+    const PAIRS: usize = 4;
     let desk = Desk::new();
     std::thread::scope(|scope| {
-        for thread in 0..THREADS {
+        for first in (0..).take(PAIRS).flat_map(|first| [first, first]) {
             let desk = &desk;
             scope.spawn(move || {
-                for number in (thread / 2..ATTEMPTS).step_by(THREADS as usize / 2) {
+                for number in (first..ATTEMPTS).step_by(PAIRS) {
                     receipt(desk.authorize_now(number, ""));
                 }
             });

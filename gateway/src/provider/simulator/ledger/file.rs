@@ -41,8 +41,12 @@ pub(super) struct LedgerFile {
 
 impl LedgerFile {
     /// Opens or creates the file and shows every entry to `visit`, in order.
-    pub(super) fn open(path: &Path, mut visit: impl FnMut(u64, &Entry)) -> Result<Self, LedgerError> {
-        let this = Self::open_unread(path).map_err(|source| LedgerError::io("open", path, source))?;
+    pub(super) fn open(
+        path: &Path,
+        mut visit: impl FnMut(u64, &Entry),
+    ) -> Result<Self, LedgerError> {
+        let this =
+            Self::open_unread(path).map_err(|source| LedgerError::io("open", path, source))?;
         if this.begin()? {
             return Ok(this);
         }

@@ -47,6 +47,10 @@ impl<A: Attachment> Handler<SubmitMerchant> for ControlActor<A> {
 
     fn handle(&mut self, message: SubmitMerchant, _context: &mut Context<Self>) {
         let _guard = AbortOnPanic;
+        if !self.lane.has_room() {
+            drop(message.reply.send(Err(CommandError::StorageFull)));
+            return;
+        }
         let env = Env {
             now: Clock::now(self.state.last_time()),
             shard: ShardId::CONTROL,

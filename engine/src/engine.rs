@@ -293,11 +293,7 @@ impl<A: Attachment> Engine<A> {
         if *self.0.failed.borrow() {
             return Err(CommandError::Stopping);
         }
-        match &*self.0.log.read() {
-            None => Err(CommandError::Stopping),
-            Some(log) if !log.has_room() => Err(CommandError::StorageFull),
-            Some(_) => Ok(()),
-        }
+        if self.0.log.read().is_none() { Err(CommandError::Stopping) } else { Ok(()) }
     }
 }
 

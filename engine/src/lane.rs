@@ -24,6 +24,12 @@ impl<A> Lane<A> {
         self.log.append(Record { stream: self.stream, sequence: self.sequence, bytes }, completion);
     }
 
+    /// Whether the disk has room for new work. Outcomes and ticks go on without it: the room that is
+    /// kept free is theirs.
+    pub(crate) fn has_room(&self) -> bool {
+        self.log.has_room()
+    }
+
     /// Releases `completion` once everything the shard has handed in is durable: it may rest on any
     /// of it. Where all of that is durable already, a reply need not wait for others.
     pub(crate) fn after_durable(&self, completion: Completion<A>) {

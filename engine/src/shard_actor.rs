@@ -203,6 +203,10 @@ impl<A: Attachment> Handler<SubmitPayment<A>> for ShardActor<A> {
         let _guard = AbortOnPanic;
         let SubmitPayment { command, attachment, until_settled, reply, permit } = message;
         let (record, id) = match self.decide(Command::CreatePayment(command)) {
+            Ok(Decision::Accepted { .. }) if !self.lane.has_room() => {
+                let reply = Reply::Payment(reply, Err(CommandError::StorageFull));
+                return self.lane.after_durable(Completion::reply(reply, Some(permit)));
+            }
             Ok(Decision::Accepted { record, payment: Some(payment) }) => (record, payment),
             Ok(Decision::Replayed { payment }) => {
                 let answer = self.replay_answer(payment);

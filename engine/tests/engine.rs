@@ -198,6 +198,8 @@ async fn a_disk_without_room_refuses_new_work_only() {
     stage.until_room(false).await;
     let refused = stage.create(payment("b"), PATIENT).await.unwrap_err();
     assert_eq!(refused, CommandError::StorageFull);
+    let known = stage.create(payment("a"), PATIENT).await.unwrap();
+    assert!(known.replayed, "what is known is still told");
     stage.script.answer_all(ProviderOutcome::Approved(stage::receipt()));
     let settled = stage.settled(begun.payment.id()).await;
     assert_eq!(settled.state().status(), PaymentStatus::Completed);

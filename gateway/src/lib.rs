@@ -13,10 +13,10 @@
 mod clock;
 mod demo;
 mod metrics;
-mod provider;
 mod secrets;
 
 mod http;
 
 pub mod cli;
+pub mod provider;
 pub mod startup;

@@ -92,6 +92,9 @@ fn write(kind: u8, body: &impl Serialize) -> Result<Vec<u8>, CodecError> {
 
 fn read<'a, T: Deserialize<'a>>(expected: u8, bytes: &'a [u8]) -> Result<T, CodecError> {
     let [kind, version, body @ ..] = bytes else { return Err(CodecError::TooShort) };
+    if bytes.len() > MAX_RECORD {
+        return Err(CodecError::TooLarge);
+    }
     match (*kind, *version) {
         (kind, 1) if kind == expected => {
             options().with_limit(MAX_LIMIT).deserialize(body).map_err(CodecError::Body)

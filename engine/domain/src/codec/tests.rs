@@ -1,1 +1,656 @@
-//! Tests
+//! The stored format: its golden bytes, and that no bytes do harm.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "positions lie within the bytes at hand; a slip fails the test"
+)]
+
+use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
+
+use proptest::{collection::vec, option, prelude::*, sample::select};
+
+use super::*;
+use crate::{
+    api_key::{ApiKey, ApiKeyHash},
+    card::{CardBrand, CardFacts, CardFingerprint},
+    effect::Effect,
+    id::Id,
+    idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey},
+    merchant::{Merchant, Mode},
+    money::{Amount, Currency, Money},
+    payment::{CaptureMode, FailureReason, PaymentIntent, PaymentMethod},
+    provider::{DeclineCode, OutcomeSource, ProviderId, ProviderReceipt},
+    timestamp::Timestamp,
+};
+
+#[test]
+fn golden_bytes_of_payment_records() {
+    let every = include_str!("../../tests/golden/payment_record.v1.hex");
+    let record = every_event();
+    golden("payment_record.v1.hex", every, &encode(&record).unwrap());
+    assert_eq!(decode(&bytes_of(every)).unwrap(), record);
+
+    let bare = include_str!("../../tests/golden/payment_record_bare.v1.hex");
+    let record = bare_record();
+    golden("payment_record_bare.v1.hex", bare, &encode(&record).unwrap());
+    assert_eq!(decode(&bytes_of(bare)).unwrap(), record);
+}
+
+#[test]
+fn golden_bytes_of_control_records() {
+    let every = include_str!("../../tests/golden/control_record.v1.hex");
+    let record = every_control_event();
+    golden("control_record.v1.hex", every, &encode_control(&record).unwrap());
+    assert_eq!(decode_control(&bytes_of(every)).unwrap(), record);
+}
+
+/// A variant that is new here needs a new version of the format, and golden bytes of its own.
+#[test]
+fn golden_records_hold_every_event() {
+    let variant = |event: &Event| match event {
+        Event::PaymentCreated(_) => 0,
+        Event::AttemptStarted { .. } => 1,
+        Event::AttemptApproved { .. } => 2,
+        Event::AttemptDeclined { .. } => 3,
+        Event::AttemptActionRequired { .. } => 4,
+        Event::AttemptPending { .. } => 5,
+        Event::AttemptNotSent { .. } => 6,
+        Event::AttemptUnknown { .. } => 7,
+        Event::InquiryStarted { .. } => 8,
+        Event::AttemptApprovedLate { .. } => 9,
+        Event::AttemptContradicted { .. } => 10,
+        Event::PaymentAuthorized { .. } => 11,
+        Event::PaymentCaptured { .. } => 12,
+        Event::PaymentFailed { .. } => 13,
+        Event::PaymentExpired { .. } => 14,
+        Event::IdempotencyKeysForgotten { .. } => 15,
+    };
+    let held: BTreeSet<u8> = every_event().events.iter().map(variant).collect();
+    assert_eq!(held, (0..16).collect());
+    let variant = |event: &ControlEvent| match event {
+        ControlEvent::MerchantCreated(_) => 0,
+        ControlEvent::ApiKeyIssued(_) => 1,
+    };
+    let held: BTreeSet<u8> = every_control_event().events.iter().map(variant).collect();
+    assert_eq!(held, (0..2).collect());
+}
+
+#[test]
+fn no_beginning_of_a_record_is_a_record() {
+    let bytes = encode(&every_event()).unwrap();
+    for length in 0..bytes.len() {
+        assert!(decode(&bytes[..length]).is_err(), "cut to {length} bytes");
+    }
+    let bytes = encode_control(&every_control_event()).unwrap();
+    for length in 0..bytes.len() {
+        assert!(decode_control(&bytes[..length]).is_err(), "cut to {length} bytes");
+    }
+}
+
+/// Whatever decodes is what would have been written: a changed byte is refused or becomes another
+/// record of exactly these bytes.
+#[test]
+fn any_changed_byte_is_refused_or_another_record() {
+    let unchanged = encode(&every_event()).unwrap();
+    let control_unchanged = encode_control(&every_control_event()).unwrap();
+    for (unchanged, encoded_again) in
+        [(&unchanged, decoded_and_encoded as fn(&[u8]) -> _), (&control_unchanged, control_again)]
+    {
+        for position in 0..unchanged.len() {
+            for change in 1..=u8::MAX {
+                let mut changed = unchanged.clone();
+                changed[position] ^= change;
+                let again: Option<Vec<u8>> = encoded_again(&changed);
+                assert!(
+                    again.as_ref().is_none_or(|again| *again == changed),
+                    "byte {position} changed by {change:#04x}"
+                );
+            }
+        }
+    }
+}
+
+/// Memory for a claimed length is taken only as the bytes behind it are read.
+#[test]
+fn lengths_beyond_the_bytes_are_refused() {
+    let bytes = encode(&every_event()).unwrap();
+    for claim in [u64::MAX, u64::MAX / 2, 1 << 48, 1 << 32, 1 << 20, 65_537] {
+        for position in 2..=bytes.len() - 8 {
+            let mut claiming = bytes.clone();
+            claiming[position..position + 8].copy_from_slice(&claim.to_le_bytes());
+            let again = decoded_and_encoded(&claiming);
+            assert!(again.is_none_or(|again| again == claiming), "{claim} at byte {position}");
+        }
+        // The number of events follows kind, version and time.
+        let mut events = bytes.clone();
+        events[10..18].copy_from_slice(&claim.to_le_bytes());
+        assert!(matches!(decode(&events), Err(CodecError::Body(_))), "{claim} events");
+    }
+}
+
+#[test]
+fn trailing_bytes_are_refused() {
+    let mut bytes = encode(&every_event()).unwrap();
+    let mut control = encode_control(&every_control_event()).unwrap();
+    for byte in [0, 1, 255] {
+        bytes.push(byte);
+        control.push(byte);
+        assert!(matches!(decode(&bytes), Err(CodecError::Body(_))));
+        assert!(matches!(decode_control(&control), Err(CodecError::Body(_))));
+    }
+}
+
+#[test]
+fn unknown_kinds_and_versions_are_refused() {
+    let payments = encode(&every_event()).unwrap();
+    let control = encode_control(&every_control_event()).unwrap();
+    for kind in 0..=u8::MAX {
+        for version in 0..=u8::MAX {
+            let with = |bytes: &[u8]| [&[kind, version], &bytes[2..]].concat();
+            let refused = |result: Option<CodecError>| {
+                matches!(
+                    result,
+                    Some(CodecError::Unknown { kind: found, version: of })
+                        if (found, of) == (kind, version)
+                )
+            };
+            if (kind, version) != (KIND_PAYMENTS, 1) {
+                assert!(refused(decode(&with(&payments)).err()), "{kind} {version}");
+            }
+            if (kind, version) != (KIND_CONTROL, 1) {
+                assert!(refused(decode_control(&with(&control)).err()), "{kind} {version}");
+            }
+        }
+    }
+    for bytes in [&[][..], &[KIND_PAYMENTS]] {
+        assert!(matches!(decode(bytes), Err(CodecError::TooShort)));
+        assert!(matches!(decode_control(bytes), Err(CodecError::TooShort)));
+    }
+}
+
+#[test]
+fn records_end_at_the_limit_of_the_log() {
+    let named = |length: usize| Record {
+        at: START,
+        events: vec![ControlEvent::MerchantCreated(Merchant {
+            id: Id::from_u128(1),
+            name: "n".repeat(length).into(),
+            created_at: START,
+        })],
+        idempotency: None,
+        effects: Vec::new(),
+    };
+    let overhead = encode_control(&named(0)).unwrap().len();
+    let largest = named(MAX_RECORD - overhead);
+    let bytes = encode_control(&largest).unwrap();
+    assert_eq!(bytes.len(), MAX_RECORD);
+    assert_eq!(decode_control(&bytes).unwrap(), largest);
+    let larger = named(MAX_RECORD - overhead + 1);
+    assert!(matches!(encode_control(&larger), Err(CodecError::TooLarge)));
+
+    // The same one byte larger, as an encoder without a limit would have written it.
+    let mut bytes = bytes;
+    bytes.push(b'n');
+    let length = u64::try_from(MAX_RECORD - overhead + 1).unwrap();
+    let position = bytes.len() - usize::try_from(length).unwrap() - 16;
+    bytes[position..position + 8].copy_from_slice(&length.to_le_bytes());
+    assert!(matches!(decode_control(&bytes), Err(CodecError::TooLarge)));
+
+    let mut intent = full_intent(1, CardBrand::Visa);
+    intent.description = Some("d".repeat(MAX_RECORD).into());
+    let mut record = bare_record();
+    record.events = vec![Event::PaymentCreated(Arc::new(intent))];
+    assert!(matches!(encode(&record), Err(CodecError::TooLarge)));
+}
+
+/// What no build ever wrote is refused, field by field.
+#[test]
+fn values_out_of_range_are_refused() {
+    let refused = |record: &Record<Event>, from: &[u8], to: &[u8], what: &str| {
+        let bytes = encode(record).unwrap();
+        let mut places = bytes.windows(from.len()).enumerate().filter(|(_, found)| *found == from);
+        let (place, _) = places.next().expect("the value stands in the record");
+        assert!(places.next().is_none(), "{what} stands there once");
+        let mut changed = bytes.clone();
+        changed[place..place + to.len()].copy_from_slice(to);
+        match decode(&changed) {
+            Err(CodecError::Value(found)) => assert_eq!(found, what),
+            other => panic!("{what}: {other:?}"),
+        }
+    };
+    let record = |event| Record { events: vec![event], ..bare_record() };
+    let amount = amount(0x1234_5678);
+    let captured =
+        record(Event::PaymentCaptured { payment: id(1), captured: amount, fee: Amount::ZERO });
+    let stored = amount.minor_units().to_le_bytes();
+    for wrong in [0, -1, Amount::MAX.minor_units() + 1, i64::MIN, i64::MAX] {
+        refused(&captured, &stored, &wrong.to_le_bytes(), "amount");
+    }
+    let expires_at = Timestamp::from_millis(0x1234_5678_9abc);
+    let authorized = record(Event::PaymentAuthorized { payment: id(1), expires_at });
+    let stored = expires_at.as_millis().to_le_bytes();
+    refused(&authorized, &stored, &(1_u64 << 48).to_le_bytes(), "time");
+    let provider = ProviderId::SIMULATOR;
+    let started = record(Event::AttemptStarted { payment: id(1), attempt: id(2), provider });
+    refused(&started, b"simulator", b"Simulator", "provider name");
+    refused(&started, b"simulator\0", b"simu\0ator\0", "provider name");
+    let mut intent = full_intent(1, CardBrand::Visa);
+    intent.money.currency = Currency::from_code("BHD").unwrap();
+    intent.money.amount = amount;
+    let created = record(Event::PaymentCreated(Arc::new(intent)));
+    let stored = [&amount.minor_units().to_le_bytes()[..], &48_u16.to_le_bytes()].concat();
+    let gold = [&amount.minor_units().to_le_bytes()[..], &959_u16.to_le_bytes()].concat();
+    refused(&created, &stored, &gold, "currency");
+
+    let nothing = Record { events: Vec::new(), ..bare_record() };
+    let bytes = encode(&nothing).unwrap();
+    assert!(matches!(decode(&bytes), Err(CodecError::Value("event"))));
+}
+
+/// Currencies are stored by number: each number must lead back to the one it came from.
+#[test]
+fn every_currency_comes_back_from_its_number() {
+    let letters = || b'A'..=b'Z';
+    let mut found = 0;
+    for first in letters() {
+        for second in letters() {
+            for third in letters() {
+                let code = [first, second, third];
+                let code = std::str::from_utf8(&code).unwrap();
+                if let Ok(currency) = Currency::from_code(code) {
+                    assert_eq!(Currency::from_numeric(currency.numeric()), Ok(currency), "{code}");
+                    found += 1;
+                }
+            }
+        }
+    }
+    assert!(found > 150, "ISO 4217 knows more than {found} currencies");
+}
+
+proptest! {
+    #[test]
+    fn any_record_comes_back(record in any_record()) {
+        let bytes = encode(&record).unwrap();
+        prop_assert_eq!(decode(&bytes).unwrap(), record);
+    }
+
+    #[test]
+    fn any_control_record_comes_back(record in any_control_record()) {
+        let bytes = encode_control(&record).unwrap();
+        prop_assert_eq!(decode_control(&bytes).unwrap(), record);
+    }
+
+    #[test]
+    fn any_bytes_are_refused_or_a_record(body in vec(any::<u8>(), 0..600)) {
+        let payments = [&[KIND_PAYMENTS, VERSION], &body[..]].concat();
+        prop_assert!(decoded_and_encoded(&payments).is_none_or(|again| again == payments));
+        let control = [&[KIND_CONTROL, VERSION], &body[..]].concat();
+        prop_assert!(control_again(&control).is_none_or(|again| again == control));
+    }
+
+    /// Damage that leaves the structure plausible: bytes of one record inside another.
+    #[test]
+    fn spliced_records_are_refused_or_a_record(
+        one in any_record(),
+        other in any_record(),
+        cut: prop::sample::Index,
+        splice: prop::sample::Index,
+    ) {
+        let (one, other) = (encode(&one).unwrap(), encode(&other).unwrap());
+        let spliced = [&one[..cut.index(one.len())], &other[splice.index(other.len())..]].concat();
+        prop_assert!(decoded_and_encoded(&spliced).is_none_or(|again| again == spliced));
+    }
+}
+
+fn decoded_and_encoded(bytes: &[u8]) -> Option<Vec<u8>> {
+    decode(bytes).ok().map(|record| encode(&record).unwrap())
+}
+
+fn control_again(bytes: &[u8]) -> Option<Vec<u8>> {
+    decode_control(bytes).ok().map(|record| encode_control(&record).unwrap())
+}
+
+/// Compares `bytes` with the golden file, and writes it where `UPDATE_GOLDEN` is set.
+///
+/// That is for the golden bytes of a *new* version alone, before its first release: bytes that were
+/// ever written must decode for ever, so a golden file that differs is a broken format and never an
+/// outdated file.
+#[expect(clippy::disallowed_methods, reason = "whether golden files are written is asked once")]
+fn golden(name: &str, golden: &str, bytes: &[u8]) {
+    if std::env::var("UPDATE_GOLDEN").is_ok() {
+        let path = format!("{}/tests/golden/{name}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::write(&path, hex_of(bytes)).unwrap();
+        return;
+    }
+    assert_eq!(hex_of(bytes), golden, "{name} is what is stored; the code must follow it");
+}
+
+/// 32 bytes a line.
+fn hex_of(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for line in bytes.chunks(32) {
+        for byte in line {
+            write!(text, "{byte:02x}").unwrap();
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn bytes_of(text: &str) -> Vec<u8> {
+    let digits: Vec<char> = text.chars().filter(|digit| !digit.is_whitespace()).collect();
+    let byte = |pair: &[char]| u8::from_str_radix(&String::from_iter(pair), 16).unwrap();
+    digits.chunks(2).map(byte).collect()
+}
+
+const START: Timestamp = Timestamp::from_millis(1_768_473_000_123);
+
+fn id<K: crate::id::IdKind>(number: u64) -> Id<K> {
+    Id::new(START, crate::id::ShardId(0x0102), number)
+}
+
+fn amount(minor_units: i64) -> Amount {
+    Amount::from_minor_units(minor_units).unwrap()
+}
+
+/// Every event, every stored number and every optional field that version 1 knows.
+fn every_event() -> Record<Event> {
+    let (payment, attempt, source) = (id(1), id(2), OutcomeSource::Call);
+    let receipt = Arc::new(ProviderReceipt {
+        external_id: "sim_7f3a".into(),
+        rrn: "600115000001".into(),
+        approval_code: "A1B2C3".into(),
+    });
+    let brands = CardBrand::ALL
+        .into_iter()
+        .zip(10..)
+        .map(|(brand, number)| Event::PaymentCreated(Arc::new(full_intent(number, brand))));
+    let bare = PaymentIntent {
+        mode: Mode::Live,
+        money: Money { amount: Amount::MAX, currency: Currency::from_code("JPY").unwrap() },
+        capture: CaptureMode::Manual,
+        order_id: None,
+        customer_id: None,
+        description: None,
+        callback_url: None,
+        metadata: Vec::new(),
+        ..full_intent(20, CardBrand::Visa)
+    };
+    let declines = DeclineCode::ALL.into_iter().flat_map(|code| {
+        [
+            Event::AttemptDeclined { payment, attempt, source: OutcomeSource::Callback, code },
+            Event::PaymentFailed { payment, reason: FailureReason::Declined(code) },
+        ]
+    });
+    let others = [
+        Event::AttemptStarted { payment, attempt, provider: ProviderId::SIMULATOR },
+        Event::AttemptApproved { payment, attempt, source, receipt: Arc::clone(&receipt) },
+        Event::AttemptActionRequired {
+            payment,
+            attempt,
+            source,
+            url: "https://bank.example/3ds?id=ü".into(),
+            expires_at: START.after(crate::timestamp::Millis(900_000)),
+        },
+        Event::AttemptPending { payment, attempt, source, inquire_at: START },
+        Event::AttemptNotSent { payment, attempt, source: OutcomeSource::Inquiry },
+        Event::AttemptUnknown { payment, attempt, source, inquire_at: START },
+        Event::InquiryStarted { payment, attempt, inquire_at: Timestamp::MAX },
+        Event::AttemptApprovedLate {
+            payment,
+            attempt,
+            source: OutcomeSource::Callback,
+            receipt,
+            taken: amount(10_000),
+        },
+        Event::AttemptContradicted { payment, attempt, source: OutcomeSource::Inquiry },
+        Event::PaymentAuthorized { payment, expires_at: START },
+        Event::PaymentCaptured { payment, captured: amount(10_000), fee: amount(290) },
+        Event::PaymentCaptured { payment, captured: amount(1), fee: Amount::ZERO },
+        Event::PaymentFailed { payment, reason: FailureReason::NotSent },
+        Event::PaymentExpired { payment },
+        Event::IdempotencyKeysForgotten { created_before: START },
+    ];
+    let bare = std::iter::once(Event::PaymentCreated(Arc::new(bare)));
+    Record {
+        at: START,
+        events: brands.chain(bare).chain(declines).chain(others).collect(),
+        idempotency: Some(IdempotencyEntry {
+            key: IdempotencyKey(*b"0123456789abcdef"),
+            fingerprint: Fingerprint(0x0123_4567_89ab_cdef),
+            payment,
+        }),
+        effects: vec![Effect::Authorize { payment, attempt }, Effect::Inquire { payment, attempt }],
+    }
+}
+
+/// A record without key and effects.
+fn bare_record() -> Record<Event> {
+    Record {
+        at: START,
+        events: vec![Event::PaymentExpired { payment: id(1) }],
+        idempotency: None,
+        effects: Vec::new(),
+    }
+}
+
+fn full_intent(number: u64, brand: CardBrand) -> PaymentIntent {
+    PaymentIntent {
+        id: id(number),
+        transaction: id(3),
+        merchant: id(4),
+        mode: Mode::Test,
+        money: Money { amount: amount(10_000), currency: Currency::INR },
+        capture: CaptureMode::Automatic,
+        method: PaymentMethod::Card(CardFacts {
+            brand,
+            bin: 424_242,
+            last4: 42,
+            expiry_month: 12,
+            expiry_year: 2_030,
+            fingerprint: CardFingerprint(*b"card fingerprint"),
+        }),
+        order_id: Some("order_456".into()),
+        customer_id: Some("customer-7".into()),
+        description: Some("two coffees".into()),
+        callback_url: Some("https://shop.example/paid".into()),
+        metadata: vec![("table".into(), "12".into()), ("".into(), "café".into())],
+        control_version: 9,
+        created_at: START,
+    }
+}
+
+fn every_control_event() -> Record<ControlEvent> {
+    let merchant = id(4);
+    let key = |mode| ApiKey {
+        hash: ApiKeyHash(*b"a hash of 32 bytes, no one's key"),
+        merchant,
+        mode,
+        created_at: START,
+    };
+    let name = "Café Größe".into();
+    Record {
+        at: START,
+        events: vec![
+            ControlEvent::MerchantCreated(Merchant { id: merchant, name, created_at: START }),
+            ControlEvent::ApiKeyIssued(key(Mode::Test)),
+            ControlEvent::ApiKeyIssued(key(Mode::Live)),
+        ],
+        idempotency: None,
+        effects: Vec::new(),
+    }
+}
+
+fn any_record() -> impl Strategy<Value = Record<Event>> {
+    let entry =
+        (any::<[u8; 16]>(), any::<u64>(), any::<u128>()).prop_map(|(key, fingerprint, payment)| {
+            IdempotencyEntry {
+                key: IdempotencyKey(key),
+                fingerprint: Fingerprint(fingerprint),
+                payment: Id::from_u128(payment),
+            }
+        });
+    let effect = (any::<bool>(), any_id(), any_id()).prop_map(|(inquire, payment, attempt)| {
+        if inquire {
+            Effect::Inquire { payment, attempt }
+        } else {
+            Effect::Authorize { payment, attempt }
+        }
+    });
+    (any_time(), vec(any_event(), 1..6), option::of(entry), vec(effect, 0..4))
+        .prop_map(|(at, events, idempotency, effects)| Record { at, events, idempotency, effects })
+}
+
+fn any_control_record() -> impl Strategy<Value = Record<ControlEvent>> {
+    let merchant = (any_id(), any_text(), any_time()).prop_map(|(id, name, created_at)| {
+        ControlEvent::MerchantCreated(Merchant { id, name, created_at })
+    });
+    let key = (any::<[u8; 32]>(), any_id(), select(&Mode::ALL[..]), any_time()).prop_map(
+        |(hash, merchant, mode, created_at)| {
+            ControlEvent::ApiKeyIssued(ApiKey {
+                hash: ApiKeyHash(hash),
+                merchant,
+                mode,
+                created_at,
+            })
+        },
+    );
+    (any_time(), vec(prop_oneof![merchant, key], 1..6)).prop_map(|(at, events)| Record {
+        at,
+        events,
+        idempotency: None,
+        effects: Vec::new(),
+    })
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let answer = || (any_id(), any_id(), select(&OutcomeSource::ALL[..]));
+    let started = (any_id(), any_id(), select(vec!["simulator", "sixteen-letters_", "a", "0-9"]))
+        .prop_map(|(payment, attempt, name)| Event::AttemptStarted {
+            payment,
+            attempt,
+            provider: ProviderId::new(name).unwrap(),
+        });
+    prop_oneof![
+        any_intent().prop_map(|intent| Event::PaymentCreated(Arc::new(intent))),
+        started,
+        (answer(), any_receipt()).prop_map(|((payment, attempt, source), receipt)| {
+            Event::AttemptApproved { payment, attempt, source, receipt }
+        }),
+        (answer(), select(&DeclineCode::ALL[..])).prop_map(|((payment, attempt, source), code)| {
+            Event::AttemptDeclined { payment, attempt, source, code }
+        }),
+        (answer(), any_text(), any_time()).prop_map(
+            |((payment, attempt, source), url, expires_at)| {
+                Event::AttemptActionRequired { payment, attempt, source, url, expires_at }
+            }
+        ),
+        (answer(), any_time()).prop_map(|((payment, attempt, source), inquire_at)| {
+            Event::AttemptPending { payment, attempt, source, inquire_at }
+        }),
+        answer().prop_map(|(payment, attempt, source)| Event::AttemptNotSent {
+            payment,
+            attempt,
+            source
+        }),
+        (answer(), any_time()).prop_map(|((payment, attempt, source), inquire_at)| {
+            Event::AttemptUnknown { payment, attempt, source, inquire_at }
+        }),
+        (any_id(), any_id(), any_time()).prop_map(|(payment, attempt, inquire_at)| {
+            Event::InquiryStarted { payment, attempt, inquire_at }
+        }),
+        (answer(), any_receipt(), any_amount_or_zero()).prop_map(
+            |((payment, attempt, source), receipt, taken)| {
+                Event::AttemptApprovedLate { payment, attempt, source, receipt, taken }
+            }
+        ),
+        answer().prop_map(|(payment, attempt, source)| Event::AttemptContradicted {
+            payment,
+            attempt,
+            source
+        }),
+        (any_id(), any_time())
+            .prop_map(|(payment, expires_at)| Event::PaymentAuthorized { payment, expires_at }),
+        (any_id(), any_amount(), any_amount_or_zero()).prop_map(|(payment, captured, fee)| {
+            Event::PaymentCaptured { payment, captured, fee }
+        }),
+        (any_id(), option::of(select(&DeclineCode::ALL[..]))).prop_map(|(payment, code)| {
+            let reason = code.map_or(FailureReason::NotSent, FailureReason::Declined);
+            Event::PaymentFailed { payment, reason }
+        }),
+        any_id().prop_map(|payment| Event::PaymentExpired { payment }),
+        any_time().prop_map(|created_before| Event::IdempotencyKeysForgotten { created_before }),
+    ]
+}
+
+fn any_intent() -> impl Strategy<Value = PaymentIntent> {
+    let what = (
+        any_amount(),
+        select(vec!["INR", "JPY", "BHD", "CLF"]),
+        select(&Mode::ALL[..]),
+        select(&CaptureMode::ALL[..]),
+    );
+    let card = (select(&CardBrand::ALL[..]), any::<(u32, u16, u8, u16)>(), any::<[u8; 16]>())
+        .prop_map(|(brand, (bin, last4, expiry_month, expiry_year), fingerprint)| CardFacts {
+            brand,
+            bin,
+            last4,
+            expiry_month,
+            expiry_year,
+            fingerprint: CardFingerprint(fingerprint),
+        });
+    let text = || option::of(any_text());
+    let texts = (text(), text(), text(), text(), vec((any_text(), any_text()), 0..4));
+    ((any_id(), any_id(), any_id()), what, card, texts, any::<u64>(), any_time()).prop_map(
+        |(
+            (id, transaction, merchant),
+            (amount, code, mode, capture),
+            card,
+            (order_id, customer_id, description, callback_url, metadata),
+            control_version,
+            created_at,
+        )| PaymentIntent {
+            id,
+            transaction,
+            merchant,
+            mode,
+            money: Money { amount, currency: Currency::from_code(code).unwrap() },
+            capture,
+            method: PaymentMethod::Card(card),
+            order_id,
+            customer_id,
+            description,
+            callback_url,
+            metadata,
+            control_version,
+            created_at,
+        },
+    )
+}
+
+fn any_receipt() -> impl Strategy<Value = Arc<ProviderReceipt>> {
+    (any_text(), any_text(), any_text()).prop_map(|(external_id, rrn, approval_code)| {
+        Arc::new(ProviderReceipt { external_id, rrn, approval_code })
+    })
+}
+
+fn any_id<K: crate::id::IdKind>() -> impl Strategy<Value = Id<K>> {
+    any::<u128>().prop_map(Id::from_u128)
+}
+
+fn any_time() -> impl Strategy<Value = Timestamp> {
+    (0..=Timestamp::MAX.as_millis()).prop_map(Timestamp::from_millis)
+}
+
+fn any_amount() -> impl Strategy<Value = Amount> {
+    (1..=Amount::MAX.minor_units()).prop_map(amount)
+}
+
+fn any_amount_or_zero() -> impl Strategy<Value = Amount> {
+    prop_oneof![1 => Just(Amount::ZERO), 3 => any_amount()]
+}
+
+fn any_text() -> impl Strategy<Value = Box<str>> {
+    any::<String>().prop_map(Into::into)
+}

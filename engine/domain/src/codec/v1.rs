@@ -199,8 +199,11 @@ impl TryFrom<PaymentRecord<'_>> for Record<event::Event> {
 
     fn try_from(record: PaymentRecord<'_>) -> Result<Self, CodecError> {
         Ok(Self {
-            at: Timestamp::from_millis(record.at),
-            events: record.events.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            at: time(record.at)?,
+            events: events(record.events)?
+                .into_iter()
+                .map(TryInto::try_into)
+                .collect::<Result<_, _>>()?,
             idempotency: record.idempotency.map(|entry| IdempotencyEntry {
                 key: IdempotencyKey(entry.key),
                 fingerprint: Fingerprint(entry.fingerprint),
@@ -225,8 +228,11 @@ impl TryFrom<ControlRecord<'_>> for Record<event::ControlEvent> {
 
     fn try_from(record: ControlRecord<'_>) -> Result<Self, CodecError> {
         Ok(Self {
-            at: Timestamp::from_millis(record.at),
-            events: record.events.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            at: time(record.at)?,
+            events: events(record.events)?
+                .into_iter()
+                .map(TryInto::try_into)
+                .collect::<Result<_, _>>()?,
             idempotency: None,
             effects: Vec::new(),
         })
@@ -337,13 +343,13 @@ impl TryFrom<Event<'_>> for event::Event {
                 attempt: Id::from_u128(at.attempt),
                 source: at.source()?,
                 url: url.into(),
-                expires_at: Timestamp::from_millis(expires_at),
+                expires_at: time(expires_at)?,
             },
             Event::AttemptPending { at, inquire_at } => Self::AttemptPending {
                 payment: Id::from_u128(at.payment),
                 attempt: Id::from_u128(at.attempt),
                 source: at.source()?,
-                inquire_at: Timestamp::from_millis(inquire_at),
+                inquire_at: time(inquire_at)?,
             },
             Event::AttemptNotSent { at } => Self::AttemptNotSent {
                 payment: Id::from_u128(at.payment),
@@ -354,12 +360,12 @@ impl TryFrom<Event<'_>> for event::Event {
                 payment: Id::from_u128(at.payment),
                 attempt: Id::from_u128(at.attempt),
                 source: at.source()?,
-                inquire_at: Timestamp::from_millis(inquire_at),
+                inquire_at: time(inquire_at)?,
             },
             Event::InquiryStarted { payment, attempt, inquire_at } => Self::InquiryStarted {
                 payment: Id::from_u128(payment),
                 attempt: Id::from_u128(attempt),
-                inquire_at: Timestamp::from_millis(inquire_at),
+                inquire_at: time(inquire_at)?,
             },
             Event::AttemptApprovedLate { at, receipt, taken } => Self::AttemptApprovedLate {
                 payment: Id::from_u128(at.payment),
@@ -375,7 +381,7 @@ impl TryFrom<Event<'_>> for event::Event {
             },
             Event::PaymentAuthorized { payment, expires_at } => Self::PaymentAuthorized {
                 payment: Id::from_u128(payment),
-                expires_at: Timestamp::from_millis(expires_at),
+                expires_at: time(expires_at)?,
             },
             Event::PaymentCaptured { payment, captured, fee } => Self::PaymentCaptured {
                 payment: Id::from_u128(payment),
@@ -392,9 +398,9 @@ impl TryFrom<Event<'_>> for event::Event {
             Event::PaymentExpired { payment } => {
                 Self::PaymentExpired { payment: Id::from_u128(payment) }
             }
-            Event::IdempotencyKeysForgotten { created_before } => Self::IdempotencyKeysForgotten {
-                created_before: Timestamp::from_millis(created_before),
-            },
+            Event::IdempotencyKeysForgotten { created_before } => {
+                Self::IdempotencyKeysForgotten { created_before: time(created_before)? }
+            }
         })
     }
 }
@@ -426,7 +432,7 @@ impl TryFrom<ControlEvent<'_>> for event::ControlEvent {
                 Self::MerchantCreated(merchant::Merchant {
                     id: Id::from_u128(id),
                     name: name.into(),
-                    created_at: Timestamp::from_millis(created_at),
+                    created_at: time(created_at)?,
                 })
             }
             ControlEvent::ApiKeyIssued { hash, merchant, mode: stored, created_at } => {
@@ -434,7 +440,7 @@ impl TryFrom<ControlEvent<'_>> for event::ControlEvent {
                     hash: ApiKeyHash(hash),
                     merchant: Id::from_u128(merchant),
                     mode: mode(stored)?,
-                    created_at: Timestamp::from_millis(created_at),
+                    created_at: time(created_at)?,
                 })
             }
         })
@@ -508,7 +514,7 @@ impl TryFrom<Intent<'_>> for payment::PaymentIntent {
                 .map(|(name, value)| (name.into(), value.into()))
                 .collect(),
             control_version: intent.control_version,
-            created_at: Timestamp::from_millis(intent.created_at),
+            created_at: time(intent.created_at)?,
         })
     }
 }
@@ -579,6 +585,17 @@ fn amount(minor_units: i64) -> Result<Amount, CodecError> {
 
 fn amount_or_zero(minor_units: i64) -> Result<Amount, CodecError> {
     if minor_units == 0 { Ok(Amount::ZERO) } else { amount(minor_units) }
+}
+
+/// Not clamped: what would change on the way through memory was never written.
+fn time(millis: u64) -> Result<Timestamp, CodecError> {
+    let time = Timestamp::from_millis(millis);
+    if time.as_millis() == millis { Ok(time) } else { Err(CodecError::Value("time")) }
+}
+
+/// A record of nothing was never written.
+fn events<T>(events: Vec<T>) -> Result<Vec<T>, CodecError> {
+    if events.is_empty() { Err(CodecError::Value("event")) } else { Ok(events) }
 }
 
 fn decline(code: u8) -> Result<DeclineCode, CodecError> {

@@ -180,7 +180,7 @@ impl Ledger {
     /// As [`Ledger::open`], with generations of that size.
     pub(super) fn remembering(path: &Path, generation: usize) -> Result<Self, LedgerError> {
         let mut books = Books::new(generation);
-        let file = LedgerFile::open(path, |_index, entry| {
+        let file = LedgerFile::open(path, |entry| {
             let Entry { charge, decided, reference, at } = *entry;
             books.enter(charge.attempt, Booking { decided, reference, at, calls: 1 });
         })?;
@@ -268,7 +268,7 @@ impl Ledger {
                 if entry.charge.attempt == attempt {
                     found = Some(entry);
                 }
-                Ok(true)
+                Ok(())
             })?;
             if let Some(Entry { decided, reference, at, charge: _ }) = found {
                 let mut books = self.books.lock();
@@ -306,7 +306,7 @@ impl Ledger {
                 decided_at: entry.at,
                 calls: 1,
             });
-            Ok(true)
+            Ok(())
         })?;
         let books = self.books.lock();
         for entry in &mut entries {

@@ -41,10 +41,7 @@ pub(super) struct LedgerFile {
 
 impl LedgerFile {
     /// Opens or creates the file and shows every entry to `visit`, in order.
-    pub(super) fn open(
-        path: &Path,
-        mut visit: impl FnMut(u64, &Entry),
-    ) -> Result<Self, LedgerError> {
+    pub(super) fn open(path: &Path, mut visit: impl FnMut(&Entry)) -> Result<Self, LedgerError> {
         let this =
             Self::open_unread(path).map_err(|source| LedgerError::io("open", path, source))?;
         if this.begin()? {
@@ -58,12 +55,12 @@ impl LedgerFile {
             Some(_) if torn => Err(LedgerError::Damaged { path: path.into(), entry: count + 1 }),
             Some(entry) => {
                 count = index;
-                visit(index, &entry);
-                Ok(true)
+                visit(&entry);
+                Ok(())
             }
             None => {
                 torn = true;
-                Ok(true)
+                Ok(())
             }
         })?;
         let end = offset(count + 1);
@@ -115,13 +112,13 @@ impl LedgerFile {
         Err(if cut.is_ok() { Unwritten::Certainly } else { Unwritten::Perhaps })
     }
 
-    /// Shows the entries `first` to `last` to `visit`, in order, while it says so. What is no whole
-    /// entry is shown as `None`.
+    /// Shows the entries `first` to `last` to `visit`, in order. What is no whole entry is shown
+    /// as `None`.
     pub(super) fn read(
         &self,
         first: u64,
         last: u64,
-        mut visit: impl FnMut(u64, Option<Entry>) -> Result<bool, LedgerError>,
+        mut visit: impl FnMut(u64, Option<Entry>) -> Result<(), LedgerError>,
     ) -> Result<(), LedgerError> {
         let mut buffer = Vec::new();
         let mut index = first;
@@ -133,9 +130,7 @@ impl LedgerFile {
                 .map_err(|source| self.io("read", source))?;
             let (entries, _rest) = buffer.as_chunks::<ENTRY_LENGTH>();
             for bytes in entries {
-                if !visit(index, Entry::decode(bytes))? {
-                    return Ok(());
-                }
+                visit(index, Entry::decode(bytes))?;
                 index += 1;
             }
         }

@@ -1,0 +1,406 @@
+//! A payment as an answer shows it.
+//!
+//! Invariant: the text depends on the payment alone, so that a repeated request is answered byte
+//! for byte as the first. Fields come in the order of the documentation, and those without a value
+//! are `null`.
+
+use std::fmt;
+
+use serde::{
+    Serialize, Serializer,
+    ser::{SerializeMap, SerializeSeq},
+};
+use tollgate_domain::{
+    Amount, Attempt, CardFacts, Currency, DeclineCode, FailureReason, Id, IdKind, Mode, Money,
+    NextAction, Payment, PaymentMethod, PaymentState, ProviderReceipt, Timestamp,
+};
+
+use super::time::Rfc3339;
+use crate::http::error::ErrorCode;
+
+/// A payment, to be serialized.
+pub(crate) struct PaymentBody<'p>(pub(crate) &'p Payment);
+
+/// A failed payment as a problem (RFC 9457), to be serialized.
+pub(crate) struct DeclinedBody<'p> {
+    pub(crate) payment: &'p Payment,
+    pub(crate) reason: FailureReason,
+}
+
+impl DeclinedBody<'_> {
+    /// What the failure is called.
+    pub(crate) fn code(&self) -> ErrorCode {
+        match self.reason {
+            FailureReason::Declined(_) => ErrorCode::PaymentDeclined,
+            FailureReason::NotSent => ErrorCode::ProviderUnavailable,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Declined<'p> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: &'static str,
+    instance: Instance,
+    code: ErrorCode,
+    decline_code: Option<&'static str>,
+    advice_code: Option<&'static str>,
+    retryable: bool,
+    payment: PaymentBody<'p>,
+}
+
+#[derive(Serialize)]
+struct PaymentFields<'p> {
+    id: Text<tollgate_domain::PaymentId>,
+    object: &'static str,
+    payment_id: Text<tollgate_domain::PaymentId>,
+    status: &'static str,
+    amount: Major,
+    amount_minor: i64,
+    amount_paisa: Option<i64>,
+    currency: &'static str,
+    amount_authorized: Major,
+    amount_captured: Major,
+    amount_refunded: Major,
+    amount_disputed: Major,
+    fees_minor: i64,
+    fees_paisa: Option<i64>,
+    payment_method: &'static str,
+    card: Option<CardBody>,
+    customer: CustomerBody<'p>,
+    order_id: Option<&'p str>,
+    transaction_id: Text<tollgate_domain::TransactionId>,
+    external_txn_id: Option<&'p str>,
+    provider: Option<&'p str>,
+    gateway_response: Option<GatewayResponse<'p>>,
+    fraud_score: Option<u8>,
+    decline_code: Option<&'static str>,
+    failure_reason: Option<&'static str>,
+    next_action: Option<NextActionBody<'p>>,
+    payment_url: Option<&'p str>,
+    qr_code: Option<&'p str>,
+    attempts: Attempts<'p>,
+    metadata: Metadata<'p>,
+    sequence: u32,
+    livemode: bool,
+    created_at: Rfc3339,
+    updated_at: Rfc3339,
+    processed_at: Option<Rfc3339>,
+    expires_at: Option<Rfc3339>,
+}
+
+#[derive(Serialize)]
+struct CardBody {
+    brand: &'static str,
+    bin: ZeroPadded<6>,
+    last4: ZeroPadded<4>,
+    expiry_month: u8,
+    expiry_year: u16,
+    fingerprint: Hex,
+}
+
+#[derive(Serialize)]
+struct CustomerBody<'p> {
+    id: Option<&'p str>,
+    /// Not kept, see `payment_request.rs`.
+    email: Option<&'p str>,
+    /// Not kept either.
+    phone: Option<&'p str>,
+}
+
+#[derive(Serialize)]
+struct GatewayResponse<'p> {
+    rrn: &'p str,
+    approval_code: &'p str,
+}
+
+#[derive(Serialize)]
+struct NextActionBody<'p> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    url: &'p str,
+}
+
+#[derive(Serialize)]
+struct AttemptBody<'p> {
+    id: Text<tollgate_domain::AttemptId>,
+    provider: &'p str,
+    status: &'static str,
+    created_at: Rfc3339,
+}
+
+impl Serialize for PaymentBody<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let payment = self.0;
+        let intent = payment.intent();
+        let major = |amount: Amount| Major(payment.money(amount));
+        let paisa =
+            |minor_units: i64| (intent.money.currency == Currency::INR).then_some(minor_units);
+        let shown = Shown::of(payment.state());
+        let receipt = payment.attempts().iter().rev().find_map(Attempt::receipt);
+        let amount_minor = intent.money.amount.minor_units();
+        let fees_minor = shown.fee.minor_units();
+        PaymentFields {
+            id: Text(intent.id),
+            object: "payment",
+            payment_id: Text(intent.id),
+            status: payment.state().status().as_str(),
+            amount: Major(intent.money),
+            amount_minor,
+            amount_paisa: paisa(amount_minor),
+            currency: intent.money.currency.code(),
+            amount_authorized: major(payment.amount_authorized()),
+            amount_captured: major(payment.amount_captured()),
+            // Not here: refunds and disputes, which are operations still to come.
+            amount_refunded: major(Amount::ZERO),
+            amount_disputed: major(Amount::ZERO),
+            fees_minor,
+            fees_paisa: paisa(fees_minor),
+            payment_method: match intent.method {
+                PaymentMethod::Card(_) => "card",
+            },
+            card: match &intent.method {
+                PaymentMethod::Card(facts) => Some(CardBody::of(facts)),
+            },
+            customer: CustomerBody { id: intent.customer_id.as_deref(), email: None, phone: None },
+            order_id: intent.order_id.as_deref(),
+            transaction_id: Text(intent.transaction),
+            external_txn_id: receipt.map(|receipt| &*receipt.external_id),
+            provider: payment.attempts().last().map(|attempt| attempt.provider.as_str()),
+            gateway_response: receipt.map(|receipt| GatewayResponse::of(receipt)),
+            // Not here: fraud rules.
+            fraud_score: None,
+            decline_code: shown.failure.and_then(decline_code),
+            failure_reason: shown.failure.map(failure_reason),
+            next_action: shown.action.map(|action| NextActionBody {
+                kind: "redirect_to_url",
+                url: &action.url,
+            }),
+            // Only UPI has these.
+            payment_url: None,
+            qr_code: None,
+            attempts: Attempts(payment.attempts()),
+            metadata: Metadata(&intent.metadata),
+            sequence: payment.sequence(),
+            livemode: match intent.mode {
+                Mode::Test => false,
+                Mode::Live => true,
+            },
+            created_at: Rfc3339(intent.created_at),
+            updated_at: Rfc3339(payment.updated_at()),
+            processed_at: shown.processed_at.map(Rfc3339),
+            expires_at: shown.expires_at.map(Rfc3339),
+        }
+        .serialize(serializer)
+    }
+}
+
+impl Serialize for DeclinedBody<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let code = self.code();
+        let declined = match self.reason {
+            FailureReason::Declined(declined) => Some(declined),
+            FailureReason::NotSent => None,
+        };
+        Declined {
+            kind: code.type_uri(),
+            title: code.title(),
+            status: code.status().as_u16(),
+            detail: declined.map_or(code.meaning(), decline_detail),
+            instance: Instance(self.payment.id()),
+            code,
+            decline_code: declined.map(DeclineCode::as_str),
+            advice_code: declined.map(advice_code),
+            retryable: code.retryable(),
+            payment: PaymentBody(self.payment),
+        }
+        .serialize(serializer)
+    }
+}
+
+/// What a state adds to the answer.
+struct Shown<'p> {
+    fee: Amount,
+    failure: Option<FailureReason>,
+    action: Option<&'p NextAction>,
+    processed_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+}
+
+impl<'p> Shown<'p> {
+    fn of(state: &'p PaymentState) -> Self {
+        let nothing = Self {
+            fee: Amount::ZERO,
+            failure: None,
+            action: None,
+            processed_at: None,
+            expires_at: None,
+        };
+        match state {
+            PaymentState::Processing | PaymentState::Unknown { .. } => nothing,
+            PaymentState::RequiresAction { action, expires_at } => {
+                Self { action: Some(action), expires_at: Some(*expires_at), ..nothing }
+            }
+            PaymentState::Review { expires_at, .. }
+            | PaymentState::Authorized { expires_at, .. }
+            | PaymentState::PartiallyCaptured { expires_at, .. } => {
+                Self { expires_at: Some(*expires_at), ..nothing }
+            }
+            PaymentState::Completed { fee, at, .. } => {
+                Self { fee: *fee, processed_at: Some(*at), ..nothing }
+            }
+            PaymentState::Failed { reason, at } => {
+                Self { failure: Some(*reason), processed_at: Some(*at), ..nothing }
+            }
+            PaymentState::Voided { at }
+            | PaymentState::Reversed { at }
+            | PaymentState::Expired { at } => Self { processed_at: Some(*at), ..nothing },
+        }
+    }
+}
+
+fn decline_code(reason: FailureReason) -> Option<&'static str> {
+    match reason {
+        FailureReason::Declined(code) => Some(code.as_str()),
+        FailureReason::NotSent => None,
+    }
+}
+
+fn failure_reason(reason: FailureReason) -> &'static str {
+    match reason {
+        FailureReason::Declined(_) => "declined",
+        FailureReason::NotSent => "provider_unavailable",
+    }
+}
+
+fn decline_detail(code: DeclineCode) -> &'static str {
+    match code {
+        DeclineCode::GenericDecline => "The issuer declined and gave no reason.",
+        DeclineCode::InsufficientFunds => "The account has not enough money.",
+        DeclineCode::DoNotHonor => "The issuer declined and will not say why.",
+        DeclineCode::LostCard => "The card is reported lost.",
+        DeclineCode::StolenCard => "The card is reported stolen.",
+        DeclineCode::ExpiredCard => "The card has expired.",
+        DeclineCode::IncorrectCvc => "The security code is wrong.",
+        DeclineCode::ProcessingError => "The issuer could not process the payment.",
+        DeclineCode::Fraudulent => "The payment was taken for fraud.",
+        DeclineCode::CardVelocityExceeded => "The card was used too often or for too much.",
+    }
+}
+
+/// What the customer should do, in the words that card networks use.
+fn advice_code(code: DeclineCode) -> &'static str {
+    match code {
+        DeclineCode::ExpiredCard | DeclineCode::IncorrectCvc => "confirm_card_data",
+        DeclineCode::LostCard
+        | DeclineCode::StolenCard
+        | DeclineCode::Fraudulent
+        | DeclineCode::DoNotHonor => "do_not_try_again",
+        DeclineCode::GenericDecline
+        | DeclineCode::InsufficientFunds
+        | DeclineCode::ProcessingError
+        | DeclineCode::CardVelocityExceeded => "try_again_later",
+    }
+}
+
+impl CardBody {
+    fn of(facts: &CardFacts) -> Self {
+        Self {
+            brand: facts.brand.as_str(),
+            bin: ZeroPadded(facts.bin),
+            last4: ZeroPadded(u32::from(facts.last4)),
+            expiry_month: facts.expiry_month,
+            expiry_year: facts.expiry_year,
+            fingerprint: Hex(facts.fingerprint.0),
+        }
+    }
+}
+
+impl<'p> GatewayResponse<'p> {
+    fn of(receipt: &'p ProviderReceipt) -> Self {
+        Self { rrn: &receipt.rrn, approval_code: &receipt.approval_code }
+    }
+}
+
+/// An id as a JSON string.
+struct Text<T>(T);
+
+impl<K: IdKind> Serialize for Text<Id<K>> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// A payment's path.
+struct Instance(tollgate_domain::PaymentId);
+
+impl Serialize for Instance {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("/api/v1/payments/{}", self.0))
+    }
+}
+
+/// An amount in major units as a string, with all decimals of its currency.
+struct Major(Money);
+
+impl Serialize for Major {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0.to_major_units())
+    }
+}
+
+/// A number with leading zeros, as a string.
+struct ZeroPadded<const WIDTH: usize>(u32);
+
+impl<const WIDTH: usize> Serialize for ZeroPadded<WIDTH> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:0WIDTH$}", self.0))
+    }
+}
+
+/// Bytes in lower-case hexadecimal digits.
+struct Hex([u8; 16]);
+
+impl fmt::Display for Hex {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl Serialize for Hex {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+struct Attempts<'p>(&'p [Attempt]);
+
+impl Serialize for Attempts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(self.0.len()))?;
+        for attempt in self.0 {
+            list.serialize_element(&AttemptBody {
+                id: Text(attempt.id),
+                provider: attempt.provider.as_str(),
+                status: attempt.state.as_str(),
+                created_at: Rfc3339(attempt.started_at),
+            })?;
+        }
+        list.end()
+    }
+}
+
+struct Metadata<'p>(&'p [(Box<str>, Box<str>)]);
+
+impl Serialize for Metadata<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (key, value) in self.0 {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}

@@ -1,0 +1,512 @@
+//! A payment to create, as a client writes it, and as it is once it has been checked.
+//!
+//! Personal data (e-mail, phone, address, names, device) is checked and then dropped: it may enter
+//! a record only sealed, and there is no sealed storage yet. Answers show it as `null`, as they do
+//! for a person whose data has been erased. The merchant's own customer id is no personal data of
+//! this kind and is kept.
+//!
+//! Invariant: a [`ValidPayment`] holds only what every later step may rely on.
+
+use tollgate_domain::{Amount, CaptureMode, CardBrand, Currency, Money, Timestamp};
+use zeroize::Zeroizing;
+
+use super::{
+    number::{Digits, Raw},
+    object::object,
+    text::{Metadata, Text},
+    time::CivilDate,
+    validation::{
+        Faults, is_all_digits, is_callback_url, is_country, is_email, is_ip, is_luhn, is_phone,
+        present,
+    },
+};
+use crate::{
+    http::error::{ErrorCode, Problem},
+    provider::CardData,
+    secrets::RequestDigest,
+};
+
+/// Longest strings, in characters, as they are documented.
+const LONGEST_ID: usize = 64;
+const LONGEST_DESCRIPTION: usize = 1_000;
+const LONGEST_NAME: usize = 128;
+const LONGEST_ADDRESS_LINE: usize = 256;
+const LONGEST_DEVICE_TEXT: usize = 1_024;
+const MOST_METADATA: usize = 50;
+const LONGEST_METADATA_KEY: usize = 40;
+const LONGEST_METADATA_VALUE: usize = 500;
+
+/// No issuer gives a card out for longer, so a later year is a mistyped one.
+const LONGEST_CARD_VALIDITY_YEARS: u64 = 50;
+
+object! {
+    /// The body of a payment request.
+    PaymentRequest {
+        amount: "amount" => Raw<'a>,
+        amount_minor: "amount_minor" => Raw<'a>,
+        amount_paisa: "amount_paisa" => Raw<'a>,
+        currency: "currency" => Text<'a>,
+        payment_method: "payment_method" => Text<'a>,
+        card: "card" => CardRequest<'a>,
+        /// The older name of `card`.
+        payment_details: "payment_details" => CardRequest<'a>,
+        customer: "customer" => CustomerRequest<'a>,
+        /// The older name of the customer's id.
+        user_id: "user_id" => Text<'a>,
+        /// Older clients name the merchant, which the key tells already.
+        merchant_id: "merchant_id" => Text<'a>,
+        billing_address: "billing_address" => AddressRequest<'a>,
+        order_id: "order_id" => Text<'a>,
+        description: "description" => Text<'a>,
+        callback_url: "callback_url" => Text<'a>,
+        metadata: "metadata" => Metadata<'a>,
+        device: "device" => DeviceRequest<'a>,
+        capture: "capture" => Text<'a>,
+        idempotency_key: "idempotencyKey" | "idempotency_key" => Text<'a>,
+    }
+}
+
+object! {
+    /// A card.
+    CardRequest {
+        number: "number" | "card_number" => Text<'a>,
+        expiry_month: "expiry_month" => Digits,
+        expiry_year: "expiry_year" => Digits,
+        cvv: "cvv" => Text<'a>,
+        holder_name: "holder_name" | "card_holder_name" => Text<'a>,
+    }
+}
+
+object! {
+    /// Who pays.
+    CustomerRequest {
+        id: "id" => Text<'a>,
+        email: "email" => Text<'a>,
+        phone: "phone" => Text<'a>,
+    }
+}
+
+object! {
+    /// Where the card's statements go.
+    AddressRequest {
+        street: "street" => Text<'a>,
+        city: "city" => Text<'a>,
+        state: "state" => Text<'a>,
+        zip_code: "zip_code" => Text<'a>,
+        country: "country" => Text<'a>,
+    }
+}
+
+object! {
+    /// What the customer pays with, technically.
+    DeviceRequest {
+        fingerprint: "fingerprint" => Text<'a>,
+        ip: "ip" => Text<'a>,
+        user_agent: "user_agent" => Text<'a>,
+    }
+}
+
+/// A payment request without a fault.
+#[derive(Debug)]
+pub(crate) struct ValidPayment<'r> {
+    pub(crate) money: Money,
+    pub(crate) capture: CaptureMode,
+    pub(crate) card: ValidCard<'r>,
+    pub(crate) customer_id: Option<&'r str>,
+    pub(crate) order_id: Option<&'r str>,
+    pub(crate) description: Option<&'r str>,
+    pub(crate) callback_url: Option<&'r str>,
+    metadata: &'r [(Text<'r>, Text<'r>)],
+    /// Dropped with the request; part of what tells two requests apart.
+    personal: [Option<&'r str>; PERSONAL_FIELDS],
+}
+
+/// E-mail, phone, five lines of address, three facts of the device.
+const PERSONAL_FIELDS: usize = 10;
+
+/// A card without a fault.
+pub(crate) struct ValidCard<'r> {
+    pub(crate) number: &'r str,
+    pub(crate) expiry_month: u8,
+    pub(crate) expiry_year: u16,
+    cvv: Option<&'r str>,
+    holder_name: Option<&'r str>,
+}
+
+impl PaymentRequest<'_> {
+    /// Whether the request names another merchant than `own`.
+    pub(crate) fn names_another_merchant(&self, own: &str) -> bool {
+        present(&self.merchant_id).is_some_and(|named| named != own)
+    }
+
+    /// Checks everything.
+    ///
+    /// # Errors
+    /// All faults at once.
+    pub(crate) fn validate(&self, now: Timestamp) -> Result<ValidPayment<'_>, Problem> {
+        let mut faults = Faults::default();
+        faults.unknown("", &self.unknown);
+        let money = self.money(&mut faults);
+        let card = self.payment_card(now, &mut faults);
+        let capture = self.capture_mode(&mut faults);
+        let customer_id = self.customer_id(&mut faults);
+        let order_id = faults.bounded("/order_id", &self.order_id, LONGEST_ID);
+        let description = faults.bounded("/description", &self.description, LONGEST_DESCRIPTION);
+        let callback_url = faults.formed(
+            "/callback_url",
+            &self.callback_url,
+            is_callback_url,
+            "This is no http or https address of at most 2048 characters.",
+        );
+        let metadata = self.checked_metadata(&mut faults);
+        let personal = self.personal(&mut faults);
+        match (money, card, capture) {
+            (Some(money), Some(card), Some(capture)) if faults.is_empty() => Ok(ValidPayment {
+                money,
+                capture,
+                card,
+                customer_id,
+                order_id,
+                description,
+                callback_url,
+                metadata,
+                personal,
+            }),
+            _faulty => Err(faults.into_problem()),
+        }
+    }
+
+    fn money(&self, faults: &mut Faults) -> Option<Money> {
+        let currency = self.checked_currency(faults);
+        let given = [
+            ("/amount", self.amount),
+            ("/amount_minor", self.amount_minor),
+            ("/amount_paisa", self.amount_paisa),
+        ];
+        let mut amounts = given.into_iter().filter_map(|(at, raw)| raw.map(|raw| (at, raw)));
+        let Some((pointer, raw)) = amounts.next() else {
+            faults.missing("/amount");
+            return None;
+        };
+        for (second, _raw) in amounts {
+            let detail = "Exactly one of amount, amount_minor and amount_paisa may be given.";
+            faults.add(second, ErrorCode::ParameterConflict, detail);
+        }
+        // Without a currency nothing can be said of an amount: its exponent is not known.
+        let currency = currency?;
+        if self.amount_paisa.is_some() && currency != Currency::INR {
+            let detail = "Only an amount in INR can be given in paisa.";
+            faults.add("/amount_paisa", ErrorCode::ParameterConflict, detail);
+        }
+        let amount: Option<Amount> = if self.amount.is_some() {
+            faults.major_units(pointer, raw, currency)
+        } else {
+            faults.minor_units(pointer, raw)
+        };
+        Some(Money { amount: amount?, currency })
+    }
+
+    fn checked_currency(&self, faults: &mut Faults) -> Option<Currency> {
+        let Some(code) = present(&self.currency) else {
+            faults.missing("/currency");
+            return None;
+        };
+        let currency = Currency::from_code(code).ok();
+        if currency.is_none() {
+            let detail = "This is no ISO 4217 code, in upper case, of a currency with minor units.";
+            faults.add("/currency", ErrorCode::CurrencyInvalid, detail);
+        }
+        currency
+    }
+
+    fn payment_card(&self, now: Timestamp, faults: &mut Faults) -> Option<ValidCard<'_>> {
+        let Some(method) = present(&self.payment_method) else {
+            faults.missing("/payment_method");
+            return None;
+        };
+        if !["card", "credit_card", "debit_card"].iter().any(|name| name.eq_ignore_ascii_case(method))
+        {
+            let known =
+                ["upi", "netbanking", "wallet"].iter().any(|name| name.eq_ignore_ascii_case(method));
+            let (code, detail) = if known {
+                (ErrorCode::PaymentMethodUnsupported, "This method is not offered here; card is.")
+            } else {
+                (ErrorCode::ParameterInvalid, "This is no payment method; card is one.")
+            };
+            faults.add("/payment_method", code, detail);
+            return None;
+        }
+        match (&self.card, &self.payment_details) {
+            (Some(card), None) => card.validate(&CARD_POINTERS, now, faults),
+            (None, Some(card)) => card.validate(&PAYMENT_DETAILS_POINTERS, now, faults),
+            (None, None) => {
+                faults.missing("/card");
+                None
+            }
+            (Some(_), Some(_)) => {
+                let detail = "Only one of card and its older name payment_details may be given.";
+                faults.add("/payment_details", ErrorCode::ParameterConflict, detail);
+                None
+            }
+        }
+    }
+
+    fn capture_mode(&self, faults: &mut Faults) -> Option<CaptureMode> {
+        match present(&self.capture) {
+            None | Some("automatic") => Some(CaptureMode::Automatic),
+            Some("manual") => Some(CaptureMode::Manual),
+            Some(_other) => {
+                let detail = "This is neither automatic nor manual.";
+                faults.add("/capture", ErrorCode::ParameterInvalid, detail);
+                None
+            }
+        }
+    }
+
+    fn customer_id(&self, faults: &mut Faults) -> Option<&str> {
+        let id = self
+            .customer
+            .as_ref()
+            .and_then(|customer| faults.bounded("/customer/id", &customer.id, LONGEST_ID));
+        let older = faults.bounded("/user_id", &self.user_id, LONGEST_ID);
+        if id.is_some() && older.is_some() && id != older {
+            let detail = "customer.id and its older name user_id differ.";
+            faults.add("/user_id", ErrorCode::ParameterConflict, detail);
+        }
+        id.or(older)
+    }
+
+    fn checked_metadata(&self, faults: &mut Faults) -> &[(Text<'_>, Text<'_>)] {
+        let Some(Metadata(entries)) = &self.metadata else { return &[] };
+        if entries.len() > MOST_METADATA {
+            let detail = format!("At most {MOST_METADATA} keys are allowed.");
+            faults.add("/metadata", ErrorCode::ParameterInvalid, detail);
+            return entries;
+        }
+        for (key, value) in entries {
+            let (key, value) = (key.as_str(), value.as_str());
+            if key.is_empty() || key.chars().count() > LONGEST_METADATA_KEY {
+                let detail = format!("A key has 1 to {LONGEST_METADATA_KEY} characters.");
+                faults.add("/metadata", ErrorCode::ParameterInvalid, detail);
+            }
+            if value.chars().count() > LONGEST_METADATA_VALUE {
+                let key = key.replace('~', "~0").replace('/', "~1");
+                let detail = format!("A value has at most {LONGEST_METADATA_VALUE} characters.");
+                faults.add(format!("/metadata/{key}"), ErrorCode::ParameterInvalid, detail);
+            }
+        }
+        entries
+    }
+
+    fn personal(&self, faults: &mut Faults) -> [Option<&str>; PERSONAL_FIELDS] {
+        let (mut email, mut phone) = (None, None);
+        if let Some(customer) = &self.customer {
+            faults.unknown("/customer", &customer.unknown);
+            let form = "This is no e-mail address.";
+            email = faults.formed("/customer/email", &customer.email, is_email, form);
+            let form = "This is no E.164 phone number such as +919876543210.";
+            phone = faults.formed("/customer/phone", &customer.phone, is_phone, form);
+        }
+        let mut address = [None; 5];
+        if let Some(billing) = &self.billing_address {
+            faults.unknown("/billing_address", &billing.unknown);
+            let form = "This is no ISO 3166-1 alpha-2 code in upper case.";
+            let line = LONGEST_ADDRESS_LINE;
+            address = [
+                faults.bounded("/billing_address/street", &billing.street, line),
+                faults.bounded("/billing_address/city", &billing.city, line),
+                faults.bounded("/billing_address/state", &billing.state, line),
+                faults.bounded("/billing_address/zip_code", &billing.zip_code, LONGEST_ID),
+                faults.formed("/billing_address/country", &billing.country, is_country, form),
+            ];
+        }
+        let mut facts = [None; 3];
+        if let Some(device) = &self.device {
+            faults.unknown("/device", &device.unknown);
+            let longest = LONGEST_DEVICE_TEXT;
+            facts = [
+                faults.bounded("/device/fingerprint", &device.fingerprint, longest),
+                faults.formed("/device/ip", &device.ip, is_ip, "This is no IP address."),
+                faults.bounded("/device/user_agent", &device.user_agent, longest),
+            ];
+        }
+        let [street, city, state, zip_code, country] = address;
+        let [fingerprint, ip, user_agent] = facts;
+        [email, phone, street, city, state, zip_code, country, fingerprint, ip, user_agent]
+    }
+}
+
+/// Where a card's fields stand, under either of its names.
+struct CardPointers {
+    parent: &'static str,
+    number: &'static str,
+    expiry_month: &'static str,
+    expiry_year: &'static str,
+    cvv: &'static str,
+    holder_name: &'static str,
+}
+
+const CARD_POINTERS: CardPointers = CardPointers {
+    parent: "/card",
+    number: "/card/number",
+    expiry_month: "/card/expiry_month",
+    expiry_year: "/card/expiry_year",
+    cvv: "/card/cvv",
+    holder_name: "/card/holder_name",
+};
+
+const PAYMENT_DETAILS_POINTERS: CardPointers = CardPointers {
+    parent: "/payment_details",
+    number: "/payment_details/number",
+    expiry_month: "/payment_details/expiry_month",
+    expiry_year: "/payment_details/expiry_year",
+    cvv: "/payment_details/cvv",
+    holder_name: "/payment_details/holder_name",
+};
+
+impl CardRequest<'_> {
+    fn validate(
+        &self,
+        at: &CardPointers,
+        now: Timestamp,
+        faults: &mut Faults,
+    ) -> Option<ValidCard<'_>> {
+        faults.unknown(at.parent, &self.unknown);
+        let number = self.checked_number(at, faults);
+        let expiry = self.expiry(at, now, faults);
+        let cvv = present(&self.cvv);
+        if cvv.is_some_and(|cvv| !is_all_digits(cvv) || !matches!(cvv.len(), 3 | 4)) {
+            let detail = "The security code has three or four digits.";
+            faults.add(at.cvv, ErrorCode::CardCvvInvalid, detail);
+        }
+        let holder_name = faults.bounded(at.holder_name, &self.holder_name, LONGEST_NAME);
+        let (expiry_month, expiry_year) = expiry?;
+        Some(ValidCard { number: number?, expiry_month, expiry_year, cvv, holder_name })
+    }
+
+    fn checked_number(&self, at: &CardPointers, faults: &mut Faults) -> Option<&str> {
+        let Some(number) = present(&self.number) else {
+            faults.missing(at.number);
+            return None;
+        };
+        let detail = if !is_all_digits(number) || !(13..=19).contains(&number.len()) {
+            "A card number has 13 to 19 digits, and nothing between them."
+        } else if !is_luhn(number) {
+            "The check digit is wrong."
+        } else {
+            return Some(number);
+        };
+        faults.add(at.number, ErrorCode::CardNumberInvalid, detail);
+        None
+    }
+
+    /// Month and four-digit year, not past. A card is good to the end of its month.
+    fn expiry(&self, at: &CardPointers, now: Timestamp, faults: &mut Faults) -> Option<(u8, u16)> {
+        let today = CivilDate::of(now);
+        let month = match self.expiry_month {
+            None => {
+                faults.missing(at.expiry_month);
+                None
+            }
+            Some(Digits(month)) => {
+                let month = u8::try_from(month).ok().filter(|month| (1..=12).contains(month));
+                if month.is_none() {
+                    let detail = "A month is a number from 1 to 12.";
+                    faults.add(at.expiry_month, ErrorCode::ParameterInvalid, detail);
+                }
+                month
+            }
+        };
+        let year = match self.expiry_year {
+            None => {
+                faults.missing(at.expiry_year);
+                None
+            }
+            Some(Digits(year)) => {
+                // Two digits are a year of this century.
+                let year = if year < 100 { year + 2_000 } else { year };
+                let last = today.year + LONGEST_CARD_VALIDITY_YEARS;
+                let year = u16::try_from(year)
+                    .ok()
+                    .filter(|year| *year >= 1_000 && u64::from(*year) <= last);
+                if year.is_none() {
+                    let detail = "A year has two or four digits, and is not half a century away.";
+                    faults.add(at.expiry_year, ErrorCode::ParameterInvalid, detail);
+                }
+                year
+            }
+        };
+        let (month, year) = (month?, year?);
+        if (u64::from(year), u64::from(month)) < (today.year, today.month) {
+            faults.add(at.expiry_year, ErrorCode::CardExpired, "The card's expiry date is past.");
+        }
+        Some((month, year))
+    }
+}
+
+impl<'r> ValidPayment<'r> {
+    /// The merchant's own keys and values, in the order of the keys.
+    pub(crate) fn metadata(&self) -> impl Iterator<Item = (&'r str, &'r str)> {
+        self.metadata.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// Feeds everything but the security code to `digest`, in an order that never changes.
+    pub(crate) fn digest_into(&self, digest: &mut RequestDigest) {
+        digest.number(self.money.amount.minor_units().unsigned_abs());
+        digest.number(u64::from(self.money.currency.numeric()));
+        digest.number(u64::from(self.capture.code()));
+        digest.text(Some(self.card.number));
+        digest.number(u64::from(self.card.expiry_month));
+        digest.number(u64::from(self.card.expiry_year));
+        digest.text(self.card.holder_name);
+        for text in [self.customer_id, self.order_id, self.description, self.callback_url] {
+            digest.text(text);
+        }
+        for text in self.personal {
+            digest.text(text);
+        }
+        for (key, value) in self.metadata() {
+            digest.text(Some(key));
+            digest.text(Some(value));
+        }
+    }
+}
+
+impl ValidCard<'_> {
+    /// The network, by the number's first digits.
+    pub(crate) fn brand(&self) -> CardBrand {
+        CardBrand::from_bin(self.bin())
+    }
+
+    /// The first six digits.
+    pub(crate) fn bin(&self) -> u32 {
+        self.number.get(..6).and_then(|digits| digits.parse().ok()).unwrap_or_default()
+    }
+
+    /// The last four digits.
+    pub(crate) fn last4(&self) -> u16 {
+        let start = self.number.len().saturating_sub(4);
+        self.number.get(start..).and_then(|digits| digits.parse().ok()).unwrap_or_default()
+    }
+
+    /// What the provider needs; wiped when it is dropped.
+    pub(crate) fn to_card_data(&self) -> CardData {
+        let wiped = |text: &str| Zeroizing::new(text.to_owned());
+        CardData::new(
+            wiped(self.number),
+            self.expiry_month,
+            self.expiry_year,
+            self.cvv.map(wiped),
+            self.holder_name.map(wiped),
+        )
+    }
+}
+
+impl std::fmt::Debug for ValidCard<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("ValidCard(redacted)")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,244 @@
+//! The forms that values must have, and the list that gathers what has not.
+
+use std::{borrow::Cow, net::IpAddr};
+
+use tollgate_domain::{Amount, AmountError, Currency};
+
+use super::{
+    number::{self, NumberFault, Raw},
+    text::Text,
+};
+use crate::http::error::{ErrorCode, Fault, Problem};
+
+/// All faults of a request, in the order of their discovery.
+#[derive(Default, Debug)]
+pub(super) struct Faults(Vec<Fault>);
+
+impl Faults {
+    pub(super) fn add(
+        &mut self,
+        pointer: impl Into<Cow<'static, str>>,
+        code: ErrorCode,
+        detail: impl Into<Cow<'static, str>>,
+    ) {
+        self.0.push(Fault::new(pointer, code, detail));
+    }
+
+    /// Notes a field that has to be there.
+    pub(super) fn missing(&mut self, pointer: &'static str) {
+        self.add(pointer, ErrorCode::ParameterMissing, "This field is needed.");
+    }
+
+    /// Notes the names that the object at `parent` does not have.
+    pub(super) fn unknown(&mut self, parent: &str, names: &[Text<'_>]) {
+        for name in names {
+            // RFC 6901: `~` and `/` are escaped in a pointer.
+            let name = name.as_str().replace('~', "~0").replace('/', "~1");
+            self.add(format!("{parent}/{name}"), ErrorCode::ParameterUnknown, "There is no such field.");
+        }
+    }
+
+    /// A string of bounded length; an empty one counts as absent.
+    pub(super) fn bounded<'t>(
+        &mut self,
+        pointer: &'static str,
+        text: &'t Option<Text<'_>>,
+        longest: usize,
+    ) -> Option<&'t str> {
+        let text = present(text)?;
+        if text.chars().count() > longest {
+            let detail = format!("At most {longest} characters are allowed.");
+            self.add(pointer, ErrorCode::ParameterInvalid, detail);
+        }
+        Some(text)
+    }
+
+    /// A string that `is_formed` accepts; an empty one counts as absent.
+    pub(super) fn formed<'t>(
+        &mut self,
+        pointer: &'static str,
+        text: &'t Option<Text<'_>>,
+        is_formed: impl FnOnce(&str) -> bool,
+        form: &'static str,
+    ) -> Option<&'t str> {
+        let text = present(text)?;
+        if !is_formed(text) {
+            self.add(pointer, ErrorCode::ParameterInvalid, form);
+        }
+        Some(text)
+    }
+
+    /// An amount in major units.
+    pub(super) fn major_units(
+        &mut self,
+        pointer: &'static str,
+        raw: Raw<'_>,
+        currency: Currency,
+    ) -> Option<Amount> {
+        match number::decimal(raw) {
+            Ok(number) => self.amount(pointer, Amount::from_major_units(number, currency)),
+            Err(fault) => self.no_number(pointer, fault, "This is no exact decimal number."),
+        }
+    }
+
+    /// An amount in minor units.
+    pub(super) fn minor_units(&mut self, pointer: &'static str, raw: Raw<'_>) -> Option<Amount> {
+        match number::integer(raw) {
+            Ok(number) => self.amount(pointer, Amount::from_minor_units(number)),
+            Err(fault) => self.no_number(pointer, fault, "This is no integer."),
+        }
+    }
+
+    fn amount(
+        &mut self,
+        pointer: &'static str,
+        amount: Result<Amount, AmountError>,
+    ) -> Option<Amount> {
+        let (code, detail) = match amount {
+            Ok(amount) => return Some(amount),
+            Err(AmountError::TooPrecise { exponent }) => (
+                ErrorCode::AmountInvalid,
+                format!("The currency has {exponent} decimal places; this has more.").into(),
+            ),
+            Err(AmountError::NotPositive) => (ErrorCode::AmountTooSmall, TOO_SMALL.into()),
+            Err(AmountError::TooLarge) => (ErrorCode::AmountTooLarge, too_large()),
+        };
+        self.add(pointer, code, detail);
+        None
+    }
+
+    fn no_number(
+        &mut self,
+        pointer: &'static str,
+        fault: NumberFault,
+        detail: &'static str,
+    ) -> Option<Amount> {
+        match fault {
+            NumberFault::NotExact => self.add(pointer, ErrorCode::AmountInvalid, detail),
+            NumberFault::TooLarge => self.add(pointer, ErrorCode::AmountTooLarge, too_large()),
+        }
+        None
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn into_problem(self) -> Problem {
+        Problem::of_faults(self.0)
+    }
+}
+
+const TOO_SMALL: &str = "The amount must be above zero.";
+
+fn too_large() -> Cow<'static, str> {
+    format!("The amount may be at most {} minor units.", Amount::MAX.minor_units()).into()
+}
+
+/// The text, unless it is empty: older clients send empty strings for what they do not have.
+pub(super) fn present<'t>(text: &'t Option<Text<'_>>) -> Option<&'t str> {
+    text.as_ref().map(Text::as_str).filter(|text| !text.is_empty())
+}
+
+/// The Luhn check of ISO/IEC 7812-1: every second digit from the right doubled, digits summed.
+pub(super) fn is_luhn(digits: &str) -> bool {
+    let sum: u32 = digits
+        .bytes()
+        .rev()
+        .enumerate()
+        .map(|(place, digit)| {
+            let digit = u32::from(digit - b'0');
+            match (place % 2, digit * 2) {
+                (0, _) => digit,
+                (_, doubled) if doubled > 9 => doubled - 9,
+                (_, doubled) => doubled,
+            }
+        })
+        .sum();
+    sum.is_multiple_of(10)
+}
+
+pub(super) fn is_all_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// One `@` between a local part and a domain with a dot, lengths as RFC 5321 bounds them. Whether
+/// the address exists, only a message can tell.
+pub(super) fn is_email(text: &str) -> bool {
+    let Some((local, domain)) = text.split_once('@') else { return false };
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|letter| letter.is_alphanumeric() || letter == '-')
+    };
+    text.len() <= 254
+        && (1..=64).contains(&local.len())
+        && local.chars().all(|letter| !letter.is_whitespace() && !letter.is_control())
+        && domain.contains('.')
+        && domain.split('.').all(is_label)
+}
+
+/// E.164: a plus sign, then up to fifteen digits that begin with a country code. Seven digits are
+/// the shortest that are in use.
+pub(super) fn is_phone(text: &str) -> bool {
+    text.strip_prefix('+').is_some_and(|digits| {
+        (7..=15).contains(&digits.len()) && !digits.starts_with('0') && is_all_digits(digits)
+    })
+}
+
+/// The form of an ISO 3166-1 alpha-2 code.
+pub(super) fn is_country(text: &str) -> bool {
+    text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+/// An absolute `http` or `https` address with a host, without user name and password.
+pub(super) fn is_callback_url(text: &str) -> bool {
+    text.len() <= 2_048
+        && text.parse::<hyper::Uri>().is_ok_and(|uri| {
+            matches!(uri.scheme_str(), Some("http" | "https"))
+                && uri.authority().is_some_and(|authority| {
+                    !authority.host().is_empty() && !authority.as_str().contains('@')
+                })
+        })
+}
+
+pub(super) fn is_ip(text: &str) -> bool {
+    text.parse::<IpAddr>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn check_digits_count() {
+        for number in ["4242424242424242", "378282246310005", "6011111111111117", "0"] {
+            assert!(is_luhn(number), "{number}");
+        }
+        assert!(!is_luhn("4242424242424241"));
+    }
+
+    #[test]
+    fn forms_are_as_documented() {
+        for email in ["a@b.co", "first.last+tag@sub.example.com", "jos\u{e9}@example.org"] {
+            assert!(is_email(email), "{email}");
+        }
+        for email in ["a", "a@b", "@b.co", "a@b..co", "a b@c.de", "a@b@c.de", "a@-b.co"] {
+            assert!(!is_email(email), "{email}");
+        }
+        assert!(is_phone("+919876543210"));
+        for phone in ["919876543210", "+0123456789", "+12", "+1234567890123456", "+12a4567890"] {
+            assert!(!is_phone(phone), "{phone}");
+        }
+        assert!(is_country("IN"));
+        assert!(!is_country("in") && !is_country("IND") && !is_country("I1"));
+        for url in ["https://example.com/a?b=c", "http://localhost:8080/x"] {
+            assert!(is_callback_url(url), "{url}");
+        }
+        for url in ["ftp://example.com", "/path", "https://", "https://a b", "https://u:p@host/"] {
+            assert!(!is_callback_url(url), "{url}");
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! The secret under which digests are made, and the keys that are drawn for others.
+//!
+//! A plain hash of a card number beside its first six and last four digits can be guessed in a
+//! hundred thousand tries, so everything in the log that is derived from a request's secrets is an
+//! HMAC-SHA-256 under a key that lies outside the log. Each kind of digest has a key of its own,
+//! derived from that one by a label.
+//!
+//! Invariant: `digest.key` never changes, or no card and no idempotency key would be known again.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+use tollgate_domain::{
+    ApiKeyHash, CardFingerprint, Fingerprint, IdempotencyKey, MerchantId, Mode,
+};
+use zeroize::Zeroizing;
+
+/// As many bytes as the hash puts out: more would add nothing.
+const KEY_BYTES: usize = 32;
+
+/// What makes the kinds of digests differ for the same input.
+const CARD_LABEL: &[u8] = b"tollgate/card-fingerprint/1";
+const IDEMPOTENCY_LABEL: &[u8] = b"tollgate/idempotency-key/1";
+const REQUEST_LABEL: &[u8] = b"tollgate/request-fingerprint/1";
+
+/// Digits of the keys we draw: Crockford's base 32, in which no two look alike.
+const KEY_DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// 256 bits at five bits a digit.
+const KEY_TEXT_DIGITS: usize = 52;
+
+/// Makes keyed digests. Each holds the state after the key, so that none is hashed twice.
+pub(crate) struct Secrets {
+    card: Hmac<Sha256>,
+    idempotency: Hmac<Sha256>,
+    request: Hmac<Sha256>,
+}
+
+/// Gathers a request for its fingerprint.
+pub(crate) struct RequestDigest(Hmac<Sha256>);
+
+/// Why secrets cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file of a secret cannot be read or written.
+    #[error("cannot use {path}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file does not hold what it should.
+    #[error("{path} is damaged: {fault}")]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: &'static str,
+    },
+    /// The system gives no random bytes.
+    #[error("no random bytes")]
+    Random(#[source] getrandom::Error),
+}
+
+impl Secrets {
+    /// Reads the key in `<data_dir>/secrets`, or makes one where there is none.
+    pub(crate) fn open(data_dir: &Path) -> Result<Self, Error> {
+        let path = data_dir.join("secrets").join("digest.key");
+        let key = match read_secret_file(&path)? {
+            Some(key) => key,
+            None => {
+                let mut key = Zeroizing::new(vec![0; KEY_BYTES]);
+                getrandom::fill(&mut key).map_err(Error::Random)?;
+                write_secret_file(&path, &key)?;
+                key
+            }
+        };
+        if key.len() != KEY_BYTES {
+            return Err(Error::Damaged { path, fault: "it does not hold 32 bytes" });
+        }
+        Ok(Self::from_key(&key))
+    }
+
+    fn from_key(key: &[u8]) -> Self {
+        let derived = |label: &[u8]| {
+            let mut mac = keyed(key);
+            mac.update(label);
+            keyed(&mac.finalize().into_bytes())
+        };
+        Self {
+            card: derived(CARD_LABEL),
+            idempotency: derived(IDEMPOTENCY_LABEL),
+            request: derived(REQUEST_LABEL),
+        }
+    }
+
+    /// Tells the same card again.
+    pub(crate) fn card_fingerprint(&self, number: &str) -> CardFingerprint {
+        let mut mac = self.card.clone();
+        mac.update(number.as_bytes());
+        CardFingerprint(leading(&mac.finalize().into_bytes()))
+    }
+
+    /// A client's idempotency key, in the scope in which it is one.
+    pub(crate) fn idempotency_key(
+        &self,
+        merchant: MerchantId,
+        mode: Mode,
+        key: &str,
+    ) -> IdempotencyKey {
+        let mut mac = self.idempotency.clone();
+        mac.update(&merchant.to_u128().to_be_bytes());
+        mac.update(&[mode.code()]);
+        mac.update(key.as_bytes());
+        IdempotencyKey(leading(&mac.finalize().into_bytes()))
+    }
+
+    /// Begins the fingerprint of a request.
+    pub(crate) fn request_digest(&self, method: &str, path: &str) -> RequestDigest {
+        let mut digest = RequestDigest(self.request.clone());
+        digest.text(Some(method));
+        digest.text(Some(path));
+        digest
+    }
+}
+
+impl RequestDigest {
+    /// Adds a number.
+    pub(crate) fn number(&mut self, number: u64) {
+        self.0.update(&number.to_be_bytes());
+    }
+
+    /// Adds a text, or its absence. The length goes first, so that no two requests run together.
+    pub(crate) fn text(&mut self, text: Option<&str>) {
+        match text {
+            None => self.number(u64::MAX),
+            Some(text) => {
+                self.number(u64::try_from(text.len()).unwrap_or(u64::MAX));
+                self.0.update(text.as_bytes());
+            }
+        }
+    }
+
+    /// The fingerprint.
+    pub(crate) fn finish(self) -> Fingerprint {
+        Fingerprint(u64::from_be_bytes(leading(&self.0.finalize().into_bytes())))
+    }
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
+}
+
+fn leading<const N: usize>(digest: &[u8]) -> [u8; N] {
+    digest.first_chunk().copied().expect("SHA-256 has 32 bytes")
+}
+
+/// Draws an API key: the prefix, then 256 random bits.
+pub(crate) fn draw_api_key(prefix: &str) -> Result<Zeroizing<String>, Error> {
+    let mut bits = Zeroizing::new([0_u8; KEY_BYTES]);
+    getrandom::fill(&mut *bits).map_err(Error::Random)?;
+    let mut text = Zeroizing::new(String::with_capacity(prefix.len() + KEY_TEXT_DIGITS));
+    text.push_str(prefix);
+    for digit in 0..KEY_TEXT_DIGITS {
+        let index = (0..5)
+            .map(|bit| digit * 5 + bit)
+            // The last digit has only one bit of its own.
+            .filter(|bit| *bit < KEY_BYTES * 8)
+            .fold(0, |index, bit| index << 1 | usize::from(bits[bit / 8] >> (7 - bit % 8) & 1));
+        text.push(char::from(KEY_DIGITS[index]));
+    }
+    Ok(text)
+}
+
+/// The digest by which an API key is known.
+pub(crate) fn api_key_hash(key: &str) -> ApiKeyHash {
+    ApiKeyHash(Sha256::digest(key.as_bytes()).into())
+}
+
+/// What a secret's file holds; `None` if there is none.
+pub(crate) fn read_secret_file(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+    let failed = |source| Error::File { path: path.to_owned(), source };
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut bytes = Zeroizing::new(Vec::with_capacity(128));
+    file.read_to_end(&mut bytes).map_err(failed)?;
+    Ok(Some(bytes))
+}
+
+/// Writes a secret's file whole or not at all, readable for its owner only.
+pub(crate) fn write_secret_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    write_durably(path, bytes).map_err(|source| Error::File { path: path.to_owned(), source })
+}
+
+fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    let draft = path.with_extension("draft");
+    // A draft left by a crash is not trusted, and its mode neither.
+    if let Err(error) = fs::remove_file(&draft)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&draft, path)?;
+    File::open(directory)?.sync_all()?;
+    // The directory's own entry, where it was made just now.
+    match directory.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
+        Some(_) | None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn the_key_is_made_once_and_for_its_owner_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = Secrets::open(directory.path()).unwrap();
+        let path = directory.path().join("secrets/digest.key");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(&path).unwrap().len(), 32);
+        let again = Secrets::open(directory.path()).unwrap();
+        let number = "4242424242424242";
+        assert_eq!(first.card_fingerprint(number), again.card_fingerprint(number));
+        fs::write(&path, b"short").unwrap();
+        assert!(matches!(Secrets::open(directory.path()), Err(Error::Damaged { .. })));
+    }
+
+    #[test]
+    fn digests_are_apart_by_label_and_scope() {
+        let secrets = Secrets::from_key(&[7; 32]);
+        let (one, other) = (MerchantId::from_u128(1), MerchantId::from_u128(2));
+        let keys = [
+            secrets.idempotency_key(one, Mode::Test, "k"),
+            secrets.idempotency_key(one, Mode::Live, "k"),
+            secrets.idempotency_key(other, Mode::Test, "k"),
+            secrets.idempotency_key(one, Mode::Test, "l"),
+        ];
+        for (index, key) in keys.iter().enumerate() {
+            assert!(keys[index + 1..].iter().all(|later| later != key));
+        }
+        let fingerprint = |texts: &[Option<&str>]| {
+            let mut digest = secrets.request_digest("POST", "/");
+            texts.iter().for_each(|text| digest.text(*text));
+            digest.finish()
+        };
+        assert_ne!(fingerprint(&[Some("ab"), Some("c")]), fingerprint(&[Some("a"), Some("bc")]));
+        assert_ne!(fingerprint(&[None]), fingerprint(&[Some("")]));
+    }
+
+    #[test]
+    fn drawn_keys_have_their_form() {
+        let key = draw_api_key("sk_test_").unwrap();
+        let digits = key.strip_prefix("sk_test_").unwrap();
+        assert_eq!(digits.len(), 52);
+        assert!(digits.bytes().all(|digit| KEY_DIGITS.contains(&digit)));
+        assert_ne!(*key, *draw_api_key("sk_test_").unwrap());
+    }
+}

@@ -106,7 +106,8 @@ async fn a_call_that_is_dropped_is_unknown_and_asked_about() {
     let early = stage.create(payment("a"), PATIENT).await.unwrap();
     // The script drops the first call; the inquiry that follows is approved.
     assert_eq!(early.payment.state().status(), PaymentStatus::Completed);
-    assert_eq!(stage.script.calls(), 2);
+    assert_eq!(stage.script.saw_attachments().len(), 1, "authorized once");
+    assert!(stage.script.calls() >= 2, "and inquired about");
     stage.close().await;
 }
 

@@ -74,6 +74,7 @@ async fn impatience_gets_the_payment_as_it_stands_and_the_outcome_later() {
     let brief = Patience::UntilSettled(Duration::from_millis(1));
     let early = stage.create(payment("a"), brief).await.unwrap();
     assert_eq!(early.payment.state().status(), PaymentStatus::Processing);
+    stage.script.until_called(1).await;
     // Nobody waits any more, so the key answers with the current state instead of "in use".
     let again = stage.create(payment("a"), brief).await.unwrap();
     assert!(again.replayed);
@@ -185,6 +186,7 @@ async fn a_full_house_refuses_commands_and_takes_outcomes() {
     stage.until_idle().await;
     let admitted = stage.create(payment("c"), Patience::UntilRecorded).await.unwrap();
     assert!(!admitted.replayed);
+    stage.script.until_called(3).await;
     stage.script.answer_all(ProviderOutcome::Approved(stage::receipt()));
     stage.close().await;
 }
@@ -207,6 +209,7 @@ async fn a_disk_without_room_refuses_new_work_only() {
     disk.set_space(tollgate_wal::FreeSpace { available: 3 << 20, minimum: 2 << 20 });
     stage.until_room(true).await;
     stage.create(payment("b"), Patience::UntilRecorded).await.unwrap();
+    stage.script.until_called(2).await;
     stage.script.answer_all(ProviderOutcome::Approved(stage::receipt()));
     stage.close().await;
 }

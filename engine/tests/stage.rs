@@ -177,7 +177,9 @@ impl Stage {
 fn options() -> EngineOptions {
     let mut options = EngineOptions::new("");
     options.shards = NonZeroU16::new(4).unwrap();
-    options.policy.inquiry_delays = vec![tollgate_domain::Millis(1)];
+    // The first inquiry comes at once, and no second one while a test looks.
+    options.policy.inquiry_delays =
+        vec![tollgate_domain::Millis(1), tollgate_domain::Millis::from_seconds(60)];
     options
 }
 

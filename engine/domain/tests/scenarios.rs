@@ -23,7 +23,7 @@ use stage::{
     merchant, money, standing,
 };
 use tollgate_domain::{
-    Amount, CaptureMode, Command, Decision, Effect, Event, Millis, Mode, Money, OutcomeSource,
+    CaptureMode, Command, Currency, Decision, Effect, Event, Millis, Mode, OutcomeSource,
     PaymentId, PaymentState, Policy, ProviderOutcome, Rejection, ledger::Account,
 };
 
@@ -611,8 +611,8 @@ fn amounts_have_the_decimals_of_their_currency() {
             p5 failed, authorized 0 JPY, captured 0 JPY, 5 events
             simulator receivable: 1.234 BHD debit
             merchant 1 payable: 1.234 BHD credit
-            simulator receivable: 0.00 INR debit
-            merchant 1 payable: 0.00 INR credit
+            simulator receivable: 10000000000.00 INR debit
+            merchant 1 payable: 10000000000.00 INR credit
             simulator receivable: 5250 JPY debit
             merchant 1 payable: 5000 JPY credit
             exceptions: 250 JPY credit
@@ -811,9 +811,7 @@ impl Teller {
         }
         for (key, credit) in balances(self.stage.state()) {
             let side = if credit < 0 { "debit" } else { "credit" };
-            let units = i64::try_from(credit.abs()).expect("small sums");
-            let amount = Amount::from_minor_units(units).unwrap_or(Amount::ZERO);
-            let money = Money { amount, currency: key.currency };
+            let money = major_units(credit.unsigned_abs(), key.currency);
             let account = match key.account {
                 Account::MerchantPayable(whose) => {
                     format!("merchant {} payable", whose.to_u128() & 0xff)
@@ -857,6 +855,15 @@ fn span(text: &str) -> Millis {
     let (number, unit) = text.split_at(digits);
     let (_unit, millis) = UNITS.into_iter().find(|(name, _)| *name == unit).expect("a unit");
     Millis(number.parse::<u64>().expect("a number") * millis)
+}
+
+/// A sum of many payments, so above the largest amount of one.
+fn major_units(minor_units: u128, currency: Currency) -> String {
+    let decimals = usize::from(currency.exponent());
+    let digits = format!("{minor_units:0>width$}", width = decimals + 1);
+    let (whole, rest) = digits.split_at(digits.len() - decimals);
+    let point = if rest.is_empty() { "" } else { "." };
+    format!("{whole}{point}{rest} {}", currency.code())
 }
 
 /// The span in the largest unit that divides it.

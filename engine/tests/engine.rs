@@ -118,6 +118,7 @@ async fn an_attempt_without_outcome_is_asked_about_after_a_restart() {
     let stage = Stage::in_memory(&disk, Script::holding());
     let begun = stage.create(payment("a"), Patience::UntilRecorded).await.unwrap();
     let crashed = disk.snapshot();
+    stage.script.until_called(1).await;
     stage.script.answer_all(ProviderOutcome::Unknown);
     stage.close().await;
 
@@ -150,8 +151,10 @@ async fn a_log_that_fails_answers_unknown_and_calls_nobody() {
 
         let stage = Stage::in_memory(&disk, Script::approving());
         assert!(stage.create(payment("before"), PATIENT).await.unwrap().replayed);
+        // Where its intent was kept after all, an inquiry is under way.
         let during = stage.create(payment("during"), PATIENT).await.unwrap();
-        assert_eq!(during.payment.state().status(), PaymentStatus::Completed);
+        let during = stage.settled(during.payment.id()).await;
+        assert_eq!(during.state().status(), PaymentStatus::Completed);
         assert_eq!(stage.script.calls(), 1, "one call, be it the first or an inquiry");
         stage.close().await;
     }

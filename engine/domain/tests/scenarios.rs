@@ -541,6 +541,36 @@ fn a_key_is_forgotten_after_retention() {
     );
 }
 
+/// Retention is kept to the millisecond, though the table counts in seconds.
+#[test]
+fn a_sweep_spares_keys_that_are_younger() {
+    check(
+        "pay 100.00 INR key=a
+         wait 3600400ms
+         pay 100.00 INR key=b
+         wait 1d
+         pay 100.00 INR key=b
+         pay 100.00 INR key=a",
+        expect![[r#"
+            > pay 100.00 INR key=a
+              p1 processing/open; authorize p1
+            > wait 3600400ms
+            > pay 100.00 INR key=b
+              p2 processing/open; authorize p2
+            > wait 1d
+              after 86399600ms: keys forgotten, 1 remain
+            > pay 100.00 INR key=b
+              p2 again, answered processing, now processing/open
+            > pay 100.00 INR key=a
+              p3 processing/open; authorize p3
+
+            p1 processing, authorized 0.00 INR, captured 0.00 INR, 2 events
+            p2 processing, authorized 0.00 INR, captured 0.00 INR, 2 events
+            p3 processing, authorized 0.00 INR, captured 0.00 INR, 2 events
+        "#]],
+    );
+}
+
 #[test]
 fn manual_capture_authorizes_then_expires() {
     check(

@@ -265,10 +265,10 @@ pub(crate) fn effects(decision: &Decision) -> &[Effect] {
     }
 }
 
-/// Credits and debits that a decision brought about, by account.
+/// Credits less debits by account, in minor units.
 pub(crate) type Balances = BTreeMap<AccountKey, i128>;
 
-/// What stands to the credit of each account.
+/// What stands on each account of a shard.
 pub(crate) fn balances(state: &ShardState) -> Balances {
     state.ledger().sorted().into_iter().map(|(key, balance)| (key, balance.net_credit())).collect()
 }

@@ -18,6 +18,7 @@ mod validation;
 pub(crate) use merchant_request::MerchantRequest;
 pub(crate) use payment_answer::{DeclinedBody, PaymentBody};
 pub(crate) use payment_request::{PaymentRequest, ValidPayment};
+pub(crate) use time::Rfc3339;
 
 use serde::Deserialize;
 

@@ -1,0 +1,138 @@
+//! `tollgate serve`: runs the gateway until it is told to stop.
+
+use std::{io, net::SocketAddr, path::PathBuf};
+
+use clap::Args;
+use tokio::{
+    runtime::Builder,
+    signal::unix::{SignalKind, signal},
+};
+use tollgate_config::{Config, Flags, LogFormat};
+use tracing_subscriber::EnvFilter;
+use zeroize::Zeroizing;
+
+use super::Error;
+use crate::startup::{self, App, Running};
+
+/// Sets the operator's key.
+const ADMIN_KEY: &str = "TOLLGATE_ADMIN_KEY";
+
+#[derive(Debug, Default, Args)]
+pub(super) struct ServeArguments {
+    /// A configuration file laid over the defaults.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where everything is kept.
+    #[arg(long, value_name = "DIRECTORY")]
+    data_dir: Option<PathBuf>,
+    /// Where the API listens, such as 127.0.0.1:8080; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Where metrics are served.
+    #[arg(long, value_name = "ADDRESS")]
+    metrics_listen: Option<SocketAddr>,
+}
+
+/// Why the gateway does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The log level is none.
+    #[error("log.level is no level and no list of directives")]
+    LogLevel(#[source] tracing_subscriber::filter::ParseError),
+    /// Threads or signals cannot be had.
+    #[error("cannot prepare the process")]
+    Process(#[source] io::Error),
+    /// A component cannot start.
+    #[error("cannot start")]
+    Startup(#[from] startup::Error),
+    /// The write-ahead log failed.
+    #[error("the write-ahead log failed; what was under way was answered as unknown")]
+    LogFailed,
+}
+
+impl ServeArguments {
+    /// These, and where they say nothing, `others`.
+    pub(super) fn or(self, others: Self) -> Self {
+        Self {
+            config: self.config.or(others.config),
+            data_dir: self.data_dir.or(others.data_dir),
+            listen: self.listen.or(others.listen),
+            metrics_listen: self.metrics_listen.or(others.metrics_listen),
+        }
+    }
+
+    fn into_flags(self) -> Flags {
+        let Self { config, data_dir, listen, metrics_listen } = self;
+        Flags { config, data_dir, listen, metrics_listen }
+    }
+}
+
+pub(super) fn run(arguments: ServeArguments) -> Result<(), Error> {
+    let config = Config::load(&arguments.into_flags())?;
+    start_logging(&config)?;
+    let mut runtime = Builder::new_multi_thread();
+    if config.server.threads > 0 {
+        runtime.worker_threads(config.server.threads);
+    }
+    let runtime = runtime
+        .enable_all()
+        .thread_name("tollgate-http")
+        .build()
+        .map_err(ServeError::Process)?;
+    runtime.block_on(serve(config)).map_err(Error::Serve)
+}
+
+async fn serve(config: Config) -> Result<(), ServeError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Process)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Process)?;
+    let app = App::listen(config).await?;
+    announce(&app);
+    let operator_key = std::env::var(ADMIN_KEY).ok().filter(|key| !key.is_empty());
+    let running = app.open(operator_key.map(Zeroizing::new)).await?;
+    invite(&running);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = running.failed() => {
+            running.stop().await;
+            return Err(ServeError::LogFailed);
+        }
+    }
+    tracing::info!("stopping");
+    running.stop().await;
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the one who starts the gateway reads it")]
+fn announce(app: &App) {
+    println!("listening on http://{}", app.address());
+    println!("metrics on http://{}", app.metrics_address());
+}
+
+#[expect(clippy::print_stdout, reason = "the one who starts the gateway reads it")]
+fn invite(running: &Running) {
+    let keys = running.keys();
+    if let Some(operator) = &keys.new_operator {
+        println!("operator key, shown once: {}", operator.as_str());
+    }
+    if let Some(demo) = &keys.demo {
+        let (key, address) = (demo.as_str(), running.address());
+        println!("demo merchant's test key: {key}");
+        println!(
+            "try: curl http://{address}/api/v1/payments -H 'Authorization: Bearer {key}' \
+             -H 'Content-Type: application/json' -d '{{\"amount\":\"100.00\",\"currency\":\"INR\",\
+             \"payment_method\":\"card\",\"card\":{{\"number\":\"4242424242424242\",\
+             \"expiry_month\":12,\"expiry_year\":2030,\"cvv\":\"123\"}}}}'"
+        );
+    }
+}
+
+fn start_logging(config: &Config) -> Result<(), ServeError> {
+    let filter = EnvFilter::try_new(&config.log.level).map_err(ServeError::LogLevel)?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match config.log.format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(())
+}

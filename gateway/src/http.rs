@@ -1,0 +1,26 @@
+//! The HTTP front door.
+//!
+//! ```text
+//!   server     sockets, timeouts, drain
+//!   router     paths to operations
+//!   envelope   around every answer: request id, headers, metrics, panics
+//!   v1         operations, over wire (JSON) and error (problems)
+//! ```
+
+mod authentication;
+mod body;
+mod envelope;
+mod error;
+mod health;
+mod request_id;
+mod router;
+mod server;
+mod simulator_ledger;
+mod state;
+mod v1;
+mod wire;
+
+pub(crate) use body::BodyLimits;
+pub(crate) use router::{Route, api, metrics};
+pub(crate) use server::{Server, ServerOptions};
+pub(crate) use state::{Gateway, Serving};

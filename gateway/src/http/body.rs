@@ -1,0 +1,80 @@
+//! Reads a request's body, bounded in size and time.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::{
+    HeaderMap, Request,
+    body::Body as _,
+    header::{CONTENT_LENGTH, CONTENT_TYPE},
+};
+
+use super::error::{ErrorCode, Problem};
+
+/// What a body may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BodyLimits {
+    /// Its largest size, in bytes.
+    pub(crate) bytes: usize,
+    /// The longest it may take.
+    pub(crate) time: Duration,
+}
+
+/// Reads a JSON body.
+///
+/// # Errors
+/// 415, 413 or 408; 400 where the connection broke.
+pub(super) async fn read_json(
+    request: Request<Body>,
+    limits: BodyLimits,
+) -> Result<Bytes, Problem> {
+    if !is_json(request.headers()) {
+        return Err(Problem::of(ErrorCode::ContentTypeUnsupported));
+    }
+    if announced_length(request.headers()).is_some_and(|length| length > limits.bytes) {
+        return Err(Problem::of(ErrorCode::BodyTooLarge));
+    }
+    let read = collect(request.into_body(), limits.bytes);
+    tokio::time::timeout(limits.time, read)
+        .await
+        .map_err(|_elapsed| Problem::of(ErrorCode::RequestTimeout))?
+}
+
+async fn collect(mut body: Body, most: usize) -> Result<Bytes, Problem> {
+    // Most bodies come in one frame, which is then taken as it is.
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let broken = |_cause| Problem::new(ErrorCode::BodyInvalid, "The body broke off.");
+        let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
+        if first.len() + rest.len() + data.len() > most {
+            return Err(Problem::of(ErrorCode::BodyTooLarge));
+        }
+        if first.is_empty() {
+            first = data;
+        } else {
+            rest.extend_from_slice(&data);
+        }
+        if body.is_end_stream() {
+            break;
+        }
+    }
+    if rest.is_empty() {
+        return Ok(first);
+    }
+    Ok([&first[..], &rest[..]].concat().into())
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
+    let media = value.split(';').next().unwrap_or_default();
+    media.trim().eq_ignore_ascii_case("application/json")
+}
+
+fn announced_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

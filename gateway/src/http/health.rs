@@ -1,0 +1,153 @@
+//! Probes: is each component well, and may traffic come.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use hyper::{
+    StatusCode,
+    header::{CONTENT_TYPE, HeaderValue},
+};
+use serde::Serialize;
+
+use super::state::Gateway;
+
+#[derive(Serialize)]
+struct HealthBody {
+    status: Status,
+    components: Components,
+}
+
+#[derive(Serialize)]
+struct Components {
+    http: Component,
+    engine: EngineComponent,
+    log: LogComponent,
+    storage: Component,
+    providers: ProvidersComponent,
+}
+
+#[derive(Serialize)]
+struct Component {
+    status: Status,
+}
+
+#[derive(Serialize)]
+struct EngineComponent {
+    status: Status,
+    shards: u16,
+    in_flight: usize,
+    merchants: usize,
+}
+
+#[derive(Serialize)]
+struct LogComponent {
+    status: Status,
+    queue_depth: usize,
+}
+
+#[derive(Serialize)]
+struct ProvidersComponent {
+    status: Status,
+    calls_in_flight: usize,
+}
+
+#[derive(Serialize)]
+struct ReadyBody {
+    ready: bool,
+    status: Status,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    /// Works.
+    Up,
+    /// Replays its log.
+    Starting,
+    /// Finishes what it has, and takes nothing new.
+    Draining,
+    /// Works, but takes no new payments.
+    Full,
+    /// Has failed.
+    Down,
+}
+
+/// `GET /health`: every component. 503 where one has failed; a start or a drain is no failure.
+pub(super) async fn health(State(gateway): State<Arc<Gateway>>) -> Response {
+    let body = HealthBody::of(&gateway);
+    let status = match body.status {
+        Status::Down => StatusCode::SERVICE_UNAVAILABLE,
+        Status::Up | Status::Starting | Status::Draining | Status::Full => StatusCode::OK,
+    };
+    json(status, &body)
+}
+
+/// `GET /ready`: 200 while payments are taken, else 503.
+pub(super) async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {
+    let status = HealthBody::of(&gateway).status;
+    let code = match status {
+        Status::Up => StatusCode::OK,
+        Status::Starting | Status::Draining | Status::Full | Status::Down => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+    };
+    json(code, &ReadyBody { ready: status == Status::Up, status })
+}
+
+impl HealthBody {
+    fn of(gateway: &Gateway) -> Self {
+        let http = if gateway.is_draining() { Status::Draining } else { Status::Up };
+        let Some(serving) = gateway.try_serving() else {
+            return Self::starting(http);
+        };
+        let health = serving.engine.health();
+        let log = if health.poisoned { Status::Down } else { Status::Up };
+        let storage = if health.has_room { Status::Up } else { Status::Full };
+        let status = match (log, http, storage) {
+            (Status::Down, _, _) => Status::Down,
+            (_, Status::Draining, _) => Status::Draining,
+            (_, _, storage) => storage,
+        };
+        Self {
+            status,
+            components: Components {
+                http: Component { status: http },
+                engine: EngineComponent {
+                    status: log,
+                    shards: health.shards,
+                    in_flight: health.in_flight,
+                    merchants: serving.engine.control().merchant_count(),
+                },
+                log: LogComponent { status: log, queue_depth: health.queue_depth },
+                storage: Component { status: storage },
+                providers: ProvidersComponent {
+                    status: Status::Up,
+                    calls_in_flight: health.provider_calls,
+                },
+            },
+        }
+    }
+
+    fn starting(http: Status) -> Self {
+        let status = Status::Starting;
+        Self {
+            status,
+            components: Components {
+                http: Component { status: http },
+                engine: EngineComponent { status, shards: 0, in_flight: 0, merchants: 0 },
+                log: LogComponent { status, queue_depth: 0 },
+                storage: Component { status },
+                providers: ProvidersComponent { status, calls_in_flight: 0 },
+            },
+        }
+    }
+}
+
+fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    let text = serde_json::to_vec(body).expect("numbers and names serialize");
+    let header = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    (status, [header], text).into_response()
+}

@@ -1,0 +1,262 @@
+//! Sockets: accepts connections, bounds how many and how long, and lets them finish at the end.
+//!
+//! Invariant: a connection never outlives [`Server::drain`].
+
+use std::{
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{Router, body::Body};
+use hyper::{Request, body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use metrics::Gauge;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    task::JoinHandle,
+    time::{Instant, sleep, sleep_until, timeout},
+};
+use tower::Service;
+
+/// How connections are bounded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ServerOptions {
+    pub(crate) max_connections: u32,
+    /// For the head of a request; on HTTP/1.1 from the end of the one before.
+    pub(crate) header_timeout: Duration,
+    /// For a connection without any request.
+    pub(crate) idle_timeout: Duration,
+}
+
+/// A listener that serves a router.
+pub(crate) struct Server {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    drain: watch::Sender<bool>,
+    accepting: JoinHandle<()>,
+}
+
+struct Shared {
+    router: Router,
+    http: auto::Builder<TokioExecutor>,
+    options: ServerOptions,
+    /// One permit for each open connection.
+    room: Arc<Semaphore>,
+    open: Gauge,
+}
+
+/// When a connection last had something to do.
+struct Activity {
+    begun: Instant,
+    requests: AtomicUsize,
+    /// Milliseconds after `begun`.
+    last: AtomicU64,
+}
+
+/// How long to wait when the system refuses another descriptor: others have to close first.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Requests of one HTTP/2 connection at once; the usual bound of other servers.
+const MOST_STREAMS: u32 = 256;
+
+/// How long a connection that was told to finish may take when it has no request.
+const CLOSE_GRACE: Duration = Duration::from_secs(1);
+
+impl Server {
+    /// Begins to serve `router` on `listener`.
+    ///
+    /// # Errors
+    /// If the listener has no address.
+    pub(crate) fn start(
+        listener: TcpListener,
+        router: Router,
+        options: ServerOptions,
+        open: Gauge,
+    ) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        let mut http = auto::Builder::new(TokioExecutor::new());
+        http.http1().timer(TokioTimer::new()).header_read_timeout(options.header_timeout);
+        http.http2().timer(TokioTimer::new()).max_concurrent_streams(MOST_STREAMS);
+        let room = usize::try_from(options.max_connections)
+            .unwrap_or(Semaphore::MAX_PERMITS)
+            .min(Semaphore::MAX_PERMITS);
+        let room = Arc::new(Semaphore::new(room));
+        let shared = Arc::new(Shared { router, http, options, room, open });
+        let (drain, draining) = watch::channel(false);
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&shared), draining));
+        Ok(Self { address, shared, drain, accepting })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops accepting, and waits up to `grace` for requests under way; then cuts them off.
+    pub(crate) async fn drain(self, grace: Duration) {
+        self.drain.send_replace(true);
+        // The listener closes with its task.
+        let _ = self.accepting.await;
+        let every = self.shared.options.max_connections;
+        if timeout(grace, self.shared.room.acquire_many(every)).await.is_err() {
+            tracing::warn!(?grace, "requests were still under way; they are cut off");
+            self.shared.room.close();
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>, mut draining: watch::Receiver<bool>) {
+    loop {
+        let permit = Arc::clone(&shared.room).acquire_owned();
+        let accepted = async {
+            let permit = permit.await.expect("closed only after this task");
+            (permit, listener.accept().await)
+        };
+        let (permit, accepted) = tokio::select! {
+            biased;
+            _ = draining.wait_for(|draining| *draining) => return,
+            accepted = accepted => accepted,
+        };
+        match accepted {
+            Ok((stream, _peer)) => {
+                let connection = connection(stream, permit, Arc::clone(&shared), draining.clone());
+                tokio::spawn(connection);
+            }
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "cannot accept");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    permit: OwnedSemaphorePermit,
+    shared: Arc<Shared>,
+    mut draining: watch::Receiver<bool>,
+) {
+    let _room = permit;
+    let _open = Open::new(&shared.open);
+    // Answers are written whole, so that waiting to fill a packet only delays them.
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let activity = Arc::new(Activity::new());
+    let service = {
+        let (router, activity) = (shared.router.clone(), Arc::clone(&activity));
+        service_fn(move |request: Request<Incoming>| {
+            let busy = Busy::new(Arc::clone(&activity));
+            let answer = router.clone().call(request.map(Body::new));
+            async move {
+                let answer = answer.await;
+                drop(busy);
+                answer
+            }
+        })
+    };
+    let mut served = pin!(shared.http.serve_connection(TokioIo::new(stream), service));
+    let mut deadline = Instant::now() + shared.options.idle_timeout;
+    let mut told = false;
+    loop {
+        tokio::select! {
+            biased;
+            result = served.as_mut() => {
+                if let Err(error) = result {
+                    // Broken connections are the clients' everyday business.
+                    tracing::debug!(error, "a connection broke");
+                }
+                return;
+            }
+            _ = draining.wait_for(|draining| *draining), if !told => {
+                served.as_mut().graceful_shutdown();
+                told = true;
+                deadline = Instant::now() + CLOSE_GRACE;
+            }
+            () = sleep_until(deadline) => {
+                let idle_for = activity.idle_for();
+                if told && activity.is_idle() {
+                    return;
+                }
+                if !told && idle_for.is_some_and(|idle| idle >= shared.options.idle_timeout) {
+                    served.as_mut().graceful_shutdown();
+                    told = true;
+                }
+                deadline = if told {
+                    Instant::now() + CLOSE_GRACE
+                } else {
+                    Instant::now() + shared.options.idle_timeout - idle_for.unwrap_or_default()
+                };
+            }
+            // Closed when the drain's grace is over.
+            () = closed(&shared.room), if told => return,
+        }
+    }
+}
+
+/// Resolves once the semaphore is closed.
+async fn closed(room: &Semaphore) {
+    while !room.is_closed() {
+        sleep(ACCEPT_PAUSE).await;
+    }
+}
+
+/// Counts an open connection.
+struct Open<'g>(&'g Gauge);
+
+impl<'g> Open<'g> {
+    fn new(open: &'g Gauge) -> Self {
+        open.increment(1);
+        Self(open)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.decrement(1);
+    }
+}
+
+impl Activity {
+    fn new() -> Self {
+        Self { begun: Instant::now(), requests: AtomicUsize::new(0), last: AtomicU64::new(0) }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.requests.load(Ordering::Acquire) == 0
+    }
+
+    /// Since when nothing is asked, if nothing is.
+    fn idle_for(&self) -> Option<Duration> {
+        let last = Duration::from_millis(self.last.load(Ordering::Acquire));
+        self.is_idle().then(|| self.begun.elapsed().saturating_sub(last))
+    }
+}
+
+/// Marks a request, even one whose client goes away before its answer.
+struct Busy(Arc<Activity>);
+
+impl Busy {
+    fn new(activity: Arc<Activity>) -> Self {
+        activity.requests.fetch_add(1, Ordering::AcqRel);
+        Self(activity)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let now = u64::try_from(self.0.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.0.last.store(now, Ordering::Release);
+        self.0.requests.fetch_sub(1, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,82 @@
+//! What every operation may use.
+
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tollgate_domain::ApiKeyHash;
+use tollgate_engine::Engine;
+
+use super::{
+    body::BodyLimits,
+    error::{ErrorCode, Problem},
+};
+use crate::{
+    metrics::Metrics,
+    provider::{CardData, Clock, simulator::Simulator},
+    secrets::Secrets,
+};
+
+/// The gateway as its operations see it: there from the first connection on, while the engine
+/// comes after replay and goes with the drain.
+pub(crate) struct Gateway {
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) clock: Clock,
+    pub(crate) body_limits: BodyLimits,
+    /// How long a request waits for its payment's outcome.
+    pub(crate) wait: Duration,
+    serving: OnceLock<Serving>,
+    draining: AtomicBool,
+}
+
+/// What is there once replay is over.
+pub(crate) struct Serving {
+    pub(crate) engine: Engine<CardData>,
+    pub(crate) simulator: Simulator,
+    pub(crate) secrets: Secrets,
+    /// The operator's key.
+    pub(crate) operator: ApiKeyHash,
+}
+
+impl Gateway {
+    pub(crate) fn new(
+        metrics: Arc<Metrics>,
+        clock: Clock,
+        body_limits: BodyLimits,
+        wait: Duration,
+    ) -> Arc<Self> {
+        let (serving, draining) = (OnceLock::new(), AtomicBool::new(false));
+        Arc::new(Self { metrics, clock, body_limits, wait, serving, draining })
+    }
+
+    /// Opens for business.
+    ///
+    /// # Panics
+    /// The second time.
+    pub(crate) fn open(&self, serving: Serving) {
+        assert!(self.serving.set(serving).is_ok(), "a gateway opens once");
+    }
+
+    /// Says that it is going: probes are told, requests are still answered.
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// What is there once replay is over; `None` until then.
+    pub(crate) fn try_serving(&self) -> Option<&Serving> {
+        self.serving.get()
+    }
+
+    /// The same for an operation, which cannot do without.
+    pub(super) fn serving(&self) -> Result<&Serving, Problem> {
+        self.try_serving().ok_or_else(|| Problem::of(ErrorCode::NotReady))
+    }
+}

@@ -1,0 +1,4 @@
+//! Version 1 of the API: one file for each kind of object.
+
+pub(super) mod merchants;
+pub(super) mod payments;

@@ -1,0 +1,210 @@
+//! Requests and what is said of them.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::http::wire::parse;
+
+/// 2026-06-15T00:00:00Z.
+const NOW: Timestamp = Timestamp::from_millis(1_781_481_600_000);
+
+fn usual() -> Value {
+    json!({
+        "amount": "100.00", "currency": "INR", "payment_method": "card",
+        "card": {"number": "4242424242424242", "expiry_month": 12, "expiry_year": 2030, "cvv": "123"},
+    })
+}
+
+/// The usual request with the values at some pointers replaced, or taken out by `null`.
+fn with(changes: &[(&str, Value)]) -> String {
+    let mut request = usual();
+    for (pointer, value) in changes {
+        let (parent, field) = pointer.rsplit_once('/').unwrap();
+        if !parent.is_empty() && request.pointer(parent).is_none() {
+            request[&parent[1..]] = json!({});
+        }
+        request.pointer_mut(parent).unwrap()[field] = value.clone();
+    }
+    request.to_string()
+}
+
+/// Pointer and code of each fault; nothing for a good request.
+fn faults(text: &str) -> Vec<(String, &'static str)> {
+    let request: PaymentRequest<'_> = match parse(text.as_bytes()) {
+        Ok(request) => request,
+        Err(problem) => return vec![(String::new(), problem.code().as_str())],
+    };
+    match request.validate(NOW) {
+        Ok(_valid) => Vec::new(),
+        Err(problem) => problem
+            .faults()
+            .iter()
+            .map(|fault| (fault.pointer.to_string(), fault.code.as_str()))
+            .collect(),
+    }
+}
+
+fn amount(text: &str) -> i64 {
+    let request: PaymentRequest<'_> = parse(text.as_bytes()).unwrap();
+    request.validate(NOW).unwrap().money.amount.minor_units()
+}
+
+#[test]
+fn a_full_request_is_accepted() {
+    let text = with(&[
+        ("/customer", json!({"id": "c7", "email": "c@example.com", "phone": "+919876543210"})),
+        ("/billing_address", json!({"street": "", "city": "Pune", "state": "", "zip_code": "1", "country": "IN"})),
+        ("/order_id", json!("order_456")),
+        ("/description", json!("")),
+        ("/callback_url", json!("https://example.com/hook")),
+        ("/metadata", json!({"b": "2", "a": "1"})),
+        ("/device", json!({"fingerprint": "", "ip": "2001:db8::1", "user_agent": "x"})),
+        ("/capture", json!("manual")),
+        ("/card/holder_name", json!("A Holder")),
+        ("/idempotencyKey", json!("k")),
+    ]);
+    let request: PaymentRequest<'_> = parse(text.as_bytes()).unwrap();
+    let valid = request.validate(NOW).unwrap();
+    assert_eq!(valid.customer_id, Some("c7"));
+    assert_eq!(valid.description, None, "an empty string is absent");
+    assert_eq!(valid.capture, CaptureMode::Manual);
+    assert_eq!(valid.metadata().collect::<Vec<_>>(), [("a", "1"), ("b", "2")]);
+    assert_eq!((valid.card.bin(), valid.card.last4()), (424_242, 4_242));
+}
+
+#[test]
+fn amounts_are_exact_in_each_form() {
+    for (change, minor) in [
+        (("/amount", json!("100.00")), 10_000),
+        (("/amount", json!(100)), 10_000),
+        (("/amount", json!("0.01")), 1),
+        (("/amount", json!("9999999999.99")), 999_999_999_999),
+    ] {
+        assert_eq!(amount(&with(&[change])), minor);
+    }
+    for (raw, minor) in [("100.10", 10_010), ("1e2", 10_000), ("0.07", 7)] {
+        let text = with(&[]).replace("\"100.00\"", raw);
+        assert_eq!(amount(&text), minor, "{raw}");
+    }
+    assert_eq!(amount(&with(&[("/amount", Value::Null), ("/amount_minor", json!(7))])), 7);
+    assert_eq!(amount(&with(&[("/amount", Value::Null), ("/amount_paisa", json!(7))])), 7);
+    let yen = with(&[("/amount", json!("100")), ("/currency", json!("JPY"))]);
+    assert_eq!(amount(&yen), 100);
+}
+
+#[test]
+fn each_fault_has_its_pointer_and_code() {
+    let long = |length: usize| json!("x".repeat(length));
+    let many: serde_json::Map<String, Value> =
+        (0..51).map(|index| (format!("k{index}"), json!("v"))).collect();
+    for (changes, pointer, code) in [
+        (vec![("/amount", Value::Null)], "/amount", "parameter_missing"),
+        (vec![("/amount", json!("0"))], "/amount", "amount_too_small"),
+        (vec![("/amount", json!("-1"))], "/amount", "amount_too_small"),
+        (vec![("/amount", json!("10000000000"))], "/amount", "amount_too_large"),
+        (vec![("/amount", json!("1.005"))], "/amount", "amount_invalid"),
+        (vec![("/amount", json!("abc"))], "/amount", "amount_invalid"),
+        (vec![("/amount", json!(true))], "/amount", "amount_invalid"),
+        (vec![("/amount_minor", json!(1))], "/amount_minor", "parameter_conflict"),
+        (vec![("/amount", Value::Null), ("/amount_minor", json!(1.5))], "/amount_minor", "amount_invalid"),
+        (
+            vec![("/amount", Value::Null), ("/amount_paisa", json!(1)), ("/currency", json!("USD"))],
+            "/amount_paisa",
+            "parameter_conflict",
+        ),
+        (vec![("/currency", json!("inr"))], "/currency", "currency_invalid"),
+        (vec![("/currency", Value::Null)], "/currency", "parameter_missing"),
+        (vec![("/payment_method", Value::Null)], "/payment_method", "parameter_missing"),
+        (vec![("/payment_method", json!("upi"))], "/payment_method", "payment_method_unsupported"),
+        (vec![("/payment_method", json!("WALLET"))], "/payment_method", "payment_method_unsupported"),
+        (vec![("/payment_method", json!("cash"))], "/payment_method", "parameter_invalid"),
+        (vec![("/card", Value::Null)], "/card", "parameter_missing"),
+        (vec![("/card/number", json!("4242424242424241"))], "/card/number", "card_number_invalid"),
+        (vec![("/card/number", json!("424242424242"))], "/card/number", "card_number_invalid"),
+        (vec![("/card/number", json!("4242 4242 4242 4242"))], "/card/number", "card_number_invalid"),
+        (vec![("/card/number", json!("\u{664}242424242424242"))], "/card/number", "card_number_invalid"),
+        (vec![("/card/expiry_year", json!(2025))], "/card/expiry_year", "card_expired"),
+        (
+            vec![("/card/expiry_year", json!(26)), ("/card/expiry_month", json!(5))],
+            "/card/expiry_year",
+            "card_expired",
+        ),
+        (vec![("/card/expiry_month", json!(13))], "/card/expiry_month", "parameter_invalid"),
+        (vec![("/card/expiry_month", json!(0))], "/card/expiry_month", "parameter_invalid"),
+        (vec![("/card/expiry_year", json!(2090))], "/card/expiry_year", "parameter_invalid"),
+        (vec![("/card/cvv", json!("12"))], "/card/cvv", "card_cvv_invalid"),
+        (vec![("/card/cvv", json!("12a"))], "/card/cvv", "card_cvv_invalid"),
+        (vec![("/card/pin", json!("1"))], "/card/pin", "parameter_unknown"),
+        (vec![("/capture", json!("later"))], "/capture", "parameter_invalid"),
+        (vec![("/customer/email", json!("no"))], "/customer/email", "parameter_invalid"),
+        (vec![("/customer/phone", json!("12345"))], "/customer/phone", "parameter_invalid"),
+        (vec![("/customer/id", long(65))], "/customer/id", "parameter_invalid"),
+        (vec![("/billing_address/country", json!("india"))], "/billing_address/country", "parameter_invalid"),
+        (vec![("/device/ip", json!("1.2.3"))], "/device/ip", "parameter_invalid"),
+        (vec![("/order_id", long(65))], "/order_id", "parameter_invalid"),
+        (vec![("/description", long(1_001))], "/description", "parameter_invalid"),
+        (vec![("/callback_url", json!("ftp://example.com"))], "/callback_url", "parameter_invalid"),
+        (vec![("/metadata", json!(many))], "/metadata", "parameter_invalid"),
+        (vec![("/metadata", json!({"k": "v".repeat(501)}))], "/metadata/k", "parameter_invalid"),
+        (vec![("/metadata", json!({"k".repeat(41): "v"}))], "/metadata", "parameter_invalid"),
+        (vec![("/a~b", json!(1))], "/a~0b", "parameter_unknown"),
+        (vec![("/payment_details", json!({}))], "/payment_details", "parameter_conflict"),
+    ] {
+        let text = with(&changes);
+        assert_eq!(faults(&text), [(pointer.to_owned(), code)], "{text}");
+    }
+}
+
+#[test]
+fn all_faults_are_told_at_once() {
+    let text = with(&[
+        ("/nope", json!(1)),
+        ("/amount", json!("0")),
+        ("/card/cvv", json!("1")),
+        ("/customer/email", json!("no")),
+    ]);
+    let pointers: Vec<String> = faults(&text).into_iter().map(|(pointer, _)| pointer).collect();
+    assert_eq!(pointers, ["/nope", "/amount", "/card/cvv", "/customer/email"]);
+}
+
+#[test]
+fn older_names_are_understood() {
+    let mut request = usual();
+    request["payment_details"] = request["card"].take();
+    request["payment_method"] = json!("CREDIT_CARD");
+    request["user_id"] = json!("c7");
+    request["payment_details"]["expiry_year"] = json!("30");
+    request["payment_details"]["expiry_month"] = json!("06");
+    let text = request.to_string();
+    let request: PaymentRequest<'_> = parse(text.as_bytes()).unwrap();
+    let valid = request.validate(NOW).unwrap();
+    assert_eq!(valid.customer_id, Some("c7"));
+    assert_eq!((valid.card.expiry_month, valid.card.expiry_year), (6, 2_030));
+}
+
+#[test]
+fn a_card_is_good_to_the_end_of_its_month() {
+    let text = with(&[("/card/expiry_month", json!(6)), ("/card/expiry_year", json!(2026))]);
+    assert_eq!(faults(&text), []);
+}
+
+#[test]
+fn what_does_not_parse_is_told_with_its_place_and_without_its_content() {
+    for text in [
+        "{\"currency\":\"INR\",\"currency\":\"INR\"}",
+        "{\"metadata\":{\"a\":\"1\",\"a\":\"2\"}}",
+        "{\"currency\":4242424242424242}",
+        "{\"card\":\"4242424242424242\"}",
+        "[]",
+        "{",
+        "",
+        "{} {}",
+    ] {
+        let problem = parse::<PaymentRequest<'_>>(text.as_bytes()).err().unwrap();
+        assert_eq!(problem.code(), ErrorCode::BodyInvalid, "{text}");
+        let body = problem.render("r");
+        let shown = std::str::from_utf8(&body).unwrap();
+        assert!(shown.contains("line 1, column "), "{shown}");
+        assert!(!shown.contains("4242"), "{shown}");
+    }
+}

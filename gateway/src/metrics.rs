@@ -1,0 +1,360 @@
+//! Every metric: its name, unit, labels and help text, and the handles that feed it.
+//!
+//! Names begin with `tollgate_`, units are base units, counters end in `_total`. Handles are made
+//! once and kept, so that counting formats nothing. Labels have few values: no id, no key, no path
+//! that a client chose ever becomes one.
+
+mod series;
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use hyper::{Method, StatusCode};
+use metrics::{Counter, Gauge, Histogram};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use parking_lot::RwLock;
+use tollgate_domain::{Currency, Payment, PaymentMethod, PaymentStatus, ProviderId};
+use tollgate_engine::{EngineHealth, GroupObservation, Observer};
+
+use self::series::Series;
+use crate::http::Route;
+
+const REQUESTS: Series = Series::counter(
+    "tollgate_requests_total",
+    "Requests answered, by route template, method and status.",
+);
+const REQUEST_DURATION: Series = Series::seconds(
+    "tollgate_request_duration_seconds",
+    "From the request's head to the answer's, by route template.",
+);
+const REQUESTS_IN_FLIGHT: Series =
+    Series::gauge("tollgate_requests_in_flight", "Requests being answered.");
+const CONNECTIONS: Series = Series::gauge("tollgate_connections", "Open connections to the API.");
+const PANICS: Series = Series::counter(
+    "tollgate_handler_panics_total",
+    "Requests whose handler panicked; each was answered 500.",
+);
+const PAYMENTS: Series = Series::counter(
+    "tollgate_payments_total",
+    "Payments created, by method, currency and the status of the first answer.",
+);
+const PAYMENT_DURATION: Series = Series::seconds(
+    "tollgate_payment_processing_duration_seconds",
+    "From the request to the payment's first answer, by method and provider.",
+);
+const PAYMENTS_UNKNOWN: Series = Series::counter(
+    "tollgate_payments_unknown_total",
+    "Payments first answered with an outcome that is not known.",
+);
+const REPLAYS: Series = Series::counter(
+    "tollgate_idempotent_replays_total",
+    "Requests answered from an earlier one with the same idempotency key.",
+);
+const COMMANDS_IN_FLIGHT: Series =
+    Series::gauge("tollgate_commands_in_flight", "Commands from outside that the engine holds.");
+const PROVIDER_CALLS: Series =
+    Series::gauge("tollgate_provider_calls_in_flight", "Provider calls without an answer yet.");
+const LOG_QUEUE: Series =
+    Series::gauge("tollgate_log_queue_depth", "Records that wait to become durable.");
+const LOG_ROOM: Series =
+    Series::gauge("tollgate_log_has_room", "1 while the disk has room for new payments, else 0.");
+const LOG_FAILED: Series = Series::gauge("tollgate_log_failed", "1 once the log has failed.");
+const LOG_RECORDS: Series =
+    Series::counter("tollgate_log_records_total", "Records made durable.");
+const LOG_FRAMES: Series = Series::counter("tollgate_log_frames_total", "Frames made durable.");
+const LOG_BYTES: Series =
+    Series::counter("tollgate_log_bytes_total", "Bytes made durable, of each copy.");
+const LOG_GROUP: Series =
+    Series::sizes("tollgate_log_group_records", "Records of a group that was made durable at once.");
+const LOG_COMMIT: Series =
+    Series::seconds("tollgate_log_commit_seconds", "How long a group took to become durable.");
+const RECOVERY: Series =
+    Series::gauge("tollgate_recovery_seconds", "How long the last start's replay took.");
+
+const ALL: &[&Series] = &[
+    &REQUESTS,
+    &REQUEST_DURATION,
+    &REQUESTS_IN_FLIGHT,
+    &CONNECTIONS,
+    &PANICS,
+    &PAYMENTS,
+    &PAYMENT_DURATION,
+    &PAYMENTS_UNKNOWN,
+    &REPLAYS,
+    &COMMANDS_IN_FLIGHT,
+    &PROVIDER_CALLS,
+    &LOG_QUEUE,
+    &LOG_ROOM,
+    &LOG_FAILED,
+    &LOG_RECORDS,
+    &LOG_FRAMES,
+    &LOG_BYTES,
+    &LOG_GROUP,
+    &LOG_COMMIT,
+    &RECOVERY,
+];
+
+/// How often gathered samples are folded into their histograms. Until then they take memory.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// The statuses that this gateway answers with; any other is counted as the last.
+const STATUSES: [u16; 18] =
+    [200, 201, 202, 400, 401, 402, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 503, 0];
+
+/// The methods that are told apart; any other is counted as the last.
+const METHODS: [&str; 3] = ["GET", "POST", "OTHER"];
+
+/// All metrics of a process.
+pub(crate) struct Metrics {
+    recorder: PrometheusRecorder,
+    exporter: PrometheusHandle,
+    requests: [[[OnceLock<Counter>; STATUSES.len()]; METHODS.len()]; Route::ALL.len()],
+    request_duration: [Histogram; Route::ALL.len()],
+    pub(crate) requests_in_flight: Gauge,
+    pub(crate) connections: Gauge,
+    pub(crate) panics: Counter,
+    /// A short list: a merchant sells in few currencies, and a walk is cheaper than a hash.
+    payments: RwLock<Vec<((PaymentStatus, Currency), Counter)>>,
+    card_duration: RwLock<Vec<(ProviderId, Histogram)>>,
+    payments_unknown: Counter,
+    replays: Counter,
+    engine: EngineGauges,
+    log: LogMetrics,
+    recovery: Gauge,
+}
+
+struct EngineGauges {
+    in_flight: Gauge,
+    provider_calls: Gauge,
+    queue_depth: Gauge,
+    has_room: Gauge,
+    failed: Gauge,
+}
+
+struct LogMetrics {
+    records: Counter,
+    frames: Counter,
+    bytes: Counter,
+    group_records: Histogram,
+    commit: Histogram,
+}
+
+impl Metrics {
+    /// Registers every metric.
+    pub(crate) fn new() -> Arc<Self> {
+        let mut builder = PrometheusBuilder::new();
+        for series in ALL {
+            if let Some(buckets) = series.buckets() {
+                builder = builder
+                    .set_buckets_for_metric(series.matcher(), buckets)
+                    .expect("the lists of buckets are not empty");
+            }
+        }
+        let recorder = builder.build_recorder();
+        for series in ALL {
+            series.describe(&recorder);
+        }
+        let metrics = Self {
+            exporter: recorder.handle(),
+            requests: Default::default(),
+            request_duration: Route::ALL.map(|route| {
+                REQUEST_DURATION.register_histogram(&recorder, &[("route", route.template())])
+            }),
+            requests_in_flight: REQUESTS_IN_FLIGHT.register_gauge(&recorder),
+            connections: CONNECTIONS.register_gauge(&recorder),
+            panics: PANICS.register_counter(&recorder, &[]),
+            payments: RwLock::default(),
+            card_duration: RwLock::default(),
+            payments_unknown: PAYMENTS_UNKNOWN.register_counter(&recorder, &[]),
+            replays: REPLAYS.register_counter(&recorder, &[]),
+            engine: EngineGauges {
+                in_flight: COMMANDS_IN_FLIGHT.register_gauge(&recorder),
+                provider_calls: PROVIDER_CALLS.register_gauge(&recorder),
+                queue_depth: LOG_QUEUE.register_gauge(&recorder),
+                has_room: LOG_ROOM.register_gauge(&recorder),
+                failed: LOG_FAILED.register_gauge(&recorder),
+            },
+            log: LogMetrics {
+                records: LOG_RECORDS.register_counter(&recorder, &[]),
+                frames: LOG_FRAMES.register_counter(&recorder, &[]),
+                bytes: LOG_BYTES.register_counter(&recorder, &[]),
+                group_records: LOG_GROUP.register_histogram(&recorder, &[]),
+                commit: LOG_COMMIT.register_histogram(&recorder, &[]),
+            },
+            recovery: RECOVERY.register_gauge(&recorder),
+            recorder,
+        };
+        Arc::new(metrics)
+    }
+
+    /// Counts an answered request.
+    pub(crate) fn request(
+        &self,
+        route: Route,
+        method: &Method,
+        status: StatusCode,
+        elapsed: Duration,
+    ) {
+        let method = match *method {
+            Method::GET => 0,
+            Method::POST => 1,
+            _ => METHODS.len() - 1,
+        };
+        let status = STATUSES
+            .iter()
+            .position(|known| *known == status.as_u16())
+            .unwrap_or(STATUSES.len() - 1);
+        self.requests[route.index()][method][status]
+            .get_or_init(|| {
+                let status = match STATUSES[status] {
+                    0 => "other".to_owned(),
+                    known => known.to_string(),
+                };
+                let labels = [
+                    ("route", route.template()),
+                    ("method", METHODS[method]),
+                    ("status", status.as_str()),
+                ];
+                REQUESTS.register_counter(&self.recorder, &labels)
+            })
+            .increment(1);
+        self.request_duration[route.index()].record(elapsed);
+    }
+
+    /// Counts a payment's first answer.
+    pub(crate) fn payment(&self, payment: &Payment, elapsed: Duration) {
+        let (status, currency) = (payment.state().status(), payment.intent().money.currency);
+        match payment.intent().method {
+            PaymentMethod::Card(_) => {}
+        }
+        self.payment_counter((status, currency)).increment(1);
+        if status == PaymentStatus::Unknown {
+            self.payments_unknown.increment(1);
+        }
+        if let Some(attempt) = payment.attempts().last() {
+            self.duration_at(attempt.provider).record(elapsed);
+        }
+    }
+
+    /// Counts an answer given again.
+    pub(crate) fn replay(&self) {
+        self.replays.increment(1);
+    }
+
+    /// Notes how long replay took.
+    pub(crate) fn recovered(&self, elapsed: Duration) {
+        self.recovery.set(elapsed.as_secs_f64());
+    }
+
+    /// The page that Prometheus reads, with the engine's gauges of this moment.
+    pub(crate) fn render(&self, engine: Option<EngineHealth>) -> String {
+        if let Some(health) = engine {
+            self.engine.set(&health);
+        }
+        self.exporter.render()
+    }
+
+    /// Folds samples into histograms, for as long as the process runs.
+    pub(crate) async fn keep_up(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(UPKEEP_EVERY);
+        loop {
+            ticks.tick().await;
+            self.exporter.run_upkeep();
+        }
+    }
+
+    fn payment_counter(&self, key: (PaymentStatus, Currency)) -> Counter {
+        find_or_add(&self.payments, key, || {
+            let (status, currency) = key;
+            let labels =
+                [("method", "card"), ("status", status.as_str()), ("currency", currency.code())];
+            PAYMENTS.register_counter(&self.recorder, &labels)
+        })
+    }
+
+    fn duration_at(&self, provider: ProviderId) -> Histogram {
+        find_or_add(&self.card_duration, provider, || {
+            let labels = [("method", "card"), ("provider", provider.as_str())];
+            PAYMENT_DURATION.register_histogram(&self.recorder, &labels)
+        })
+    }
+}
+
+/// The handle under `key`, made by `make` when it is first asked for.
+fn find_or_add<K: PartialEq, H: Clone>(
+    handles: &RwLock<Vec<(K, H)>>,
+    key: K,
+    make: impl FnOnce() -> H,
+) -> H {
+    let find = |handles: &[(K, H)]| {
+        handles.iter().find(|(known, _)| *known == key).map(|(_, handle)| handle.clone())
+    };
+    if let Some(handle) = find(&handles.read()) {
+        return handle;
+    }
+    let mut handles = handles.write();
+    if let Some(handle) = find(&handles) {
+        return handle;
+    }
+    let handle = make();
+    handles.push((key, handle.clone()));
+    handle
+}
+
+impl EngineGauges {
+    #[expect(clippy::cast_precision_loss, reason = "gauges are floats; counts stay far below 2^52")]
+    fn set(&self, health: &EngineHealth) {
+        self.in_flight.set(health.in_flight as f64);
+        self.provider_calls.set(health.provider_calls as f64);
+        self.queue_depth.set(health.queue_depth as f64);
+        self.has_room.set(f64::from(u8::from(health.has_room)));
+        self.failed.set(f64::from(u8::from(health.poisoned)));
+    }
+}
+
+impl Observer for Metrics {
+    fn group_committed(&self, group: GroupObservation) {
+        self.log.records.increment(group.records);
+        self.log.frames.increment(group.frames);
+        self.log.bytes.increment(group.bytes);
+        #[expect(clippy::cast_precision_loss, reason = "a group has far fewer than 2^52 records")]
+        self.log.group_records.record(group.records as f64);
+        self.log.commit.record(group.elapsed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        series::{GROUP_BUCKETS, SECONDS_BUCKETS},
+        *,
+    };
+
+    #[test]
+    fn every_metric_is_rendered_with_help_and_labels() {
+        let metrics = Metrics::new();
+        let elapsed = Duration::from_millis(3);
+        metrics.request(Route::Payments, &Method::POST, StatusCode::CREATED, elapsed);
+        metrics.request(Route::Unmatched, &Method::PUT, StatusCode::IM_A_TEAPOT, elapsed);
+        let page = metrics.render(None);
+        for line in [
+            "# TYPE tollgate_requests_total counter",
+            "# HELP tollgate_log_commit_seconds How long",
+            "tollgate_requests_total{route=\"/api/v1/payments\",method=\"POST\",status=\"201\"} 1",
+            "tollgate_requests_total{route=\"unmatched\",method=\"OTHER\",status=\"other\"} 1",
+            "tollgate_request_duration_seconds_bucket{route=\"/api/v1/payments\",le=\"0.005\"} 1",
+        ] {
+            assert!(page.contains(line), "{line} is not in\n{page}");
+        }
+    }
+
+    #[test]
+    fn names_follow_the_rules() {
+        for series in ALL {
+            series.check_name();
+        }
+        assert!(SECONDS_BUCKETS.is_sorted() && GROUP_BUCKETS.is_sorted());
+    }
+}

@@ -1,0 +1,8 @@
+//! The API from outside: a whole gateway in the test's process, asked over real sockets.
+
+mod errors;
+mod idempotency;
+mod lifecycle;
+mod operator;
+mod payments;
+mod server;

@@ -1,10 +1,16 @@
 //! The shards' clock: wall time that is not trusted blindly.
+//!
+//! While wall time agrees with the monotonic clock it is the shards' time. Once it jumps, the
+//! shards go on by the monotonic clock from where they were, and an alarm is raised: a wrong clock
+//! must not end anybody's payment, nor let an idempotency key be forgotten early. Invariant: a time
+//! that has jumped never enters a record, for a shard's time never goes back from one.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use rustix::time::{ClockId, clock_gettime};
 use tollgate_domain::Timestamp;
 
 /// How far wall time may stray from the monotonic clock before it counts as a jump. Slewing by NTP
@@ -14,41 +20,54 @@ const JUMP: Duration = Duration::from_secs(60);
 /// Wall time beside the monotonic clock. One for all shards.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    began: Instant,
+    began: Duration,
     began_wall: Duration,
-    jumped: AtomicBool,
+    strays: AtomicBool,
 }
 
 impl Clock {
-    pub(crate) fn start() -> Self {
-        Self { began: Instant::now(), began_wall: wall(), jumped: AtomicBool::new(false) }
+    /// Starts at wall time, or at the last time in the log where wall time lies behind it.
+    pub(crate) fn start(last: Timestamp) -> Self {
+        let last = Duration::from_millis(last.as_millis());
+        Self { began: monotonic(), began_wall: wall().max(last), strays: AtomicBool::new(false) }
     }
 
     /// The time of a shard whose last record was at `last`: never goes back.
-    pub(crate) fn now(last: Timestamp) -> Timestamp {
-        to_timestamp(wall()).max(last)
+    pub(crate) fn now(&self, last: Timestamp) -> Timestamp {
+        self.trusted(wall(), monotonic()).max(last)
     }
 
-    /// Whether wall time has jumped since the start, against the monotonic clock. Expiries are held
-    /// back while it has: a wrong clock must not end anybody's payment.
-    pub(crate) fn has_jumped(&self) -> bool {
-        let expected = self.began_wall + self.began.elapsed();
-        let stray = expected.abs_diff(wall());
-        let jumped = stray > JUMP;
-        if self.jumped.swap(jumped, Ordering::Relaxed) != jumped {
+    fn trusted(&self, wall: Duration, monotonic: Duration) -> Timestamp {
+        let expected = self.began_wall + monotonic.saturating_sub(self.began);
+        let stray = expected.abs_diff(wall);
+        let strays = stray > JUMP;
+        if self.strays.load(Ordering::Relaxed) != strays {
+            self.strays.store(strays, Ordering::Relaxed);
             let stray_seconds = stray.as_secs();
-            if jumped {
-                tracing::error!(stray_seconds, "wall clock has jumped; expiries are held back");
+            if strays {
+                tracing::error!(stray_seconds, "wall clock has jumped; time goes on without it");
             } else {
-                tracing::warn!(stray_seconds, "wall clock agrees again; expiries go on");
+                tracing::warn!(stray_seconds, "wall clock agrees again");
             }
         }
-        jumped
+        to_timestamp(if strays { expected } else { wall })
     }
 }
 
 fn wall() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// Runs on while the machine is suspended, unlike `std::time::Instant`: a suspended machine has no
+/// wrong wall time when it wakes.
+#[cfg(target_os = "linux")]
+fn monotonic() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn monotonic() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default()
 }
 
 fn to_timestamp(wall: Duration) -> Timestamp {
@@ -59,22 +78,37 @@ fn to_timestamp(wall: Duration) -> Timestamp {
 mod tests {
     use super::*;
 
-    #[test]
-    fn time_never_goes_back() {
-        assert_eq!(Clock::now(Timestamp::MAX), Timestamp::MAX);
-        assert!(Clock::now(Timestamp::default()) > Timestamp::default());
+    fn clock() -> Clock {
+        Clock {
+            began: Duration::from_secs(10),
+            began_wall: Duration::from_secs(1_000_000),
+            strays: AtomicBool::new(false),
+        }
+    }
+
+    fn seconds(clock: &Clock, wall: u64, monotonic: u64) -> u64 {
+        clock.trusted(Duration::from_secs(wall), Duration::from_secs(monotonic)).as_seconds()
     }
 
     #[test]
-    fn a_jump_is_noticed_and_forgiven() {
-        let mut clock = Clock::start();
-        assert!(!clock.has_jumped());
-        let true_start = clock.began_wall;
-        clock.began_wall = true_start - Duration::from_secs(61);
-        assert!(clock.has_jumped(), "wall time ran ahead");
-        clock.began_wall = true_start + Duration::from_secs(61);
-        assert!(clock.has_jumped(), "wall time went back");
-        clock.began_wall = true_start;
-        assert!(!clock.has_jumped());
+    fn wall_time_is_followed_while_it_agrees() {
+        assert_eq!(seconds(&clock(), 1_000_005, 15), 1_000_005);
+        assert_eq!(seconds(&clock(), 1_000_060, 15), 1_000_060);
+        assert_eq!(seconds(&clock(), 1_000_000, 15), 1_000_000);
+    }
+
+    #[test]
+    fn a_jump_is_not_followed_and_its_end_is() {
+        let clock = clock();
+        assert_eq!(seconds(&clock, 1_000_000 + 2 * 86_400, 15), 1_000_005, "ahead");
+        assert_eq!(seconds(&clock, 900_000, 25), 1_000_015, "back");
+        assert_eq!(seconds(&clock, 1_000_036, 35), 1_000_036, "mended");
+    }
+
+    #[test]
+    fn time_never_goes_back_and_starts_no_earlier_than_the_log() {
+        assert_eq!(clock().now(Timestamp::MAX), Timestamp::MAX);
+        let ahead = Timestamp::from_millis(4_000_000_000_000);
+        assert!(Clock::start(ahead).now(Timestamp::default()) >= ahead);
     }
 }

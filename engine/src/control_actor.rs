@@ -26,6 +26,7 @@ pub(crate) struct ControlActor<A> {
     pub(crate) state: ControlState,
     pub(crate) lane: Lane<A>,
     pub(crate) policy: Arc<Policy>,
+    pub(crate) clock: Arc<Clock>,
     pub(crate) entropy: StdRng,
 }
 
@@ -52,7 +53,7 @@ impl<A: Attachment> Handler<SubmitMerchant> for ControlActor<A> {
             return;
         }
         let env = Env {
-            now: Clock::now(self.state.last_time()),
+            now: self.clock.now(self.state.last_time()),
             shard: ShardId::CONTROL,
             entropy: self.entropy.random(),
             policy: &self.policy,

@@ -1,26 +1,32 @@
 //! The engine as its callers see it.
 
 use std::{
-    sync::{Arc, OnceLock},
+    collections::HashMap,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::JoinHandle,
     time::Duration,
 };
 
-use actix::{Actor, Arbiter, System};
+use actix::{Actor, Addr, Arbiter, System};
 use parking_lot::{Mutex, RwLock};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot, watch},
     time::{Instant, sleep, timeout},
 };
-use tollgate_domain::{CreateMerchant, CreatePayment, Merchant, Payment, PaymentId, ShardId};
+use tollgate_domain::{
+    CreateMerchant, CreatePayment, Merchant, Payment, PaymentId, ShardId, ShardState,
+};
 use tollgate_wal::{
     Geometry, GroupWriter, LogHandle, LogStore, Recovery, SledStore, Visit, WriterOptions,
     WriterThread,
 };
 
 use crate::{
-    admission::Admission,
+    admission::{Admission, Permit},
     clock::Clock,
     completion::Completion,
     control_actor::{ControlActor, SubmitMerchant},
@@ -43,6 +49,7 @@ struct Inner<A: Attachment> {
     admission: Arc<Admission>,
     control: Arc<ControlView>,
     failed: watch::Receiver<bool>,
+    stopping: AtomicBool,
     /// Gone once the engine has stopped.
     log: RwLock<Option<LogHandle<Completion<A>>>>,
     threads: Mutex<Option<Threads>>,
@@ -167,6 +174,7 @@ impl<A: Attachment> Engine<A> {
             admission,
             control,
             failed,
+            stopping: AtomicBool::new(false),
             log: RwLock::new(Some(log)),
             threads: Mutex::new(Some(Threads { system, actors, writer })),
         };
@@ -205,7 +213,7 @@ impl<A: Attachment> Engine<A> {
             // Out of patience: the payment as it stands. Without an id the command still waits for
             // its turn, and there is nothing to tell yet.
             if let Some(id) = id_slot.get() {
-                let payment = self.payment(*id).await?.ok_or(CommandError::Unknown)?;
+                let payment = self.read(address, *id, None).await?.ok_or(CommandError::Unknown)?;
                 return Ok(Box::new(Answer { payment: *payment, replayed: false }));
             }
         }
@@ -214,14 +222,24 @@ impl<A: Attachment> Engine<A> {
     /// Reads a payment, once what is read is durable. Whose it is, the caller checks.
     ///
     /// # Errors
-    /// Where the log has failed.
+    /// Where too much is in flight, and where the log has failed.
     pub async fn payment(&self, id: PaymentId) -> Result<Option<Box<Payment>>, CommandError> {
-        let Some(shard) = self.0.router.shard(id.shard()) else { return Ok(None) };
+        let Some(address) = self.0.router.shard(id.shard()) else { return Ok(None) };
+        let permit = self.0.admission.admit(id.shard())?;
+        self.read(address, id, Some(permit)).await
+    }
+
+    async fn read(
+        &self,
+        address: &Addr<ShardActor<A>>,
+        id: PaymentId,
+        permit: Option<Permit>,
+    ) -> Result<Option<Box<Payment>>, CommandError> {
         if *self.0.failed.borrow() {
             return Err(CommandError::Unknown);
         }
         let (reply, payment) = oneshot::channel();
-        shard.do_send(ReadPayment { id, reply });
+        address.do_send(ReadPayment { id, reply, permit });
         payment.await.unwrap_or(Err(CommandError::Unknown))
     }
 
@@ -269,11 +287,14 @@ impl<A: Attachment> Engine<A> {
     /// Closes the log, after waiting up to `grace` for what is in flight. Commands that arrive from
     /// now on are refused.
     pub async fn stop(&self, grace: Duration) {
+        self.0.stopping.store(true, Ordering::Release);
         let deadline = Instant::now() + grace;
         // After a failure nothing in flight will ever be durable.
         while !self.is_idle() && !*self.0.failed.borrow() && Instant::now() < deadline {
             sleep(Duration::from_millis(5)).await;
         }
+        // Answers that lie in a mailbox count as ended calls: let the shards take them in.
+        self.0.router.until_idle_mailboxes().await;
         let Some(threads) = self.0.threads.lock().take() else { return };
         drop(self.0.log.write().take());
         let joined = tokio::task::spawn_blocking(move || {
@@ -290,10 +311,8 @@ impl<A: Attachment> Engine<A> {
     }
 
     fn check_open(&self) -> Result<(), CommandError> {
-        if *self.0.failed.borrow() {
-            return Err(CommandError::Stopping);
-        }
-        if self.0.log.read().is_none() { Err(CommandError::Stopping) } else { Ok(()) }
+        let closed = self.0.stopping.load(Ordering::Acquire) || *self.0.failed.borrow();
+        if closed { Err(CommandError::Stopping) } else { Ok(()) }
     }
 }
 
@@ -319,7 +338,7 @@ fn start_actors<A: Attachment>(
                 (0..options.threads.max(1)).map(|_index| Arbiter::new()).collect();
             let router = runner.block_on(async {
                 let router = spawn_actors(&options, replayed, log, &arbiters);
-                router.until_started().await;
+                router.until_idle_mailboxes().await;
                 router
             });
             let sent = started_in.send((System::current(), router));
@@ -346,12 +365,14 @@ fn spawn_actors<A: Attachment>(
 ) -> Router<A> {
     let Replayed { control, shards, sequences } = replayed;
     let policy = Arc::new(options.policy.clone());
-    let clock = Arc::new(Clock::start());
+    let last = shards.iter().map(ShardState::last_time).fold(control.last_time(), Ord::max);
+    let clock = Arc::new(Clock::start(last));
     let arbiter_of = |index: usize| arbiters[index % arbiters.len()].handle();
     let control_actor = ControlActor {
         state: control,
         lane: Lane::new(ShardId::CONTROL, sequences[0], log.clone()),
         policy: Arc::clone(&policy),
+        clock: Arc::clone(&clock),
         entropy: ShardActor::<A>::entropy(),
     };
     let control = ControlActor::start_in_arbiter(&arbiter_of(0), |_context| control_actor);
@@ -366,7 +387,8 @@ fn spawn_actors<A: Attachment>(
                 policy: Arc::clone(&policy),
                 clock: Arc::clone(&clock),
                 entropy: ShardActor::<A>::entropy(),
-                waiters: std::collections::HashMap::new(),
+                waiters: HashMap::new(),
+                log_failed: false,
             };
             ShardActor::start_in_arbiter(&arbiter_of(index), |_context| actor)
         })

@@ -1,6 +1,6 @@
 //! What can go wrong, from the callers' point of view.
 
-use tollgate_domain::{Rejection, ShardId, codec::CodecError};
+use tollgate_domain::{Rejection, ShardId, codec::CodecError, invariant::Violation};
 
 /// Why the engine cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +17,14 @@ pub enum Error {
         sequence: u64,
         /// Why.
         source: CodecError,
+    },
+    /// What the log tells breaks an invariant.
+    #[error("shard {} breaks an invariant", shard.0)]
+    Invariant {
+        /// The shard.
+        shard: ShardId,
+        /// What does not hold.
+        source: Violation,
     },
     /// A thread cannot be started.
     #[error("cannot start a thread")]

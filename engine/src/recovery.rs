@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tollgate_domain::{ControlState, ShardId, ShardState, codec};
+use tollgate_domain::{ControlState, ShardId, ShardState, codec, invariant};
 use tollgate_wal::{Geometry, LogStore, RecordRef, Recovery, Repair, Visit, VisitError};
 
 use crate::error::Error;
@@ -94,6 +94,10 @@ pub(crate) fn recover(
         (Err(_stopped), Some(failure)) => return Err(failure),
         (Err(error), None) => return Err(error.into()),
     };
+    for state in &replayed.shards {
+        invariant::shard(state)
+            .map_err(|source| Error::Invariant { shard: state.shard(), source })?;
+    }
     let report = RecoveryReport {
         created: recovery.created,
         records: recovery.records,

@@ -23,7 +23,7 @@ pub(crate) struct Router<A: Attachment> {
     calls: CallsInFlight,
 }
 
-/// Answered by every actor once it has started.
+/// Answered by every actor, in its turn.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct AreYouThere;
@@ -68,9 +68,10 @@ impl<A: Attachment> Router<A> {
         shard.do_send(ReportOutcome { command, permit });
     }
 
-    /// Waits until every actor has started. actix would start one that is stopped before its turn
-    /// while its thread is torn down, without the runtime that it needs.
-    pub(crate) async fn until_started(&self) {
+    /// Waits until every actor has started and taken in what was in its mailbox. actix would start,
+    /// or feed, one that is stopped before its turn while its thread is torn down, without the
+    /// runtime that it needs.
+    pub(crate) async fn until_idle_mailboxes(&self) {
         for shard in &self.shards {
             shard.send(AreYouThere).await.expect("a shard lives as long as the process");
         }

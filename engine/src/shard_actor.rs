@@ -34,6 +34,10 @@ use crate::{
 /// default policy, and a fifth of it is late enough.
 const TICK: Duration = Duration::from_millis(100);
 
+/// Records that one tick may write. At 128 payments each this is some 10,000 payments a second and
+/// shard, and under a millisecond at a time.
+const ROUNDS_PER_TICK: usize = 8;
+
 /// Payments in one record of a restart's inquiries; at some 200 bytes each far below a record's
 /// limit.
 const RESOLVED_PER_RECORD: usize = 128;
@@ -48,6 +52,8 @@ pub(crate) struct ShardActor<A: Attachment> {
     /// Requests that wait until their payment has settled. Not part of the state: nobody waits
     /// any more after a restart.
     pub(crate) waiters: HashMap<PaymentId, Waiter>,
+    /// Whether the log has failed: from then on nobody is answered, and nobody waits.
+    pub(crate) log_failed: bool,
 }
 
 pub(crate) struct Waiter {
@@ -81,6 +87,8 @@ pub(crate) struct ReportOutcome {
 pub(crate) struct ReadPayment {
     pub(crate) id: PaymentId,
     pub(crate) reply: oneshot::Sender<Result<Option<Box<Payment>>, CommandError>>,
+    /// A read from outside takes room, one that ends a wait has it already.
+    pub(crate) permit: Option<Permit>,
 }
 
 /// Nobody will be answered any more.
@@ -95,7 +103,7 @@ impl<A: Attachment> ShardActor<A> {
 
     fn decide(&mut self, command: Command) -> Result<Decision, tollgate_domain::Rejection> {
         let env = Env {
-            now: Clock::now(self.state.last_time()),
+            now: self.clock.now(self.state.last_time()),
             shard: self.state.shard(),
             entropy: self.entropy.random(),
             policy: &self.policy,
@@ -156,11 +164,12 @@ impl<A: Attachment> ShardActor<A> {
         Ok(Box::new(Answer { payment: payment.as_first_answered().clone(), replayed: true }))
     }
 
+    /// Does what is due. What is left after some rounds waits for the next tick, so that commands
+    /// get their turn in between.
     fn tick(&mut self) {
-        loop {
-            let now = Clock::now(self.state.last_time());
-            let due = self.state.next_due(&self.policy).is_some_and(|due_at| due_at <= now);
-            if !due || self.clock.has_jumped() {
+        for _round in 0..ROUNDS_PER_TICK {
+            let now = self.clock.now(self.state.last_time());
+            if self.state.next_due(&self.policy).is_none_or(|due_at| due_at > now) {
                 return;
             }
             match self.decide(Command::Tick) {
@@ -202,6 +211,9 @@ impl<A: Attachment> Handler<SubmitPayment<A>> for ShardActor<A> {
     fn handle(&mut self, message: SubmitPayment<A>, _context: &mut Context<Self>) {
         let _guard = AbortOnPanic;
         let SubmitPayment { command, attachment, until_settled, reply, permit } = message;
+        if self.log_failed {
+            return drop(reply.send(Err(CommandError::Stopping)));
+        }
         let (record, id) = match self.decide(Command::CreatePayment(command)) {
             Ok(Decision::Accepted { .. }) if !self.lane.has_room() => {
                 let reply = Reply::Payment(reply, Err(CommandError::StorageFull));
@@ -257,7 +269,10 @@ impl<A: Attachment> Handler<ReportOutcome> for ShardActor<A> {
         let ReportOutcome { command, permit } = message;
         let (payment, attempt) = (command.payment, command.attempt);
         match self.decide(Command::RecordProviderOutcome(command)) {
-            Ok(Decision::Accepted { record, payment }) => self.accept(&record, payment, permit),
+            Ok(Decision::Accepted { record, payment }) => {
+                raise_alarms(&record);
+                self.accept(&record, payment, permit);
+            }
             Ok(Decision::Unchanged | Decision::Replayed { .. }) => {}
             Err(rejection) => {
                 tracing::error!(%payment, %attempt, %rejection, "a provider's answer found no payment");
@@ -271,8 +286,9 @@ impl<A: Attachment> Handler<ReadPayment> for ShardActor<A> {
 
     fn handle(&mut self, message: ReadPayment, _context: &mut Context<Self>) {
         let _guard = AbortOnPanic;
-        let payment = self.state.payment(message.id).map(|payment| Box::new(payment.clone()));
-        self.lane.after_durable(Completion::reply(Reply::Read(message.reply, payment), None));
+        let ReadPayment { id, reply, permit } = message;
+        let payment = self.state.payment(id).map(|payment| Box::new(payment.clone()));
+        self.lane.after_durable(Completion::reply(Reply::Read(reply, payment), permit));
     }
 }
 
@@ -280,6 +296,7 @@ impl<A: Attachment> Handler<LogFailed> for ShardActor<A> {
     type Result = ();
 
     fn handle(&mut self, _message: LogFailed, _context: &mut Context<Self>) {
+        self.log_failed = true;
         for (_payment, waiter) in self.waiters.drain() {
             drop(waiter.reply.send(Err(CommandError::Unknown)));
         }
@@ -290,4 +307,17 @@ impl<A: Attachment> Handler<AreYouThere> for ShardActor<A> {
     type Result = ();
 
     fn handle(&mut self, _message: AreYouThere, _context: &mut Context<Self>) {}
+}
+
+/// Facts from outside that break our bounds are booked, and somebody has to look at them.
+fn raise_alarms(record: &Record<Event>) {
+    for event in &record.events {
+        if let Event::AttemptApprovedLate { payment, attempt, taken, .. } = event {
+            let minor_units = taken.minor_units();
+            tracing::error!(%payment, %attempt, minor_units, "approved after the payment had ended; booked to exceptions");
+        }
+        if let Event::AttemptContradicted { payment, attempt, .. } = event {
+            tracing::error!(%payment, %attempt, "a provider denies what it approved; the approval stands, and is asked about");
+        }
+    }
 }

@@ -81,24 +81,40 @@ impl IdempotencyTable {
             Remembered {
                 payment: entry.payment.to_u128(),
                 fingerprint: entry.fingerprint.0,
-                created_at: u32::try_from(now.as_seconds()).unwrap_or(u32::MAX),
+                created_at: seconds(now),
             },
         );
         self.oldest = Some(self.oldest.map_or(now, |oldest| oldest.min(now)));
     }
 
-    pub(crate) fn forget_before(&mut self, limit: Timestamp) {
+    /// Forgets what is older than `limit`, but for the keys of payments that are `unsettled`: a
+    /// repeat would begin a second payment while the first may yet succeed. Those count as made at
+    /// `limit`, so that the next sweep looks at them again.
+    pub(crate) fn forget_before(
+        &mut self,
+        limit: Timestamp,
+        unsettled: impl Fn(PaymentId) -> bool,
+    ) {
+        let limit = seconds(limit);
         let mut oldest = None::<u32>;
         self.entries.retain(|_key, remembered| {
-            let stays = u64::from(remembered.created_at) >= limit.as_seconds();
-            if stays {
-                let at = remembered.created_at;
-                oldest = Some(oldest.map_or(at, |other| other.min(at)));
+            if remembered.created_at < limit {
+                if !unsettled(PaymentId::from_u128(remembered.payment)) {
+                    return false;
+                }
+                remembered.created_at = limit;
             }
-            stays
+            let at = remembered.created_at;
+            oldest = Some(oldest.map_or(at, |other| other.min(at)));
+            true
         });
         self.oldest =
             oldest.map(|seconds| Timestamp::default().after(Millis::from_seconds(seconds.into())));
+    }
+
+    /// The payments that keys stand for, in no order.
+    pub(crate) fn payments(&self) -> impl Iterator<Item = PaymentId> {
+        self.entries.values().map(|remembered| PaymentId::from_u128(remembered.payment))
     }
 
     /// Every entry, in the order of its key.
@@ -119,6 +135,10 @@ impl IdempotencyTable {
         entries.sort_unstable_by_key(|(entry, _at)| entry.key);
         entries
     }
+}
+
+fn seconds(time: Timestamp) -> u32 {
+    u32::try_from(time.as_seconds()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -151,9 +171,22 @@ mod tests {
         table.remember(&entry(2), at(5_000));
         assert_eq!(table.due_at(day), Some(at(100 + 86_400 + 3_600)));
         let sweep = table.due_at(day).unwrap();
-        table.forget_before(sweep.before(day));
+        table.forget_before(sweep.before(day), |_payment| false);
         assert_eq!(table.get(entry(1).key), None);
         assert_eq!(table.get(entry(2).key), Some((entry(2).fingerprint, entry(2).payment)));
         assert_eq!(table.due_at(day), Some(at(5_000 + 86_400 + 3_600)));
+    }
+
+    #[test]
+    fn a_key_outlives_retention_while_its_payment_may_yet_succeed() {
+        let mut table = IdempotencyTable::default();
+        table.remember(&entry(1), at(100));
+        table.remember(&entry(2), at(100));
+        table.forget_before(at(200), |payment| payment == entry(1).payment);
+        assert!(table.get(entry(1).key).is_some());
+        assert_eq!(table.get(entry(2).key), None);
+        assert_eq!(table.due_at(Millis(0)), Some(at(200 + 3_600)), "looked at again");
+        table.forget_before(at(3_800), |_payment| false);
+        assert_eq!(table.get(entry(1).key), None, "a later sweep takes it");
     }
 }

@@ -1,15 +1,17 @@
 //! What must always hold. One predicate each, used by debug assertions, replay, tests and the
 //! offline verification of a log.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
 
 use crate::{
     id::PaymentId,
+    ledger::{Account, AccountKey},
     merchant::Mode,
     money::Currency,
-    payment::{AttemptState, Payment, PaymentState},
+    payment::{AttemptState, CaptureMode, Payment, PaymentState},
     shard_state::ShardState,
-    timestamp::Timestamp,
 };
 
 /// An invariant that does not hold.
@@ -34,13 +36,11 @@ pub enum Violation {
         /// Debits less credits.
         difference: i128,
     },
-    /// The ledger's captures are not those of the payments.
-    #[error("{mode:?} {currency:?}: merchants are credited {ledger}, payments captured {payments}")]
+    /// An account does not stand where the payments say.
+    #[error("{account:?}: the ledger says {ledger} minor units, the payments {payments}")]
     LedgerContradictsPayments {
-        /// In which world.
-        mode: Mode,
-        /// In which currency.
-        currency: Currency,
+        /// The account.
+        account: AccountKey,
         /// What the ledger says, in minor units.
         ledger: i128,
         /// What the payments say, in minor units.
@@ -57,24 +57,48 @@ pub enum Violation {
 /// All invariants of a shard. Takes time in proportion to its payments.
 ///
 /// # Errors
-/// The first violation found.
+/// A violation, if there is any.
 pub fn shard(state: &ShardState) -> Result<(), Violation> {
-    let payments = state.payments_sorted();
-    payments.iter().try_for_each(|found| payment(found))?;
+    state.payments().try_for_each(payment)?;
     ledger_balances(state)?;
-    ledger_agrees_with_payments(state, &payments)?;
+    ledger_agrees_with_payments(state)?;
     keys_have_payments(state)?;
-    timers_are_those_of_payments(state, &payments)
+    timers_are_those_of_payments(state)
 }
 
-/// The invariants of one payment.
+/// The invariants of one payment at rest, as every record leaves it.
 ///
 /// # Errors
 /// The first violation found.
 pub fn payment(payment: &Payment) -> Result<(), Violation> {
-    let id = payment.id();
+    payment_between_events(payment)?;
+    let approved = payment.approved_attempt().is_some();
+    let expected = match payment.state() {
+        PaymentState::Review { .. }
+        | PaymentState::Authorized { .. }
+        | PaymentState::PartiallyCaptured { .. }
+        | PaymentState::Completed { .. }
+        | PaymentState::Reversed { .. } => Some(true),
+        PaymentState::Processing
+        | PaymentState::RequiresAction { .. }
+        | PaymentState::Unknown { .. }
+        | PaymentState::Failed { .. } => Some(false),
+        // Funds may have been held and let go again.
+        PaymentState::Voided { .. } | PaymentState::Expired { .. } => None,
+    };
+    if expected.is_some_and(|expected| expected != approved) {
+        return Err(Violation::StateContradictsAttempts(payment.id()));
+    }
+    Ok(())
+}
+
+/// What holds even between two events of one record.
+///
+/// # Errors
+/// The first violation found.
+pub fn payment_between_events(payment: &Payment) -> Result<(), Violation> {
     if payment.amount_captured() > payment.intent().money.amount {
-        return Err(Violation::CaptureExceedsAuthorized(id));
+        return Err(Violation::CaptureExceedsAuthorized(payment.id()));
     }
     let approvals = payment
         .attempts()
@@ -82,29 +106,9 @@ pub fn payment(payment: &Payment) -> Result<(), Violation> {
         .filter(|attempt| matches!(attempt.state, AttemptState::Approved { .. }))
         .count();
     if approvals > 1 {
-        return Err(Violation::ApprovedTwice(id));
+        return Err(Violation::ApprovedTwice(payment.id()));
     }
-    let approval_expected = match payment.state() {
-        PaymentState::Review { .. }
-        | PaymentState::Authorized { .. }
-        | PaymentState::PartiallyCaptured { .. }
-        | PaymentState::Completed { .. }
-        | PaymentState::Reversed { .. } => Some(true),
-        PaymentState::RequiresAction { .. }
-        | PaymentState::Unknown { .. }
-        | PaymentState::Failed { .. } => Some(false),
-        // Between an approval and what it moves, and where funds were held and let go again.
-        PaymentState::Processing | PaymentState::Voided { .. } | PaymentState::Expired { .. } => {
-            None
-        }
-    };
-    let between_events = payment.state().awaits_outcome() && approvals == 1;
-    match approval_expected {
-        Some(expected) if expected != (approvals == 1) && !between_events => {
-            Err(Violation::StateContradictsAttempts(id))
-        }
-        Some(_) | None => Ok(()),
-    }
+    Ok(())
 }
 
 /// Debits equal credits, per mode and currency.
@@ -122,45 +126,61 @@ fn ledger_balances(state: &ShardState) -> Result<(), Violation> {
     Ok(())
 }
 
-/// What merchants and fees were credited is what payments captured.
-fn ledger_agrees_with_payments(state: &ShardState, payments: &[&Payment]) -> Result<(), Violation> {
-    use crate::ledger::Account;
-    let mut sums = BTreeMap::<(Mode, Currency), (i128, i128)>::new();
-    for payment in payments {
+/// Every account stands where the payments say: captures at merchants, fees and providers, late
+/// approvals at exceptions and providers. Movements to come (refunds, settlement) add to this.
+fn ledger_agrees_with_payments(state: &ShardState) -> Result<(), Violation> {
+    let mut expected = FxHashMap::<AccountKey, i128>::default();
+    for payment in state.payments() {
         let intent = payment.intent();
-        let (_ledger, captured) = sums.entry((intent.mode, intent.money.currency)).or_default();
-        *captured = captured.saturating_add(i128::from(payment.amount_captured().minor_units()));
-    }
-    for (key, balance) in state.ledger().sorted() {
-        if let Account::MerchantPayable(_) | Account::Fees = key.account {
-            let (ledger, _captured) = sums.entry((key.mode, key.currency)).or_default();
-            *ledger = ledger.saturating_add(balance.net_credit());
+        let mut credit = |account, amount: i128| {
+            let key = AccountKey { mode: intent.mode, currency: intent.money.currency, account };
+            let sum = expected.entry(key).or_default();
+            *sum = sum.saturating_add(amount);
+        };
+        for attempt in payment.attempts() {
+            let receivable = Account::ProviderReceivable(attempt.provider);
+            if let AttemptState::Approved { .. } = attempt.state {
+                let captured = i128::from(payment.amount_captured().minor_units());
+                let fee = i128::from(payment.state().fee().minor_units());
+                credit(receivable, captured.saturating_neg());
+                credit(Account::MerchantPayable(intent.merchant), captured.saturating_sub(fee));
+                credit(Account::Fees, fee);
+            }
+            if let (AttemptState::ApprovedLate { .. }, CaptureMode::Automatic) =
+                (&attempt.state, intent.capture)
+            {
+                let taken = i128::from(intent.money.amount.minor_units());
+                credit(receivable, taken.saturating_neg());
+                credit(Account::Exceptions, taken);
+            }
         }
     }
-    for ((mode, currency), (ledger, payments)) in sums {
+    for (account, balance) in state.ledger().sorted() {
+        let payments = expected.remove(&account).unwrap_or_default();
+        let ledger = balance.net_credit();
         if ledger != payments {
-            return Err(Violation::LedgerContradictsPayments { mode, currency, ledger, payments });
+            return Err(Violation::LedgerContradictsPayments { account, ledger, payments });
         }
     }
-    Ok(())
+    let unbooked = expected.into_iter().find(|(_account, payments)| *payments != 0);
+    unbooked.map_or(Ok(()), |(account, payments)| {
+        Err(Violation::LedgerContradictsPayments { account, ledger: 0, payments })
+    })
 }
 
 fn keys_have_payments(state: &ShardState) -> Result<(), Violation> {
-    for (entry, _created_at) in state.idempotency().sorted() {
-        if state.payment(entry.payment).is_none() {
-            return Err(Violation::KeyWithoutPayment(entry.payment));
-        }
-    }
-    Ok(())
+    let orphan = state.idempotency().payments().find(|payment| state.payment(*payment).is_none());
+    orphan.map_or(Ok(()), |payment| Err(Violation::KeyWithoutPayment(payment)))
 }
 
-fn timers_are_those_of_payments(
-    state: &ShardState,
-    payments: &[&Payment],
-) -> Result<(), Violation> {
-    let expected: BTreeSet<(Timestamp, PaymentId)> = payments
-        .iter()
-        .filter_map(|payment| payment.due_at().map(|due_at| (due_at, payment.id())))
-        .collect();
-    if *state.timers() == expected { Ok(()) } else { Err(Violation::TimersDiffer) }
+fn timers_are_those_of_payments(state: &ShardState) -> Result<(), Violation> {
+    let mut due = 0_usize;
+    for payment in state.payments() {
+        let Some(due_at) = payment.due_at() else { continue };
+        if !state.timers().contains(&(due_at, payment.id())) {
+            return Err(Violation::TimersDiffer);
+        }
+        due = due.saturating_add(1);
+    }
+    if state.timers().len() == due { Ok(()) } else { Err(Violation::TimersDiffer) }
 }

@@ -98,7 +98,13 @@ impl Payment {
     /// What the provider has reserved, whether captured since or not.
     #[must_use]
     pub fn amount_authorized(&self) -> Amount {
-        let approved = self.attempts.iter().any(|attempt| match attempt.state {
+        if self.approved_attempt().is_some() { self.intent.money.amount } else { Amount::ZERO }
+    }
+
+    /// The attempt that was approved while the payment waited.
+    #[must_use]
+    pub fn approved_attempt(&self) -> Option<&Attempt> {
+        self.attempts.iter().find(|attempt| match attempt.state {
             AttemptState::Approved { .. } => true,
             AttemptState::Open
             | AttemptState::Pending { .. }
@@ -107,8 +113,7 @@ impl Payment {
             | AttemptState::Declined { .. }
             | AttemptState::NotSent { .. }
             | AttemptState::ApprovedLate { .. } => false,
-        });
-        if approved { self.intent.money.amount } else { Amount::ZERO }
+        })
     }
 
     /// What has been taken.

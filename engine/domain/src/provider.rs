@@ -134,6 +134,30 @@ impl ProviderId {
     }
 }
 
+impl ProviderReceipt {
+    /// The longest of each text that is kept, in bytes. ISO 8583 needs 12 and 6; providers' own ids
+    /// have some 40.
+    pub const MAX_TEXT: usize = 128;
+
+    /// With every text cut to [`ProviderReceipt::MAX_TEXT`]: what a provider sends must fit a
+    /// record, whatever it is.
+    #[must_use]
+    pub(crate) fn clipped(self) -> Self {
+        Self {
+            external_id: clip(self.external_id),
+            rrn: clip(self.rrn),
+            approval_code: clip(self.approval_code),
+        }
+    }
+}
+
+fn clip(text: Box<str>) -> Box<str> {
+    if text.len() <= ProviderReceipt::MAX_TEXT {
+        return text;
+    }
+    text.get(..text.floor_char_boundary(ProviderReceipt::MAX_TEXT)).unwrap_or_default().into()
+}
+
 impl fmt::Debug for ProviderId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.as_str())

@@ -92,6 +92,11 @@ impl ShardState {
         payments
     }
 
+    /// Every payment, in no order.
+    pub(crate) fn payments(&self) -> impl Iterator<Item = &Payment> {
+        self.payments.values().map(|payment| &**payment)
+    }
+
     /// The payments whose attempt has no outcome yet, in the order of their ids.
     #[must_use]
     pub fn unresolved(&self) -> Vec<PaymentId> {
@@ -157,7 +162,10 @@ impl ShardState {
                 assert!(earlier.is_none(), "payment ids are minted once: {}", intent.id);
             }
             Event::IdempotencyKeysForgotten { created_before } => {
-                self.idempotency.forget_before(*created_before);
+                let payments = &self.payments;
+                self.idempotency.forget_before(*created_before, |id| {
+                    payments.get(&id).is_some_and(|payment| payment.state().awaits_outcome())
+                });
             }
             Event::AttemptStarted { payment, .. }
             | Event::AttemptApproved { payment, .. }
@@ -189,7 +197,7 @@ impl ShardState {
                 self.timers.insert((due_at, id));
             }
         }
-        debug_assert_eq!(invariant::payment(payment), Ok(()), "after {event:?}");
+        debug_assert_eq!(invariant::payment_between_events(payment), Ok(()), "after {event:?}");
         if let Some(movement) = movement(payment, event) {
             let intent = payment.intent();
             self.ledger.post(intent.mode, intent.money.currency, &movement);
@@ -234,7 +242,8 @@ fn movement(payment: &Payment, event: &Event) -> Option<Movement> {
     let merchant = payment.intent().merchant;
     match event {
         Event::PaymentCaptured { captured, fee, .. } => {
-            let provider = payment.attempts().last()?.provider;
+            let approved = payment.approved_attempt().expect("only an approval is captured");
+            let provider = approved.provider;
             Some(Movement::Capture { merchant, provider, captured: *captured, fee: *fee })
         }
         Event::AttemptApprovedLate { attempt, taken, .. } => {

@@ -546,27 +546,35 @@ fn a_key_is_forgotten_after_retention() {
 fn a_sweep_spares_keys_that_are_younger() {
     check(
         "pay 100.00 INR key=a
+         provider approves
          wait 3600400ms
          pay 100.00 INR key=b
+         provider approves
          wait 1d
          pay 100.00 INR key=b
          pay 100.00 INR key=a",
         expect![[r#"
             > pay 100.00 INR key=a
               p1 processing/open; authorize p1
+            > provider approves
+              p1 completed/approved
             > wait 3600400ms
             > pay 100.00 INR key=b
               p2 processing/open; authorize p2
+            > provider approves
+              p2 completed/approved
             > wait 1d
               after 86399600ms: keys forgotten, 1 remain
             > pay 100.00 INR key=b
-              p2 again, answered processing, now processing/open
+              p2 again, answered completed, now completed/approved
             > pay 100.00 INR key=a
               p3 processing/open; authorize p3
 
-            p1 processing, authorized 0.00 INR, captured 0.00 INR, 2 events
-            p2 processing, authorized 0.00 INR, captured 0.00 INR, 2 events
+            p1 completed, authorized 100.00 INR, captured 100.00 INR, 4 events
+            p2 completed, authorized 100.00 INR, captured 100.00 INR, 4 events
             p3 processing, authorized 0.00 INR, captured 0.00 INR, 2 events
+            simulator receivable: 200.00 INR debit
+            merchant 1 payable: 200.00 INR credit
         "#]],
     );
 }

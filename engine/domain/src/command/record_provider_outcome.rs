@@ -32,6 +32,9 @@ pub struct RecordProviderOutcome {
     pub outcome: ProviderOutcome,
 }
 
+/// The longest address that is passed on, in bytes; browsers take some 2,000.
+const MAX_URL: usize = 2_048;
+
 /// What an answer comes to: events, and calls that follow.
 type Consequence = (Vec<Event>, Vec<Effect>);
 
@@ -43,8 +46,10 @@ impl RecordProviderOutcome {
             payment.attempt(self.attempt).ok_or(Rejection::AttemptNotFound(self.attempt))?;
         let answered = Answered { payment, attempt, source: self.source, env };
         let (events, effects) = match self.outcome {
-            ProviderOutcome::Approved(receipt) => answered.approved(receipt),
+            ProviderOutcome::Approved(receipt) => answered.approved(receipt.clipped()),
             ProviderOutcome::Declined(code) => answered.declined(code),
+            // A customer cannot be sent to half an address: what the provider means is not known.
+            ProviderOutcome::ActionRequired { url } if url.len() > MAX_URL => answered.unknown(),
             ProviderOutcome::ActionRequired { url } => answered.action_required(url),
             ProviderOutcome::Pending => answered.pending(),
             ProviderOutcome::NotSent | ProviderOutcome::NotFound { past_horizon: true } => {

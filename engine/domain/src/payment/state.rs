@@ -177,6 +177,24 @@ impl PaymentState {
             | Self::Unknown { .. } => Amount::ZERO,
         }
     }
+
+    /// Our fee for what was taken.
+    #[must_use]
+    pub const fn fee(&self) -> Amount {
+        match self {
+            Self::Completed { fee, .. } => *fee,
+            Self::Processing
+            | Self::RequiresAction { .. }
+            | Self::Review { .. }
+            | Self::Authorized { .. }
+            | Self::PartiallyCaptured { .. }
+            | Self::Failed { .. }
+            | Self::Voided { .. }
+            | Self::Reversed { .. }
+            | Self::Expired { .. }
+            | Self::Unknown { .. } => Amount::ZERO,
+        }
+    }
 }
 
 impl PaymentStatus {

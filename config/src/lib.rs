@@ -82,10 +82,10 @@ impl Config {
             }
             sources = sources.merge(Toml::file_exact(path));
         }
-        let sources = sources
-            .merge(Env::prefixed(ENVIRONMENT_PREFIX).split("__"))
-            .merge(flags.clone());
-        let config: Self = sources.extract().map_err(|cause| Error::from_figment(cause, &sources))?;
+        let sources =
+            sources.merge(Env::prefixed(ENVIRONMENT_PREFIX).split("__")).merge(flags.clone());
+        let config: Self =
+            sources.extract().map_err(|cause| Error::from_figment(cause, &sources))?;
         config.check()?;
         Ok(config)
     }
@@ -114,9 +114,17 @@ impl Provider for Flags {
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
         let text = |value: String| Value::from(value);
         let keys = [
-            ("storage", "data_dir", self.data_dir.as_ref().map(|path| text(path.display().to_string()))),
+            (
+                "storage",
+                "data_dir",
+                self.data_dir.as_ref().map(|path| text(path.display().to_string())),
+            ),
             ("server", "listen", self.listen.map(|address| text(address.to_string()))),
-            ("server", "metrics_listen", self.metrics_listen.map(|address| text(address.to_string()))),
+            (
+                "server",
+                "metrics_listen",
+                self.metrics_listen.map(|address| text(address.to_string())),
+            ),
         ];
         let mut sections: std::collections::BTreeMap<&str, Dict> = Default::default();
         for (section, key, value) in keys {
@@ -124,7 +132,8 @@ impl Provider for Flags {
                 sections.entry(section).or_default().insert(key.to_owned(), value);
             }
         }
-        let dict = sections.into_iter().map(|(name, keys)| (name.to_owned(), keys.into())).collect();
+        let dict =
+            sections.into_iter().map(|(name, keys)| (name.to_owned(), keys.into())).collect();
         Ok(Profile::Default.collect(dict))
     }
 }

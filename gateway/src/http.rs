@@ -13,6 +13,7 @@ mod envelope;
 mod error;
 mod health;
 mod request_id;
+mod respond;
 mod router;
 mod server;
 mod simulator_ledger;

@@ -61,13 +61,14 @@ const LOG_QUEUE: Series =
 const LOG_ROOM: Series =
     Series::gauge("tollgate_log_has_room", "1 while the disk has room for new payments, else 0.");
 const LOG_FAILED: Series = Series::gauge("tollgate_log_failed", "1 once the log has failed.");
-const LOG_RECORDS: Series =
-    Series::counter("tollgate_log_records_total", "Records made durable.");
+const LOG_RECORDS: Series = Series::counter("tollgate_log_records_total", "Records made durable.");
 const LOG_FRAMES: Series = Series::counter("tollgate_log_frames_total", "Frames made durable.");
 const LOG_BYTES: Series =
     Series::counter("tollgate_log_bytes_total", "Bytes made durable, of each copy.");
-const LOG_GROUP: Series =
-    Series::sizes("tollgate_log_group_records", "Records of a group that was made durable at once.");
+const LOG_GROUP: Series = Series::sizes(
+    "tollgate_log_group_records",
+    "Records of a group that was made durable at once.",
+);
 const LOG_COMMIT: Series =
     Series::seconds("tollgate_log_commit_seconds", "How long a group took to become durable.");
 const RECOVERY: Series =
@@ -106,6 +107,13 @@ const STATUSES: [u16; 18] =
 /// The methods that are told apart; any other is counted as the last.
 const METHODS: [&str; 3] = ["GET", "POST", "OTHER"];
 
+/// What a payment method is called in labels.
+type PaymentMethodName = &'static str;
+
+/// Handles by their labels: a short list, for merchants sell in few currencies, and a walk is cheaper
+/// than a hash.
+type Handles<K, H> = RwLock<Vec<(K, H)>>;
+
 /// All metrics of a process.
 pub(crate) struct Metrics {
     recorder: PrometheusRecorder,
@@ -115,9 +123,8 @@ pub(crate) struct Metrics {
     pub(crate) requests_in_flight: Gauge,
     pub(crate) connections: Gauge,
     pub(crate) panics: Counter,
-    /// A short list: a merchant sells in few currencies, and a walk is cheaper than a hash.
-    payments: RwLock<Vec<((PaymentStatus, Currency), Counter)>>,
-    card_duration: RwLock<Vec<(ProviderId, Histogram)>>,
+    payments: Handles<(PaymentMethodName, PaymentStatus, Currency), Counter>,
+    payment_duration: Handles<(PaymentMethodName, ProviderId), Histogram>,
     payments_unknown: Counter,
     replays: Counter,
     engine: EngineGauges,
@@ -166,7 +173,7 @@ impl Metrics {
             connections: CONNECTIONS.register_gauge(&recorder),
             panics: PANICS.register_counter(&recorder, &[]),
             payments: RwLock::default(),
-            card_duration: RwLock::default(),
+            payment_duration: RwLock::default(),
             payments_unknown: PAYMENTS_UNKNOWN.register_counter(&recorder, &[]),
             replays: REPLAYS.register_counter(&recorder, &[]),
             engine: EngineGauges {
@@ -226,15 +233,15 @@ impl Metrics {
     /// Counts a payment's first answer.
     pub(crate) fn payment(&self, payment: &Payment, elapsed: Duration) {
         let (status, currency) = (payment.state().status(), payment.intent().money.currency);
-        match payment.intent().method {
-            PaymentMethod::Card(_) => {}
-        }
-        self.payment_counter((status, currency)).increment(1);
+        let method = match payment.intent().method {
+            PaymentMethod::Card(_) => "card",
+        };
+        self.payment_counter((method, status, currency)).increment(1);
         if status == PaymentStatus::Unknown {
             self.payments_unknown.increment(1);
         }
         if let Some(attempt) = payment.attempts().last() {
-            self.duration_at(attempt.provider).record(elapsed);
+            self.duration_at((method, attempt.provider)).record(elapsed);
         }
     }
 
@@ -265,18 +272,19 @@ impl Metrics {
         }
     }
 
-    fn payment_counter(&self, key: (PaymentStatus, Currency)) -> Counter {
+    fn payment_counter(&self, key: (PaymentMethodName, PaymentStatus, Currency)) -> Counter {
         find_or_add(&self.payments, key, || {
-            let (status, currency) = key;
+            let (method, status, currency) = key;
             let labels =
-                [("method", "card"), ("status", status.as_str()), ("currency", currency.code())];
+                [("method", method), ("status", status.as_str()), ("currency", currency.code())];
             PAYMENTS.register_counter(&self.recorder, &labels)
         })
     }
 
-    fn duration_at(&self, provider: ProviderId) -> Histogram {
-        find_or_add(&self.card_duration, provider, || {
-            let labels = [("method", "card"), ("provider", provider.as_str())];
+    fn duration_at(&self, key: (PaymentMethodName, ProviderId)) -> Histogram {
+        find_or_add(&self.payment_duration, key, || {
+            let (method, provider) = &key;
+            let labels = [("method", *method), ("provider", provider.as_str())];
             PAYMENT_DURATION.register_histogram(&self.recorder, &labels)
         })
     }
@@ -284,7 +292,7 @@ impl Metrics {
 
 /// The handle under `key`, made by `make` when it is first asked for.
 fn find_or_add<K: PartialEq, H: Clone>(
-    handles: &RwLock<Vec<(K, H)>>,
+    handles: &Handles<K, H>,
     key: K,
     make: impl FnOnce() -> H,
 ) -> H {

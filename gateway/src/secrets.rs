@@ -16,9 +16,7 @@ use std::{
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
-use tollgate_domain::{
-    ApiKeyHash, CardFingerprint, Fingerprint, IdempotencyKey, MerchantId, Mode,
-};
+use tollgate_domain::{ApiKeyHash, CardFingerprint, Fingerprint, IdempotencyKey, MerchantId, Mode};
 use zeroize::Zeroizing;
 
 /// As many bytes as the hash puts out: more would add nothing.

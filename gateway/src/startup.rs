@@ -96,10 +96,8 @@ impl App {
     /// If an address cannot be had.
     pub async fn listen(config: Config) -> Result<Self, Error> {
         let metrics = Metrics::new();
-        let body_limits = BodyLimits {
-            bytes: config.server.max_body_bytes,
-            time: config.server.body_timeout(),
-        };
+        let body_limits =
+            BodyLimits { bytes: config.server.max_body_bytes, time: config.server.body_timeout() };
         let wait = config.payments.wait();
         let gateway = Gateway::new(Arc::clone(&metrics), system_clock(), body_limits, wait);
         let options = ServerOptions {

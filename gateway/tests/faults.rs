@@ -40,7 +40,9 @@ fn a_sync_that_fails_ends_the_process_and_loses_nothing() {
     let callers: Vec<_> = (0..8)
         .map(|number| {
             let caller = server.caller();
-            thread::spawn(move || (format!("during-{number}"), caller.pay(&format!("during-{number}"))))
+            thread::spawn(move || {
+                (format!("during-{number}"), caller.pay(&format!("during-{number}")))
+            })
         })
         .collect();
     for caller in callers {
@@ -149,7 +151,7 @@ impl Server {
             .arg(data)
             .env_remove("TOLLGATE_ADMIN_KEY")
             // A fault must be told from a small disk of the machine that tests.
-            .env("TOLLGATE__STORAGE__MIN_FREE_BYTES", "1048576")
+            .env("TOLLGATE__STORAGE__MIN_FREE_BYTES", "0")
             .stdout(Stdio::piped())
             .stderr(fs::File::create(&errors).unwrap());
         adjust(&mut command);

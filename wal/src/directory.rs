@@ -14,16 +14,19 @@
 
 use std::{
     fs::{self, File, TryLockError},
-    io::{self, Read, Write},
+    io::{self, Read, Seek, SeekFrom, Write},
+    os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
+
+use rustix::io::Errno;
 
 use crate::{
     error::{Error, SledFault, SuperblockFault},
     recovery::Copies,
     sled_segment,
-    superblock::{Geometry, Superblock},
+    superblock::{Ending, Geometry, Superblock},
 };
 
 /// An open data directory. Invariant: at most one exists for a path, over all processes.
@@ -38,13 +41,7 @@ impl Directory {
     /// Opens the directory for writing, creating it where it is missing, and empties its scratch
     /// space.
     pub(crate) fn open(root: &Path) -> Result<Self, Error> {
-        let fresh = !root.exists();
         fs::create_dir_all(root).map_err(Error::io("create", root))?;
-        if fresh {
-            // A relative path of one part has no parent to name; its full form has.
-            let full = fs::canonicalize(root).map_err(Error::io("find", root))?;
-            full.parent().map_or(Ok(()), sync_directory)?;
-        }
         let path = root.join("lock");
         let lock = File::options()
             .create(true)
@@ -58,6 +55,14 @@ impl Directory {
         }
         directory.clear_scratch()?;
         sync_directory(root)?;
+        let superblock = directory.superblock_path();
+        if !superblock.try_exists().map_err(Error::io("find", superblock))? {
+            // Which directories above are new is not asked: an earlier open may have created them
+            // and never come to sync them.
+            for above in directories_above(root)? {
+                sync_directory(&above)?;
+            }
+        }
         Ok(directory)
     }
 
@@ -90,6 +95,10 @@ impl Directory {
         &self.root
     }
 
+    fn superblock_path(&self) -> PathBuf {
+        self.root.join("superblock")
+    }
+
     pub(crate) fn journals(&self) -> PathBuf {
         self.root.join("journal")
     }
@@ -115,15 +124,12 @@ impl Directory {
     }
 
     fn clear_scratch(&self) -> Result<(), Error> {
-        for path in entries(&self.scratch_root())? {
-            remove(&path)?;
-        }
-        Ok(())
+        entries(&self.scratch_root())?.iter().try_for_each(|path| discard(path))
     }
 
     /// Reads the superblock; `None` if the log was never created.
     pub(crate) fn superblock(&self) -> Result<Option<Superblock>, Error> {
-        let path = self.root.join("superblock");
+        let path = self.superblock_path();
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -142,21 +148,17 @@ impl Directory {
     pub(crate) fn new_superblock(&self, geometry: Option<Geometry>) -> Result<Superblock, Error> {
         let geometry = geometry.ok_or_else(|| unusable(&self.root, SuperblockFault::Missing))?;
         if geometry.streams == 0 {
-            return Err(Error::Option { option: "streams" });
+            return Err(Error::Option { option: "streams", range: "at least 1".to_owned() });
         }
         // A clock before 1970 gives 0: the value is a label, nothing is decided by it.
         let created = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-        Ok(Superblock { geometry, epoch: 0, created })
+        Ok(Superblock { geometry, epoch: 0, created, ending: Ending::Open })
     }
 
     pub(crate) fn write_superblock(&self, superblock: Superblock) -> Result<(), Error> {
-        self.replace_file(
-            "superblock",
-            &self.root.join("superblock"),
-            [&superblock.to_bytes(), &[]],
-        )
+        self.replace_file("superblock", &self.superblock_path(), [&superblock.to_bytes(), &[]])
     }
 
     /// Puts a durable file in place of `path`, or leaves what is there.
@@ -179,7 +181,7 @@ impl Directory {
         match fs::rename(&path, &away) {
             Ok(()) => {
                 sync_directory(&self.sleds())?;
-                remove(&away)
+                discard(&away)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(Error::io("move away", path)(error)),
@@ -209,12 +211,25 @@ impl Copies for Directory {
         Ok(segments)
     }
 
-    fn read_journal(&mut self, segment: u64, into: &mut Vec<u8>) -> Result<(), Error> {
+    fn read_journal(&mut self, segment: u64, into: &mut Vec<u8>) -> Result<usize, Error> {
         into.clear();
         let path = self.journal(segment);
-        match File::open(&path).and_then(|mut file| file.read_to_end(into)) {
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        let read = File::open(&path).and_then(|file| {
+            let length = file.metadata()?.len();
+            read_around_errors(file, length, into)
+        });
+        match read {
+            Ok(0) => Ok(0),
+            Ok(unread) => {
+                tracing::error!(path = %path.display(), unread, "a journal could not all be read");
+                Ok(unread)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) if disk_failed(&error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(path = %path.display(), error, "a journal could not be opened");
+                Ok(usize::MAX)
+            }
             Err(error) => Err(Error::io("read", path)(error)),
         }
     }
@@ -222,7 +237,7 @@ impl Copies for Directory {
     fn read_sled(&mut self, segment: u64, into: &mut Vec<u8>) -> Result<Option<SledFault>, Error> {
         let copy = self.scratch(&format!("copy-{segment}"));
         let fault = sled_segment::read_by_copy(&self.sled(segment), &copy, into)?;
-        remove(&copy)?;
+        discard(&copy)?;
         Ok(fault)
     }
 
@@ -251,7 +266,12 @@ impl Copies for Directory {
         sync_directory(&self.sleds())
     }
 
-    fn settle(&mut self, segment: u64, offset: usize, last_group: &[u8]) -> Result<(), Error> {
+    fn settle_journal(
+        &mut self,
+        segment: u64,
+        offset: usize,
+        last_group: &[u8],
+    ) -> Result<(), Error> {
         // A sync that failed may have marked pages as clean that never reached the disk, and then
         // a second sync says yes and does nothing. Writing the same bytes again makes them dirty.
         let path = self.journal(segment);
@@ -259,18 +279,78 @@ impl Copies for Directory {
             .write(true)
             .open(&path)
             .and_then(|file| {
-                std::os::unix::fs::FileExt::write_all_at(&file, last_group, offset as u64)?;
+                file.write_all_at(last_group, offset as u64)?;
                 file.sync_all()
             })
             .map_err(Error::io("sync", path))?;
-        sync_directory(&self.journals())?;
-        let sled = self.sled(segment);
-        // Absent below a snapshot; then there is nothing to sync.
-        if sled.exists() {
-            sled_segment::sync_files(&sled)?;
-        }
+        sync_directory(&self.journals())
+    }
+
+    fn settle_sled(&mut self, segment: u64) -> Result<(), Error> {
+        sled_segment::sync_files(&self.sled(segment))?;
         sync_directory(&self.sleds())
     }
+}
+
+/// Everything in a file, with zeros for what the disk does not give; tells where the last of
+/// these ends, 0 if there is none.
+fn read_around_errors(
+    mut file: impl Read + Seek,
+    length: u64,
+    into: &mut Vec<u8>,
+) -> io::Result<usize> {
+    // The unit in which disks and page caches lose data.
+    const BLOCK: usize = 4096;
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    let mut unread = 0;
+    let mut next = 0;
+    loop {
+        file.seek(SeekFrom::Start(next as u64))?;
+        match file.read_to_end(into) {
+            Ok(_) => return Ok(unread),
+            Err(error) if disk_failed(&error) => {
+                // What came before the error was kept.
+                let at = into.len();
+                next = (at / BLOCK + 1) * BLOCK;
+                unread = next.min(length.max(at + 1));
+                into.resize(unread, 0);
+                if next >= length {
+                    return Ok(unread);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Whether the disk, or the file system on it, could not give what it holds. A right or a limit
+/// that is in the way says nothing about what is there.
+pub(crate) fn disk_failed(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::IO | Errno::NODATA | Errno::BADMSG | Errno::UCLEAN)
+    )
+}
+
+/// Every directory above, as far as its file system reaches: creating one cannot leave it. Those
+/// that may not be opened were not created here.
+fn directories_above(root: &Path) -> Result<Vec<PathBuf>, Error> {
+    // A relative path of one part has no parent to name; its full form has.
+    let full = fs::canonicalize(root).map_err(Error::io("find", root))?;
+    let device = |path: &Path| {
+        File::open(path).and_then(|directory| directory.metadata()).map(|metadata| metadata.dev())
+    };
+    let home = device(&full).map_err(Error::io("open", &full))?;
+    let mut above = Vec::new();
+    for path in full.ancestors().skip(1) {
+        match device(path) {
+            Ok(device) if device != home => break,
+            Ok(_) => above.push(path.to_owned()),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            Err(error) => return Err(Error::io("open", path)(error)),
+        }
+    }
+    Ok(above)
 }
 
 /// Makes a directory's list of names durable.
@@ -299,6 +379,19 @@ fn remove(path: &Path) -> Result<(), Error> {
     }
 }
 
+/// Deletes what is of no use any more. Where the disk does not even let go of it, it stays: that
+/// must not keep the log from being opened.
+fn discard(path: &Path) -> Result<(), Error> {
+    match remove(path) {
+        Err(Error::Io { source, .. }) if disk_failed(&source) => {
+            let error = &source as &dyn std::error::Error;
+            tracing::error!(path = %path.display(), error, "a leftover cannot be deleted");
+            Ok(())
+        }
+        removed => removed,
+    }
+}
+
 /// The segment a path names; foreign files are not ours to judge.
 fn segment_of(path: &Path) -> Option<u64> {
     let stem = path.file_stem()?.to_str()?;
@@ -307,4 +400,86 @@ fn segment_of(path: &Path) -> Option<u64> {
 
 pub(crate) fn unusable(root: &Path, source: SuperblockFault) -> Error {
     Error::Superblock { path: root.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    //! What needs a disk that fails; the rest is in `tests/sled_directory.rs`.
+
+    use std::io::Cursor;
+
+    use super::*;
+
+    /// A file that gives no byte of one range.
+    struct Bad {
+        file: Cursor<Vec<u8>>,
+        range: std::ops::Range<u64>,
+    }
+
+    impl Read for Bad {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let at = self.file.position();
+            if self.range.contains(&at) {
+                return Err(Errno::IO.into());
+            }
+            let left = self.range.start.checked_sub(at).map_or(usize::MAX, |left| left as usize);
+            let most = into.len().min(left);
+            self.file.read(&mut into[..most])
+        }
+    }
+
+    impl Seek for Bad {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.file.seek(to)
+        }
+    }
+
+    #[test]
+    fn what_lies_behind_a_bad_block_is_read() {
+        let bytes: Vec<_> = (0..20_000_u32).map(|number| number as u8 | 1).collect();
+        for (bad, unread) in [
+            (0..0, 0..0),
+            (0..1, 0..4096),
+            (4095..4097, 4095..8192),
+            (8192..12_288, 8192..12_288),
+            (5000..13_000, 5000..16_384),
+            (17_000..17_001, 17_000..20_000),
+            (0..20_000, 0..20_000),
+        ] {
+            let mut expected = bytes.clone();
+            expected[unread.clone()].fill(0);
+            let mut read = Vec::new();
+            let file = Bad { file: Cursor::new(bytes.clone()), range: bad };
+            assert_eq!(read_around_errors(file, 20_000, &mut read).unwrap(), unread.end);
+            assert!(read == expected, "{unread:?}");
+        }
+        // The first byte is named as unread where the length says that there is none.
+        let file = Bad { file: Cursor::new(bytes), range: 0..20_000 };
+        assert_eq!(read_around_errors(file, 0, &mut Vec::new()).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_limit_is_not_taken_for_a_failed_disk() {
+        for (errno, failed) in [
+            (Errno::IO, true),
+            (Errno::ACCESS, false),
+            (Errno::MFILE, false),
+            (Errno::NOSPC, false),
+        ] {
+            assert_eq!(disk_failed(&errno.into()), failed, "{errno}");
+        }
+    }
+
+    /// Bug: of several new directories above the log only the last was synced, and none after a
+    /// crash in between.
+    #[test]
+    fn every_directory_above_a_new_log_is_synced() {
+        let parent = tempfile::tempdir().unwrap();
+        let parent = fs::canonicalize(parent.path()).unwrap();
+        let root = parent.join("data/of/log");
+        fs::create_dir_all(&root).unwrap();
+        let above = directories_above(&root).unwrap();
+        assert_eq!(above[..3], [parent.join("data/of"), parent.join("data"), parent]);
+        drop(Directory::open(&root).unwrap());
+    }
 }

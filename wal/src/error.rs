@@ -51,10 +51,12 @@ pub enum Error {
         source: SuperblockFault,
     },
     /// An option has no sense.
-    #[error("the option {option} is out of range")]
+    #[error("the option {option} must be {range}")]
     Option {
         /// Its name.
         option: &'static str,
+        /// What it may be.
+        range: String,
     },
     /// The log cannot be read back whole.
     #[error(transparent)]
@@ -153,6 +155,13 @@ pub enum DamageFault {
         /// What is the matter with the sled copy.
         sled: SledFault,
     },
+    /// The disk does not give the journal here, and the sled copy ends before. Not a torn tail:
+    /// what cannot be read may have been acknowledged.
+    #[error("the journal cannot be read here, and sled does not continue it (sled: {sled})")]
+    Unread {
+        /// What is the matter with the sled copy.
+        sled: SledFault,
+    },
     /// Both copies have an intact frame of that sequence, and they differ.
     #[error("the journal and sled have different frames here")]
     Conflict,
@@ -182,6 +191,9 @@ pub enum SledFault {
     /// sled could not open it, panicked, or stopped with an error while it was read.
     #[error("sled cannot read it: {0}")]
     Unreadable(String),
+    /// The disk did not give its files.
+    #[error("the disk does not give it: {0}")]
+    Unread(String),
     /// It has values outside the synced file.
     #[error("it keeps values in blobs")]
     BlobsInUse,

@@ -5,8 +5,9 @@
 //! frames of the two continue it.
 //!
 //! Invariant: a group is visited only whole and in its place. A tail is cut only if it can be
-//! one group that a crash interrupted: nothing intact belongs to a later group, and no later
-//! segment exists. Anything else missing is damage, healed from the other copy or refused.
+//! one group that a crash interrupted: nothing intact belongs to a later group, no later segment
+//! exists, and the disk gives it. Anything else missing is damage, healed from the other copy or
+//! refused.
 //!
 //! Not here: files. [`Copies`] stands for them, so that the same code runs on the real
 //! directory, on a simulated disk and, read-only, for verification.
@@ -19,7 +20,7 @@ use crate::{
     frame::{Frame, FrameFault, intact},
     group::{Positions, Unpacker},
     record::Visit,
-    superblock::Geometry,
+    superblock::{Ending, Geometry},
 };
 
 /// What opening a log found and did.
@@ -97,8 +98,10 @@ pub(crate) trait Copies {
     /// All segments of which there is a trace, in order.
     fn segments(&self) -> Result<Vec<u64>, Error>;
 
-    /// Replaces `into` by the journal's bytes; by nothing if there is no journal.
-    fn read_journal(&mut self, segment: u64, into: &mut Vec<u8>) -> Result<(), Error>;
+    /// Replaces `into` by the journal's bytes, with zeros where the disk does not give them; by
+    /// nothing if there is no journal. Tells where the last bytes that are not given end, as far
+    /// as that is known: 0 if all are given, the maximum if the journal's size is not known.
+    fn read_journal(&mut self, segment: u64, into: &mut Vec<u8>) -> Result<usize, Error>;
 
     /// Replaces `into` by the frames that sled gives, one after the other, until it fails.
     fn read_sled(&mut self, segment: u64, into: &mut Vec<u8>) -> Result<Option<SledFault>, Error>;
@@ -112,9 +115,17 @@ pub(crate) trait Copies {
     /// Makes the sled copy consist of the frames in two pieces, durably.
     fn rebuild_sled(&mut self, segment: u64, pieces: [&[u8]; 2]) -> Result<(), Error>;
 
-    /// Makes durable what is about to be accepted. `last_group` lies in the journal at `offset`:
+    /// Makes a journal durable that is about to be accepted. `last_group` lies in it at `offset`:
     /// the only bytes whose sync may have failed in the life before.
-    fn settle(&mut self, segment: u64, offset: usize, last_group: &[u8]) -> Result<(), Error>;
+    fn settle_journal(
+        &mut self,
+        segment: u64,
+        offset: usize,
+        last_group: &[u8],
+    ) -> Result<(), Error>;
+
+    /// Makes a sled copy durable that is about to be accepted as it is.
+    fn settle_sled(&mut self, segment: u64) -> Result<(), Error>;
 }
 
 /// For which segments sled is read although the journal is whole.
@@ -140,6 +151,7 @@ pub(crate) fn recover(
     copies: &mut dyn Copies,
     geometry: Geometry,
     compare: Compare,
+    ending: Ending,
     visit: &mut Visit<'_>,
 ) -> Result<Recovered, Error> {
     let segments = copies.segments()?;
@@ -164,6 +176,7 @@ pub(crate) fn recover(
             end: segments.get(index + 1).copied(),
             newest,
             compare: newest || compare == Compare::Every,
+            ending: if newest { ending } else { Ending::Closed },
         };
         replay.segment(copies, place, &mut journal, &mut sled)?;
     }
@@ -197,6 +210,8 @@ struct Place {
     /// Whether no later segment holds anything.
     newest: bool,
     compare: bool,
+    /// How the life that wrote it ended: an older one was sealed by a life that went on.
+    ending: Ending,
 }
 
 impl Place {
@@ -235,7 +250,7 @@ impl Replay<'_, '_> {
         if segment < self.log.tip.sequence {
             return Err(place.damage(0, self.log.tip.sequence, DamageFault::Overlap));
         }
-        copies.read_journal(segment, journal)?;
+        let unread = copies.read_journal(segment, journal)?;
         let walked = self.walk(journal, &place, 0)?;
         let proven = place.end.is_none_or(|end| end == self.log.tip.sequence);
         if walked.fault.is_none() && proven && !place.compare {
@@ -250,7 +265,8 @@ impl Replay<'_, '_> {
         let pieces = [kept, added.as_slice()];
 
         check_agreement(&place, pieces, sled)?;
-        let torn = self.judge_end(&place, [&walked, &healed], rest, sled, fault.as_ref())?;
+        let ends = [&walked, &healed];
+        let torn = self.judge_end(&place, ends, rest, unread, sled, fault.as_ref())?;
         let repairs_before = self.log.repairs.len();
         if let Some(torn) = torn {
             self.log.repairs.push(torn);
@@ -276,11 +292,12 @@ impl Replay<'_, '_> {
                 });
             }
         }
-        self.mend_sled(copies, &place, fault, pieces, sled)?;
+        // First the journal: while sled is replaced it is the only copy.
         let total = kept.len() + added.len();
         let tail = if added.is_empty() { kept } else { &added };
         let last_group = &tail[tail.len() - self.last_group..];
-        copies.settle(segment, total - last_group.len(), last_group)
+        copies.settle_journal(segment, total - last_group.len(), last_group)?;
+        self.mend_sled(copies, &place, fault, pieces, sled)
     }
 
     /// Visits every whole group at the head of `bytes`, which continue the journal at `offset`.
@@ -359,13 +376,19 @@ impl Replay<'_, '_> {
         place: &Place,
         [walked, healed]: [&Walked; 2],
         journal: &[u8],
+        unread: usize,
         sled: &[u8],
         fault: Option<&SledFault>,
     ) -> Result<Option<Repair>, Error> {
         let tip = &self.log.tip;
-        let lost = || DamageFault::Lost {
-            journal: walked.fault,
-            sled: fault.cloned().unwrap_or(SledFault::Differs),
+        let journal_unread = unread > walked.length + healed.length;
+        let lost = || {
+            let sled = fault.cloned().unwrap_or(SledFault::Differs);
+            if journal_unread {
+                DamageFault::Unread { sled }
+            } else {
+                DamageFault::Lost { journal: walked.fault, sled }
+            }
         };
         match place.end {
             Some(end) if end == tip.sequence => Ok(None),
@@ -385,6 +408,12 @@ impl Replay<'_, '_> {
                 let journal_bytes = journal.len().saturating_sub(healed.length) as u64;
                 let sled_bytes =
                     intact(sled).filter(beyond).map(|frame| frame.bytes.len() as u64).sum();
+                // What a crash leaves can be read. What the disk does not give, of the journal or
+                // of the sled copy that would complete it, may have been acknowledged.
+                let sled_unread = matches!(fault, Some(SledFault::Unread(_)));
+                if journal_unread || (sled_unread && journal_bytes > 0) {
+                    return Err(place.damage(walked.length, tip.sequence, lost()));
+                }
                 if journal_bytes == 0 && sled_bytes == 0 {
                     return Ok(None);
                 }
@@ -411,15 +440,23 @@ impl Replay<'_, '_> {
         let same = sled.len() == pieces[0].len() + pieces[1].len()
             && sled.starts_with(pieces[0])
             && sled.ends_with(pieces[1]);
+        let segment = place.segment;
         let fault = match fault {
             // An older sealed segment's sled copy is dropped once a snapshot covers it.
             Some(SledFault::Missing) if !place.newest => return Ok(()),
             Some(fault) => fault,
-            None if same => return Ok(()),
-            None => SledFault::Differs,
+            None if !same => SledFault::Differs,
+            None => {
+                return match place.ending {
+                    Ending::Closed => copies.settle_sled(segment),
+                    // It was the page cache, not the disk, that was compared. Which pages a failed
+                    // sync left behind is sled's secret, so that all are written anew.
+                    Ending::Open => copies.rebuild_sled(segment, pieces),
+                };
+            }
         };
-        copies.rebuild_sled(place.segment, pieces)?;
-        self.log.repairs.push(Repair::SledRebuilt { segment: place.segment, fault });
+        copies.rebuild_sled(segment, pieces)?;
+        self.log.repairs.push(Repair::SledRebuilt { segment, fault });
         Ok(())
     }
 }

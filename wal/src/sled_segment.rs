@@ -7,12 +7,13 @@
 
 use std::{
     fs::{self, File},
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
 };
 
 use crate::{
-    directory::{entries, sync_directory},
+    directory::{disk_failed, entries, sync_directory},
     error::{Error, SledFault},
     frame::{Frame, intact},
 };
@@ -85,17 +86,21 @@ pub(crate) fn read_by_copy(
     frames: &mut Vec<u8>,
 ) -> Result<Option<SledFault>, Error> {
     frames.clear();
-    if !path.is_dir() {
-        return Ok(Some(SledFault::Missing));
-    }
-    let blobs = blobs_in_use(path)?;
-    copy_tree(path, copy)?;
+    let blobs = match copied(path, copy) {
+        Ok(Some(blobs)) => blobs,
+        Ok(None) => return Ok(Some(SledFault::Missing)),
+        Err(Error::Io { action, path, source }) if disk_failed(&source) => {
+            let said = format!("cannot {action} {}: {source}", path.display());
+            return Ok(Some(SledFault::Unread(said)));
+        }
+        Err(error) => return Err(error),
+    };
     // Should sled end the process over a damaged directory, this line names it.
     tracing::info!(path = %path.display(), "reading a sled copy");
     let read = catch_unwind(AssertUnwindSafe(|| read_frames(copy, frames)));
     Ok(match read {
-        Ok(None) if blobs => Some(SledFault::BlobsInUse),
-        Ok(fault) => fault,
+        Ok(Ok(None)) if blobs => Some(SledFault::BlobsInUse),
+        Ok(fault) => fault?,
         Err(panic) => {
             let said = panic
                 .downcast_ref::<&str>()
@@ -106,8 +111,26 @@ pub(crate) fn read_by_copy(
     })
 }
 
-fn read_frames(path: &Path, frames: &mut Vec<u8>) -> Option<SledFault> {
-    let unreadable = |error: sled::Error| Some(SledFault::Unreadable(error.to_string()));
+/// Copies the directory, and tells whether it has blobs; `None` if it is not there.
+fn copied(path: &Path, copy: &Path) -> Result<Option<bool>, Error> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => {}
+        Ok(_) => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io("find", path)(error)),
+    }
+    copy_tree(path, copy)?;
+    blobs_in_use(path).map(Some)
+}
+
+fn read_frames(path: &Path, frames: &mut Vec<u8>) -> Result<Option<SledFault>, Error> {
+    let unreadable = |error: sled::Error| match error {
+        // sled writes to what it opens. A full disk says nothing about what it would have read.
+        sled::Error::Io(source) if source.kind() == io::ErrorKind::StorageFull => {
+            Err(Error::io("open", path)(source))
+        }
+        error => Ok(Some(SledFault::Unreadable(error.to_string()))),
+    };
     let db = match open(path) {
         Ok(db) => db,
         Err(error) => return unreadable(error),
@@ -127,7 +150,7 @@ fn read_frames(path: &Path, frames: &mut Vec<u8>) -> Option<SledFault> {
             fault = Some(SledFault::Differs);
         }
     }
-    fault
+    Ok(fault)
 }
 
 /// Makes all files of a sled directory durable, and their names.

@@ -14,7 +14,7 @@ use crate::{
     error::{Error, SledFault, SuperblockFault},
     record::Visit,
     recovery::{Compare, Copies, Repair, recover},
-    superblock::Geometry,
+    superblock::{Ending, Geometry},
 };
 
 /// What a log consists of, and what opening it would mend.
@@ -54,7 +54,8 @@ pub fn verify(directory: &Path, visit: &mut Visit<'_>) -> Result<VerifyReport, E
         .ok_or_else(|| unusable(directory.root(), SuperblockFault::Missing))?;
     let segments = directory.segments()?.len() as u64;
     let geometry = superblock.geometry;
-    let recovered = recover(&mut ReadOnly(directory), geometry, Compare::Every, visit)?;
+    let recovered =
+        recover(&mut ReadOnly(directory), geometry, Compare::Every, Ending::Closed, visit)?;
     Ok(VerifyReport {
         geometry,
         epoch: superblock.epoch,
@@ -76,7 +77,7 @@ impl Copies for ReadOnly {
         self.0.segments()
     }
 
-    fn read_journal(&mut self, segment: u64, into: &mut Vec<u8>) -> Result<(), Error> {
+    fn read_journal(&mut self, segment: u64, into: &mut Vec<u8>) -> Result<usize, Error> {
         self.0.read_journal(segment, into)
     }
 
@@ -96,7 +97,11 @@ impl Copies for ReadOnly {
         Ok(())
     }
 
-    fn settle(&mut self, _: u64, _: usize, _: &[u8]) -> Result<(), Error> {
+    fn settle_journal(&mut self, _: u64, _: usize, _: &[u8]) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn settle_sled(&mut self, _: u64) -> Result<(), Error> {
         Ok(())
     }
 }

@@ -5,7 +5,7 @@
 
 use proptest::prelude::*;
 use tollgate_wal::{
-    Damage, Error, Geometry, LogStore, Record, Repair, Stream,
+    Damage, DamageFault, Error, Geometry, LogStore, Record, Repair, SledFault, Stream,
     store::faulty::{Answer, Disk, Fault, Faulty, Kept},
 };
 
@@ -208,6 +208,85 @@ fn groups_missing_from_one_copy_come_from_the_other() {
             assert_eq!(settled(&disk).unwrap().0, records);
         }
     }
+}
+
+/// Bug: an unreadable byte in one copy stopped recovery, whatever the other had.
+#[test]
+fn a_read_error_in_one_copy_costs_nothing() {
+    let sample = sample();
+    for written in &sample.segments {
+        let length = written.bytes.len();
+        for from in 0..length {
+            for to in [from + 1, usize::min(from + 500, length), length] {
+                let disk = sample.disk.snapshot();
+                disk.fail_journal_reads(written.name, from..to);
+                let (records, repairs) = settled(&disk).unwrap();
+                assert_eq!(records, sample.records, "{from}..{to}");
+                assert!(matches!(repairs[..], [Repair::JournalHealed { .. }]), "{repairs:?}");
+                disk.damage_journal(written.name, |journal| assert_eq!(*journal, written.bytes));
+            }
+        }
+    }
+    let newest = sample.segments[1].name;
+    sample.disk.fail_sled_reads(newest);
+    let (records, repairs) = settled(&sample.disk).unwrap();
+    assert_eq!(records, sample.records);
+    let unread = SledFault::Unread("by plan".to_owned());
+    assert_eq!(repairs, [Repair::SledRebuilt { segment: newest, fault: unread }]);
+}
+
+/// With a read error nothing is ever cut that may have been acknowledged: all or refused.
+#[test]
+fn an_unreadable_tail_is_not_taken_for_a_torn_one() {
+    let sample = sample();
+    let newest = &sample.segments[1];
+    let length = newest.bytes.len();
+    for from in (0..length).step_by(7).chain(newest.ends[..3].iter().copied()) {
+        for to in [from + 1, length] {
+            let unread = || {
+                let disk = sample.disk.snapshot();
+                disk.fail_journal_reads(newest.name, from..to);
+                disk
+            };
+            let disk = unread();
+            disk.fail_sled_reads(newest.name);
+            let unreadable = damaged(settled(&disk)).fault;
+            let disk = unread();
+            disk.damage_sled(newest.name, Vec::clear);
+            let lost = damaged(settled(&disk)).fault;
+            if from >= newest.ends[2] {
+                let sled = SledFault::Unread("by plan".to_owned());
+                assert_eq!(unreadable, DamageFault::Unread { sled }, "{from}..{to}");
+                assert_eq!(lost, DamageFault::Unread { sled: SledFault::Differs }, "{from}..{to}");
+            }
+            // sled ends with a whole group, as it does after damage to its tail.
+            for end in newest.ends[..3].iter().copied() {
+                let disk = unread();
+                disk.damage_sled(newest.name, |sled| sled.truncate(end));
+                match settled(&disk) {
+                    Ok((records, _)) => assert_eq!(records, sample.records, "{from}..{to}, {end}"),
+                    Err(Error::Damaged(_)) => {}
+                    Err(other) => panic!("{other}"),
+                }
+            }
+        }
+    }
+    // The other way round: the journal's last group is damaged, and the copy that had it whole
+    // cannot be read.
+    let disk = sample.disk.snapshot();
+    disk.damage_journal(newest.name, |journal| journal.truncate(length - 1));
+    disk.fail_sled_reads(newest.name);
+    let fault = damaged(settled(&disk)).fault;
+    assert!(matches!(fault, DamageFault::Lost { sled: SledFault::Unread(_), .. }), "{fault:?}");
+    // What is proven to have been torn is still cut: it lies behind all that could not be read.
+    let disk = sample.disk.snapshot();
+    for damage in [Disk::damage_journal, Disk::damage_sled] {
+        damage(&disk, newest.name, |bytes| bytes.truncate(length - 1));
+    }
+    disk.fail_journal_reads(newest.name, 0..1);
+    let (records, repairs) = settled(&disk).unwrap();
+    assert_eq!(records, sample.records[..sample.groups[5]]);
+    assert!(matches!(repairs[0], Repair::TornGroupCut { .. }), "{repairs:?}");
 }
 
 #[test]

@@ -4,13 +4,14 @@
 
 use std::{
     fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 use tempfile::TempDir;
 use tollgate_wal::{
-    DamageFault, Error, Geometry, LogStore, Options, Record, Recovery, Repair, SledFault,
-    SledStore, Stream, SuperblockFault, verify::verify,
+    DamageFault, Error, Geometry, LogStore, MAX_SEGMENT_BYTES, Options, Record, Recovery, Repair,
+    SledFault, SledStore, Stream, SuperblockFault, verify::verify,
 };
 
 const GEOMETRY: Geometry = Geometry { streams: 2 };
@@ -74,6 +75,14 @@ impl Log {
         }
     }
 
+    /// The log as it would be if its process ended now.
+    fn killed(&self) -> Self {
+        let mut log = Self::new(self.segment_bytes);
+        log.records.clone_from(&self.records);
+        copy_tree(self.path(), log.path());
+        log
+    }
+
     fn journals(&self) -> Vec<PathBuf> {
         listed(&self.path().join("journal"))
     }
@@ -93,6 +102,18 @@ impl Log {
         .unwrap();
         assert_eq!((report.records, records), (records as u64, self.records.len()));
         report.findings
+    }
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    for path in listed(from) {
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            fs::create_dir(&target).unwrap();
+            copy_tree(&path, &target);
+        } else {
+            fs::copy(path, target).unwrap();
+        }
     }
 }
 
@@ -273,6 +294,100 @@ fn damage_to_both_copies_is_cut_at_the_end_and_refused_before_it() {
     assert_eq!(report.to_string(), Error::from(damage).to_string());
 }
 
+/// A file that can be opened and not read: the first page of a process is never mapped.
+fn make_unreadable(path: &Path) {
+    fs::remove_file(path).unwrap();
+    std::os::unix::fs::symlink("/proc/self/mem", path).unwrap();
+    assert!(fs::read(path).is_err());
+}
+
+#[test]
+fn a_copy_that_cannot_be_read_is_replaced() {
+    let log = Log::of_two_segments();
+    make_unreadable(&log.journals()[0]);
+    make_unreadable(&log.sleds()[1].join("db"));
+    let findings = log.findings();
+    assert!(
+        matches!(
+            findings[..],
+            [
+                Repair::JournalHealed { segment: 1, .. },
+                Repair::SledRebuilt { fault: SledFault::Unread(_), .. }
+            ]
+        ),
+        "{findings:?}"
+    );
+    assert_eq!(log.open_whole().1.repairs, findings);
+    assert_eq!(log.findings(), []);
+
+    let log = Log::of_two_segments();
+    make_unreadable(&log.journals()[1]);
+    fs::remove_dir_all(&log.sleds()[1]).unwrap();
+    assert_eq!(refused(&log).fault, DamageFault::Unread { sled: SledFault::Missing });
+
+    let log = Log::of_two_segments();
+    change(&log.journals()[1], |bytes| bytes.truncate(bytes.len() - 1));
+    make_unreadable(&log.sleds()[1].join("db"));
+    let fault = refused(&log).fault;
+    assert!(matches!(fault, DamageFault::Lost { sled: SledFault::Unread(_), .. }), "{fault:?}");
+}
+
+/// Bug: after a failed sync sled's newest copy was compared in the page cache and kept, though
+/// the disk may never have had it.
+#[test]
+fn the_newest_sled_copy_is_written_anew_unless_the_log_was_closed() {
+    let inodes = |log: &Log| -> Vec<_> {
+        let inode = |path: &PathBuf| fs::metadata(path.join("db")).unwrap().ino();
+        log.sleds().iter().map(inode).collect()
+    };
+    let mut log = Log::of_two_segments();
+    let closed = inodes(&log);
+    let (mut store, recovery) = log.open_whole();
+    assert_eq!((inodes(&log)[..2].to_vec(), recovery.repairs), (closed.clone(), vec![]));
+
+    // What a kill leaves, with a group in the newest segment and without.
+    let empty = log.killed();
+    log.commit(&mut store, 3, 10);
+    let written = log.killed();
+    for (killed, newest) in [(empty, 1), (written, 2)] {
+        let before = inodes(&killed);
+        let (_store, recovery) = killed.open_whole();
+        assert_eq!(recovery.repairs, []);
+        let after = inodes(&killed);
+        for segment in 0..=newest {
+            let anew = before[segment] != after[segment];
+            assert_eq!(anew, segment == newest, "segment {segment} of {newest}");
+        }
+    }
+
+    // A failure is no clean close either.
+    let before = inodes(&log);
+    let misfit = Record { stream: Stream(0), sequence: 1, bytes: vec![] };
+    store.commit(&[misfit]).unwrap_err();
+    drop(store);
+    drop(log.open_whole());
+    assert_ne!(inodes(&log)[2], before[2]);
+    // That open was closed without a commit: what it proved stays proven.
+    let before = inodes(&log);
+    drop(log.open_whole());
+    assert_eq!(inodes(&log)[2], before[2]);
+}
+
+#[test]
+fn a_segment_needs_no_more_room_than_is_kept_free() {
+    // Single records of the least size there is, and full frames.
+    for (groups, size) in [(2000, 1), (20, 100)] {
+        let mut log = Log::new(64 << 20);
+        let mut store = log.open_whole().0;
+        log.commit(&mut store, groups, size);
+        drop(store);
+        let journal = fs::metadata(&log.journals()[0]).unwrap().len();
+        let sled = fs::metadata(log.sleds()[0].join("db")).unwrap().len();
+        let room = Options::room_to_reopen(journal);
+        assert!(journal + sled <= room, "{journal} and {sled} in {room}");
+    }
+}
+
 #[test]
 fn a_refused_log_is_left_as_it_was() {
     let log = Log::of_two_segments();
@@ -345,8 +460,29 @@ fn a_directory_is_created_with_its_parents() {
 #[test]
 fn options_out_of_range_are_refused() {
     let log = Log::new(0);
-    assert!(matches!(log.open(), Err(Error::Option { option: "segment_bytes" })));
+    assert!(matches!(log.open(), Err(Error::Option { option: "segment_bytes", .. })));
+    let mut options = Options::new(log.path());
+    for (segment_bytes, min_free_bytes, fits) in [
+        (4 << 20, 64 << 20, true),
+        (64 << 20, 1 << 30, true),
+        (256 << 20, 1 << 30, true),
+        (64 << 20, 1 << 20, false),
+        (64 << 20, Options::room_to_reopen(64 << 20), true),
+        (64 << 20, Options::room_to_reopen(64 << 20) - 1, false),
+        (MAX_SEGMENT_BYTES, 1 << 30, false),
+        (MAX_SEGMENT_BYTES, 0, true),
+    ] {
+        options = Options { segment_bytes, min_free_bytes, ..options };
+        match SledStore::open(options.clone(), Some(GEOMETRY), &mut |_| Ok(())) {
+            Ok(_) => assert!(fits),
+            Err(Error::Option { option: "min_free_bytes", range }) => {
+                assert!(!fits && range.starts_with("at least "), "{range}");
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+    let log = Log::new(0);
     let options = Options::new(log.path());
     let none = SledStore::open(options, Some(Geometry { streams: 0 }), &mut |_| Ok(()));
-    assert!(matches!(none, Err(Error::Option { option: "streams" })));
+    assert!(matches!(none, Err(Error::Option { option: "streams", .. })));
 }

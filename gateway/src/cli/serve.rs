@@ -1,6 +1,10 @@
 //! `tollgate serve`: runs the gateway until it is told to stop.
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{
+    io::{self, IsTerminal},
+    net::SocketAddr,
+    path::PathBuf,
+};
 
 use clap::Args;
 use tokio::{
@@ -74,12 +78,12 @@ pub(super) fn run(arguments: ServeArguments) -> Result<(), Error> {
     if config.server.threads > 0 {
         runtime.worker_threads(config.server.threads);
     }
-    let runtime = runtime
-        .enable_all()
-        .thread_name("tollgate-http")
-        .build()
-        .map_err(ServeError::Process)?;
-    runtime.block_on(serve(config)).map_err(Error::Serve)
+    let runtime =
+        runtime.enable_all().thread_name("tollgate-http").build().map_err(ServeError::Process)?;
+    let served = runtime.block_on(serve(config));
+    // A replay that was cut short is of no use to anybody and is not waited for.
+    runtime.shutdown_background();
+    served.map_err(Error::Serve)
 }
 
 async fn serve(config: Config) -> Result<(), ServeError> {
@@ -88,7 +92,12 @@ async fn serve(config: Config) -> Result<(), ServeError> {
     let app = App::listen(config).await?;
     announce(&app);
     let operator_key = std::env::var(ADMIN_KEY).ok().filter(|key| !key.is_empty());
-    let running = app.open(operator_key.map(Zeroizing::new)).await?;
+    // Until it is open nothing was begun, so a signal ends it at once; replay starts anew next time.
+    let running = tokio::select! {
+        opened = app.open(operator_key.map(Zeroizing::new)) => opened?,
+        _ = terminate.recv() => return Ok(()),
+        _ = interrupt.recv() => return Ok(()),
+    };
     invite(&running);
     tokio::select! {
         _ = terminate.recv() => {}
@@ -129,7 +138,10 @@ fn invite(running: &Running) {
 
 fn start_logging(config: &Config) -> Result<(), ServeError> {
     let filter = EnvFilter::try_new(&config.log.level).map_err(ServeError::LogLevel)?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr);
     match config.log.format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),

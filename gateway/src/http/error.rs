@@ -3,9 +3,9 @@
 //! Invariant: this is the only place that knows which status a failure has.
 
 mod code;
+#[cfg(test)]
+mod documentation;
 mod problem;
 
 pub(crate) use code::ErrorCode;
 pub(crate) use problem::{Fault, Problem};
-#[cfg(test)]
-mod documentation;

@@ -2,17 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::State,
-    response::{IntoResponse, Response},
-};
-use hyper::{
-    StatusCode,
-    header::{CONTENT_TYPE, HeaderValue},
-};
+use axum::{extract::State, response::Response};
+use hyper::StatusCode;
 use serde::Serialize;
 
-use super::state::Gateway;
+use super::{respond, state::Gateway};
 
 #[derive(Serialize)]
 struct HealthBody {
@@ -82,7 +76,7 @@ pub(super) async fn health(State(gateway): State<Arc<Gateway>>) -> Response {
         Status::Down => StatusCode::SERVICE_UNAVAILABLE,
         Status::Up | Status::Starting | Status::Draining | Status::Full => StatusCode::OK,
     };
-    json(status, &body)
+    respond::json(status, &body)
 }
 
 /// `GET /ready`: 200 while payments are taken, else 503.
@@ -94,7 +88,7 @@ pub(super) async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {
             StatusCode::SERVICE_UNAVAILABLE
         }
     };
-    json(code, &ReadyBody { ready: status == Status::Up, status })
+    respond::json(code, &ReadyBody { ready: status == Status::Up, status })
 }
 
 impl HealthBody {
@@ -144,10 +138,4 @@ impl HealthBody {
             },
         }
     }
-}
-
-fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    let text = serde_json::to_vec(body).expect("numbers and names serialize");
-    let header = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    (status, [header], text).into_response()
 }

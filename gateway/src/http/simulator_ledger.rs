@@ -2,19 +2,14 @@
 
 use std::{fmt, sync::Arc};
 
-use axum::{
-    extract::State,
-    response::{IntoResponse, Response},
-};
-use hyper::{
-    HeaderMap, Uri,
-    header::{CONTENT_TYPE, HeaderValue},
-};
+use axum::{extract::State, response::Response};
+use hyper::{HeaderMap, StatusCode, Uri};
 use serde::{Serialize, Serializer};
 
 use super::{
     authentication,
     error::{ErrorCode, Fault, Problem},
+    respond,
     state::Gateway,
 };
 use crate::provider::simulator::{Decided, LedgerEntry, LedgerPage};
@@ -67,8 +62,7 @@ pub(super) async fn page(
             tracing::error!(error = &error as &dyn std::error::Error, "the ledger cannot be read");
             Problem::of(ErrorCode::InternalError)
         })?;
-    let body = serde_json::to_vec(&PageBody::of(&page)).expect("numbers and ids serialize");
-    Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response())
+    Ok(respond::json(StatusCode::OK, &PageBody::of(&page)))
 }
 
 /// `after` and `limit` of a query; both are digits, so nothing in them is ever escaped.

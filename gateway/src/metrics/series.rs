@@ -21,13 +21,12 @@ enum Kind {
 /// From a tenth of a millisecond, which an answer from memory takes, to the longest a client is
 /// kept waiting, in steps of about two.
 pub(super) const SECONDS_BUCKETS: &[f64] = &[
-    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
-    10.0,
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    5.0, 10.0,
 ];
 
 /// Powers of four up to what one group holds under full load.
-pub(super) const GROUP_BUCKETS: &[f64] =
-    &[1.0, 4.0, 16.0, 64.0, 256.0, 1_024.0, 4_096.0, 16_384.0];
+pub(super) const GROUP_BUCKETS: &[f64] = &[1.0, 4.0, 16.0, 64.0, 256.0, 1_024.0, 4_096.0, 16_384.0];
 
 impl Series {
     pub(super) const fn counter(name: &'static str, help: &'static str) -> Self {
@@ -106,4 +105,5 @@ impl Series {
 }
 
 /// Where metrics come from, which the exporter does not look at.
-const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
+const METADATA: Metadata<'static> =
+    Metadata::new(module_path!(), Level::INFO, Some(module_path!()));

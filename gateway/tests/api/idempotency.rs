@@ -12,7 +12,8 @@ async fn a_repeated_request_is_answered_byte_for_byte_even_after_a_restart() {
         let header = [("Idempotency-Key", card)];
         let first = server.pay(&payment(card), &header).await;
         assert_eq!((first.status, first.header("idempotent-replayed")), (status, None));
-        let again = server.pay(&payment(card), &[("Idempotency-Key", &format!("\"{card}\""))]).await;
+        let again =
+            server.pay(&payment(card), &[("Idempotency-Key", &format!("\"{card}\""))]).await;
         assert_eq!((again.status, &again.body), (status, &first.body));
         assert_eq!(again.header("idempotent-replayed"), Some("true"));
         firsts.push((card, first));
@@ -81,8 +82,14 @@ async fn a_key_in_use_is_said_so_and_a_202_is_not_final() {
     let header = [("Idempotency-Key", "later"), ("Prefer", "respond-async")];
     let accepted = server.pay(&request, &header).await;
     assert_eq!(accepted.status, 202);
-    let settled = server.pay(&request, &header[..1]).await;
-    assert_eq!((settled.status, settled.header("idempotent-replayed")), (201, Some("true")));
+    let settled = loop {
+        let reply = server.pay(&request, &header[..1]).await;
+        assert_eq!(reply.header("idempotent-replayed"), Some("true"));
+        if reply.status != 202 {
+            break reply;
+        }
+    };
+    assert_eq!(settled.status, 201);
     assert_eq!(settled.json()["id"], accepted.json()["id"]);
     server.stop().await;
 }

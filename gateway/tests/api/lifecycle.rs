@@ -68,3 +68,31 @@ async fn a_stopping_server_finishes_what_it_has() {
     assert_eq!(waiting.await.unwrap().status, 201);
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
 }
+
+#[tokio::test]
+async fn connections_that_say_nothing_or_half_a_head_are_closed() {
+    let server = TestServer::start_with(|config| {
+        config.server.idle_timeout_ms = 50;
+        config.server.header_timeout_ms = 50;
+    })
+    .await;
+    for begun in ["", "GET /health HTTP/1.1\r\nHost: t\r\n"] {
+        let reply = exchange(server.address(), begun).await;
+        assert_ne!(reply.status, 200, "{begun:?}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_wait_for_room() {
+    let server = TestServer::start_with(|config| config.server.max_connections = 1).await;
+    let address = server.address();
+    let held = tokio::net::TcpStream::connect(address).await.unwrap();
+    let ask = "GET /health HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n";
+    let mut waiting = tokio::spawn(exchange(address, ask));
+    let early = tokio::time::timeout(Duration::from_millis(50), &mut waiting).await;
+    assert!(early.is_err(), "{early:?}");
+    drop(held);
+    assert_eq!(waiting.await.unwrap().status, 200);
+    server.stop().await;
+}

@@ -20,7 +20,10 @@ async fn a_registered_merchant_can_take_payments_at_once() {
     assert_eq!(reply.status, 201, "{reply:?}");
 
     let reply = server.post("/api/v1/merchants", "{\"nam\":1}", &headers).await;
-    assert_eq!(reply.assert_problem(400, "parameter_unknown")["errors"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        reply.assert_problem(400, "parameter_unknown")["errors"].as_array().unwrap().len(),
+        2
+    );
     let own = format!("Bearer {}", server.key());
     let reply = server.post("/api/v1/merchants", "{}", &[("Authorization", &own)]).await;
     reply.assert_problem(403, "operator_key_required");

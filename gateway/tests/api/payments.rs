@@ -18,12 +18,42 @@ async fn an_approved_payment_is_answered_201_with_every_field_in_order() {
     assert!(reply.header("x-request-id").is_some());
     let mut place = 0;
     for field in [
-        "id", "object", "payment_id", "status", "amount", "amount_minor", "amount_paisa", "currency",
-        "amount_authorized", "amount_captured", "amount_refunded", "amount_disputed", "fees_minor",
-        "fees_paisa", "payment_method", "card", "customer", "order_id", "transaction_id",
-        "external_txn_id", "provider", "gateway_response", "fraud_score", "decline_code",
-        "failure_reason", "next_action", "payment_url", "qr_code", "attempts", "metadata", "sequence",
-        "livemode", "created_at", "updated_at", "processed_at", "expires_at",
+        "id",
+        "object",
+        "payment_id",
+        "status",
+        "amount",
+        "amount_minor",
+        "amount_paisa",
+        "currency",
+        "amount_authorized",
+        "amount_captured",
+        "amount_refunded",
+        "amount_disputed",
+        "fees_minor",
+        "fees_paisa",
+        "payment_method",
+        "card",
+        "customer",
+        "order_id",
+        "transaction_id",
+        "external_txn_id",
+        "provider",
+        "gateway_response",
+        "fraud_score",
+        "decline_code",
+        "failure_reason",
+        "next_action",
+        "payment_url",
+        "qr_code",
+        "attempts",
+        "metadata",
+        "sequence",
+        "livemode",
+        "created_at",
+        "updated_at",
+        "processed_at",
+        "expires_at",
     ] {
         let found = reply.body[place..].find(&format!("\"{field}\":"));
         place += found.unwrap_or_else(|| panic!("{field} is not in its place: {}", reply.body));
@@ -108,7 +138,7 @@ async fn a_decline_is_a_402_problem_with_the_payment_in_it() {
 async fn a_payment_that_was_never_sent_may_be_retried() {
     let server = TestServer::start().await;
     let mut request = payment(GOOD);
-    request["metadata"] = json!({"simulator_fault": "not_sent"});
+    request["metadata"] = json!({"simulator": "not_sent"});
     let reply = server.pay(&request, &[]).await;
     let problem = reply.json();
     assert_eq!((reply.status, &problem["code"]), (402, &json!("provider_unavailable")));
@@ -170,5 +200,27 @@ async fn live_money_never_goes_to_the_simulator() {
     let body = payment(GOOD).to_string();
     let reply = server.post("/api/v1/payments", &body, &[("Authorization", &key)]).await;
     reply.assert_problem(422, "provider_not_configured");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_found_by_inquiry_and_charged_once() {
+    let server = TestServer::start_with(|config| config.payments.wait_ms = 50).await;
+    let mut request = payment(GOOD);
+    request["metadata"] = json!({"simulator": "timeout_after_approval"});
+    let header = [("Idempotency-Key", "lost")];
+    let first = server.pay(&request, &header).await;
+    assert_eq!((first.status, &first.json()["status"]), (202, &json!("unknown")));
+    let settled = loop {
+        let reply = server.pay(&request, &header).await;
+        if reply.status != 202 {
+            break reply;
+        }
+    };
+    assert_eq!((settled.status, &settled.json()["status"]), (201, &json!("completed")));
+    assert_eq!(settled.json()["id"], first.json()["id"]);
+    let ledger = server.get_with("/simulator/ledger", crate::server::OPERATOR).await.json();
+    assert_eq!(ledger["data"].as_array().unwrap().len(), 1, "{ledger}");
+    assert_eq!(ledger["data"][0]["calls"], 1);
     server.stop().await;
 }

@@ -1,5 +1,7 @@
 //! A gateway on free ports with its data in a temporary directory, and a client for it.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::{net::SocketAddr, path::Path};
 
 use serde_json::{Value, json};

@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeMap,
+    ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -17,7 +18,7 @@ use crate::{
     record::{Record, Visit},
     recovery::{Compare, Copies, Recovery, recover},
     store::{Committed, FreeSpace, LogStore},
-    superblock::{Geometry, Superblock},
+    superblock::{Ending, Geometry, Superblock},
 };
 
 /// What is left of a group in one copy.
@@ -81,6 +82,9 @@ struct Image {
 struct Segment {
     journal: Vec<u8>,
     sled: Vec<u8>,
+    /// Bytes of the journal that cannot be read; they end it at the latest.
+    journal_unread: Range<usize>,
+    sled_unread: bool,
 }
 
 impl Default for Disk {
@@ -158,6 +162,27 @@ impl Disk {
         damage(&mut self.image().segment(segment).sled);
     }
 
+    /// Makes bytes of a segment's journal unreadable, until it is written anew.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such segment, or its journal is shorter.
+    pub fn fail_journal_reads(&self, segment: u64, bytes: Range<usize>) {
+        let mut image = self.image();
+        let segment = image.segment(segment);
+        assert!(bytes.end <= segment.journal.len(), "these are bytes of the journal");
+        segment.journal_unread = bytes;
+    }
+
+    /// Makes a segment's sled copy unreadable, until it is built anew.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such segment.
+    pub fn fail_sled_reads(&self, segment: u64) {
+        self.image().segment(segment).sled_unread = true;
+    }
+
     fn image(&self) -> MutexGuard<'_, Image> {
         // A test that panicked with the lock held has failed; its image is still well-formed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -206,12 +231,15 @@ impl Faulty {
         let stored = disk.image().superblock;
         let superblock = match (stored, geometry) {
             (Some(superblock), _) => superblock,
-            (None, Some(geometry)) => Superblock { geometry, epoch: 0, created: 0 },
+            (None, Some(geometry)) => {
+                Superblock { geometry, epoch: 0, created: 0, ending: Ending::Open }
+            }
             (None, None) => return Err(unusable(SuperblockFault::Missing)),
         };
         superblock.agree(geometry).map_err(unusable)?;
         let geometry = superblock.geometry;
-        let recovered = recover(&mut disk.clone(), geometry, Compare::Newest, visit)?;
+        // It keeps no record of a clean close: whatever it holds was left by a crash.
+        let recovered = recover(&mut disk.clone(), geometry, Compare::Newest, Ending::Open, visit)?;
 
         let tip = recovered.tip;
         let epoch = superblock.epoch.max(tip.epoch) + 1;
@@ -314,34 +342,63 @@ impl Copies for Disk {
         Ok(Self::segments(self))
     }
 
-    fn read_journal(&mut self, segment: u64, into: &mut Vec<u8>) -> Result<(), Error> {
-        into.clone_from(&self.image().segment(segment).journal);
-        Ok(())
+    fn read_journal(&mut self, segment: u64, into: &mut Vec<u8>) -> Result<usize, Error> {
+        let mut image = self.image();
+        let segment = image.segment(segment);
+        into.clone_from(&segment.journal);
+        let unread = segment.journal_unread.clone();
+        into[unread.clone()].fill(0);
+        Ok(if unread.is_empty() { 0 } else { unread.end })
     }
 
     fn read_sled(&mut self, segment: u64, into: &mut Vec<u8>) -> Result<Option<SledFault>, Error> {
-        into.clone_from(&self.image().segment(segment).sled);
+        let mut image = self.image();
+        let segment = image.segment(segment);
+        into.clone_from(&segment.sled);
+        if segment.sled_unread {
+            into.clear();
+            return Ok(Some(SledFault::Unread("by plan".to_owned())));
+        }
         Ok(None)
     }
 
     fn truncate_journal(&mut self, segment: u64, length: usize) -> Result<(), Error> {
-        self.image().segment(segment).journal.truncate(length);
+        let mut image = self.image();
+        let segment = image.segment(segment);
+        segment.journal.truncate(length);
+        let unread = segment.journal_unread.clone();
+        segment.journal_unread = unread.start.min(length)..unread.end.min(length);
         Ok(())
     }
 
     fn rewrite_journal(&mut self, segment: u64, pieces: [&[u8]; 2]) -> Result<(), Error> {
-        self.image().segment(segment).journal = pieces.concat();
+        let mut image = self.image();
+        let segment = image.segment(segment);
+        segment.journal = pieces.concat();
+        segment.journal_unread = 0..0;
         Ok(())
     }
 
     fn rebuild_sled(&mut self, segment: u64, pieces: [&[u8]; 2]) -> Result<(), Error> {
-        self.image().segment(segment).sled = pieces.concat();
+        let mut image = self.image();
+        let segment = image.segment(segment);
+        segment.sled = pieces.concat();
+        segment.sled_unread = false;
         Ok(())
     }
 
-    fn settle(&mut self, segment: u64, offset: usize, last_group: &[u8]) -> Result<(), Error> {
+    fn settle_journal(
+        &mut self,
+        segment: u64,
+        offset: usize,
+        last_group: &[u8],
+    ) -> Result<(), Error> {
         let mut image = self.image();
         assert_eq!(image.segment(segment).journal[offset..], *last_group, "the journal's end");
+        Ok(())
+    }
+
+    fn settle_sled(&mut self, _: u64) -> Result<(), Error> {
         Ok(())
     }
 }

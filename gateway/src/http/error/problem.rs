@@ -20,9 +20,7 @@ use tollgate_domain::Rejection;
 use tollgate_engine::CommandError;
 
 use super::ErrorCode;
-
-/// The media type of problems.
-pub(crate) const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+use crate::http::respond::PROBLEM_JSON;
 
 /// How clients may authenticate.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"tollgate\"");

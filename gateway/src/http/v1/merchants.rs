@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::{body::Body, extract::State, response::{IntoResponse, Response}};
-use hyper::{
-    Request, StatusCode,
-    header::{CONTENT_TYPE, HeaderValue},
-};
+use axum::{body::Body, extract::State, response::Response};
+use hyper::{Request, StatusCode};
 use serde::Serialize;
 use tollgate_domain::{CreateMerchant, Mode};
 
@@ -15,6 +12,7 @@ use crate::{
         authentication,
         body::read_json,
         error::{ErrorCode, Problem},
+        respond,
         state::Gateway,
         wire::{self, MerchantRequest, Rfc3339},
     },
@@ -64,7 +62,5 @@ pub(in crate::http) async fn create(
         api_keys: KeysBody { secret_test: &test, secret_live: &live },
         created_at: Rfc3339(merchant.created_at),
     };
-    let text = serde_json::to_vec(&body).expect("strings serialize");
-    let header = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Ok((StatusCode::CREATED, [header], text).into_response())
+    Ok(respond::json(StatusCode::CREATED, &body))
 }

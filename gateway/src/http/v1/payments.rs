@@ -7,22 +7,24 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
+use bytes::Bytes;
 use hyper::{
     HeaderMap, Request, StatusCode,
-    header::{CONTENT_TYPE, HeaderName, HeaderValue},
+    header::{HeaderName, HeaderValue},
 };
-use serde::Serialize;
 use tollgate_domain::{
     ApiKey, CardFacts, CreatePayment, Fingerprint, IdempotencyKey, Mode, Payment, PaymentMethod,
     PaymentState, ProviderId,
 };
 use tollgate_engine::{ControlView, Patience};
+use zeroize::Zeroize;
 
 use crate::{
     http::{
         authentication,
         body::read_json,
         error::{ErrorCode, Fault, Problem},
+        respond,
         state::{Gateway, Serving},
         wire::{self, DeclinedBody, PaymentBody, PaymentRequest, ValidPayment},
     },
@@ -35,12 +37,6 @@ pub(in crate::http) const PATH: &str = "/api/v1/payments";
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
-
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
-
-/// Room for a usual answer, so that its buffer grows once at the most.
-const USUAL_ANSWER: usize = 1_536;
 
 /// Longest idempotency key, in characters.
 const LONGEST_IDEMPOTENCY_KEY: usize = 255;
@@ -63,7 +59,7 @@ pub(in crate::http) async fn create(
     let body = read_json(request, gateway.body_limits).await?;
     let (command, card) = {
         let request: PaymentRequest<'_> = wire::parse(&body)?;
-        if request.names_another_merchant(&key.merchant.to_string()) {
+        if request.names_another_merchant(key.merchant) {
             return Err(Problem::of(ErrorCode::MerchantMismatch));
         }
         let idempotency_key = agreed_key(key_in_header.as_deref(), &request)?;
@@ -74,8 +70,7 @@ pub(in crate::http) async fn create(
         let card = payment.card.to_card_data();
         (command(&payment, &key, control, &serving.secrets, idempotency), card)
     };
-    // The body holds the card's number; nothing needs it any more.
-    drop(body);
+    wipe(body);
     let answer = serving.engine.create_payment(command, card, patience).await?;
     if answer.replayed {
         gateway.metrics.replay();
@@ -96,10 +91,9 @@ pub(in crate::http) async fn read(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let serving = gateway.serving()?;
-    let key =
-        authentication::merchant_key(&headers, serving.engine.control(), &serving.operator)?;
+    let key = authentication::merchant_key(&headers, serving.engine.control(), &serving.operator)?;
     match own_payment(serving, &key, &id).await? {
-        Some(payment) => Ok(respond(StatusCode::OK, JSON, &PaymentBody(&payment))),
+        Some(payment) => Ok(respond::json(StatusCode::OK, &PaymentBody(&payment))),
         None => Err(Problem::of(ErrorCode::PaymentNotFound)),
     }
 }
@@ -120,11 +114,11 @@ async fn own_payment(
 fn created(payment: &Payment) -> Response {
     match payment.state() {
         PaymentState::Processing | PaymentState::Unknown { .. } => {
-            respond(StatusCode::ACCEPTED, JSON, &PaymentBody(payment))
+            respond::json(StatusCode::ACCEPTED, &PaymentBody(payment))
         }
         PaymentState::Failed { reason, .. } => {
             let body = DeclinedBody { payment, reason: *reason };
-            respond(body.code().status(), PROBLEM_JSON, &body)
+            respond::problem_json(body.code().status(), &body)
         }
         PaymentState::RequiresAction { .. }
         | PaymentState::Review { .. }
@@ -133,19 +127,8 @@ fn created(payment: &Payment) -> Response {
         | PaymentState::Completed { .. }
         | PaymentState::Voided { .. }
         | PaymentState::Reversed { .. }
-        | PaymentState::Expired { .. } => {
-            respond(StatusCode::CREATED, JSON, &PaymentBody(payment))
-        }
+        | PaymentState::Expired { .. } => respond::json(StatusCode::CREATED, &PaymentBody(payment)),
     }
-}
-
-fn respond(status: StatusCode, content_type: HeaderValue, body: &impl Serialize) -> Response {
-    let mut text = Vec::with_capacity(USUAL_ANSWER);
-    serde_json::to_writer(&mut text, body).expect("payments serialize");
-    let mut response = Response::new(Body::from(text));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, content_type);
-    response
 }
 
 fn command(
@@ -178,6 +161,14 @@ fn command(
         provider: ProviderId::SIMULATOR,
         control_version: control.version(),
         idempotency,
+    }
+}
+
+/// Overwrites the request, which holds the card's number. Where the connection still shares the
+/// buffer that is not ours to do, and the next request overwrites it.
+fn wipe(body: Bytes) {
+    if let Ok(mut bytes) = body.try_into_mut() {
+        bytes.as_mut().zeroize();
     }
 }
 

@@ -52,7 +52,8 @@ pub(crate) fn integer(raw: Raw<'_>) -> Result<i64, NumberFault> {
 fn plain_decimal(text: &str) -> Result<Decimal, NumberFault> {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
-    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let all_digits =
+        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     if !all_digits(whole) || !all_digits(fraction) {
         return Err(NumberFault::NotExact);
     }
@@ -72,10 +73,9 @@ fn scientific(mantissa: Decimal, exponent: &str) -> Result<Decimal, NumberFault>
     }
     let negative = exponent.starts_with('-');
     // JSON's grammar leaves only an overflow to go wrong here.
-    let exponent: u32 = exponent
-        .trim_start_matches(['+', '-'])
-        .parse()
-        .map_err(|_overflow| if negative { NumberFault::NotExact } else { NumberFault::TooLarge })?;
+    let exponent: u32 = exponent.trim_start_matches(['+', '-']).parse().map_err(|_overflow| {
+        if negative { NumberFault::NotExact } else { NumberFault::TooLarge }
+    })?;
     if negative {
         let mut shifted = mantissa.normalize();
         let scale = shifted.scale().saturating_add(exponent);
@@ -147,7 +147,8 @@ mod tests {
         ] {
             assert_eq!(parse(json).as_deref(), Ok(number), "{json}");
         }
-        for json in ["\"1e2\"", "\"1_000\"", "\"+1\"", "\"\"", "\" 1\"", "\"1.\"", "\".5\"", "true"] {
+        for json in ["\"1e2\"", "\"1_000\"", "\"+1\"", "\"\"", "\" 1\"", "\"1.\"", "\".5\"", "true"]
+        {
             assert_eq!(parse(json), Err(NumberFault::NotExact), "{json}");
         }
         assert_eq!(parse("1e-400"), Err(NumberFault::NotExact));

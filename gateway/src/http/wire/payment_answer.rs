@@ -175,10 +175,9 @@ impl Serialize for PaymentBody<'_> {
             fraud_score: None,
             decline_code: shown.failure.and_then(decline_code),
             failure_reason: shown.failure.map(failure_reason),
-            next_action: shown.action.map(|action| NextActionBody {
-                kind: "redirect_to_url",
-                url: &action.url,
-            }),
+            next_action: shown
+                .action
+                .map(|action| NextActionBody { kind: "redirect_to_url", url: &action.url }),
             // Only UPI has these.
             payment_url: None,
             qr_code: None,

@@ -7,7 +7,7 @@
 //!
 //! Invariant: a [`ValidPayment`] holds only what every later step may rely on.
 
-use tollgate_domain::{Amount, CaptureMode, CardBrand, Currency, Money, Timestamp};
+use tollgate_domain::{Amount, CaptureMode, CardBrand, Currency, MerchantId, Money, Timestamp};
 use zeroize::Zeroizing;
 
 use super::{
@@ -135,8 +135,8 @@ pub(crate) struct ValidCard<'r> {
 
 impl PaymentRequest<'_> {
     /// Whether the request names another merchant than `own`.
-    pub(crate) fn names_another_merchant(&self, own: &str) -> bool {
-        present(&self.merchant_id).is_some_and(|named| named != own)
+    pub(crate) fn names_another_merchant(&self, own: MerchantId) -> bool {
+        present(&self.merchant_id).is_some_and(|named| named.parse() != Ok(own))
     }
 
     /// Checks everything.
@@ -224,10 +224,13 @@ impl PaymentRequest<'_> {
             faults.missing("/payment_method");
             return None;
         };
-        if !["card", "credit_card", "debit_card"].iter().any(|name| name.eq_ignore_ascii_case(method))
+        if !["card", "credit_card", "debit_card"]
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(method))
         {
-            let known =
-                ["upi", "netbanking", "wallet"].iter().any(|name| name.eq_ignore_ascii_case(method));
+            let known = ["upi", "netbanking", "wallet"]
+                .iter()
+                .any(|name| name.eq_ignore_ascii_case(method));
             let (code, detail) = if known {
                 (ErrorCode::PaymentMethodUnsupported, "This method is not offered here; card is.")
             } else {

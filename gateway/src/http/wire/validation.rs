@@ -34,7 +34,11 @@ impl Faults {
         for name in names {
             // RFC 6901: `~` and `/` are escaped in a pointer.
             let name = name.as_str().replace('~', "~0").replace('/', "~1");
-            self.add(format!("{parent}/{name}"), ErrorCode::ParameterUnknown, "There is no such field.");
+            self.add(
+                format!("{parent}/{name}"),
+                ErrorCode::ParameterUnknown,
+                "There is no such field.",
+            );
         }
     }
 

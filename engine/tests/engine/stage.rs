@@ -19,14 +19,14 @@ use tollgate_wal::{
 };
 
 /// An engine and its provider.
-pub struct Stage {
-    pub engine: Engine<String>,
-    pub script: Arc<Script>,
-    pub report: RecoveryReport,
+pub(crate) struct Stage {
+    pub(crate) engine: Engine<String>,
+    pub(crate) script: Arc<Script>,
+    pub(crate) report: RecoveryReport,
 }
 
 /// What the provider does with calls.
-pub struct Script {
+pub(crate) struct Script {
     manner: Manner,
     held: Mutex<Vec<OwedCall<String>>>,
     attachments: Mutex<Vec<String>>,
@@ -43,15 +43,15 @@ enum Manner {
 }
 
 impl Script {
-    pub fn approving() -> Arc<Self> {
+    pub(crate) fn approving() -> Arc<Self> {
         Self::new(Manner::Approve)
     }
 
-    pub fn holding() -> Arc<Self> {
+    pub(crate) fn holding() -> Arc<Self> {
         Self::new(Manner::Hold)
     }
 
-    pub fn dropping() -> Arc<Self> {
+    pub(crate) fn dropping() -> Arc<Self> {
         Self::new(Manner::Drop)
     }
 
@@ -64,20 +64,20 @@ impl Script {
         })
     }
 
-    pub fn calls(&self) -> usize {
+    pub(crate) fn calls(&self) -> usize {
         *self.calls.lock()
     }
 
-    pub fn saw_attachments(&self) -> Vec<String> {
+    pub(crate) fn saw_attachments(&self) -> Vec<String> {
         self.attachments.lock().clone()
     }
 
-    pub fn answer_all(&self, outcome: ProviderOutcome) {
+    pub(crate) fn answer_all(&self, outcome: ProviderOutcome) {
         let held = std::mem::take(&mut *self.held.lock());
         held.into_iter().for_each(|call| call.answer(outcome.clone()));
     }
 
-    pub async fn until_called(&self, times: usize) {
+    pub(crate) async fn until_called(&self, times: usize) {
         while self.calls() < times {
             sleep(Duration::from_millis(1)).await;
         }
@@ -100,7 +100,7 @@ impl EffectSink<String> for Script {
 
 impl Stage {
     /// On a real log.
-    pub fn open(directory: &Path, script: Arc<Script>) -> Self {
+    pub(crate) fn open(directory: &Path, script: Arc<Script>) -> Self {
         let mut options = options();
         options.directory = directory.to_owned();
         options.min_free_bytes = 0;
@@ -111,12 +111,12 @@ impl Stage {
     }
 
     /// On a simulated disk.
-    pub fn in_memory(disk: &Disk, script: Arc<Script>) -> Self {
+    pub(crate) fn in_memory(disk: &Disk, script: Arc<Script>) -> Self {
         Self::simulated(disk, script, options())
     }
 
     /// On a simulated disk, with room for so many commands in flight.
-    pub fn limited(script: Arc<Script>, max_in_flight: usize) -> Self {
+    pub(crate) fn limited(script: Arc<Script>, max_in_flight: usize) -> Self {
         Self::simulated(&Disk::new(), script, EngineOptions { max_in_flight, ..options() })
     }
 
@@ -136,7 +136,7 @@ impl Stage {
         Self { engine, script, report }
     }
 
-    pub async fn create(
+    pub(crate) async fn create(
         &self,
         command: CreatePayment,
         patience: Patience,
@@ -147,7 +147,7 @@ impl Stage {
     }
 
     /// Waits until a payment has settled.
-    pub async fn settled(&self, id: PaymentId) -> Payment {
+    pub(crate) async fn settled(&self, id: PaymentId) -> Payment {
         loop {
             let payment = self.engine.payment(id).await.unwrap().unwrap();
             if payment.state().is_final_answer() {
@@ -157,19 +157,19 @@ impl Stage {
         }
     }
 
-    pub async fn until_idle(&self) {
+    pub(crate) async fn until_idle(&self) {
         while self.engine.health().in_flight > 0 {
             sleep(Duration::from_millis(1)).await;
         }
     }
 
-    pub async fn until_room(&self, room: bool) {
+    pub(crate) async fn until_room(&self, room: bool) {
         while self.engine.health().has_room != room {
             sleep(Duration::from_millis(1)).await;
         }
     }
 
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         self.engine.stop(Duration::from_secs(5)).await;
     }
 }
@@ -184,7 +184,7 @@ fn options() -> EngineOptions {
 }
 
 /// A payment of 100.00 INR with a key of its own.
-pub fn payment(key: &str) -> CreatePayment {
+pub(crate) fn payment(key: &str) -> CreatePayment {
     let mut bytes = [0; 16];
     bytes[..key.len()].copy_from_slice(key.as_bytes());
     CreatePayment {
@@ -211,6 +211,6 @@ pub fn payment(key: &str) -> CreatePayment {
     }
 }
 
-pub fn receipt() -> ProviderReceipt {
+pub(crate) fn receipt() -> ProviderReceipt {
     ProviderReceipt { external_id: "ext".into(), rrn: "1".into(), approval_code: "2".into() }
 }

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, Addr, Arbiter, System};
+use actix::{Actor, Arbiter, System};
 use parking_lot::{Mutex, RwLock};
 use tokio::{
     runtime::Handle,
@@ -38,7 +38,7 @@ use crate::{
     recovery::{RecoveryReport, Replayed, recover},
     releaser::Releaser,
     router::Router,
-    shard_actor::{ReadPayment, ShardActor, SubmitPayment},
+    shard_actor::{Mail, ReadPayment, ShardActor, SubmitPayment},
 };
 
 /// A running engine; cheap to clone. `A` is what a provider call needs and the log must never see.
@@ -169,6 +169,7 @@ impl<A: Attachment> Engine<A> {
             failed: failed_in,
         };
         runtime.spawn(releaser.run());
+        runtime.spawn(Arc::clone(&router).carry_mail());
         let inner = Inner {
             router,
             admission,
@@ -194,7 +195,6 @@ impl<A: Attachment> Engine<A> {
         self.check_open()?;
         let shard = self.0.router.shard_of(command.merchant);
         let permit = self.0.admission.admit(shard)?;
-        let address = self.0.router.shard(shard).expect("merchants are owned by a shard");
         let (reply, mut answer) = oneshot::channel();
         let id_slot = Arc::new(OnceLock::new());
         let until_settled = match patience {
@@ -202,7 +202,8 @@ impl<A: Attachment> Engine<A> {
             Patience::UntilSettled(_) => Some(Arc::clone(&id_slot)),
         };
         let command = Box::new(command);
-        address.do_send(SubmitPayment { command, attachment, until_settled, reply, permit });
+        let submission = SubmitPayment { command, attachment, until_settled, reply, permit };
+        self.0.router.send(shard, Mail::Submission(submission));
         let Patience::UntilSettled(wait) = patience else {
             return answer.await.unwrap_or(Err(CommandError::Unknown));
         };
@@ -213,7 +214,7 @@ impl<A: Attachment> Engine<A> {
             // Out of patience: the payment as it stands. Without an id the command still waits for
             // its turn, and there is nothing to tell yet.
             if let Some(id) = id_slot.get() {
-                let payment = self.read(address, *id, None).await?.ok_or(CommandError::Unknown)?;
+                let payment = self.read(*id, None).await?.ok_or(CommandError::Unknown)?;
                 return Ok(Box::new(Answer { payment: *payment, replayed: false }));
             }
         }
@@ -224,14 +225,15 @@ impl<A: Attachment> Engine<A> {
     /// # Errors
     /// Where too much is in flight, and where the log has failed.
     pub async fn payment(&self, id: PaymentId) -> Result<Option<Box<Payment>>, CommandError> {
-        let Some(address) = self.0.router.shard(id.shard()) else { return Ok(None) };
+        if !self.0.router.has_shard(id.shard()) {
+            return Ok(None);
+        }
         let permit = self.0.admission.admit(id.shard())?;
-        self.read(address, id, Some(permit)).await
+        self.read(id, Some(permit)).await
     }
 
     async fn read(
         &self,
-        address: &Addr<ShardActor<A>>,
         id: PaymentId,
         permit: Option<Permit>,
     ) -> Result<Option<Box<Payment>>, CommandError> {
@@ -239,7 +241,7 @@ impl<A: Attachment> Engine<A> {
             return Err(CommandError::Unknown);
         }
         let (reply, payment) = oneshot::channel();
-        address.do_send(ReadPayment { id, reply, permit });
+        self.0.router.send(id.shard(), Mail::Read(ReadPayment { id, reply, permit }));
         payment.await.unwrap_or(Err(CommandError::Unknown))
     }
 
@@ -296,6 +298,7 @@ impl<A: Attachment> Engine<A> {
         // Answers that lie in a mailbox count as ended calls: let the shards take them in.
         self.0.router.until_idle_mailboxes().await;
         let Some(threads) = self.0.threads.lock().take() else { return };
+        self.0.router.dismiss_courier();
         drop(self.0.log.write().take());
         let joined = tokio::task::spawn_blocking(move || {
             threads.system.stop();

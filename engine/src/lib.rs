@@ -1,9 +1,9 @@
 //! The transaction engine: shards as actix actors over the write-ahead log.
 //!
 //! ```text
-//!  create_payment ─▶ Admission ─▶ Router ─▶ ShardActor: decide ─ encode ─ apply
-//!                     (permits)               │ one record
-//!                                             ▼
+//!  create_payment ─▶ Admission ─▶ Courier ─▶ ShardActor: decide ─ encode ─ apply
+//!                     (permits)                │ one record
+//!                                              ▼
 //!                    Releaser ◀─ durable ─ GroupWriter (wal)
 //!                     │      └▶ provider calls ─▶ EffectSink ─▶ OwedCall::answer ─▶ ShardActor
 //!                     └▶ replies
@@ -25,6 +25,7 @@ mod clock;
 mod completion;
 mod control_actor;
 mod control_view;
+mod courier;
 mod effects;
 mod engine;
 mod error;
@@ -43,5 +44,5 @@ pub use engine::{Answer, Engine, EngineHealth, Patience};
 pub use error::{CommandError, Error};
 pub use options::{EngineOptions, NoObserver, Observer};
 pub use recovery::RecoveryReport;
-pub use tollgate_wal::{GroupObservation, Repair};
+pub use tollgate_wal::{Error as LogError, GroupObservation, Repair};
 pub use verify::{VerifyError, VerifyReport, verify};

@@ -2,17 +2,22 @@
 
 use std::{
     num::NonZeroU16,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use actix::{Addr, Message};
 use tollgate_domain::{MerchantId, RecordProviderOutcome, ShardId};
 
 use crate::{
+    abort_guard::AbortOnPanic,
     admission::Permit,
     control_actor::ControlActor,
+    courier::Courier,
     effects::Attachment,
-    shard_actor::{LogFailed, ReportOutcome, ShardActor},
+    shard_actor::{Bundle, LogFailed, Mail, ReportOutcome, ShardActor},
 };
 
 /// The addresses of all actors.
@@ -20,6 +25,7 @@ pub(crate) struct Router<A: Attachment> {
     control: Addr<ControlActor<A>>,
     /// Payment shard `n` at `n - 1`.
     shards: Vec<Addr<ShardActor<A>>>,
+    courier: Courier<A>,
     calls: CallsInFlight,
 }
 
@@ -34,16 +40,45 @@ pub(crate) struct CallsInFlight(AtomicUsize);
 
 impl<A: Attachment> Router<A> {
     pub(crate) fn new(control: Addr<ControlActor<A>>, shards: Vec<Addr<ShardActor<A>>>) -> Self {
-        Self { control, shards, calls: CallsInFlight::default() }
+        Self { control, shards, courier: Courier::new(), calls: CallsInFlight::default() }
     }
 
     pub(crate) fn control(&self) -> &Addr<ControlActor<A>> {
         &self.control
     }
 
-    /// The actor of a payment shard; `None` for a number that no shard has.
-    pub(crate) fn shard(&self, shard: ShardId) -> Option<&Addr<ShardActor<A>>> {
+    /// Whether there is a payment shard of this number.
+    pub(crate) fn has_shard(&self, shard: ShardId) -> bool {
+        self.shard(shard).is_some()
+    }
+
+    fn shard(&self, shard: ShardId) -> Option<&Addr<ShardActor<A>>> {
         self.shards.get(usize::from(shard.0).checked_sub(1)?)
+    }
+
+    /// Sends mail to a payment shard that there is.
+    pub(crate) fn send(&self, shard: ShardId, mail: Mail<A>) {
+        self.courier.leave(shard, mail);
+    }
+
+    /// Delivers mail until the courier is dismissed.
+    pub(crate) async fn carry_mail(self: Arc<Self>) {
+        let _guard = AbortOnPanic;
+        while self.courier.is_called().await {
+            self.deliver();
+        }
+    }
+
+    /// Delivers what waits, and dismisses the courier.
+    pub(crate) fn dismiss_courier(&self) {
+        self.courier.dismiss();
+        self.deliver();
+    }
+
+    fn deliver(&self) {
+        for (shard, mail) in self.courier.collect() {
+            self.shard(shard).expect("mail is for shards there are").do_send(Bundle(mail));
+        }
     }
 
     /// The shard that owns a merchant's payments.
@@ -64,14 +99,14 @@ impl<A: Attachment> Router<A> {
 
     /// Takes a provider's answer to the payment it is for. Never refused.
     pub(crate) fn record_outcome(&self, command: RecordProviderOutcome, permit: Option<Permit>) {
-        let shard = self.shard(command.payment.shard()).expect("the call came from this shard");
-        shard.do_send(ReportOutcome { command, permit });
+        self.send(command.payment.shard(), Mail::Outcome(ReportOutcome { command, permit }));
     }
 
-    /// Waits until every actor has started and taken in what was in its mailbox. actix would start,
+    /// Delivers what waits, and waits until every actor has started and taken in what was in its mailbox. actix would start,
     /// or feed, one that is stopped before its turn while its thread is torn down, without the
     /// runtime that it needs.
     pub(crate) async fn until_idle_mailboxes(&self) {
+        self.deliver();
         for shard in &self.shards {
             shard.send(AreYouThere).await.expect("a shard lives as long as the process");
         }

@@ -60,9 +60,19 @@ pub(crate) struct Waiter {
     reply: PaymentReply,
 }
 
-/// A merchant's request for a payment.
+/// What can be sent to a shard.
+pub(crate) enum Mail<A> {
+    Submission(SubmitPayment<A>),
+    Outcome(ReportOutcome),
+    Read(ReadPayment),
+}
+
+/// Mail that arrives together, in order.
 #[derive(Message)]
 #[rtype(result = "()")]
+pub(crate) struct Bundle<A>(pub(crate) Vec<Mail<A>>);
+
+/// A merchant's request for a payment.
 pub(crate) struct SubmitPayment<A> {
     pub(crate) command: Box<CreatePayment>,
     pub(crate) attachment: A,
@@ -74,16 +84,12 @@ pub(crate) struct SubmitPayment<A> {
 }
 
 /// A provider's answer.
-#[derive(Message)]
-#[rtype(result = "()")]
 pub(crate) struct ReportOutcome {
     pub(crate) command: RecordProviderOutcome,
     pub(crate) permit: Option<Permit>,
 }
 
 /// A read.
-#[derive(Message)]
-#[rtype(result = "()")]
 pub(crate) struct ReadPayment {
     pub(crate) id: PaymentId,
     pub(crate) reply: oneshot::Sender<Result<Option<Box<Payment>>, CommandError>>,
@@ -99,6 +105,78 @@ pub(crate) struct LogFailed;
 impl<A: Attachment> ShardActor<A> {
     pub(crate) fn entropy() -> StdRng {
         StdRng::from_rng(&mut rand::rng())
+    }
+
+    fn submit(&mut self, submission: SubmitPayment<A>) {
+        let SubmitPayment { command, attachment, until_settled, reply, permit } = submission;
+        if self.log_failed {
+            return drop(reply.send(Err(CommandError::Stopping)));
+        }
+        let (record, id) = match self.decide(Command::CreatePayment(command)) {
+            Ok(Decision::Accepted { .. }) if !self.lane.has_room() => {
+                let reply = Reply::Payment(reply, Err(CommandError::StorageFull));
+                return self.lane.after_durable(Completion::reply(reply, Some(permit)));
+            }
+            Ok(Decision::Accepted { record, payment: Some(payment) }) => (record, payment),
+            Ok(Decision::Replayed { payment }) => {
+                let answer = self.replay_answer(payment);
+                let reply = Reply::Payment(reply, answer);
+                return self.lane.after_durable(Completion::reply(reply, Some(permit)));
+            }
+            Ok(Decision::Accepted { payment: None, .. } | Decision::Unchanged) => {
+                unreachable!("a payment is created, replayed or rejected")
+            }
+            Err(rejection) => {
+                let reply = Reply::Payment(reply, Err(CommandError::Rejected(rejection)));
+                return self.lane.after_durable(Completion::reply(reply, Some(permit)));
+            }
+        };
+        let (bytes, mut calls) = match self.apply(&record, Some(attachment)) {
+            Ok(applied) => applied,
+            Err(_too_large) => {
+                let reply = Reply::Payment(reply, Err(CommandError::TooLarge));
+                return self.lane.after_durable(Completion::reply(reply, Some(permit)));
+            }
+        };
+        // The permit goes on with the call, and comes back with its outcome.
+        if let Some(call) = calls.first_mut() {
+            call.permit = Some(permit);
+        }
+        let reply = match until_settled {
+            Some(id_slot) => {
+                // Set once, by this shard alone: the slot came fresh with the message.
+                let _ = id_slot.set(id);
+                self.waiters.insert(id, Waiter { reply });
+                None
+            }
+            None => {
+                let payment = self.state.payment(id).expect("applied just now").clone();
+                Some(Reply::Payment(reply, Ok(Box::new(Answer { payment, replayed: false }))))
+            }
+        };
+        let completion = Completion { reply, calls, publication: None, permit: None };
+        self.lane.append(bytes, completion);
+    }
+
+    fn record_outcome(&mut self, report: ReportOutcome) {
+        let ReportOutcome { command, permit } = report;
+        let (payment, attempt) = (command.payment, command.attempt);
+        match self.decide(Command::RecordProviderOutcome(command)) {
+            Ok(Decision::Accepted { record, payment }) => {
+                raise_alarms(&record);
+                self.accept(&record, payment, permit);
+            }
+            Ok(Decision::Unchanged | Decision::Replayed { .. }) => {}
+            Err(rejection) => {
+                tracing::error!(%payment, %attempt, %rejection, "a provider's answer found no payment");
+            }
+        }
+    }
+
+    fn read(&self, read: ReadPayment) {
+        let ReadPayment { id, reply, permit } = read;
+        let payment = self.state.payment(id).map(|payment| Box::new(payment.clone()));
+        self.lane.after_durable(Completion::reply(Reply::Read(reply, payment), permit));
     }
 
     fn decide(&mut self, command: Command) -> Result<Decision, tollgate_domain::Rejection> {
@@ -205,90 +283,18 @@ impl<A: Attachment> Actor for ShardActor<A> {
     }
 }
 
-impl<A: Attachment> Handler<SubmitPayment<A>> for ShardActor<A> {
+impl<A: Attachment> Handler<Bundle<A>> for ShardActor<A> {
     type Result = ();
 
-    fn handle(&mut self, message: SubmitPayment<A>, _context: &mut Context<Self>) {
+    fn handle(&mut self, Bundle(mail): Bundle<A>, _context: &mut Context<Self>) {
         let _guard = AbortOnPanic;
-        let SubmitPayment { command, attachment, until_settled, reply, permit } = message;
-        if self.log_failed {
-            return drop(reply.send(Err(CommandError::Stopping)));
-        }
-        let (record, id) = match self.decide(Command::CreatePayment(command)) {
-            Ok(Decision::Accepted { .. }) if !self.lane.has_room() => {
-                let reply = Reply::Payment(reply, Err(CommandError::StorageFull));
-                return self.lane.after_durable(Completion::reply(reply, Some(permit)));
-            }
-            Ok(Decision::Accepted { record, payment: Some(payment) }) => (record, payment),
-            Ok(Decision::Replayed { payment }) => {
-                let answer = self.replay_answer(payment);
-                let reply = Reply::Payment(reply, answer);
-                return self.lane.after_durable(Completion::reply(reply, Some(permit)));
-            }
-            Ok(Decision::Accepted { payment: None, .. } | Decision::Unchanged) => {
-                unreachable!("a payment is created, replayed or rejected")
-            }
-            Err(rejection) => {
-                let reply = Reply::Payment(reply, Err(CommandError::Rejected(rejection)));
-                return self.lane.after_durable(Completion::reply(reply, Some(permit)));
-            }
-        };
-        let (bytes, mut calls) = match self.apply(&record, Some(attachment)) {
-            Ok(applied) => applied,
-            Err(_too_large) => {
-                let reply = Reply::Payment(reply, Err(CommandError::TooLarge));
-                return self.lane.after_durable(Completion::reply(reply, Some(permit)));
-            }
-        };
-        // The permit goes on with the call, and comes back with its outcome.
-        if let Some(call) = calls.first_mut() {
-            call.permit = Some(permit);
-        }
-        let reply = match until_settled {
-            Some(id_slot) => {
-                // Set once, by this shard alone: the slot came fresh with the message.
-                let _ = id_slot.set(id);
-                self.waiters.insert(id, Waiter { reply });
-                None
-            }
-            None => {
-                let payment = self.state.payment(id).expect("applied just now").clone();
-                Some(Reply::Payment(reply, Ok(Box::new(Answer { payment, replayed: false }))))
-            }
-        };
-        let completion = Completion { reply, calls, publication: None, permit: None };
-        self.lane.append(bytes, completion);
-    }
-}
-
-impl<A: Attachment> Handler<ReportOutcome> for ShardActor<A> {
-    type Result = ();
-
-    fn handle(&mut self, message: ReportOutcome, _context: &mut Context<Self>) {
-        let _guard = AbortOnPanic;
-        let ReportOutcome { command, permit } = message;
-        let (payment, attempt) = (command.payment, command.attempt);
-        match self.decide(Command::RecordProviderOutcome(command)) {
-            Ok(Decision::Accepted { record, payment }) => {
-                raise_alarms(&record);
-                self.accept(&record, payment, permit);
-            }
-            Ok(Decision::Unchanged | Decision::Replayed { .. }) => {}
-            Err(rejection) => {
-                tracing::error!(%payment, %attempt, %rejection, "a provider's answer found no payment");
+        for mail in mail {
+            match mail {
+                Mail::Submission(submission) => self.submit(submission),
+                Mail::Outcome(report) => self.record_outcome(report),
+                Mail::Read(read) => self.read(read),
             }
         }
-    }
-}
-
-impl<A: Attachment> Handler<ReadPayment> for ShardActor<A> {
-    type Result = ();
-
-    fn handle(&mut self, message: ReadPayment, _context: &mut Context<Self>) {
-        let _guard = AbortOnPanic;
-        let ReadPayment { id, reply, permit } = message;
-        let payment = self.state.payment(id).map(|payment| Box::new(payment.clone()));
-        self.lane.after_durable(Completion::reply(Reply::Read(reply, payment), permit));
     }
 }
 

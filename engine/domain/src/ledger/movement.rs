@@ -12,7 +12,7 @@ pub enum Movement {
     RefundPending { merchant: MerchantId, amount: Amount },
     /// The provider has returned the money.
     RefundSucceeded { merchant: MerchantId, provider: ProviderId, amount: Amount },
-    /// The refund failed, now or late: the money goes back to the merchant.
+    /// The refund failed without having succeeded before: the money goes back to the merchant.
     RefundFailed { merchant: MerchantId, amount: Amount },
     /// A refund that had succeeded failed after all: the provider has the money again.
     RefundReturned { merchant: MerchantId, provider: ProviderId, amount: Amount },

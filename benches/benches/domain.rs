@@ -12,12 +12,7 @@ use tollgate_domain::{
 
 const PAYMENTS: u64 = 10_000;
 
-fn accept(
-    state: &mut ShardState,
-    policy: &Policy,
-    number: u64,
-    command: Command,
-) -> Record<Event> {
+fn accept(state: &mut ShardState, policy: &Policy, number: u64, command: Command) -> Record<Event> {
     let env = Env {
         now: Timestamp::from_millis(1_700_000_000_000 + number / 100),
         shard: ShardId(1),

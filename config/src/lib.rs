@@ -101,7 +101,8 @@ impl Config {
 
     fn check(&self) -> Result<(), Error> {
         self.server.check()?;
-        self.engine.check()
+        self.engine.check()?;
+        self.providers.check()
     }
 }
 
@@ -184,6 +185,10 @@ mod tests {
             ("[log]\nformat = \"xml\"", "log.format"),
             ("[engine]\nidempotency_retention_s = 60", "engine.idempotency_retention_s"),
             ("[server]\nmax_body_bytes = 0", "server.max_body_bytes"),
+            (
+                "[providers.simulator]\ninquiry_horizon_ms = 0",
+                "providers.simulator.inquiry_horizon_ms",
+            ),
             ("payments = 3", "payments"),
         ] {
             let line = load(text).unwrap_err().to_string();

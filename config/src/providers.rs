@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::error::Error;
+
 /// The payment providers.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,6 +22,18 @@ pub struct Simulator {
     pub latency_ms: u64,
     /// After how long its "no such attempt" means never, in milliseconds.
     pub inquiry_horizon_ms: u64,
+}
+
+impl Providers {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        // Without a horizon the first "no such attempt" would be believed while the attempt is on
+        // its way.
+        if self.simulator.inquiry_horizon_ms == 0 {
+            let key = "providers.simulator.inquiry_horizon_ms";
+            return Err(Error::Value { key, fault: "must be above zero" });
+        }
+        Ok(())
+    }
 }
 
 impl Simulator {

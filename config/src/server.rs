@@ -26,7 +26,7 @@ pub struct Server {
     pub body_timeout_ms: u64,
     /// After how long without a request a connection is closed, in milliseconds.
     pub idle_timeout_ms: u64,
-    /// How long a stopping server waits for what is under way, in milliseconds.
+    /// How long a stopping server waits for requests and provider calls, in milliseconds.
     pub drain_timeout_ms: u64,
 }
 
@@ -49,7 +49,7 @@ impl Server {
         Duration::from_millis(self.idle_timeout_ms)
     }
 
-    /// How long a stopping server waits for what is under way.
+    /// How long a stopping server waits for requests and provider calls.
     #[must_use]
     pub fn drain_timeout(&self) -> Duration {
         Duration::from_millis(self.drain_timeout_ms)

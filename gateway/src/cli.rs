@@ -43,6 +43,9 @@ enum WalCommand {
         /// The data directory.
         #[arg(long, default_value = "./data")]
         data_dir: PathBuf,
+        /// Print a digest of each shard's state as well.
+        #[arg(long)]
+        verbose: bool,
     },
 }
 
@@ -70,9 +73,9 @@ impl Cli {
             None => serve::run(self.serve),
             // Flags may stand before the command as well as after it.
             Some(Command::Serve(arguments)) => serve::run(arguments.or(self.serve)),
-            Some(Command::Wal(WalArguments { command: WalCommand::Verify { data_dir } })) => {
-                Ok(wal::verify(&data_dir)?)
-            }
+            Some(Command::Wal(WalArguments { command })) => match command {
+                WalCommand::Verify { data_dir, verbose } => Ok(wal::verify(&data_dir, verbose)?),
+            },
         }
     }
 }
@@ -82,8 +85,8 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Configuration(_) => 2,
-            Self::Serve(ServeError::LogLevel(_)) => 2,
+            Self::Configuration(_) | Self::Serve(ServeError::LogLevel(_)) => 2,
+            Self::Serve(ServeError::Startup(error)) if error.is_configuration() => 2,
             Self::Serve(_) | Self::Wal(_) => 1,
         }
     }

@@ -9,6 +9,7 @@
 
 mod authentication;
 mod body;
+mod documentation;
 mod envelope;
 mod error;
 mod health;

@@ -11,6 +11,7 @@
 //! security codes live from the request to the end of the provider call, and go nowhere else.
 
 mod clock;
+mod data_directory;
 mod demo;
 mod metrics;
 mod secrets;

@@ -25,7 +25,7 @@ use tollgate_domain::{
 
 pub use answer::Answer;
 pub use card_data::CardData;
-pub use worker::{DEFAULT_CALL_LIMIT, ProviderWorker};
+pub use worker::{DEFAULT_CALL_LIMIT, INQUIRIES_AT_ONCE, ProviderWorker};
 
 /// One who moves money.
 ///
@@ -140,7 +140,7 @@ impl Providers {
 
     /// The provider of that name.
     #[must_use]
-    pub fn get(&self, id: ProviderId) -> Option<&dyn Provider> {
-        self.entries.iter().find(|(name, _)| *name == id).map(|(_, provider)| &**provider)
+    pub fn get(&self, id: ProviderId) -> Option<&Arc<dyn Provider>> {
+        self.entries.iter().find(|(name, _)| *name == id).map(|(_, provider)| provider)
     }
 }

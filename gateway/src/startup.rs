@@ -1,15 +1,20 @@
 //! Puts the components together, and takes them apart again: the only place that does.
 //!
 //! ```text
-//!   start:  listeners ─▶ secrets, simulator ─▶ engine (replay) ─▶ keys ─▶ ready
-//!   stop:   not ready ─▶ listener drained ─▶ engine stopped ─▶ metrics closed
+//!   start:  listeners ─▶ data directory ─▶ secrets, simulator ─▶ engine (replay) ─▶ keys ─▶ ready
+//!   stop:   not ready ─▶ listener drained ─▶ engine stopped ─▶ metrics closed ─▶ data directory
 //! ```
 //!
-//! The listeners come first, so that probes are answered while the log is replayed.
+//! The listeners come first, so that probes are answered while the log is replayed. No file of the
+//! data directory is touched before the directory is ours.
 
-use std::{io, net::SocketAddr, path::Path, sync::Arc};
+use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
-use tokio::{net::TcpListener, runtime::Handle};
+use tokio::{
+    net::TcpListener,
+    runtime::Handle,
+    time::{Instant, timeout},
+};
 use tollgate_config::Config;
 use tollgate_domain::{Millis, Policy};
 use tollgate_engine::{Engine, EngineOptions, RecoveryReport};
@@ -17,6 +22,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     clock::system_clock,
+    data_directory::{self, DataDirectory},
     demo,
     http::{self, BodyLimits, Gateway, Server, ServerOptions, Serving},
     metrics::Metrics,
@@ -40,6 +46,16 @@ pub struct Running {
     app: App,
     engine: Engine<CardData>,
     keys: Keys,
+    directory: DataDirectory,
+}
+
+/// How a gateway ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// What was under way is finished, or is found by the next start.
+    Good,
+    /// The log failed, at the latest while it was closed.
+    LogFailed,
 }
 
 /// The keys to show on the console.
@@ -61,14 +77,9 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// The data directory cannot be made.
-    #[error("cannot create the data directory {path}")]
-    DataDirectory {
-        /// Which.
-        path: std::path::PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    /// The data directory cannot be had.
+    #[error(transparent)]
+    DataDirectory(#[from] data_directory::Error),
     /// The secrets cannot be had.
     #[error("cannot open the secrets")]
     Secrets(#[from] secrets::Error),
@@ -81,6 +92,16 @@ pub enum Error {
     /// The first keys cannot be had.
     #[error("cannot prepare the first keys")]
     Keys(#[from] demo::Error),
+}
+
+impl Error {
+    /// Whether the configuration asks for something that cannot be.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        use tollgate_engine::{Error as EngineError, LogError};
+        // The log knows best what it can do, so its options are checked there alone.
+        matches!(self, Self::Engine(EngineError::Log(LogError::Option { .. })))
+    }
 }
 
 /// Where the log lies in a data directory.
@@ -146,7 +167,7 @@ impl App {
                 .await
                 .expect("opening does not panic")?
         };
-        let Opened { engine, report, simulator, secrets } = opened;
+        let Opened { directory, engine, report, simulator, secrets } = opened;
         self.gateway.metrics.recovered(report.elapsed);
         tracing::info!(
             records = report.records,
@@ -165,7 +186,7 @@ impl App {
             operator: api_key_hash(&operator.text),
         });
         let new_operator = operator.is_new.then_some(operator.text);
-        Ok(Running { app: self, engine, keys: Keys { demo, new_operator } })
+        Ok(Running { app: self, engine, keys: Keys { demo, new_operator }, directory })
     }
 }
 
@@ -193,20 +214,44 @@ impl Running {
         self.engine.failed().await;
     }
 
-    /// Finishes what is under way, and ends.
-    pub async fn stop(self) {
-        let Self { app, engine, keys: _ } = self;
+    /// Finishes what is under way, and ends. Requests get half of the configured time, and provider
+    /// calls all that is then left of it; closing takes up to a second and a half more.
+    ///
+    /// Where the log has failed nothing can be finished any more: who waits is told that the
+    /// outcome is unknown, and that is all.
+    pub async fn stop(self) -> Ending {
+        let Self { app, engine, keys: _, directory } = self;
         let App { config, gateway, api, metrics } = app;
-        gateway.drain();
         let grace = config.server.drain_timeout();
-        api.drain(grace).await;
-        engine.stop(grace).await;
-        metrics.drain(grace).await;
+        let deadline = Instant::now() + grace;
+        let log_failed = || engine.health().poisoned;
+        gateway.drain();
+        api.drain(if log_failed() { LAST_ANSWERS } else { grace / 2 }).await;
+        let left = deadline.saturating_duration_since(Instant::now());
+        // Closing the log writes to it, which after a failure nobody may.
+        let is_closed = !log_failed() && timeout(left + CLOSING, engine.stop(left)).await.is_ok();
+        metrics.drain(LAST_ANSWERS).await;
+        let ending = if log_failed() { Ending::LogFailed } else { Ending::Good };
+        if !is_closed {
+            tracing::warn!("the log is left as it is; the next start recovers it");
+            // The log's threads, and the lock that keeps others away from them, end with the
+            // process, and not before.
+            std::mem::forget((engine, directory));
+        }
+        ending
     }
 }
 
+/// How long an answer that is there may take to get out: all that is left once the log has failed,
+/// when a supervisor waits to start anew, and all that a scrape needs at the end.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
+
+/// How long the log may take to close behind the last record: a sync, on a slow disk.
+const CLOSING: Duration = Duration::from_secs(1);
+
 /// What blocks while it opens.
 struct Opened {
+    directory: DataDirectory,
     engine: Engine<CardData>,
     report: RecoveryReport,
     simulator: Simulator,
@@ -220,8 +265,7 @@ fn open_components(
     api: SocketAddr,
 ) -> Result<Opened, Error> {
     let data_dir = &config.storage.data_dir;
-    std::fs::create_dir_all(data_dir)
-        .map_err(|source| Error::DataDirectory { path: data_dir.clone(), source })?;
+    let directory = DataDirectory::take(data_dir)?;
     let secrets = Secrets::open(data_dir)?;
     let clock = Arc::clone(&gateway.clock);
     let simulator = Simulator::open(simulator_options(config, api), Arc::clone(&clock))?;
@@ -232,7 +276,7 @@ fn open_components(
         Arc::new(worker),
         Arc::clone(&gateway.metrics) as Arc<dyn tollgate_engine::Observer>,
     )?;
-    Ok(Opened { engine, report, simulator, secrets })
+    Ok(Opened { directory, engine, report, simulator, secrets })
 }
 
 fn provider_worker(simulator: Simulator, runtime: &Handle, clock: Clock) -> ProviderWorker {

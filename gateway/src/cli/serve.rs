@@ -16,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 use zeroize::Zeroizing;
 
 use super::Error;
-use crate::startup::{self, App, Running};
+use crate::startup::{self, App, Ending, Running};
 
 /// Sets the operator's key.
 const ADMIN_KEY: &str = "TOLLGATE_ADMIN_KEY";
@@ -100,16 +100,14 @@ async fn serve(config: Config) -> Result<(), ServeError> {
     };
     invite(&running);
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        () = running.failed() => {
-            running.stop().await;
-            return Err(ServeError::LogFailed);
-        }
+        _ = terminate.recv() => tracing::info!("stopping"),
+        _ = interrupt.recv() => tracing::info!("stopping"),
+        () = running.failed() => {}
     }
-    tracing::info!("stopping");
-    running.stop().await;
-    Ok(())
+    match running.stop().await {
+        Ending::Good => Ok(()),
+        Ending::LogFailed => Err(ServeError::LogFailed),
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "the one who starts the gateway reads it")]

@@ -13,6 +13,7 @@ use axum::{
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 
 use super::{
+    documentation,
     envelope::EnvelopeLayer,
     error::{ErrorCode, Problem},
     health, simulator_ledger,
@@ -29,18 +30,20 @@ pub(crate) enum Route {
     Health,
     Ready,
     SimulatorLedger,
+    ErrorDocumentation,
     /// No path of ours.
     Unmatched,
 }
 
 impl Route {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Payments,
         Self::Payment,
         Self::Merchants,
         Self::Health,
         Self::Ready,
         Self::SimulatorLedger,
+        Self::ErrorDocumentation,
         Self::Unmatched,
     ];
 
@@ -53,6 +56,7 @@ impl Route {
             Self::Health => "/health",
             Self::Ready => "/ready",
             Self::SimulatorLedger => "/simulator/ledger",
+            Self::ErrorDocumentation => "/docs/errors",
             Self::Unmatched => "unmatched",
         }
     }
@@ -66,7 +70,8 @@ impl Route {
             Self::Health => 3,
             Self::Ready => 4,
             Self::SimulatorLedger => 5,
-            Self::Unmatched => 6,
+            Self::ErrorDocumentation => 6,
+            Self::Unmatched => 7,
         }
     }
 }
@@ -74,13 +79,14 @@ impl Route {
 /// The API.
 pub(crate) fn api(gateway: Arc<Gateway>) -> Router {
     let envelope = EnvelopeLayer::new(Arc::clone(&gateway.metrics));
-    let operations: [(Route, MethodRouter<Arc<Gateway>>); 6] = [
+    let operations: [(Route, MethodRouter<Arc<Gateway>>); 7] = [
         (Route::Payments, post(v1::payments::create)),
         (Route::Payment, get(v1::payments::read)),
         (Route::Merchants, post(v1::merchants::create)),
         (Route::Health, get(health::health)),
         (Route::Ready, get(health::ready)),
         (Route::SimulatorLedger, get(simulator_ledger::page)),
+        (Route::ErrorDocumentation, get(documentation::errors)),
     ];
     let mut router = Router::new();
     for (route, methods) in operations {

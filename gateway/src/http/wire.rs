@@ -6,6 +6,7 @@
 //!
 //! Not here: statuses and headers, which belong to the operations and to `http/error.rs`.
 
+mod card_number_search;
 mod merchant_request;
 mod number;
 mod object;
@@ -15,6 +16,7 @@ mod text;
 mod time;
 mod validation;
 
+pub(crate) use card_number_search::CardNumberSearch;
 pub(crate) use merchant_request::MerchantRequest;
 pub(crate) use payment_answer::{DeclinedBody, PaymentBody};
 pub(crate) use payment_request::{PaymentRequest, ValidPayment};

@@ -1,24 +1,36 @@
 //! Runs the provider calls that the engine owes, and hands their outcomes back.
 //!
-//! Invariant: every call ends in exactly one outcome. One that runs out of time, panics or is cut
-//! off by the end of the process is unknown, for it may have arrived.
+//! Invariants: every call ends in exactly one outcome. One that runs out of time, panics or is cut
+//! off by the end of the process is unknown, for it may have arrived. No authorization is sent once
+//! an inquiry that did not find it would be believed.
 //!
 //! Not here: retries, schedules and the choice of provider. The engine decides when to ask again.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
     time::Duration,
 };
 
-use tokio::runtime::Handle;
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 use tollgate_domain::{AttemptId, Effect, ProviderCall, ProviderOutcome};
 use tollgate_engine::{EffectSink, OwedCall};
 
-use super::{Answer, Authorize, CardData, Clock, Inquire, Provider, Providers, Standing};
+use super::{Answer, Authorize, CardData, Clock, Inquire, Provider, Providers};
 
 /// How long a call may take. Card networks answer or reverse within half a minute; what takes
 /// longer is learnt sooner by an inquiry.
 pub const DEFAULT_CALL_LIMIT: Duration = Duration::from_secs(30);
+
+/// Inquiries in flight at once; more wait for their turn. A restart asks about every payment that
+/// has no outcome, a hundred thousand after a bad moment, and no provider takes that many at once.
+/// At 50 ms each, 256 at once ask about 5,000 a second.
+///
+/// Authorizations need no such bound: they come from outside, and admission bounds them.
+pub const INQUIRIES_AT_ONCE: usize = 256;
 
 /// Runs calls: an immediate answer is passed on within [`EffectSink::run`], any other is waited
 /// for in a task of its own.
@@ -27,6 +39,8 @@ pub struct ProviderWorker {
     runtime: Handle,
     clock: Clock,
     call_limit: Duration,
+    /// One permit for each inquiry that may be in flight.
+    turns: Arc<Semaphore>,
 }
 
 impl ProviderWorker {
@@ -34,7 +48,8 @@ impl ProviderWorker {
     /// longer than `call_limit`.
     #[must_use]
     pub fn new(providers: Providers, runtime: Handle, clock: Clock, call_limit: Duration) -> Self {
-        Self { providers, runtime, clock, call_limit }
+        let turns = Arc::new(Semaphore::new(INQUIRIES_AT_ONCE));
+        Self { providers, runtime, clock, call_limit, turns }
     }
 
     /// Makes the call. `answer` is called at most once, and dropped where the outcome is unknown
@@ -51,13 +66,13 @@ impl ProviderWorker {
         }
         match call.effect {
             Effect::Authorize { .. } => match (provider, card) {
-                (Some(provider), Some(card)) => self.authorize(provider, call, card, answer),
+                (Some(provider), Some(card)) => self.authorize(&**provider, call, card, answer),
                 // The card's number died with the process that took it, or nobody is there to
                 // send it to: either way nothing was sent.
                 (None, _) | (Some(_), None) => answer(ProviderOutcome::NotSent),
             },
             Effect::Inquire { .. } => match provider {
-                Some(provider) => self.inquire(provider, call, answer),
+                Some(provider) => self.inquire(Arc::clone(provider), call, answer),
                 None => answer(ProviderOutcome::Unknown),
             },
         }
@@ -70,57 +85,97 @@ impl ProviderWorker {
         card: CardData,
         answer: impl FnOnce(ProviderOutcome) + Send + 'static,
     ) {
-        let request = Authorize { intent: call.intent, attempt: call.attempt, card };
-        let begun = begin(call.attempt, || provider.authorize(request));
-        self.finish(call.attempt, begun, |outcome| {
-            answer(outcome.unwrap_or(ProviderOutcome::Unknown));
+        let attempt = call.attempt;
+        let begun = begin(attempt, || {
+            if is_past_horizon(provider, &call, &self.clock) {
+                // An inquiry may have been told by now that there is no such attempt, and have
+                // been believed: sent now, it would charge for a payment that has failed.
+                tracing::warn!(%attempt, "the authorization's turn came too late; it is not sent");
+                return Answer::Now(ProviderOutcome::NotSent);
+            }
+            provider.authorize(Authorize { intent: call.intent, attempt, card })
         });
+        self.pass_on(attempt, begun, None, answer);
     }
 
+    /// Asks at once where there is room, and else when others have been answered; the time limit
+    /// begins with the asking.
     fn inquire(
         &self,
-        provider: &dyn Provider,
+        provider: Arc<dyn Provider>,
         call: ProviderCall,
         answer: impl FnOnce(ProviderOutcome) + Send + 'static,
     ) {
-        // The time of asking counts, not that of the answer: a request that arrives in between is
-        // one the provider did not know of when it looked.
-        let horizon = provider.capabilities().inquiry_horizon;
-        let past_horizon = (self.clock)() >= call.started_at.after(horizon);
-        let request = Inquire { intent: call.intent, attempt: call.attempt };
-        let begun = begin(call.attempt, || provider.inquire(request));
-        self.finish(call.attempt, begun, move |standing| {
-            answer(standing.unwrap_or(Standing::Unknown).into_outcome(past_horizon));
+        if let Ok(turn) = Arc::clone(&self.turns).try_acquire_owned() {
+            let attempt = call.attempt;
+            let begun = begin_inquiry(&*provider, call, &self.clock);
+            return self.pass_on(attempt, begun, Some(turn), answer);
+        }
+        let (turns, clock) = (Arc::clone(&self.turns), Arc::clone(&self.clock));
+        let call_limit = self.call_limit;
+        self.runtime.spawn(async move {
+            let turn = turns.acquire_owned().await.expect("nobody closes the semaphore");
+            let attempt = call.attempt;
+            let begun = begin_inquiry(&*provider, call, &clock);
+            let outcome = end(attempt, begun, call_limit).await;
+            drop(turn);
+            answer(outcome);
         });
     }
 
-    /// Hands the answer on, now or when it comes; `None` if it never came.
-    fn finish<T: 'static>(
+    /// Hands the outcome on, now or when it comes, and gives the turn back then.
+    fn pass_on(
         &self,
         attempt: AttemptId,
-        begun: Option<Answer<T>>,
-        answer: impl FnOnce(Option<T>) + Send + 'static,
+        begun: Option<Answer<ProviderOutcome>>,
+        turn: Option<OwnedSemaphorePermit>,
+        answer: impl FnOnce(ProviderOutcome) + Send + 'static,
     ) {
         match begun {
-            Some(Answer::Now(given)) => answer(Some(given)),
-            None => answer(None),
-            Some(Answer::Later(future)) => {
+            Some(Answer::Now(outcome)) => answer(outcome),
+            None => answer(ProviderOutcome::Unknown),
+            Some(Answer::Later(_)) => {
                 let call_limit = self.call_limit;
                 self.runtime.spawn(async move {
-                    let given = tokio::time::timeout(call_limit, future).await.ok();
-                    if given.is_none() {
-                        tracing::warn!(%attempt, ?call_limit, "the provider's answer is overdue");
-                    }
-                    answer(given);
+                    let outcome = end(attempt, begun, call_limit).await;
+                    drop(turn);
+                    answer(outcome);
                 });
             }
         }
     }
 }
 
+/// Begins an inquiry; its answer is what the provider's means for the attempt.
+fn begin_inquiry(
+    provider: &dyn Provider,
+    call: ProviderCall,
+    clock: &Clock,
+) -> Option<Answer<ProviderOutcome>> {
+    begin(call.attempt, || {
+        // The time of asking counts, not that of the answer: a request that arrives in between is
+        // one the provider did not know of when it looked.
+        let past_horizon = is_past_horizon(provider, &call, clock);
+        match provider.inquire(Inquire { intent: call.intent, attempt: call.attempt }) {
+            Answer::Now(standing) => Answer::Now(standing.into_outcome(past_horizon)),
+            Answer::Later(standing) => {
+                Answer::later(async move { standing.await.into_outcome(past_horizon) })
+            }
+        }
+    })
+}
+
+/// Whether a "no such attempt" of now would be believed.
+fn is_past_horizon(provider: &dyn Provider, call: &ProviderCall, clock: &Clock) -> bool {
+    clock() >= call.started_at.after(provider.capabilities().inquiry_horizon)
+}
+
 /// Begins the call; `None` if the provider's code panicked, which must not take the engine's task
 /// with it.
-fn begin<T>(attempt: AttemptId, call: impl FnOnce() -> Answer<T>) -> Option<Answer<T>> {
+fn begin(
+    attempt: AttemptId,
+    call: impl FnOnce() -> Answer<ProviderOutcome>,
+) -> Option<Answer<ProviderOutcome>> {
     // Sound to go on: what the panic may have left half done lies behind the provider's own locks,
     // and its answer is not believed.
     let begun = catch_unwind(AssertUnwindSafe(call)).ok();
@@ -128,6 +183,19 @@ fn begin<T>(attempt: AttemptId, call: impl FnOnce() -> Answer<T>) -> Option<Answ
         tracing::error!(%attempt, "the provider panicked; the outcome is unknown");
     }
     begun
+}
+
+/// Waits for the answer, but no longer than `limit`; what did not come is unknown.
+async fn end(
+    attempt: AttemptId,
+    begun: Option<Answer<ProviderOutcome>>,
+    limit: Duration,
+) -> ProviderOutcome {
+    let Some(begun) = begun else { return ProviderOutcome::Unknown };
+    tokio::time::timeout(limit, begun.wait()).await.unwrap_or_else(|_elapsed| {
+        tracing::warn!(%attempt, ?limit, "the provider's answer is overdue");
+        ProviderOutcome::Unknown
+    })
 }
 
 impl EffectSink<CardData> for ProviderWorker {
@@ -143,14 +211,14 @@ impl EffectSink<CardData> for ProviderWorker {
 mod tests {
     use std::sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     };
 
     use tokio::sync::oneshot;
     use tollgate_domain::{DeclineCode, Millis, PaymentId, ProviderId, Timestamp};
 
     use super::*;
-    use crate::provider::{Capabilities, conformance};
+    use crate::provider::{Capabilities, Standing, conformance};
 
     const STARTED: Timestamp = Timestamp::from_millis(1_800_000_000_000);
     const HORIZON: Millis = Millis(2_000);
@@ -315,5 +383,110 @@ mod tests {
         let (sender, receiver) = oneshot::channel();
         worker.make(call(true), None, |outcome| sender.send(outcome).expect("the test waits"));
         assert_eq!(receiver.await, Ok(ProviderOutcome::NotFound { past_horizon: false }));
+    }
+
+    #[tokio::test]
+    async fn a_panic_before_the_call_is_unknown_too() {
+        struct Shattered;
+        impl Provider for Shattered {
+            fn id(&self) -> ProviderId {
+                ProviderId::SIMULATOR
+            }
+            fn capabilities(&self) -> Capabilities {
+                panic!("as scripted")
+            }
+            fn authorize(&self, _request: Authorize) -> Answer<ProviderOutcome> {
+                unreachable!("its capabilities are asked first")
+            }
+            fn inquire(&self, _request: Inquire) -> Answer<Standing> {
+                unreachable!("its capabilities are asked first")
+            }
+        }
+        let providers = Providers::new([Arc::new(Shattered) as Arc<dyn Provider>]);
+        let worker = ProviderWorker::new(providers, Handle::current(), Arc::new(|| STARTED), LIMIT);
+        for inquiry in [false, true] {
+            let (sender, receiver) = oneshot::channel();
+            let card = (!inquiry).then(|| conformance::card("4242424242424242"));
+            worker.make(call(inquiry), card, |outcome| sender.send(outcome).expect("awaited"));
+            assert_eq!(receiver.await, Ok(ProviderOutcome::Unknown), "{inquiry}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stale_authorization_is_not_sent() {
+        let at_horizon = STARTED.after(HORIZON);
+        for (now, expected) in [
+            (at_horizon.before(Millis(1)), ProviderOutcome::Declined(DeclineCode::LostCard)),
+            (at_horizon, ProviderOutcome::NotSent),
+            (at_horizon.after(Millis(1)), ProviderOutcome::NotSent),
+        ] {
+            // A panic would tell that it was sent after all.
+            let panics = expected == ProviderOutcome::NotSent;
+            let card = Some(conformance::card("4242424242424242"));
+            let provider = Scripted { panics, ..scripted() };
+            assert_eq!(run(provider, call(false), card, now).await, Some(expected), "{now:?}");
+        }
+    }
+
+    /// A thousand inquiries after a restart: they go out 256 at a time, each has its whole time
+    /// limit from its own turn on, and what it finds is judged by the time of its turn.
+    #[tokio::test(start_paused = true)]
+    async fn inquiries_wait_for_their_turn() {
+        /// Finds nothing, after just less than the longest time, and counts who asks.
+        struct Busy {
+            asking: Arc<AtomicUsize>,
+            most: Arc<AtomicUsize>,
+        }
+        impl Provider for Busy {
+            fn id(&self) -> ProviderId {
+                ProviderId::SIMULATOR
+            }
+            fn capabilities(&self) -> Capabilities {
+                Capabilities { inquiry_horizon: HORIZON }
+            }
+            fn authorize(&self, _request: Authorize) -> Answer<ProviderOutcome> {
+                Answer::Now(ProviderOutcome::Declined(DeclineCode::LostCard))
+            }
+            fn inquire(&self, _request: Inquire) -> Answer<Standing> {
+                let asking = self.asking.fetch_add(1, Ordering::Relaxed) + 1;
+                self.most.fetch_max(asking, Ordering::Relaxed);
+                let asked = Arc::clone(&self.asking);
+                Answer::later(async move {
+                    tokio::time::sleep(LIMIT - Duration::from_millis(1)).await;
+                    asked.fetch_sub(1, Ordering::Relaxed);
+                    Standing::NotFound
+                })
+            }
+        }
+        let (asking, most) = (Arc::default(), Arc::default());
+        let provider = Busy { asking: Arc::clone(&asking), most: Arc::clone(&most) };
+        let providers = Providers::new([Arc::new(provider) as Arc<dyn Provider>]);
+        let begun = tokio::time::Instant::now();
+        let clock: Clock = Arc::new(move || {
+            let millis = u64::try_from(begun.elapsed().as_millis()).expect("a short test");
+            STARTED.after(Millis(millis))
+        });
+        let worker = ProviderWorker::new(providers, Handle::current(), clock, LIMIT);
+        let mut answers = Vec::new();
+        for _inquiry in 0..1_000 {
+            let (sender, receiver) = oneshot::channel();
+            worker.make(call(true), None, |outcome| sender.send(outcome).expect("awaited"));
+            answers.push(receiver);
+        }
+        // Others are not held up.
+        let (sender, receiver) = oneshot::channel();
+        let card = Some(conformance::card("4242424242424242"));
+        worker.make(call(false), card, |outcome| sender.send(outcome).expect("awaited"));
+        assert_eq!(receiver.await.ok(), DECLINED);
+
+        for (place, answer) in answers.into_iter().enumerate() {
+            let past_horizon = place >= INQUIRIES_AT_ONCE;
+            let expected = ProviderOutcome::NotFound { past_horizon };
+            assert_eq!(answer.await, Ok(expected), "{place}");
+        }
+        assert_eq!(most.load(Ordering::Relaxed), INQUIRIES_AT_ONCE);
+        assert_eq!(asking.load(Ordering::Relaxed), 0);
+        // Four rounds, one after another.
+        assert_eq!(begun.elapsed().as_secs(), 4 * LIMIT.as_secs() - 1);
     }
 }

@@ -1,5 +1,7 @@
 //! What is refused, and how.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::server::{GOOD, TestServer, exchange, payment};
@@ -69,6 +71,65 @@ async fn faults_are_told_all_at_once() {
     let problem = reply.assert_problem(400, "body_invalid");
     assert!(problem["detail"].as_str().unwrap().contains("line 1, column 10"), "{problem}");
     server.stop().await;
+}
+
+#[tokio::test]
+async fn the_cards_number_may_stand_in_no_text_that_is_kept() {
+    let server = TestServer::start().await;
+    let mut request = payment(GOOD);
+    request["metadata"] = json!({"note": "card 4242 4242 4242 4242"});
+    let reply = server.pay(&request, &[]).await;
+    let problem = reply.assert_problem(400, "card_number_in_text");
+    assert_eq!(problem["param"], "/metadata/note");
+    assert!(!reply.body.contains("4242 4242"), "{}", reply.body);
+    let reply = server.pay(&payment(GOOD), &[("Idempotency-Key", "k-4242-4242424242")]).await;
+    assert_eq!(reply.status, 201, "two digits short");
+    let reply = server.pay(&payment(GOOD), &[("Idempotency-Key", "k-4242-4242424242-42")]).await;
+    reply.assert_problem(400, "card_number_in_text");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_type_of_a_problem_leads_to_its_documentation() {
+    let server = TestServer::start().await;
+    let problem = server.get("/nothing").await.assert_problem(404, "route_not_found");
+    let (path, code) = problem["type"].as_str().unwrap().split_once('#').unwrap();
+    let page = server.send("GET", path, "", &[]).await;
+    assert_eq!(page.status, 200);
+    assert_eq!(page.header("content-type"), Some("text/markdown; charset=utf-8"));
+    assert!(page.body.contains(&format!("\n## {code}\n")), "{}", page.body);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_finds_no_room_is_told_when_to_come_back() {
+    for (in_all, of_a_merchant, status, code) in
+        [(1, 1_000, 503, "overloaded"), (1_000, 1, 429, "too_many_requests")]
+    {
+        let server = TestServer::start_with(|config| {
+            config.engine.max_in_flight = in_all;
+            config.engine.max_in_flight_per_shard = of_a_merchant;
+            config.providers.simulator.latency_ms = 500;
+        })
+        .await;
+        // The room is taken until the provider has answered, though the client is answered before.
+        let first = server.pay(&payment(GOOD), &[("Prefer", "respond-async")]).await;
+        assert_eq!(first.status, 202);
+        let header = [("Idempotency-Key", "refused")];
+        let refused = server.pay(&payment(GOOD), &header).await;
+        refused.assert_problem(status, code);
+        assert_eq!(refused.header("retry-after"), Some("1"));
+        let admitted = loop {
+            let reply = server.pay(&payment(GOOD), &header).await;
+            if reply.status != status {
+                break reply;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        assert_eq!(admitted.status, 201, "a refusal is not stored: {admitted:?}");
+        assert_eq!(admitted.header("idempotent-replayed"), None);
+        server.stop().await;
+    }
 }
 
 #[tokio::test]

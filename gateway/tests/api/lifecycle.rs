@@ -70,6 +70,35 @@ async fn a_stopping_server_finishes_what_it_has() {
 }
 
 #[tokio::test]
+async fn a_stop_ends_in_time_whatever_hangs() {
+    let server = TestServer::start_with(|config| {
+        config.server.drain_timeout_ms = 200;
+        config.providers.simulator.latency_ms = 600_000;
+        config.payments.wait_ms = 600_000;
+    })
+    .await;
+    let address = server.address();
+    let key = server.key().to_owned();
+    let head = format!(
+        "POST /api/v1/payments HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {key}\r\n\
+         Content-Type: application/json\r\n"
+    );
+    let body = payment(GOOD).to_string();
+    let waits = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+    let never_ends = format!("{head}Content-Length: 100\r\n\r\n{{");
+    let hanging = [waits, never_ends]
+        .map(|request| tokio::spawn(async move { exchange(address, &request).await }));
+    while !server.metrics().await.contains("tollgate_requests_in_flight 2") {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // Far less than anything that hangs, and enough for a busy machine.
+    tokio::time::timeout(Duration::from_secs(10), server.stop()).await.unwrap();
+    for cut_off in hanging {
+        assert_eq!(cut_off.await.unwrap().status, 0);
+    }
+}
+
+#[tokio::test]
 async fn connections_that_say_nothing_or_half_a_head_are_closed() {
     let server = TestServer::start_with(|config| {
         config.server.idle_timeout_ms = 50;

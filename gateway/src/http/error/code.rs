@@ -68,6 +68,8 @@ error_codes! {
         "The currency is not an upper-case ISO 4217 code with minor units.";
     CardNumberInvalid = "card_number_invalid", BAD_REQUEST, retryable: false, "Invalid card number",
         "The card number is not 13 to 19 digits with a correct check digit.";
+    CardNumberInText = "card_number_in_text", BAD_REQUEST, retryable: false, "Card number in a text",
+        "A text that is kept, such as `order_id`, `description` or a metadata value, or the idempotency key, holds the number of the request's card.";
     CardExpired = "card_expired", BAD_REQUEST, retryable: false, "Expired card",
         "The card's expiry date is past.";
     CardCvvInvalid = "card_cvv_invalid", BAD_REQUEST, retryable: false, "Invalid security code",

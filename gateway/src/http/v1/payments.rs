@@ -26,7 +26,7 @@ use crate::{
         error::{ErrorCode, Fault, Problem},
         respond,
         state::{Gateway, Serving},
-        wire::{self, DeclinedBody, PaymentBody, PaymentRequest, ValidPayment},
+        wire::{self, CardNumberSearch, DeclinedBody, PaymentBody, PaymentRequest, ValidPayment},
     },
     secrets::Secrets,
 };
@@ -64,6 +64,7 @@ pub(in crate::http) async fn create(
         }
         let idempotency_key = agreed_key(key_in_header.as_deref(), &request)?;
         let payment = request.validate((gateway.clock)())?;
+        keep_card_number_out(idempotency_key, &payment)?;
         check_provider(&key)?;
         let idempotency =
             idempotency_key.map(|text| idempotency(&serving.secrets, &key, text, &payment));
@@ -243,6 +244,18 @@ fn agreed_key<'k>(
             refused("Header and body give different idempotency keys.")
         }
         (_, Some(body)) => Ok(Some(body)),
+    }
+}
+
+/// Refuses an idempotency key that holds the card's number: clients and proxies log keys.
+fn keep_card_number_out(key: Option<&str>, payment: &ValidPayment<'_>) -> Result<(), Problem> {
+    let search = CardNumberSearch::new(payment.card.number);
+    match (search, key) {
+        (Some(search), Some(key)) if search.finds_in(key) => {
+            let detail = "The idempotency key may not hold the card's number.";
+            Err(Problem::new(ErrorCode::CardNumberInText, detail))
+        }
+        _none => Ok(()),
     }
 }
 

@@ -11,6 +11,7 @@ use tollgate_domain::{Amount, CaptureMode, CardBrand, Currency, MerchantId, Mone
 use zeroize::Zeroizing;
 
 use super::{
+    card_number_search::CardNumberSearch,
     number::{Digits, Raw},
     object::object,
     text::{Metadata, Text},
@@ -160,6 +161,7 @@ impl PaymentRequest<'_> {
         );
         let metadata = self.checked_metadata(&mut faults);
         let personal = self.personal(&mut faults);
+        self.keep_card_number_out(&mut faults);
         match (money, card, capture) {
             (Some(money), Some(card), Some(capture)) if faults.is_empty() => Ok(ValidPayment {
                 money,
@@ -279,6 +281,41 @@ impl PaymentRequest<'_> {
         id.or(older)
     }
 
+    /// Refuses the card's number in the texts that are kept. The pointer of a metadata key does not
+    /// name it where that would repeat the number.
+    fn keep_card_number_out(&self, faults: &mut Faults) {
+        const DETAIL: &str = "This text is kept, and may not hold the card's number.";
+        let Some(search) = self.card_number().and_then(CardNumberSearch::new) else { return };
+        let customer_id = self.customer.as_ref().and_then(|customer| customer.id.as_ref());
+        for (pointer, text) in [
+            ("/customer/id", customer_id),
+            ("/user_id", self.user_id.as_ref()),
+            ("/order_id", self.order_id.as_ref()),
+            ("/description", self.description.as_ref()),
+            ("/idempotencyKey", self.idempotency_key.as_ref()),
+        ] {
+            if text.is_some_and(|text| search.finds_in(text.as_str())) {
+                faults.add(pointer, ErrorCode::CardNumberInText, DETAIL);
+            }
+        }
+        if self.callback_url.as_ref().is_some_and(|url| search.finds_in_url(url.as_str())) {
+            faults.add("/callback_url", ErrorCode::CardNumberInText, DETAIL);
+        }
+        for (key, value) in self.metadata.iter().flat_map(|Metadata(entries)| entries) {
+            if search.finds_in(key.as_str()) {
+                faults.add("/metadata", ErrorCode::CardNumberInText, DETAIL);
+            } else if search.finds_in(value.as_str()) {
+                faults.add(metadata_pointer(key), ErrorCode::CardNumberInText, DETAIL);
+            }
+        }
+    }
+
+    /// The card's number as it is given, under either name of the card.
+    fn card_number(&self) -> Option<&str> {
+        let card = self.card.as_ref().or(self.payment_details.as_ref())?;
+        present(&card.number)
+    }
+
     fn checked_metadata(&self, faults: &mut Faults) -> &[(Text<'_>, Text<'_>)] {
         let Some(Metadata(entries)) = &self.metadata else { return &[] };
         if entries.len() > MOST_METADATA {
@@ -287,15 +324,14 @@ impl PaymentRequest<'_> {
             return entries;
         }
         for (key, value) in entries {
-            let (key, value) = (key.as_str(), value.as_str());
-            if key.is_empty() || key.chars().count() > LONGEST_METADATA_KEY {
+            let letters = key.as_str().chars().count();
+            if !(1..=LONGEST_METADATA_KEY).contains(&letters) {
                 let detail = format!("A key has 1 to {LONGEST_METADATA_KEY} characters.");
                 faults.add("/metadata", ErrorCode::ParameterInvalid, detail);
             }
-            if value.chars().count() > LONGEST_METADATA_VALUE {
-                let key = key.replace('~', "~0").replace('/', "~1");
+            if value.as_str().chars().count() > LONGEST_METADATA_VALUE {
                 let detail = format!("A value has at most {LONGEST_METADATA_VALUE} characters.");
-                faults.add(format!("/metadata/{key}"), ErrorCode::ParameterInvalid, detail);
+                faults.add(metadata_pointer(key), ErrorCode::ParameterInvalid, detail);
             }
         }
         entries
@@ -337,6 +373,11 @@ impl PaymentRequest<'_> {
         let [fingerprint, ip, user_agent] = facts;
         [email, phone, street, city, state, zip_code, country, fingerprint, ip, user_agent]
     }
+}
+
+/// Points at a metadata value; RFC 6901 escapes `~` and `/`.
+fn metadata_pointer(key: &Text<'_>) -> String {
+    format!("/metadata/{}", key.as_str().replace('~', "~0").replace('/', "~1"))
 }
 
 /// Where a card's fields stand, under either of its names.

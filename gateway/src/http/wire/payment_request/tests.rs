@@ -183,6 +183,33 @@ fn each_fault_has_its_pointer_and_code() {
 }
 
 #[test]
+fn the_cards_number_is_kept_out_of_what_is_kept() {
+    let url = "https://shop.example/?card=4242%204242%204242%204242";
+    for (pointer, text, told_at) in [
+        ("/order_id", "4242424242424242", "/order_id"),
+        ("/description", "paid by 4242 4242 4242 4242", "/description"),
+        ("/customer/id", "4242-4242-4242-4242", "/customer/id"),
+        ("/user_id", "c4242424242424242", "/user_id"),
+        ("/callback_url", url, "/callback_url"),
+        ("/metadata/a", "4242 42424242-4242", "/metadata/a"),
+        ("/metadata/4242424242424242", "v", "/metadata"),
+        ("/idempotencyKey", "k-4242424242424242", "/idempotencyKey"),
+    ] {
+        let request = with(&[(pointer, json!(text))]);
+        assert_eq!(faults(&request), [(told_at.to_owned(), "card_number_in_text")], "{request}");
+    }
+    // Another number of the same form is somebody's order.
+    let orders = with(&[("/order_id", json!("4111111111111111")), ("/metadata/a", json!("4000"))]);
+    assert_eq!(faults(&orders), []);
+    // Also told beside a fault of the card.
+    let both = with(&[
+        ("/card/number", json!("4242424242424241")),
+        ("/order_id", json!("4242424242424241")),
+    ]);
+    assert_eq!(faults(&both).len(), 2, "{both}");
+}
+
+#[test]
 fn all_faults_are_told_at_once() {
     let text = with(&[
         ("/nope", json!(1)),

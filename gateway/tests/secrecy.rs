@@ -1,0 +1,225 @@
+//! Card numbers, security codes and personal data, looked for wherever the gateway writes.
+//!
+//! The payments here hold values that stand nowhere else. After an approval, a decline and several
+//! refusals, no file below the data directory, no line of output, no metric and no answer has one.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "process/server.rs"]
+mod server;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde_json::{Value, json};
+
+use crate::server::Server;
+
+/// Approved, because it has no meaning to the simulator.
+const GOOD: &str = "4929713862051347";
+/// Declined by the simulator.
+const POOR: &str = "4000000000009987";
+/// With a check digit that is wrong.
+const FALSE: &str = "4929713862051348";
+
+const CVV: &str = "8513";
+const EMAIL: &str = "xavier.quimby@mailbox.example";
+const PHONE: &str = "+917396482051";
+const HOLDER: &str = "Xaviera Quimbleton";
+const STREET: &str = "47 Zwetschgenweg";
+const CITY: &str = "Vrchotovy";
+const ZIP_CODE: &str = "Q7X 3ZJ";
+const IP: &str = "203.0.113.219";
+const DEVICE: &str = "fp-zx81-quokka";
+const USER_AGENT: &str = "Quagmire/7.31";
+
+#[test]
+fn nothing_secret_is_written_anywhere() {
+    let parent = tempfile::tempdir().unwrap();
+    let data = parent.path().join("data");
+    let server = Server::start(&data, |command| {
+        // The most talkative it can be.
+        command.env("TOLLGATE__LOG__LEVEL", "trace").env("TOLLGATE__PAYMENTS__WAIT_MS", "200");
+    });
+    let caller = server.caller();
+    let operator = server.operator();
+    let mut answers = String::new();
+    let mut ask = |status: u16, code: &str, headers: &str, body: &str| {
+        let answer = caller.pay(headers, body).unwrap();
+        assert_eq!(answer.status, status, "{}", answer.body);
+        assert!(answer.body.contains(code), "{}", answer.body);
+        answers.push_str(&answer.head);
+        answers.push_str(&answer.body);
+    };
+    let text = |request: Value| request.to_string();
+    let with = |pointer: &str, value: Value| {
+        let mut request = payment(GOOD);
+        let (parent, field) = pointer.rsplit_once('/').unwrap();
+        request.pointer_mut(parent).unwrap()[field] = value;
+        request.to_string()
+    };
+    let key = |key: &str| format!("Idempotency-Key: {key}\r\n");
+
+    ask(201, "completed", &key("good"), &text(payment(GOOD)));
+    ask(201, "completed", &key("good"), &text(payment(GOOD)));
+    ask(202, "processing", "Prefer: respond-async\r\n", &text(payment(GOOD)));
+    ask(202, "unknown", "", &with("/metadata/simulator", json!("timeout_before_approval")));
+    ask(402, "lost_card", &key("poor"), &text(payment(POOR)));
+    ask(400, "card_number_invalid", "", &text(payment(FALSE)));
+    ask(422, "idempotency_key_reused", &key("good"), &text(payment(POOR)));
+    let spaced = grouped(GOOD, " ");
+    for (pointer, value) in [
+        ("/order_id", json!(GOOD)),
+        ("/description", json!(format!("by card {spaced}"))),
+        ("/callback_url", json!(format!("https://shop.example/{GOOD}"))),
+        ("/metadata/note", json!(grouped(GOOD, "-"))),
+        ("/customer/id", json!(GOOD)),
+    ] {
+        ask(400, "card_number_in_text", "", &with(pointer, value));
+    }
+    ask(400, "card_number_in_text", &key(GOOD), &text(payment(GOOD)));
+    // In the wrong place, or broken off in the middle of it.
+    ask(400, "body_invalid", "", &with("/currency", json!(4_929_713_862_051_347_u64)));
+    ask(400, "body_invalid", "", &with("/customer/email", json!([EMAIL, PHONE])));
+    ask(400, "body_invalid", "", &format!("{{\"card\":{{\"number\":\"{GOOD}\",\"cvv\":\"{CVV}"));
+
+    let ledger = operator.get("/simulator/ledger").unwrap().body;
+    assert!(ledger.contains("approved") && ledger.contains("declined"), "{ledger}");
+    let metrics = server.metrics();
+    assert!(metrics.contains("tollgate_payments_total"), "{metrics}");
+    server.signal("TERM");
+    let (status, said) = server.ended();
+    assert_eq!(status.code(), Some(0), "{said}");
+    assert!(said.contains("recovered") && said.contains("stopping"), "its log was seen: {said}");
+
+    for (name, text) in
+        [("answers", answers), ("ledger", ledger), ("metrics", metrics), ("output", said)]
+    {
+        for secret in secrets() {
+            assert!(!holds(text.as_bytes(), &secret), "{name}: {}", secret.name);
+        }
+        assert!(!holds_word(&text, CVV), "{name}: the security code");
+    }
+    let files = files_below(&data);
+    assert!(files.iter().any(|file| file.ends_with("simulator/ledger.log")), "{files:?}");
+    assert!(files.iter().any(|file| file.components().any(|part| part.as_os_str() == "sled")));
+    for file in files {
+        let bytes = fs::read(&file).unwrap();
+        for secret in secrets() {
+            assert!(!holds(&bytes, &secret), "{}: {}", file.display(), secret.name);
+        }
+        // Four digits stand in random bytes once in some gigabytes.
+        assert!(!contains(&bytes, CVV.as_bytes()), "{}: the security code", file.display());
+    }
+}
+
+fn payment(number: &str) -> Value {
+    json!({
+        "amount": "100.00", "currency": "INR", "payment_method": "card",
+        "card": {
+            "number": number, "expiry_month": 12, "expiry_year": 2040, "cvv": CVV,
+            "holder_name": HOLDER,
+        },
+        "customer": {"id": "customer-7", "email": EMAIL, "phone": PHONE},
+        "billing_address": {
+            "street": STREET, "city": CITY, "state": "", "zip_code": ZIP_CODE, "country": "IN",
+        },
+        "device": {"fingerprint": DEVICE, "ip": IP, "user_agent": USER_AGENT},
+        "order_id": "order-7", "metadata": {"note": "kept"},
+    })
+}
+
+/// Something that may stand nowhere, in each form that it could be written in.
+struct Secret {
+    name: &'static str,
+    forms: Vec<Vec<u8>>,
+}
+
+fn secrets() -> Vec<Secret> {
+    let number = |name, digits: &str| {
+        let value: u64 = digits.parse().unwrap();
+        let packed: Vec<u8> = digits
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| (pair[0] - b'0') << 4 | (pair[1] - b'0'))
+            .collect();
+        let texts = [digits.to_owned(), grouped(digits, " "), grouped(digits, "-")];
+        let binary = [value.to_le_bytes().to_vec(), value.to_be_bytes().to_vec(), packed];
+        let forms = texts.map(String::into_bytes).into_iter().chain(binary).collect();
+        Secret { name, forms }
+    };
+    let text = |name, text: &str| Secret {
+        name,
+        forms: vec![text.as_bytes().to_vec(), text.replace(' ', "%20").into_bytes()],
+    };
+    vec![
+        number("the approved card", GOOD),
+        number("the declined card", POOR),
+        number("the false card", FALSE),
+        text("the e-mail address", EMAIL),
+        text("the phone number", PHONE.trim_start_matches('+')),
+        text("the holder", HOLDER),
+        text("the street", STREET),
+        text("the city", CITY),
+        text("the zip code", ZIP_CODE),
+        text("the IP address", IP),
+        text("the device", DEVICE),
+        text("the user agent", USER_AGENT),
+    ]
+}
+
+fn grouped(digits: &str, separator: &str) -> String {
+    let groups: Vec<_> = digits.as_bytes().chunks(4).map(String::from_utf8_lossy).collect();
+    groups.join(separator)
+}
+
+fn holds(bytes: &[u8], secret: &Secret) -> bool {
+    secret.forms.iter().any(|form| contains(bytes, form))
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    let first = part[0];
+    let mut rest = bytes;
+    while let Some(place) = rest.iter().position(|byte| *byte == first) {
+        rest = &rest[place..];
+        if rest.starts_with(part) {
+            return true;
+        }
+        rest = &rest[1..];
+    }
+    false
+}
+
+/// As a word of its own: four digits stand by chance in any duration or fraction.
+fn holds_word(text: &str, word: &str) -> bool {
+    let is_part = |letter: &u8| letter.is_ascii_alphanumeric() || *letter == b'.';
+    text.match_indices(word).any(|(place, _word)| {
+        let before = text.as_bytes()[..place].last();
+        let after = text.as_bytes().get(place + word.len());
+        !before.is_some_and(is_part) && !after.is_some_and(is_part)
+    })
+}
+
+fn files_below(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files.extend(files_below(&path)) } else { files.push(path) }
+    }
+    files
+}
+
+#[test]
+fn what_is_looked_for_would_be_found() {
+    let secrets = secrets();
+    let (card, holder) = (&secrets[0], &secrets[5]);
+    for text in ["x4929713862051347x", "4929 7138 6205 1347", "4929-7138-6205-1347"] {
+        assert!(holds(text.as_bytes(), card), "{text}");
+    }
+    assert!(holds(&[&[0], &4_929_713_862_051_347_u64.to_le_bytes()[..]].concat(), card));
+    assert!(holds(&[0x49, 0x29, 0x71, 0x38, 0x62, 0x05, 0x13, 0x47], card));
+    assert!(holds(b"name=Xaviera Quimbleton;", holder) && !holds(b"Xaviera", holder));
+    assert!(holds_word("\"cvv\":\"8513\"", CVV) && !holds_word("0.0008513", CVV));
+}

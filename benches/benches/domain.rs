@@ -90,8 +90,6 @@ fn domain(criterion: &mut Criterion) {
         });
     });
     group.finish();
-    let bytes: usize = records.iter().map(Vec::len).sum();
-    println!("a payment's two records: {} bytes on average", bytes / records.len() * 2);
 }
 
 criterion_group!(benches, domain);

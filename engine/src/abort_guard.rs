@@ -1,4 +1,7 @@
-//! Turns a panic in a shard into the end of the process.
+//! Turns a panic in a shard, or in a task that the engine cannot do without, into the end of the
+//! process.
+
+use tokio::runtime::Handle;
 
 /// While alive, a panic that unwinds past it aborts.
 ///
@@ -12,4 +15,18 @@ impl Drop for AbortOnPanic {
             std::process::abort();
         }
     }
+}
+
+/// Runs a task whose panic aborts. Without the releaser, records would be written and nobody told;
+/// without the courier, nothing would reach a shard.
+///
+/// The task's end is watched from another task: one that is merely dropped, with its runtime, has
+/// not panicked, even if the thread that drops it has.
+pub(crate) fn spawn_vital(runtime: &Handle, task: impl Future<Output = ()> + Send + 'static) {
+    let task = runtime.spawn(task);
+    runtime.spawn(async move {
+        if task.await.is_err_and(|error| error.is_panic()) {
+            std::process::abort();
+        }
+    });
 }

@@ -19,7 +19,7 @@ const JUMP: Duration = Duration::from_secs(60);
 
 /// Wall time beside the monotonic clock. One for all shards.
 #[derive(Debug)]
-pub(crate) struct Clock {
+pub struct Clock {
     began: Duration,
     began_wall: Duration,
     strays: AtomicBool,
@@ -32,9 +32,15 @@ impl Clock {
         Self { began: monotonic(), began_wall: wall().max(last), strays: AtomicBool::new(false) }
     }
 
+    /// The time that is trusted.
+    #[must_use]
+    pub fn time(&self) -> Timestamp {
+        self.trusted(wall(), monotonic())
+    }
+
     /// The time of a shard whose last record was at `last`: never goes back.
     pub(crate) fn now(&self, last: Timestamp) -> Timestamp {
-        self.trusted(wall(), monotonic()).max(last)
+        self.time().max(last)
     }
 
     fn trusted(&self, wall: Duration, monotonic: Duration) -> Timestamp {

@@ -6,7 +6,7 @@ use tollgate_domain::{
     Effect, OutcomeSource, ProviderCall, ProviderOutcome, RecordProviderOutcome,
 };
 
-use crate::{admission::Permit, router::Router};
+use crate::{admission::Permit, clock::Clock, router::Router};
 
 /// What a provider call needs and the log must never see, such as a card's number.
 pub trait Attachment: Send + Unpin + 'static {}
@@ -24,6 +24,7 @@ pub trait EffectSink<A: Attachment>: Send + Sync + 'static {
 pub struct OwedCall<A: Attachment> {
     call: ProviderCall,
     attachment: Option<A>,
+    clock: Arc<Clock>,
     /// Taken by the answer.
     way_back: Option<WayBack<A>>,
 }
@@ -44,13 +45,20 @@ impl<A: Attachment> OwedCall<A> {
     pub(crate) fn new(prepared: PreparedCall<A>, router: Arc<Router<A>>) -> Self {
         let PreparedCall { call, attachment, permit } = prepared;
         router.calls().began();
-        Self { call, attachment, way_back: Some(WayBack { router, permit }) }
+        let clock = Arc::clone(router.clock());
+        Self { call, attachment, clock, way_back: Some(WayBack { router, permit }) }
     }
 
     /// What to call, and for which payment.
     #[must_use]
     pub fn call(&self) -> &ProviderCall {
         &self.call
+    }
+
+    /// The clock by which the call's attempt was begun.
+    #[must_use]
+    pub fn clock(&self) -> Arc<Clock> {
+        Arc::clone(&self.clock)
     }
 
     /// Takes what the log must never see, if it came with the command. After a restart it is gone.

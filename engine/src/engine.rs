@@ -26,6 +26,7 @@ use tollgate_wal::{
 };
 
 use crate::{
+    abort_guard::spawn_vital,
     admission::{Admission, Permit},
     clock::Clock,
     completion::Completion,
@@ -168,8 +169,8 @@ impl<A: Attachment> Engine<A> {
             control: Arc::clone(&control),
             failed: failed_in,
         };
-        runtime.spawn(releaser.run());
-        runtime.spawn(Arc::clone(&router).carry_mail());
+        spawn_vital(runtime, releaser.run());
+        spawn_vital(runtime, Arc::clone(&router).carry_mail());
         let inner = Inner {
             router,
             admission,
@@ -396,5 +397,5 @@ fn spawn_actors<A: Attachment>(
             ShardActor::start_in_arbiter(&arbiter_of(index), |_context| actor)
         })
         .collect();
-    Router::new(control, shards)
+    Router::new(control, shards, clock)
 }

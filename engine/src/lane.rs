@@ -5,6 +5,9 @@ use tollgate_wal::{LogHandle, Record, Stream};
 
 use crate::completion::Completion;
 
+/// What the domain encodes, the log takes.
+const _: () = assert!(tollgate_domain::codec::MAX_RECORD <= tollgate_wal::MAX_RECORD);
+
 /// One shard's stream of the log. Only the shard's actor has it.
 pub(crate) struct Lane<A> {
     stream: Stream,

@@ -38,6 +38,7 @@ mod shard_actor;
 mod verify;
 
 pub use admission::Permit;
+pub use clock::Clock;
 pub use control_view::ControlView;
 pub use effects::{Attachment, EffectSink, OwedCall};
 pub use engine::{Answer, Engine, EngineHealth, Patience};

@@ -9,7 +9,6 @@ use tokio::sync::{mpsc, watch};
 use tollgate_wal::Released;
 
 use crate::{
-    abort_guard::AbortOnPanic,
     completion::Completion,
     control_view::ControlView,
     effects::{Attachment, EffectSink, OwedCall},
@@ -26,10 +25,8 @@ pub(crate) struct Releaser<A: Attachment> {
 }
 
 impl<A: Attachment> Releaser<A> {
-    /// Runs until the log is closed. A panic aborts: without this task records would be written
-    /// and nobody told.
+    /// Runs until the log is closed.
     pub(crate) async fn run(mut self) {
-        let _guard = AbortOnPanic;
         while let Some(group) = self.groups.recv().await {
             match group {
                 Released::Durable(completions) => {

@@ -12,8 +12,8 @@ use actix::{Addr, Message};
 use tollgate_domain::{MerchantId, RecordProviderOutcome, ShardId};
 
 use crate::{
-    abort_guard::AbortOnPanic,
     admission::Permit,
+    clock::Clock,
     control_actor::ControlActor,
     courier::Courier,
     effects::Attachment,
@@ -26,6 +26,7 @@ pub(crate) struct Router<A: Attachment> {
     /// Payment shard `n` at `n - 1`.
     shards: Vec<Addr<ShardActor<A>>>,
     courier: Courier<A>,
+    clock: Arc<Clock>,
     calls: CallsInFlight,
 }
 
@@ -39,8 +40,13 @@ pub(crate) struct AreYouThere;
 pub(crate) struct CallsInFlight(AtomicUsize);
 
 impl<A: Attachment> Router<A> {
-    pub(crate) fn new(control: Addr<ControlActor<A>>, shards: Vec<Addr<ShardActor<A>>>) -> Self {
-        Self { control, shards, courier: Courier::new(), calls: CallsInFlight::default() }
+    pub(crate) fn new(
+        control: Addr<ControlActor<A>>,
+        shards: Vec<Addr<ShardActor<A>>>,
+        clock: Arc<Clock>,
+    ) -> Self {
+        let (courier, calls) = (Courier::new(), CallsInFlight::default());
+        Self { control, shards, courier, clock, calls }
     }
 
     pub(crate) fn control(&self) -> &Addr<ControlActor<A>> {
@@ -63,7 +69,6 @@ impl<A: Attachment> Router<A> {
 
     /// Delivers mail until the courier is dismissed.
     pub(crate) async fn carry_mail(self: Arc<Self>) {
-        let _guard = AbortOnPanic;
         while self.courier.is_called().await {
             self.deliver();
         }
@@ -91,6 +96,10 @@ impl<A: Attachment> Router<A> {
             .ok()
             .and_then(NonZeroU16::new)
             .expect("shards were counted in a NonZeroU16")
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<Clock> {
+        &self.clock
     }
 
     pub(crate) fn calls(&self) -> &CallsInFlight {

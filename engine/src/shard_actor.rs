@@ -302,6 +302,7 @@ impl<A: Attachment> Handler<LogFailed> for ShardActor<A> {
     type Result = ();
 
     fn handle(&mut self, _message: LogFailed, _context: &mut Context<Self>) {
+        let _guard = AbortOnPanic;
         self.log_failed = true;
         for (_payment, waiter) in self.waiters.drain() {
             drop(waiter.reply.send(Err(CommandError::Unknown)));

@@ -27,7 +27,7 @@ use crate::{
     http::{self, BodyLimits, Gateway, Server, ServerOptions, Serving},
     metrics::Metrics,
     provider::{
-        CardData, Clock, DEFAULT_CALL_LIMIT, Provider, ProviderWorker, Providers,
+        CardData, DEFAULT_CALL_LIMIT, Provider, ProviderWorker, Providers,
         simulator::{LedgerError, Simulator, SimulatorOptions},
     },
     secrets::{self, Secrets, api_key_hash},
@@ -267,9 +267,8 @@ fn open_components(
     let data_dir = &config.storage.data_dir;
     let directory = DataDirectory::take(data_dir)?;
     let secrets = Secrets::open(data_dir)?;
-    let clock = Arc::clone(&gateway.clock);
-    let simulator = Simulator::open(simulator_options(config, api), Arc::clone(&clock))?;
-    let worker = provider_worker(simulator.clone(), runtime, clock);
+    let simulator = Simulator::open(simulator_options(config, api), Arc::clone(&gateway.clock))?;
+    let worker = provider_worker(simulator.clone(), runtime);
     let (engine, report) = Engine::start(
         engine_options(config),
         runtime,
@@ -279,9 +278,9 @@ fn open_components(
     Ok(Opened { directory, engine, report, simulator, secrets })
 }
 
-fn provider_worker(simulator: Simulator, runtime: &Handle, clock: Clock) -> ProviderWorker {
+fn provider_worker(simulator: Simulator, runtime: &Handle) -> ProviderWorker {
     let providers = Providers::new([Arc::new(simulator) as Arc<dyn Provider>]);
-    ProviderWorker::new(providers, runtime.clone(), clock, DEFAULT_CALL_LIMIT)
+    ProviderWorker::new(providers, runtime.clone(), DEFAULT_CALL_LIMIT)
 }
 
 fn simulator_options(config: &Config, api: SocketAddr) -> SimulatorOptions {

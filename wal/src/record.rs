@@ -6,9 +6,8 @@ use crate::error::{RecordFault, VisitError};
 
 /// Largest record in bytes.
 ///
-/// A caller's record is one command with its effects: a few hundred bytes, a few KiB with a long
-/// shopping basket. 64 KiB leaves a wide margin, and still bounds what one record adds to the
-/// latency of the group it shares with others (about seventeen frames).
+/// What one record adds to the latency of the group it shares with others is bounded by this: about
+/// seventeen frames.
 pub const MAX_RECORD: usize = 64 * 1024;
 
 /// An independent line of records inside the one log; its records are numbered from 1 on.

@@ -60,13 +60,22 @@ impl SledSegment {
     /// Closes the directory for good.
     pub(crate) fn seal(self) -> Result<(), Error> {
         let Self { path, db, file } = self;
-        // Closing writes once more; what was synced before must not depend on it.
-        drop(db);
+        // Closing writes once more; what was synced before must not depend on it. sled panics where
+        // the disk refuses that.
+        catch_unwind(AssertUnwindSafe(|| drop(db))).map_err(|_panic| {
+            let refused = io::Error::other("sled panicked");
+            Error::io("close", &path)(refused)
+        })?;
         drop(file);
         if blobs_in_use(&path)? {
             return Err(Error::BlobsInUse { path });
         }
         sync_files(&path)
+    }
+
+    /// Leaves the directory as it is, open until the process ends.
+    pub(crate) fn abandon(self) {
+        std::mem::forget(self.db);
     }
 }
 

@@ -181,7 +181,8 @@ impl SledStore {
     /// Where the file system refuses. The store stays usable.
     pub fn drop_sled_before(&mut self, sequence: u64) -> Result<usize, Error> {
         let segments = self.directory.sled_segments()?;
-        // An empty live segment proves nothing about the one before it: that one stays.
+        // An empty live segment proves nothing about the one before it: that one stays. And the one
+        // before the live one may still be closing.
         let newest = segments
             .iter()
             .copied()
@@ -189,7 +190,7 @@ impl SledStore {
             .unwrap_or(self.segment);
         let mut dropped = 0;
         for pair in segments.windows(2) {
-            if pair[1] <= sequence && pair[0] < newest {
+            if pair[1] <= sequence && pair[0] < newest && pair[1] < self.segment {
                 self.directory.remove_sled(pair[0])?;
                 dropped += 1;
             }
@@ -294,7 +295,7 @@ fn begin_segment(directory: &Directory, segment: u64) -> Result<(Journal, SledSe
 
 enum Job {
     Append(Arc<PackedGroup>),
-    /// The old segment is closed after the answer, while the journal goes on.
+    /// The old segment is closed aside, while groups go on.
     Rotate(SledSegment),
 }
 
@@ -336,25 +337,54 @@ impl SledThread {
 }
 
 /// Gives what went wrong after the last answer.
+///
+/// Sealing an old segment takes tens of milliseconds, so a thread of its own does it while groups
+/// go on; at most one is being sealed, for a second rotation waits for the first.
 fn serve(
     mut segment: SledSegment,
     jobs: &Receiver<Job>,
     answers: &Sender<Result<(), Error>>,
 ) -> Result<(), Error> {
     let _guard = AbortOnPanic;
-    // An error while the old segment was closed; told with the next answer.
-    let mut late = Ok(());
+    let mut sealing = None;
+    let mut sound = true;
     for job in jobs {
-        let (answer, sealed) = match job {
-            Job::Append(group) => (segment.append(group.frames()), None),
-            Job::Rotate(next) => (Ok(()), Some(std::mem::replace(&mut segment, next))),
+        let answer = match job {
+            Job::Append(group) => segment.append(group.frames()),
+            Job::Rotate(next) => {
+                let sealed = std::mem::replace(&mut segment, next);
+                until_sealed(sealing.take()).and_then(|()| {
+                    sealing = Some(seal_aside(sealed)?);
+                    Ok(())
+                })
+            }
         };
-        if answers.send(std::mem::replace(&mut late, Ok(())).and(answer)).is_err() {
+        sound &= answer.is_ok();
+        if answers.send(answer).is_err() {
             break;
         }
-        if let Some(sealed) = sealed {
-            late = sealed.seal();
-        }
     }
-    late.and(segment.seal())
+    if !sound {
+        // Closing would write and sync again, on a disk that has just refused.
+        segment.abandon();
+        return until_sealed(sealing);
+    }
+    until_sealed(sealing).and(segment.seal())
+}
+
+type Sealing = JoinHandle<Result<(), Error>>;
+
+fn seal_aside(segment: SledSegment) -> Result<Sealing, Error> {
+    thread::Builder::new()
+        .name("wal-seal".to_owned())
+        .spawn(move || {
+            let _guard = AbortOnPanic;
+            segment.seal()
+        })
+        .map_err(Error::io("start a thread for", "sled"))
+}
+
+fn until_sealed(sealing: Option<Sealing>) -> Result<(), Error> {
+    // A panic in the thread has aborted the process already.
+    sealing.map_or(Ok(()), |thread| thread.join().unwrap_or(Err(Error::Poisoned)))
 }

@@ -16,8 +16,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{ControlEvent, Event, Record};
 
-/// The log's own limit of one record, in bytes.
+/// The largest record, in bytes; the log takes no larger one.
 pub const MAX_RECORD: usize = 64 * 1024;
+
+/// What bincode may read or allocate for one record.
+#[expect(clippy::as_conversions, reason = "widening; From is not const")]
+const READ_LIMIT: u64 = MAX_RECORD as u64;
 
 const KIND_PAYMENTS: u8 = 1;
 const KIND_CONTROL: u8 = 2;
@@ -97,14 +101,11 @@ fn read<'a, T: Deserialize<'a>>(expected: u8, bytes: &'a [u8]) -> Result<T, Code
     }
     match (*kind, *version) {
         (kind, 1) if kind == expected => {
-            options().with_limit(MAX_LIMIT).deserialize(body).map_err(CodecError::Body)
+            options().with_limit(READ_LIMIT).deserialize(body).map_err(CodecError::Body)
         }
         (kind, version) => Err(CodecError::Unknown { kind, version }),
     }
 }
-
-/// What bincode may read or allocate for one record.
-const MAX_LIMIT: u64 = 64 * 1024;
 
 fn options() -> impl Options {
     bincode::DefaultOptions::new().with_fixint_encoding().reject_trailing_bytes()

@@ -37,7 +37,6 @@ pub const INQUIRIES_AT_ONCE: usize = 256;
 pub struct ProviderWorker {
     providers: Providers,
     runtime: Handle,
-    clock: Clock,
     call_limit: Duration,
     /// One permit for each inquiry that may be in flight.
     turns: Arc<Semaphore>,
@@ -47,17 +46,18 @@ impl ProviderWorker {
     /// A worker that waits for answers on `runtime`, whose timers must be enabled, and for none
     /// longer than `call_limit`.
     #[must_use]
-    pub fn new(providers: Providers, runtime: Handle, clock: Clock, call_limit: Duration) -> Self {
+    pub fn new(providers: Providers, runtime: Handle, call_limit: Duration) -> Self {
         let turns = Arc::new(Semaphore::new(INQUIRIES_AT_ONCE));
-        Self { providers, runtime, clock, call_limit, turns }
+        Self { providers, runtime, call_limit, turns }
     }
 
     /// Makes the call. `answer` is called at most once, and dropped where the outcome is unknown
-    /// because nothing is left that could say so.
+    /// because nothing is left that could say so. `clock` is the one that the call was begun by.
     fn make(
         &self,
         call: ProviderCall,
         card: Option<CardData>,
+        clock: Clock,
         answer: impl FnOnce(ProviderOutcome) + Send + 'static,
     ) {
         let provider = self.providers.get(call.provider);
@@ -66,13 +66,15 @@ impl ProviderWorker {
         }
         match call.effect {
             Effect::Authorize { .. } => match (provider, card) {
-                (Some(provider), Some(card)) => self.authorize(&**provider, call, card, answer),
+                (Some(provider), Some(card)) => {
+                    self.authorize(&**provider, call, card, &clock, answer)
+                }
                 // The card's number died with the process that took it, or nobody is there to
                 // send it to: either way nothing was sent.
                 (None, _) | (Some(_), None) => answer(ProviderOutcome::NotSent),
             },
             Effect::Inquire { .. } => match provider {
-                Some(provider) => self.inquire(Arc::clone(provider), call, answer),
+                Some(provider) => self.inquire(Arc::clone(provider), call, clock, answer),
                 None => answer(ProviderOutcome::Unknown),
             },
         }
@@ -83,11 +85,12 @@ impl ProviderWorker {
         provider: &dyn Provider,
         call: ProviderCall,
         card: CardData,
+        clock: &Clock,
         answer: impl FnOnce(ProviderOutcome) + Send + 'static,
     ) {
         let attempt = call.attempt;
         let begun = begin(attempt, || {
-            if is_past_horizon(provider, &call, &self.clock) {
+            if is_past_horizon(provider, &call, clock) {
                 // An inquiry may have been told by now that there is no such attempt, and have
                 // been believed: sent now, it would charge for a payment that has failed.
                 tracing::warn!(%attempt, "the authorization's turn came too late; it is not sent");
@@ -104,15 +107,15 @@ impl ProviderWorker {
         &self,
         provider: Arc<dyn Provider>,
         call: ProviderCall,
+        clock: Clock,
         answer: impl FnOnce(ProviderOutcome) + Send + 'static,
     ) {
         if let Ok(turn) = Arc::clone(&self.turns).try_acquire_owned() {
             let attempt = call.attempt;
-            let begun = begin_inquiry(&*provider, call, &self.clock);
+            let begun = begin_inquiry(&*provider, call, &clock);
             return self.pass_on(attempt, begun, Some(turn), answer);
         }
-        let (turns, clock) = (Arc::clone(&self.turns), Arc::clone(&self.clock));
-        let call_limit = self.call_limit;
+        let (turns, call_limit) = (Arc::clone(&self.turns), self.call_limit);
         self.runtime.spawn(async move {
             let turn = turns.acquire_owned().await.expect("nobody closes the semaphore");
             let attempt = call.attempt;
@@ -202,8 +205,12 @@ impl EffectSink<CardData> for ProviderWorker {
     fn run(&self, mut owed: OwedCall<CardData>) {
         let card = owed.take_attachment();
         let call = owed.call().clone();
+        // The shards' own time: that of the wall may have jumped, and a jump must not make anybody
+        // believe that an attempt never arrived.
+        let shards = owed.clock();
+        let clock: Clock = Arc::new(move || shards.time());
         // A task that panics or is dropped drops `owed` with it, which reports the unknown outcome.
-        self.make(call, card, move |outcome| owed.answer(outcome));
+        self.make(call, card, clock, move |outcome| owed.answer(outcome));
     }
 }
 
@@ -291,9 +298,9 @@ mod tests {
     ) -> Option<ProviderOutcome> {
         let providers = Providers::new([Arc::new(provider) as Arc<dyn Provider>]);
         let clock: Clock = Arc::new(move || now);
-        let worker = ProviderWorker::new(providers, Handle::current(), clock, LIMIT);
+        let worker = ProviderWorker::new(providers, Handle::current(), LIMIT);
         let (sender, receiver) = oneshot::channel();
-        worker.make(call, card, |outcome| sender.send(outcome).expect("the test waits"));
+        worker.make(call, card, clock, |outcome| sender.send(outcome).expect("the test waits"));
         receiver.await.ok()
     }
 
@@ -379,9 +386,11 @@ mod tests {
         let now = Arc::new(AtomicU64::new(STARTED.as_millis()));
         let providers = Providers::new([Arc::new(Slow(now.clone())) as Arc<dyn Provider>]);
         let clock: Clock = Arc::new(move || Timestamp::from_millis(now.load(Ordering::Relaxed)));
-        let worker = ProviderWorker::new(providers, Handle::current(), clock, LIMIT);
+        let worker = ProviderWorker::new(providers, Handle::current(), LIMIT);
         let (sender, receiver) = oneshot::channel();
-        worker.make(call(true), None, |outcome| sender.send(outcome).expect("the test waits"));
+        worker.make(call(true), None, clock, |outcome| {
+            sender.send(outcome).expect("the test waits");
+        });
         assert_eq!(receiver.await, Ok(ProviderOutcome::NotFound { past_horizon: false }));
     }
 
@@ -403,11 +412,13 @@ mod tests {
             }
         }
         let providers = Providers::new([Arc::new(Shattered) as Arc<dyn Provider>]);
-        let worker = ProviderWorker::new(providers, Handle::current(), Arc::new(|| STARTED), LIMIT);
+        let worker = ProviderWorker::new(providers, Handle::current(), LIMIT);
         for inquiry in [false, true] {
             let (sender, receiver) = oneshot::channel();
             let card = (!inquiry).then(|| conformance::card("4242424242424242"));
-            worker.make(call(inquiry), card, |outcome| sender.send(outcome).expect("awaited"));
+            worker.make(call(inquiry), card, Arc::new(|| STARTED), |outcome| {
+                sender.send(outcome).expect("awaited");
+            });
             assert_eq!(receiver.await, Ok(ProviderOutcome::Unknown), "{inquiry}");
         }
     }
@@ -466,11 +477,14 @@ mod tests {
             let millis = u64::try_from(begun.elapsed().as_millis()).expect("a short test");
             STARTED.after(Millis(millis))
         });
-        let worker = ProviderWorker::new(providers, Handle::current(), clock, LIMIT);
+        let worker = ProviderWorker::new(providers, Handle::current(), LIMIT);
         let mut answers = Vec::new();
         for _inquiry in 0..1_000 {
             let (sender, receiver) = oneshot::channel();
-            worker.make(call(true), None, |outcome| sender.send(outcome).expect("awaited"));
+            let clock = Arc::clone(&clock);
+            worker.make(call(true), None, clock, |outcome| {
+                sender.send(outcome).expect("awaited");
+            });
             answers.push(receiver);
         }
         // Others are not held up.

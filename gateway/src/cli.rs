@@ -14,7 +14,7 @@ pub use wal::WalError;
 ///
 /// Without a command it serves, with its data in ./data and the built-in provider simulator.
 #[derive(Debug, Parser)]
-#[command(name = "tollgate", version)]
+#[command(name = "tollgate", version, after_help = serve::ENVIRONMENT)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -25,6 +25,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve payments.
+    #[command(after_help = serve::ENVIRONMENT)]
     Serve(serve::ServeArguments),
     /// Look into the write-ahead log of a gateway that does not run.
     Wal(WalArguments),

@@ -9,10 +9,12 @@
 
 mod authentication;
 mod body;
-mod documentation;
 mod envelope;
 mod error;
+mod error_page;
 mod health;
+mod idempotency;
+mod prefer;
 mod request_id;
 mod respond;
 mod router;

@@ -10,14 +10,16 @@
 //! Invariant: this is the only crate that knows HTTP, JSON and Prometheus. Card numbers and
 //! security codes live from the request to the end of the provider call, and go nowhere else.
 
+mod card_number;
 mod clock;
 mod data_directory;
-mod demo;
+mod first_keys;
 mod metrics;
+mod routing;
 mod secrets;
 
 mod http;
+mod provider;
 
 pub mod cli;
-pub mod provider;
 pub mod startup;

@@ -6,7 +6,7 @@
 //! Invariant: a provider never guesses. What it cannot tell is [`ProviderOutcome::Unknown`];
 //! [`ProviderOutcome::NotSent`] is said only where nothing can have reached the other side.
 //!
-//! Not here: which provider is chosen, and what an outcome means for the payment.
+//! Not here: which provider is chosen, see `routing.rs`, and what an outcome means for the payment.
 
 mod answer;
 mod card_data;
@@ -14,7 +14,7 @@ mod card_data;
 mod conformance;
 mod worker;
 
-pub mod simulator;
+pub(crate) mod simulator;
 
 use std::sync::Arc;
 
@@ -23,16 +23,16 @@ use tollgate_domain::{
     Timestamp,
 };
 
-pub use answer::Answer;
-pub use card_data::CardData;
-pub use worker::{DEFAULT_CALL_LIMIT, INQUIRIES_AT_ONCE, ProviderWorker};
+pub(crate) use answer::Answer;
+pub(crate) use card_data::CardData;
+pub(crate) use worker::{DEFAULT_CALL_LIMIT, ProviderWorker};
 
 /// One who moves money.
 ///
 /// Each operation has a request type of its own and a method here; capturing, voiding, reversing,
 /// refunding and confirming an authentication join as they come into being. A method must not
 /// block: it answers at once or hands back a future.
-pub trait Provider: Send + Sync + 'static {
+pub(crate) trait Provider: Send + Sync + 'static {
     /// Its name, under which payments are routed to it.
     fn id(&self) -> ProviderId;
 
@@ -50,35 +50,35 @@ pub trait Provider: Send + Sync + 'static {
 
 /// What may be relied on of a provider.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Capabilities {
+pub(crate) struct Capabilities {
     /// How long after an attempt began a request for it may still arrive. An inquiry made later
     /// that finds nothing proves that nothing was charged.
-    pub inquiry_horizon: Millis,
+    pub(crate) inquiry_horizon: Millis,
 }
 
 /// Asks for a payment's funds.
 #[derive(Debug)]
-pub struct Authorize {
+pub(crate) struct Authorize {
     /// For which payment.
-    pub intent: Arc<PaymentIntent>,
+    pub(crate) intent: Arc<PaymentIntent>,
     /// Idempotency key and reference.
-    pub attempt: AttemptId,
+    pub(crate) attempt: AttemptId,
     /// From which card. Wiped when the request is dropped.
-    pub card: CardData,
+    pub(crate) card: CardData,
 }
 
 /// Asks what became of an attempt.
 #[derive(Debug)]
-pub struct Inquire {
+pub(crate) struct Inquire {
     /// For which payment.
-    pub intent: Arc<PaymentIntent>,
+    pub(crate) intent: Arc<PaymentIntent>,
     /// The attempt asked about.
-    pub attempt: AttemptId,
+    pub(crate) attempt: AttemptId,
 }
 
 /// How an attempt stands in a provider's books.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Standing {
+pub(crate) enum Standing {
     /// Funds are reserved; with automatic capture, taken.
     Approved(ProviderReceipt),
     /// The issuer said no.
@@ -98,19 +98,19 @@ pub enum Standing {
 
 /// The providers of this gateway.
 #[derive(Clone)]
-pub struct Providers {
+pub(crate) struct Providers {
     // A handful, so a walk over them is shorter than a hash.
     entries: Vec<(ProviderId, Arc<dyn Provider>)>,
 }
 
 /// The wall clock, handed in so that tests hold it.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+pub(crate) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 impl Standing {
     /// What the standing means for the attempt; `past_horizon` tells whether the inquiry was made
     /// past the provider's horizon.
     #[must_use]
-    pub fn into_outcome(self, past_horizon: bool) -> ProviderOutcome {
+    pub(crate) fn into_outcome(self, past_horizon: bool) -> ProviderOutcome {
         match self {
             Self::Approved(receipt) => ProviderOutcome::Approved(receipt),
             Self::Declined(code) => ProviderOutcome::Declined(code),
@@ -128,7 +128,7 @@ impl Providers {
     /// # Panics
     /// If two have the same name.
     #[must_use]
-    pub fn new(providers: impl IntoIterator<Item = Arc<dyn Provider>>) -> Self {
+    pub(crate) fn new(providers: impl IntoIterator<Item = Arc<dyn Provider>>) -> Self {
         let mut entries: Vec<(ProviderId, Arc<dyn Provider>)> = Vec::new();
         for provider in providers {
             let id = provider.id();
@@ -140,7 +140,7 @@ impl Providers {
 
     /// The provider of that name.
     #[must_use]
-    pub fn get(&self, id: ProviderId) -> Option<&Arc<dyn Provider>> {
+    pub(crate) fn get(&self, id: ProviderId) -> Option<&Arc<dyn Provider>> {
         self.entries.iter().find(|(name, _)| *name == id).map(|(_, provider)| provider)
     }
 }

@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 use crate::{
     clock::system_clock,
     data_directory::{self, DataDirectory},
-    demo,
+    first_keys,
     http::{self, BodyLimits, Gateway, Server, ServerOptions, Serving},
     metrics::Metrics,
     provider::{
@@ -91,7 +91,7 @@ pub enum Error {
     Engine(#[from] tollgate_engine::Error),
     /// The first keys cannot be had.
     #[error("cannot prepare the first keys")]
-    Keys(#[from] demo::Error),
+    Keys(#[from] first_keys::Error),
 }
 
 impl Error {
@@ -177,8 +177,8 @@ impl App {
             elapsed = ?report.elapsed,
             "recovered"
         );
-        let operator = demo::operator_key(&data_dir, operator_key)?;
-        let demo = demo::demo_key(&data_dir, &engine).await?;
+        let operator = first_keys::operator_key(&data_dir, operator_key)?;
+        let demo = first_keys::demo_key(&data_dir, &engine).await?;
         self.gateway.open(Serving {
             engine: engine.clone(),
             simulator,

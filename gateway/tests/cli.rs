@@ -25,6 +25,17 @@ fn run(arguments: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, String
 }
 
 #[test]
+fn help_names_the_variable_of_the_operators_key() {
+    for arguments in [&["--help"][..], &["serve", "--help"]] {
+        let binary = env!("CARGO_BIN_EXE_tollgate");
+        let secret = [("TOLLGATE_ADMIN_KEY", "ak_secret")];
+        let output = Command::new(binary).args(arguments).envs(secret).output().unwrap();
+        let help = String::from_utf8_lossy(&output.stdout);
+        assert!(help.contains("TOLLGATE_ADMIN_KEY") && !help.contains("ak_secret"), "{help}");
+    }
+}
+
+#[test]
 fn faults_of_the_one_who_starts_it_end_with_2_and_all_others_with_1() {
     let (code, _usage) = run(&["--no-such-flag"], &[]);
     assert_eq!(code, Some(2));

@@ -3,6 +3,7 @@
 use std::{
     io::{self, IsTerminal},
     net::SocketAddr,
+    num::NonZeroUsize,
     path::PathBuf,
 };
 
@@ -19,7 +20,14 @@ use super::Error;
 use crate::startup::{self, App, Ending, Running};
 
 /// Sets the operator's key.
+///
+/// Not here: a flag for it, because command lines are no secret to the machine's other users.
 const ADMIN_KEY: &str = "TOLLGATE_ADMIN_KEY";
+
+/// What help says of the environment.
+pub(super) const ENVIRONMENT: &str = "\
+Environment:
+  TOLLGATE_ADMIN_KEY  The operator's key; without it one is made and shown once";
 
 #[derive(Debug, Default, Args)]
 pub(super) struct ServeArguments {
@@ -74,16 +82,26 @@ impl ServeArguments {
 pub(super) fn run(arguments: ServeArguments) -> Result<(), Error> {
     let config = Config::load(&arguments.into_flags())?;
     start_logging(&config)?;
-    let mut runtime = Builder::new_multi_thread();
-    if config.server.threads > 0 {
-        runtime.worker_threads(config.server.threads);
-    }
-    let runtime =
-        runtime.enable_all().thread_name("tollgate-http").build().map_err(ServeError::Process)?;
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(http_threads(config.server.threads))
+        .enable_all()
+        .thread_name("tollgate-http")
+        .build()
+        .map_err(ServeError::Process)?;
     let served = runtime.block_on(serve(config));
     // A replay that was cut short is of no use to anybody and is not waited for.
     runtime.shutdown_background();
     served.map_err(Error::Serve)
+}
+
+/// As configured, or half of the processors: log and shards need the others. With a thread for each
+/// processor a machine of two took fewer payments, as they waited longer for the log.
+fn http_threads(configured: usize) -> usize {
+    if configured > 0 {
+        return configured;
+    }
+    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    (processors / 2).max(1)
 }
 
 async fn serve(config: Config) -> Result<(), ServeError> {

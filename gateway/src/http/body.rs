@@ -1,4 +1,4 @@
-//! Reads a request's body, bounded in size and time.
+//! A request's body: read, bounded in size and time, and wiped after use.
 
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use hyper::{
     body::Body as _,
     header::{CONTENT_LENGTH, CONTENT_TYPE},
 };
+use zeroize::Zeroize;
 
 use super::error::{ErrorCode, Problem};
 
@@ -40,6 +41,14 @@ pub(super) async fn read_json(
     tokio::time::timeout(limits.time, read)
         .await
         .map_err(|_elapsed| Problem::of(ErrorCode::RequestTimeout))?
+}
+
+/// Overwrites a body, which may hold a card's number. Where the connection still shares the buffer
+/// that is not ours to do, and the next request overwrites it.
+pub(super) fn wipe(body: Bytes) {
+    if let Ok(mut bytes) = body.try_into_mut() {
+        bytes.as_mut().zeroize();
+    }
 }
 
 async fn collect(mut body: Body, most: usize) -> Result<Bytes, Problem> {

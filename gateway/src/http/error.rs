@@ -3,9 +3,11 @@
 //! Invariant: this is the only place that knows which status a failure has.
 
 mod code;
+mod document;
 #[cfg(test)]
 mod documentation;
 mod problem;
 
 pub(crate) use code::ErrorCode;
+pub(crate) use document::{FailedPayment, ProblemDocument};
 pub(crate) use problem::{Fault, Problem};

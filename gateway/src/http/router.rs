@@ -1,6 +1,6 @@
 //! Paths to operations.
 //!
-//! A new operation is a variant of [`Route`] and a line in [`api`].
+//! A new operation is a line in the table of routes.
 
 use std::sync::Arc;
 
@@ -13,83 +13,65 @@ use axum::{
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 
 use super::{
-    documentation,
     envelope::EnvelopeLayer,
     error::{ErrorCode, Problem},
-    health, simulator_ledger,
+    error_page, health, simulator_ledger,
     state::Gateway,
     v1,
 };
 
-/// The paths that are served; their templates are the only paths in metrics.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Route {
-    Payments,
-    Payment,
-    Merchants,
-    Health,
-    Ready,
-    SimulatorLedger,
-    ErrorDocumentation,
-    /// No path of ours.
-    Unmatched,
+/// Declares the routes: for each its name, its template and its operations.
+macro_rules! routes {
+    ($($name:ident = $template:literal => $operations:expr;)*) => {
+        /// The paths that are served; their templates are the only paths in metrics.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub(crate) enum Route {
+            $($name,)*
+            /// No path of ours.
+            Unmatched,
+        }
+
+        impl Route {
+            /// Every route, each at its [`Route::index`].
+            pub(crate) const ALL: [Self; Self::Unmatched.index() + 1] =
+                [$(Self::$name,)* Self::Unmatched];
+
+            /// The path with its parameters' names.
+            pub(crate) const fn template(self) -> &'static str {
+                match self {
+                    $(Self::$name => $template,)*
+                    Self::Unmatched => "unmatched",
+                }
+            }
+
+            /// Its place in [`Route::ALL`].
+            pub(crate) const fn index(self) -> usize {
+                self as usize
+            }
+        }
+
+        /// What each path serves.
+        fn operations() -> [(Route, MethodRouter<Arc<Gateway>>); Route::Unmatched.index()] {
+            [$((Route::$name, $operations),)*]
+        }
+    };
 }
 
-impl Route {
-    pub(crate) const ALL: [Self; 8] = [
-        Self::Payments,
-        Self::Payment,
-        Self::Merchants,
-        Self::Health,
-        Self::Ready,
-        Self::SimulatorLedger,
-        Self::ErrorDocumentation,
-        Self::Unmatched,
-    ];
-
-    /// The path with its parameters' names.
-    pub(crate) const fn template(self) -> &'static str {
-        match self {
-            Self::Payments => v1::payments::PATH,
-            Self::Payment => "/api/v1/payments/{id}",
-            Self::Merchants => "/api/v1/merchants",
-            Self::Health => "/health",
-            Self::Ready => "/ready",
-            Self::SimulatorLedger => "/simulator/ledger",
-            Self::ErrorDocumentation => "/docs/errors",
-            Self::Unmatched => "unmatched",
-        }
-    }
-
-    /// Its place in [`Route::ALL`].
-    pub(crate) const fn index(self) -> usize {
-        match self {
-            Self::Payments => 0,
-            Self::Payment => 1,
-            Self::Merchants => 2,
-            Self::Health => 3,
-            Self::Ready => 4,
-            Self::SimulatorLedger => 5,
-            Self::ErrorDocumentation => 6,
-            Self::Unmatched => 7,
-        }
-    }
+routes! {
+    Payments = "/api/v1/payments" => post(v1::payments::create);
+    Payment = "/api/v1/payments/{id}" => get(v1::payments::read);
+    Merchants = "/api/v1/merchants" => post(v1::merchants::create);
+    Health = "/health" => get(health::health);
+    Ready = "/ready" => get(health::ready);
+    SimulatorLedger = "/simulator/ledger" => get(simulator_ledger::page);
+    ErrorPage = "/docs/errors" => get(error_page::page);
 }
 
 /// The API.
 pub(crate) fn api(gateway: Arc<Gateway>) -> Router {
     let envelope = EnvelopeLayer::new(Arc::clone(&gateway.metrics));
-    let operations: [(Route, MethodRouter<Arc<Gateway>>); 7] = [
-        (Route::Payments, post(v1::payments::create)),
-        (Route::Payment, get(v1::payments::read)),
-        (Route::Merchants, post(v1::merchants::create)),
-        (Route::Health, get(health::health)),
-        (Route::Ready, get(health::ready)),
-        (Route::SimulatorLedger, get(simulator_ledger::page)),
-        (Route::ErrorDocumentation, get(documentation::errors)),
-    ];
     let mut router = Router::new();
-    for (route, methods) in operations {
+    for (route, methods) in operations() {
         let methods = methods.fallback(method_not_allowed).layer(envelope.at(route));
         router = router.route(route.template(), methods);
     }

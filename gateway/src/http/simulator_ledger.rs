@@ -1,50 +1,22 @@
 //! `GET /simulator/ledger`: what the simulated provider has in its books, for the operator.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
 use hyper::{HeaderMap, StatusCode, Uri};
-use serde::{Serialize, Serializer};
 
 use super::{
     authentication,
     error::{ErrorCode, Fault, Problem},
     respond,
     state::Gateway,
+    wire::LedgerPageBody,
 };
-use crate::provider::simulator::{Decided, LedgerEntry, LedgerPage};
 
 /// Entries of a page if the request does not say.
 const USUAL_LIMIT: usize = 100;
 /// And at the most.
 const LARGEST_LIMIT: usize = 1_000;
-
-#[derive(Serialize)]
-struct PageBody {
-    data: Vec<EntryBody>,
-    has_more: bool,
-    /// The cursor of the page that follows.
-    next: Option<u64>,
-}
-
-#[derive(Serialize)]
-struct EntryBody {
-    attempt_id: Shown<tollgate_domain::AttemptId>,
-    payment_id: Shown<tollgate_domain::PaymentId>,
-    amount_minor: i64,
-    currency: &'static str,
-    state: &'static str,
-    calls: u32,
-}
-
-/// Whatever is written as its text.
-struct Shown<T>(T);
-
-impl<T: fmt::Display> Serialize for Shown<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
 
 pub(super) async fn page(
     State(gateway): State<Arc<Gateway>>,
@@ -62,7 +34,7 @@ pub(super) async fn page(
             tracing::error!(error = &error as &dyn std::error::Error, "the ledger cannot be read");
             Problem::of(ErrorCode::InternalError)
         })?;
-    Ok(respond::json(StatusCode::OK, &PageBody::of(&page)))
+    Ok(respond::json(StatusCode::OK, &LedgerPageBody::of(&page)))
 }
 
 /// `after` and `limit` of a query; both are digits, so nothing in them is ever escaped.
@@ -92,33 +64,4 @@ fn parameters(query: &str) -> Result<(u64, usize), Problem> {
 
 fn invalid(name: &'static str, detail: &'static str) -> Fault {
     Fault::new(name, ErrorCode::ParameterInvalid, detail)
-}
-
-impl PageBody {
-    fn of(page: &LedgerPage) -> Self {
-        Self {
-            data: page.entries.iter().filter_map(EntryBody::of).collect(),
-            has_more: page.has_more,
-            next: page.entries.last().filter(|_| page.has_more).map(|entry| entry.index),
-        }
-    }
-}
-
-impl EntryBody {
-    /// `None` for an attempt of which nothing is decided yet.
-    fn of(entry: &LedgerEntry) -> Option<Self> {
-        let state = match entry.decided {
-            Decided::Approved => "approved",
-            Decided::Declined(_) => "declined",
-            Decided::ActionRequired | Decided::Pending => return None,
-        };
-        Some(Self {
-            attempt_id: Shown(entry.attempt_id),
-            payment_id: Shown(entry.payment_id),
-            amount_minor: entry.money.amount.minor_units(),
-            currency: entry.money.currency.code(),
-            state,
-            calls: entry.calls,
-        })
-    }
 }

@@ -1,4 +1,4 @@
-//! JSON as it crosses the wire: requests into checked types, payments into answers.
+//! JSON as it crosses the wire: requests into checked types, what there is into answers.
 //!
 //! A request is parsed once, with strings borrowed from the body. What does not parse is refused
 //! with the first fault's position; what parses is checked whole, and all its faults are told at
@@ -7,6 +7,9 @@
 //! Not here: statuses and headers, which belong to the operations and to `http/error.rs`.
 
 mod card_number_search;
+mod id_text;
+mod ledger_answer;
+mod merchant_answer;
 mod merchant_request;
 mod number;
 mod object;
@@ -16,11 +19,11 @@ mod text;
 mod time;
 mod validation;
 
-pub(crate) use card_number_search::CardNumberSearch;
+pub(crate) use ledger_answer::LedgerPageBody;
+pub(crate) use merchant_answer::MerchantBody;
 pub(crate) use merchant_request::MerchantRequest;
 pub(crate) use payment_answer::{DeclinedBody, PaymentBody};
 pub(crate) use payment_request::{PaymentRequest, ValidPayment};
-pub(crate) use time::Rfc3339;
 
 use serde::Deserialize;
 

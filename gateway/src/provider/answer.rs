@@ -7,7 +7,7 @@ use std::{fmt, future::Future, pin::Pin};
 
 /// An answer of type `T`.
 #[must_use = "a call without an answer leaves its attempt unknown"]
-pub enum Answer<T> {
+pub(crate) enum Answer<T> {
     /// It is here.
     Now(T),
     /// It comes. Dropping the future gives up waiting, and does not take the call back.
@@ -16,12 +16,12 @@ pub enum Answer<T> {
 
 impl<T> Answer<T> {
     /// An answer that `future` comes to.
-    pub fn later(future: impl Future<Output = T> + Send + 'static) -> Self {
+    pub(crate) fn later(future: impl Future<Output = T> + Send + 'static) -> Self {
         Self::Later(Box::pin(future))
     }
 
     /// Waits for it.
-    pub async fn wait(self) -> T {
+    pub(crate) async fn wait(self) -> T {
         match self {
             Self::Now(answer) => answer,
             Self::Later(future) => future.await,

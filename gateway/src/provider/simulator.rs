@@ -27,7 +27,7 @@ use self::{
 };
 use super::{Answer, Authorize, Capabilities, Clock, Inquire, Provider, Standing};
 
-pub use ledger::{Decided, LedgerEntry, LedgerError, LedgerPage};
+pub(crate) use ledger::{Decided, LedgerEntry, LedgerError, LedgerPage};
 
 /// How long an approval that is put off stays pending: longer than the engine waits before its
 /// first inquiry, so that more than one is seen.
@@ -35,23 +35,23 @@ const PENDING: Millis = Millis::from_seconds(1);
 
 /// How the simulator behaves.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SimulatorOptions {
+pub(crate) struct SimulatorOptions {
     /// The gateway's data directory; the ledger is `simulator/ledger.log` in it.
-    pub data_directory: PathBuf,
+    pub(crate) data_directory: PathBuf,
     /// Receipts follow from it and from the attempt. Another seed leaves receipts that were given
     /// as they are.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// How long every answer takes; zero answers within the call.
-    pub latency: Duration,
+    pub(crate) latency: Duration,
     /// The horizon it declares, see [`Capabilities::inquiry_horizon`].
-    pub inquiry_horizon: Millis,
+    pub(crate) inquiry_horizon: Millis,
     /// Where a customer with a 3-D Secure card is sent; `/` and the attempt's id are appended.
-    pub action_url: String,
+    pub(crate) action_url: String,
 }
 
 /// The simulator. A clone is the same simulator.
 #[derive(Clone)]
-pub struct Simulator(Arc<Inner>);
+pub(crate) struct Simulator(Arc<Inner>);
 
 struct Inner {
     options: SimulatorOptions,
@@ -62,7 +62,7 @@ struct Inner {
 impl SimulatorOptions {
     /// Seed 0, no latency, a horizon of two seconds, and actions at `http://127.0.0.1:8080`.
     #[must_use]
-    pub fn new(data_directory: impl Into<PathBuf>) -> Self {
+    pub(crate) fn new(data_directory: impl Into<PathBuf>) -> Self {
         Self {
             data_directory: data_directory.into(),
             seed: 0,
@@ -78,7 +78,7 @@ impl Simulator {
     ///
     /// # Errors
     /// If the ledger cannot be read or written, or is damaged before its end.
-    pub fn open(options: SimulatorOptions, clock: Clock) -> Result<Self, LedgerError> {
+    pub(crate) fn open(options: SimulatorOptions, clock: Clock) -> Result<Self, LedgerError> {
         let path = options.data_directory.join("simulator").join("ledger.log");
         let ledger = Ledger::open(&path)?;
         Ok(Self(Arc::new(Inner { options, clock, ledger })))
@@ -89,7 +89,7 @@ impl Simulator {
     ///
     /// # Errors
     /// If the ledger cannot be read.
-    pub fn ledger_page(&self, after: u64, limit: usize) -> Result<LedgerPage, LedgerError> {
+    pub(crate) fn ledger_page(&self, after: u64, limit: usize) -> Result<LedgerPage, LedgerError> {
         self.0.ledger.page(after, limit)
     }
 }

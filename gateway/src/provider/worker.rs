@@ -23,18 +23,18 @@ use super::{Answer, Authorize, CardData, Clock, Inquire, Provider, Providers};
 
 /// How long a call may take. Card networks answer or reverse within half a minute; what takes
 /// longer is learnt sooner by an inquiry.
-pub const DEFAULT_CALL_LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const DEFAULT_CALL_LIMIT: Duration = Duration::from_secs(30);
 
 /// Inquiries in flight at once; more wait for their turn. A restart asks about every payment that
 /// has no outcome, a hundred thousand after a bad moment, and no provider takes that many at once.
 /// At 50 ms each, 256 at once ask about 5,000 a second.
 ///
 /// Authorizations need no such bound: they come from outside, and admission bounds them.
-pub const INQUIRIES_AT_ONCE: usize = 256;
+const INQUIRIES_AT_ONCE: usize = 256;
 
 /// Runs calls: an immediate answer is passed on within [`EffectSink::run`], any other is waited
 /// for in a task of its own.
-pub struct ProviderWorker {
+pub(crate) struct ProviderWorker {
     providers: Providers,
     runtime: Handle,
     call_limit: Duration,
@@ -46,7 +46,7 @@ impl ProviderWorker {
     /// A worker that waits for answers on `runtime`, whose timers must be enabled, and for none
     /// longer than `call_limit`.
     #[must_use]
-    pub fn new(providers: Providers, runtime: Handle, call_limit: Duration) -> Self {
+    pub(crate) fn new(providers: Providers, runtime: Handle, call_limit: Duration) -> Self {
         let turns = Arc::new(Semaphore::new(INQUIRIES_AT_ONCE));
         Self { providers, runtime, call_limit, turns }
     }
@@ -490,7 +490,9 @@ mod tests {
         // Others are not held up.
         let (sender, receiver) = oneshot::channel();
         let card = Some(conformance::card("4242424242424242"));
-        worker.make(call(false), card, |outcome| sender.send(outcome).expect("awaited"));
+        worker.make(call(false), card, Arc::new(|| STARTED), |outcome| {
+            sender.send(outcome).expect("awaited");
+        });
         assert_eq!(receiver.await.ok(), DECLINED);
 
         for (place, answer) in answers.into_iter().enumerate() {

@@ -85,7 +85,8 @@ async fn the_cards_number_may_stand_in_no_text_that_is_kept() {
     let reply = server.pay(&payment(GOOD), &[("Idempotency-Key", "k-4242-4242424242")]).await;
     assert_eq!(reply.status, 201, "two digits short");
     let reply = server.pay(&payment(GOOD), &[("Idempotency-Key", "k-4242-4242424242-42")]).await;
-    reply.assert_problem(400, "card_number_in_text");
+    let problem = reply.assert_problem(400, "card_number_in_text");
+    assert_eq!(problem["param"], "/idempotencyKey");
     server.stop().await;
 }
 

@@ -12,7 +12,9 @@ fn page() -> String {
          An error is `application/problem+json` (RFC 9457) with the members `type`, `title`, \
          `status`, `detail`, `code`,\n`retryable` and `request_id`, and where they apply `instance`, \
          `param`, `errors`, `decline_code`, `advice_code` and\n`payment`. A request with several \
-         faults lists all of them in `errors`, each with its JSON pointer.\n",
+         faults lists all of them in `errors`, each with its JSON pointer.\n\n\
+         The problem of a payment that failed carries no `request_id`, because its bytes are \
+         repeated under its idempotency key;\nthe `X-Request-Id` header of each answer has it.\n",
     );
     for code in ErrorCode::ALL {
         let retry = if code.retryable() { "may be retried" } else { "not to be retried" };

@@ -19,7 +19,7 @@ use serde::{Serialize, Serializer};
 use tollgate_domain::Rejection;
 use tollgate_engine::CommandError;
 
-use super::ErrorCode;
+use super::{ErrorCode, ProblemDocument};
 use crate::http::respond::PROBLEM_JSON;
 
 /// How clients may authenticate.
@@ -47,22 +47,6 @@ struct Contents {
     code: ErrorCode,
     detail: Cow<'static, str>,
     faults: Vec<Fault>,
-}
-
-#[derive(Serialize)]
-struct ProblemBody<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    title: &'static str,
-    status: u16,
-    detail: &'a str,
-    code: ErrorCode,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    param: Option<&'a str>,
-    #[serde(skip_serializing_if = "<[Fault]>::is_empty")]
-    errors: &'a [Fault],
-    request_id: &'a str,
-    retryable: bool,
 }
 
 impl Problem {
@@ -98,18 +82,14 @@ impl Problem {
     /// The body, for the request with this id.
     pub(crate) fn render(&self, request_id: &str) -> Bytes {
         let Contents { code, detail, faults } = &*self.0;
-        let body = ProblemBody {
-            kind: code.type_uri(),
-            title: code.title(),
-            status: code.status().as_u16(),
-            detail,
+        let document = ProblemDocument::<()> {
             code: *code,
-            param: faults.first().map(|fault| &*fault.pointer),
-            errors: faults,
-            request_id,
-            retryable: code.retryable(),
+            detail,
+            faults,
+            request_id: Some(request_id),
+            payment: None,
         };
-        serde_json::to_vec(&body).expect("strings and numbers serialize").into()
+        serde_json::to_vec(&document).expect("strings and numbers serialize").into()
     }
 
     /// Sets the headers that belong to the code.

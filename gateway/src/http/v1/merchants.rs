@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::{body::Body, extract::State, response::Response};
 use hyper::{Request, StatusCode};
-use serde::Serialize;
 use tollgate_domain::{CreateMerchant, Mode};
 
 use crate::{
@@ -14,27 +13,10 @@ use crate::{
         error::{ErrorCode, Problem},
         respond,
         state::Gateway,
-        wire::{self, MerchantRequest, Rfc3339},
+        wire::{self, MerchantBody, MerchantRequest},
     },
     secrets::{api_key_hash, draw_api_key},
 };
-
-#[derive(Serialize)]
-struct MerchantBody<'m> {
-    id: String,
-    object: &'static str,
-    name: &'m str,
-    /// Not kept: there is no sealed storage for it yet.
-    email: Option<&'m str>,
-    api_keys: KeysBody<'m>,
-    created_at: Rfc3339,
-}
-
-#[derive(Serialize)]
-struct KeysBody<'m> {
-    secret_test: &'m str,
-    secret_live: &'m str,
-}
 
 /// Registers a merchant with a test key and a live key.
 pub(in crate::http) async fn create(
@@ -54,13 +36,5 @@ pub(in crate::http) async fn create(
     let (test, live) = (draw("sk_test_")?, draw("sk_live_")?);
     let keys = vec![(Mode::Test, api_key_hash(&test)), (Mode::Live, api_key_hash(&live))];
     let merchant = serving.engine.create_merchant(CreateMerchant { name, keys }).await?;
-    let body = MerchantBody {
-        id: merchant.id.to_string(),
-        object: "merchant",
-        name: &merchant.name,
-        email: None,
-        api_keys: KeysBody { secret_test: &test, secret_live: &live },
-        created_at: Rfc3339(merchant.created_at),
-    };
-    Ok(respond::json(StatusCode::CREATED, &body))
+    Ok(respond::json(StatusCode::CREATED, &MerchantBody::new(&merchant, &test, &live)))
 }

@@ -7,39 +7,28 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
-use bytes::Bytes;
-use hyper::{
-    HeaderMap, Request, StatusCode,
-    header::{HeaderName, HeaderValue},
-};
+use hyper::{HeaderMap, Request, StatusCode};
 use tollgate_domain::{
-    ApiKey, CardFacts, CreatePayment, Fingerprint, IdempotencyKey, Mode, Payment, PaymentMethod,
+    ApiKey, CardFacts, CreatePayment, Fingerprint, IdempotencyKey, Payment, PaymentMethod,
     PaymentState, ProviderId,
 };
 use tollgate_engine::{ControlView, Patience};
-use zeroize::Zeroize;
 
 use crate::{
     http::{
         authentication,
-        body::read_json,
-        error::{ErrorCode, Fault, Problem},
+        body::{self, read_json},
+        error::{ErrorCode, Problem},
+        idempotency::{agreed_key, key_in_header, mark_replayed},
+        prefer::prefers_async,
         respond,
+        router::Route,
         state::{Gateway, Serving},
-        wire::{self, CardNumberSearch, DeclinedBody, PaymentBody, PaymentRequest, ValidPayment},
+        wire::{self, DeclinedBody, PaymentBody, PaymentRequest, ValidPayment},
     },
+    routing,
     secrets::Secrets,
 };
-
-/// The path, which is part of a request's fingerprint.
-pub(in crate::http) const PATH: &str = "/api/v1/payments";
-
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
-const PREFER: HeaderName = HeaderName::from_static("prefer");
-
-/// Longest idempotency key, in characters.
-const LONGEST_IDEMPOTENCY_KEY: usize = 255;
 
 /// Creates a payment, and waits for its outcome as long as is configured.
 pub(in crate::http) async fn create(
@@ -50,7 +39,7 @@ pub(in crate::http) async fn create(
     let serving = gateway.serving()?;
     let control = serving.engine.control();
     let key = authentication::merchant_key(request.headers(), control, &serving.operator)?;
-    let key_in_header = idempotency_header(request.headers())?.map(Cow::into_owned);
+    let key_in_header = key_in_header(request.headers())?.map(Cow::into_owned);
     let patience = if prefers_async(request.headers()) {
         Patience::UntilRecorded
     } else {
@@ -62,16 +51,17 @@ pub(in crate::http) async fn create(
         if request.names_another_merchant(key.merchant) {
             return Err(Problem::of(ErrorCode::MerchantMismatch));
         }
-        let idempotency_key = agreed_key(key_in_header.as_deref(), &request)?;
-        let payment = request.validate((gateway.clock)())?;
-        keep_card_number_out(idempotency_key, &payment)?;
-        check_provider(&key)?;
+        let key_in_body = request.idempotency_key.as_ref().map(|key| key.as_str());
+        let idempotency_key = agreed_key(key_in_header.as_deref(), key_in_body)?;
+        let payment = request.validate(idempotency_key, (gateway.clock)())?;
+        let provider = routing::provider_for(key.mode)
+            .ok_or_else(|| Problem::of(ErrorCode::ProviderNotConfigured))?;
         let idempotency =
             idempotency_key.map(|text| idempotency(&serving.secrets, &key, text, &payment));
         let card = payment.card.to_card_data();
-        (command(&payment, &key, control, &serving.secrets, idempotency), card)
+        (command(&payment, provider, &key, control, &serving.secrets, idempotency), card)
     };
-    wipe(body);
+    body::wipe(body);
     let answer = serving.engine.create_payment(command, card, patience).await?;
     if answer.replayed {
         gateway.metrics.replay();
@@ -80,7 +70,7 @@ pub(in crate::http) async fn create(
     }
     let mut response = created(&answer.payment);
     if answer.replayed {
-        response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+        mark_replayed(&mut response);
     }
     Ok(response)
 }
@@ -134,6 +124,7 @@ fn created(payment: &Payment) -> Response {
 
 fn command(
     payment: &ValidPayment<'_>,
+    provider: ProviderId,
     key: &ApiKey,
     control: &ControlView,
     secrets: &Secrets,
@@ -159,150 +150,20 @@ fn command(
         description: boxed(payment.description),
         callback_url: boxed(payment.callback_url),
         metadata: payment.metadata().map(|(key, value)| (key.into(), value.into())).collect(),
-        provider: ProviderId::SIMULATOR,
+        provider,
         control_version: control.version(),
         idempotency,
     }
 }
 
-/// Overwrites the request, which holds the card's number. Where the connection still shares the
-/// buffer that is not ours to do, and the next request overwrites it.
-fn wipe(body: Bytes) {
-    if let Ok(mut bytes) = body.try_into_mut() {
-        bytes.as_mut().zeroize();
-    }
-}
-
-/// Live money never goes to the simulator, and there is no other provider.
-fn check_provider(key: &ApiKey) -> Result<(), Problem> {
-    match key.mode {
-        Mode::Test => Ok(()),
-        Mode::Live => Err(Problem::of(ErrorCode::ProviderNotConfigured)),
-    }
-}
-
+/// The key's digest, and that of the request: its path and all that it says.
 fn idempotency(
     secrets: &Secrets,
     key: &ApiKey,
     text: &str,
     payment: &ValidPayment<'_>,
 ) -> (IdempotencyKey, Fingerprint) {
-    let mut digest = secrets.request_digest("POST", PATH);
+    let mut digest = secrets.request_digest("POST", Route::Payments.template());
     payment.digest_into(&mut digest);
     (secrets.idempotency_key(key.merchant, key.mode, text), digest.finish())
-}
-
-/// The header's idempotency key, bare or quoted.
-fn idempotency_header(headers: &HeaderMap) -> Result<Option<Cow<'_, str>>, Problem> {
-    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    let refused = || Problem::of(ErrorCode::IdempotencyKeyInvalid);
-    let text = value.to_str().map_err(|_not_ascii| refused())?.trim();
-    let key = unquoted(text);
-    if values.next().is_some() || !is_idempotency_key(&key) {
-        return Err(refused());
-    }
-    Ok(Some(key))
-}
-
-/// The content of a quoted string (RFC 9110, section 5.6.4); any other text as it is.
-fn unquoted(text: &str) -> Cow<'_, str> {
-    let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    match quoted {
-        None => Cow::Borrowed(text),
-        Some(content) if !content.contains('\\') => Cow::Borrowed(content),
-        Some(content) => {
-            let mut letters = content.chars();
-            let mut plain = String::with_capacity(content.len());
-            while let Some(letter) = letters.next() {
-                plain.push(if letter == '\\' { letters.next().unwrap_or(letter) } else { letter });
-            }
-            Cow::Owned(plain)
-        }
-    }
-}
-
-fn is_idempotency_key(key: &str) -> bool {
-    (1..=LONGEST_IDEMPOTENCY_KEY).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic())
-}
-
-/// The key of header and body, which must not differ.
-fn agreed_key<'k>(
-    header: Option<&'k str>,
-    request: &'k PaymentRequest<'_>,
-) -> Result<Option<&'k str>, Problem> {
-    let refused = |detail: &'static str| {
-        let code = ErrorCode::IdempotencyKeyInvalid;
-        Err(Problem::of_faults(vec![Fault::new("/idempotencyKey", code, detail)]))
-    };
-    match (header, request.idempotency_key.as_ref().map(|key| key.as_str())) {
-        (key, None) => Ok(key),
-        (_, Some(body)) if !is_idempotency_key(body) => {
-            refused("An idempotency key is 1 to 255 visible ASCII characters.")
-        }
-        (Some(header), Some(body)) if header != body => {
-            refused("Header and body give different idempotency keys.")
-        }
-        (_, Some(body)) => Ok(Some(body)),
-    }
-}
-
-/// Refuses an idempotency key that holds the card's number: clients and proxies log keys.
-fn keep_card_number_out(key: Option<&str>, payment: &ValidPayment<'_>) -> Result<(), Problem> {
-    let search = CardNumberSearch::new(payment.card.number);
-    match (search, key) {
-        (Some(search), Some(key)) if search.finds_in(key) => {
-            let detail = "The idempotency key may not hold the card's number.";
-            Err(Problem::new(ErrorCode::CardNumberInText, detail))
-        }
-        _none => Ok(()),
-    }
-}
-
-/// Whether the client prefers an answer at once (RFC 7240).
-fn prefers_async(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(PREFER)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|preference| {
-            let name = preference.split([';', '=']).next().unwrap_or_default();
-            name.trim().eq_ignore_ascii_case("respond-async")
-        })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn idempotency_keys_are_bare_or_quoted() {
-        let header = |value: &'static str| {
-            let headers =
-                HeaderMap::from_iter([(IDEMPOTENCY_KEY, HeaderValue::from_static(value))]);
-            idempotency_header(&headers)
-                .map(|key| key.unwrap_or_default().into_owned())
-                .map_err(|problem| problem.code())
-        };
-        assert_eq!(header("abc-1"), Ok("abc-1".to_owned()));
-        assert_eq!(header("\"abc-1\""), Ok("abc-1".to_owned()));
-        assert_eq!(header("\"a\\\"b\""), Ok("a\"b".to_owned()));
-        for refused in ["", "\"\"", "a b"] {
-            assert_eq!(header(refused), Err(ErrorCode::IdempotencyKeyInvalid), "{refused}");
-        }
-    }
-
-    #[test]
-    fn the_preference_is_found_among_others() {
-        for (value, found) in [
-            ("respond-async", true),
-            ("Respond-Async, wait=10", true),
-            ("wait=10,respond-async;x=1", true),
-            ("return=minimal", false),
-        ] {
-            let headers = HeaderMap::from_iter([(PREFER, HeaderValue::from_static(value))]);
-            assert_eq!(prefers_async(&headers), found, "{value}");
-        }
-    }
 }

@@ -11,12 +11,13 @@ use serde::{
     ser::{SerializeMap, SerializeSeq},
 };
 use tollgate_domain::{
-    Amount, Attempt, CardFacts, Currency, DeclineCode, FailureReason, Id, IdKind, Mode, Money,
-    NextAction, Payment, PaymentMethod, PaymentState, ProviderReceipt, Timestamp,
+    Amount, Attempt, AttemptId, CardFacts, Currency, DeclineCode, FailureReason, Mode, Money,
+    NextAction, Payment, PaymentId, PaymentMethod, PaymentState, ProviderReceipt, Timestamp,
+    TransactionId,
 };
 
-use super::time::Rfc3339;
-use crate::http::error::ErrorCode;
+use super::{id_text::IdText, time::Rfc3339};
+use crate::http::error::{ErrorCode, FailedPayment, ProblemDocument};
 
 /// A payment, to be serialized.
 pub(crate) struct PaymentBody<'p>(pub(crate) &'p Payment);
@@ -38,25 +39,10 @@ impl DeclinedBody<'_> {
 }
 
 #[derive(Serialize)]
-struct Declined<'p> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    title: &'static str,
-    status: u16,
-    detail: &'static str,
-    instance: Instance,
-    code: ErrorCode,
-    decline_code: Option<&'static str>,
-    advice_code: Option<&'static str>,
-    retryable: bool,
-    payment: PaymentBody<'p>,
-}
-
-#[derive(Serialize)]
 struct PaymentFields<'p> {
-    id: Text<tollgate_domain::PaymentId>,
+    id: IdText<PaymentId>,
     object: &'static str,
-    payment_id: Text<tollgate_domain::PaymentId>,
+    payment_id: IdText<PaymentId>,
     status: &'static str,
     amount: Major,
     amount_minor: i64,
@@ -72,7 +58,7 @@ struct PaymentFields<'p> {
     card: Option<CardBody>,
     customer: CustomerBody<'p>,
     order_id: Option<&'p str>,
-    transaction_id: Text<tollgate_domain::TransactionId>,
+    transaction_id: IdText<TransactionId>,
     external_txn_id: Option<&'p str>,
     provider: Option<&'p str>,
     gateway_response: Option<GatewayResponse<'p>>,
@@ -126,7 +112,7 @@ struct NextActionBody<'p> {
 
 #[derive(Serialize)]
 struct AttemptBody<'p> {
-    id: Text<tollgate_domain::AttemptId>,
+    id: IdText<AttemptId>,
     provider: &'p str,
     status: &'static str,
     created_at: Rfc3339,
@@ -144,9 +130,9 @@ impl Serialize for PaymentBody<'_> {
         let amount_minor = intent.money.amount.minor_units();
         let fees_minor = shown.fee.minor_units();
         PaymentFields {
-            id: Text(intent.id),
+            id: IdText(intent.id),
             object: "payment",
-            payment_id: Text(intent.id),
+            payment_id: IdText(intent.id),
             status: payment.state().status().as_str(),
             amount: Major(intent.money),
             amount_minor,
@@ -167,7 +153,7 @@ impl Serialize for PaymentBody<'_> {
             },
             customer: CustomerBody { id: intent.customer_id.as_deref(), email: None, phone: None },
             order_id: intent.order_id.as_deref(),
-            transaction_id: Text(intent.transaction),
+            transaction_id: IdText(intent.transaction),
             external_txn_id: receipt.map(|receipt| &*receipt.external_id),
             provider: payment.attempts().last().map(|attempt| attempt.provider.as_str()),
             gateway_response: receipt.map(|receipt| GatewayResponse::of(receipt)),
@@ -204,17 +190,18 @@ impl Serialize for DeclinedBody<'_> {
             FailureReason::Declined(declined) => Some(declined),
             FailureReason::NotSent => None,
         };
-        Declined {
-            kind: code.type_uri(),
-            title: code.title(),
-            status: code.status().as_u16(),
-            detail: declined.map_or(code.meaning(), decline_detail),
-            instance: Instance(self.payment.id()),
+        ProblemDocument {
             code,
-            decline_code: declined.map(DeclineCode::as_str),
-            advice_code: declined.map(advice_code),
-            retryable: code.retryable(),
-            payment: PaymentBody(self.payment),
+            detail: declined.map_or(code.meaning(), decline_detail),
+            faults: &[],
+            // A repeat has an id of its own, and must have the same bytes.
+            request_id: None,
+            payment: Some(FailedPayment {
+                instance: format_args!("/api/v1/payments/{}", self.payment.id()),
+                decline_code: declined.map(DeclineCode::as_str),
+                advice_code: declined.map(advice_code),
+                payment: PaymentBody(self.payment),
+            }),
         }
         .serialize(serializer)
     }
@@ -324,24 +311,6 @@ impl<'p> GatewayResponse<'p> {
     }
 }
 
-/// An id as a JSON string.
-struct Text<T>(T);
-
-impl<K: IdKind> Serialize for Text<Id<K>> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-/// A payment's path.
-struct Instance(tollgate_domain::PaymentId);
-
-impl Serialize for Instance {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("/api/v1/payments/{}", self.0))
-    }
-}
-
 /// An amount in major units as a string, with all decimals of its currency.
 struct Major(Money);
 
@@ -382,7 +351,7 @@ impl Serialize for Attempts<'_> {
         let mut list = serializer.serialize_seq(Some(self.0.len()))?;
         for attempt in self.0 {
             list.serialize_element(&AttemptBody {
-                id: Text(attempt.id),
+                id: IdText(attempt.id),
                 provider: attempt.provider.as_str(),
                 status: attempt.state.as_str(),
                 created_at: Rfc3339(attempt.started_at),

@@ -17,11 +17,11 @@ use super::{
     text::{Metadata, Text},
     time::CivilDate,
     validation::{
-        Faults, is_all_digits, is_callback_url, is_country, is_email, is_ip, is_luhn, is_phone,
-        present,
+        Faults, is_all_digits, is_callback_url, is_country, is_email, is_ip, is_phone, present,
     },
 };
 use crate::{
+    card_number::passes_luhn,
     http::error::{ErrorCode, Problem},
     provider::CardData,
     secrets::RequestDigest,
@@ -140,11 +140,15 @@ impl PaymentRequest<'_> {
         present(&self.merchant_id).is_some_and(|named| named.parse() != Ok(own))
     }
 
-    /// Checks everything.
+    /// Checks everything; `idempotency_key` is the one that header and body agree on.
     ///
     /// # Errors
     /// All faults at once.
-    pub(crate) fn validate(&self, now: Timestamp) -> Result<ValidPayment<'_>, Problem> {
+    pub(crate) fn validate(
+        &self,
+        idempotency_key: Option<&str>,
+        now: Timestamp,
+    ) -> Result<ValidPayment<'_>, Problem> {
         let mut faults = Faults::default();
         faults.unknown("", &self.unknown);
         let money = self.money(&mut faults);
@@ -161,7 +165,7 @@ impl PaymentRequest<'_> {
         );
         let metadata = self.checked_metadata(&mut faults);
         let personal = self.personal(&mut faults);
-        self.keep_card_number_out(&mut faults);
+        self.keep_card_number_out(idempotency_key, &mut faults);
         match (money, card, capture) {
             (Some(money), Some(card), Some(capture)) if faults.is_empty() => Ok(ValidPayment {
                 money,
@@ -281,10 +285,12 @@ impl PaymentRequest<'_> {
         id.or(older)
     }
 
-    /// Refuses the card's number in the texts that are kept. The pointer of a metadata key does not
-    /// name it where that would repeat the number.
-    fn keep_card_number_out(&self, faults: &mut Faults) {
+    /// Refuses the card's number in the texts that are kept, and in the idempotency key, which
+    /// clients and proxies log. The pointer of a metadata key does not name it where that would
+    /// repeat the number.
+    fn keep_card_number_out(&self, idempotency_key: Option<&str>, faults: &mut Faults) {
         const DETAIL: &str = "This text is kept, and may not hold the card's number.";
+        const KEY_DETAIL: &str = "The idempotency key may not hold the card's number.";
         let Some(search) = self.card_number().and_then(CardNumberSearch::new) else { return };
         let customer_id = self.customer.as_ref().and_then(|customer| customer.id.as_ref());
         for (pointer, text) in [
@@ -292,11 +298,13 @@ impl PaymentRequest<'_> {
             ("/user_id", self.user_id.as_ref()),
             ("/order_id", self.order_id.as_ref()),
             ("/description", self.description.as_ref()),
-            ("/idempotencyKey", self.idempotency_key.as_ref()),
         ] {
             if text.is_some_and(|text| search.finds_in(text.as_str())) {
                 faults.add(pointer, ErrorCode::CardNumberInText, DETAIL);
             }
+        }
+        if idempotency_key.is_some_and(|key| search.finds_in(key)) {
+            faults.add("/idempotencyKey", ErrorCode::CardNumberInText, KEY_DETAIL);
         }
         if self.callback_url.as_ref().is_some_and(|url| search.finds_in_url(url.as_str())) {
             faults.add("/callback_url", ErrorCode::CardNumberInText, DETAIL);
@@ -349,7 +357,7 @@ impl PaymentRequest<'_> {
         let mut address = [None; 5];
         if let Some(billing) = &self.billing_address {
             faults.unknown("/billing_address", &billing.unknown);
-            let form = "This is no ISO 3166-1 alpha-2 code in upper case.";
+            let form = "These are not two capital letters, as in ISO 3166-1 alpha-2.";
             let line = LONGEST_ADDRESS_LINE;
             address = [
                 faults.bounded("/billing_address/street", &billing.street, line),
@@ -435,7 +443,7 @@ impl CardRequest<'_> {
         };
         let detail = if !is_all_digits(number) || !(13..=19).contains(&number.len()) {
             "A card number has 13 to 19 digits, and nothing between them."
-        } else if !is_luhn(number) {
+        } else if !passes_luhn(number) {
             "The check digit is wrong."
         } else {
             return Some(number);
@@ -445,6 +453,10 @@ impl CardRequest<'_> {
     }
 
     /// Month and four-digit year, not past. A card is good to the end of its month.
+    ///
+    /// Not here: the first answer of a repeated request whose card has expired since. Whether a
+    /// request is a repeat only the engine can tell, which is asked once the request is good; so a
+    /// repeat across the end of the card's last month is told `card_expired`.
     fn expiry(&self, at: &CardPointers, now: Timestamp, faults: &mut Faults) -> Option<(u8, u16)> {
         let today = CivilDate::of(now);
         let month = match self.expiry_month {

@@ -52,7 +52,7 @@ pub(super) struct Charge {
 
 /// What the simulator decided.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Decided {
+pub(crate) enum Decided {
     /// The charge stands.
     Approved,
     /// Nothing was charged.
@@ -95,32 +95,32 @@ pub(super) enum LookUp {
 
 /// A page of the ledger, oldest entry first.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct LedgerPage {
+pub(crate) struct LedgerPage {
     /// Its entries.
-    pub entries: Vec<LedgerEntry>,
+    pub(crate) entries: Vec<LedgerEntry>,
     /// Whether more follow the last.
-    pub has_more: bool,
+    pub(crate) has_more: bool,
 }
 
 /// A decision of the simulator.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct LedgerEntry {
+pub(crate) struct LedgerEntry {
     /// Its number, from 1: the cursor of the page after it.
-    pub index: u64,
+    pub(crate) index: u64,
     /// The attempt.
-    pub attempt_id: AttemptId,
+    pub(crate) attempt_id: AttemptId,
     /// Its payment.
-    pub payment_id: PaymentId,
+    pub(crate) payment_id: PaymentId,
     /// Whose payment.
-    pub merchant_id: MerchantId,
+    pub(crate) merchant_id: MerchantId,
     /// How much was asked for.
-    pub money: Money,
+    pub(crate) money: Money,
     /// What was decided.
-    pub decided: Decided,
+    pub(crate) decided: Decided,
     /// When.
-    pub decided_at: Timestamp,
+    pub(crate) decided_at: Timestamp,
     /// How often the attempt was sent, as far as is remembered; at least once.
-    pub calls: u32,
+    pub(crate) calls: u32,
 }
 
 /// The ledger cannot be used.

@@ -2,6 +2,8 @@
 
 use tollgate_domain::DeclineCode;
 
+use crate::card_number::passes_luhn;
+
 /// What the simulated issuer says of a card.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
@@ -29,24 +31,6 @@ pub(super) fn verdict(number: &str) -> Verdict {
         number if !passes_luhn(number) => Verdict::Decline(DeclineCode::ProcessingError),
         _ => Verdict::Approve,
     }
-}
-
-/// Whether the last digit is the check digit of the others (ISO/IEC 7812-1, annex B).
-fn passes_luhn(number: &str) -> bool {
-    let mut sum = 0;
-    for (position, byte) in number.bytes().rev().enumerate() {
-        if !byte.is_ascii_digit() {
-            return false;
-        }
-        let digit = u32::from(byte - b'0');
-        sum += match position % 2 {
-            0 => digit,
-            _ if digit < 5 => digit * 2,
-            // The digits of the double are summed: 16 counts as 1 + 6.
-            _ => digit * 2 - 9,
-        };
-    }
-    !number.is_empty() && sum % 10 == 0
 }
 
 #[cfg(test)]

@@ -28,13 +28,17 @@ fn with(changes: &[(&str, Value)]) -> String {
     request.to_string()
 }
 
+fn key_in_body<'r>(request: &'r PaymentRequest<'_>) -> Option<&'r str> {
+    request.idempotency_key.as_ref().map(Text::as_str)
+}
+
 /// Pointer and code of each fault; nothing for a good request.
 fn faults(text: &str) -> Vec<(String, &'static str)> {
     let request: PaymentRequest<'_> = match parse(text.as_bytes()) {
         Ok(request) => request,
         Err(problem) => return vec![(String::new(), problem.code().as_str())],
     };
-    match request.validate(NOW) {
+    match request.validate(key_in_body(&request), NOW) {
         Ok(_valid) => Vec::new(),
         Err(problem) => problem
             .faults()
@@ -46,7 +50,7 @@ fn faults(text: &str) -> Vec<(String, &'static str)> {
 
 fn amount(text: &str) -> i64 {
     let request: PaymentRequest<'_> = parse(text.as_bytes()).unwrap();
-    request.validate(NOW).unwrap().money.amount.minor_units()
+    request.validate(key_in_body(&request), NOW).unwrap().money.amount.minor_units()
 }
 
 #[test]
@@ -67,7 +71,7 @@ fn a_full_request_is_accepted() {
         ("/idempotencyKey", json!("k")),
     ]);
     let request: PaymentRequest<'_> = parse(text.as_bytes()).unwrap();
-    let valid = request.validate(NOW).unwrap();
+    let valid = request.validate(key_in_body(&request), NOW).unwrap();
     assert_eq!(valid.customer_id, Some("c7"));
     assert_eq!(valid.description, None, "an empty string is absent");
     assert_eq!(valid.capture, CaptureMode::Manual);
@@ -231,7 +235,7 @@ fn older_names_are_understood() {
     request["payment_details"]["expiry_month"] = json!("06");
     let text = request.to_string();
     let request: PaymentRequest<'_> = parse(text.as_bytes()).unwrap();
-    let valid = request.validate(NOW).unwrap();
+    let valid = request.validate(key_in_body(&request), NOW).unwrap();
     assert_eq!(valid.customer_id, Some("c7"));
     assert_eq!((valid.card.expiry_month, valid.card.expiry_year), (6, 2_030));
 }

@@ -2,7 +2,7 @@
 //!
 //! Criterion benches measure parts (`cargo bench -p tollgate-benches`), binaries measure the whole
 //! (`engine-throughput`), and `http-beside-hyper.sh` sets the gateway beside bare hyper. None of
-//! them is a test: `results/` keeps what they printed.
+//! them is a test: the files in `results/` say what they found, and where.
 
 use tollgate_domain::{
     Amount, CaptureMode, CardBrand, CardFacts, CardFingerprint, CreatePayment, Currency,
@@ -10,8 +10,7 @@ use tollgate_domain::{
     ProviderReceipt, ShardId, Timestamp,
 };
 
-/// A payment like those of a shop: card, order and customer, two keys of metadata, a key of its
-/// own.
+/// A payment like those of a shop: card, order and customer, no metadata, a key of its own.
 #[must_use]
 pub fn payment(merchant: MerchantId, number: u64) -> CreatePayment {
     let mut key = [0; 16];

@@ -55,7 +55,7 @@ impl<A: Attachment> Courier<A> {
     }
 
     /// Waits for mail, and then until everything else has had its turn; false once dismissed.
-    pub(crate) async fn is_called(&self) -> bool {
+    pub(crate) async fn next_call(&self) -> bool {
         self.called.notified().await;
         tokio::task::yield_now().await;
         !self.dismissed.load(Ordering::Acquire)

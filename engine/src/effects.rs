@@ -1,6 +1,9 @@
 //! The boundary to the world outside: calls that are owed, and how their outcomes come back.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use tollgate_domain::{
     Effect, OutcomeSource, ProviderCall, ProviderOutcome, RecordProviderOutcome,
@@ -40,6 +43,10 @@ pub(crate) struct PreparedCall<A> {
     pub(crate) attachment: Option<A>,
     pub(crate) permit: Option<Permit>,
 }
+
+/// Counts provider calls that have begun and not ended.
+#[derive(Debug, Default)]
+pub(crate) struct CallsInFlight(AtomicUsize);
 
 impl<A: Attachment> OwedCall<A> {
     pub(crate) fn new(prepared: PreparedCall<A>, router: Arc<Router<A>>) -> Self {
@@ -91,5 +98,19 @@ impl<A: Attachment> OwedCall<A> {
 impl<A: Attachment> Drop for OwedCall<A> {
     fn drop(&mut self) {
         self.report(ProviderOutcome::Unknown);
+    }
+}
+
+impl CallsInFlight {
+    fn began(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn ended(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
     }
 }

@@ -33,6 +33,7 @@ use crate::{
     control_actor::{ControlActor, SubmitMerchant},
     control_view::ControlView,
     effects::{Attachment, EffectSink},
+    entropy,
     error::{CommandError, Error},
     lane::Lane,
     options::{EngineOptions, Observer},
@@ -377,7 +378,7 @@ fn spawn_actors<A: Attachment>(
         lane: Lane::new(ShardId::CONTROL, sequences[0], log.clone()),
         policy: Arc::clone(&policy),
         clock: Arc::clone(&clock),
-        entropy: ShardActor::<A>::entropy(),
+        entropy: entropy::generator(),
     };
     let control = ControlActor::start_in_arbiter(&arbiter_of(0), |_context| control_actor);
     let shards = shards
@@ -390,7 +391,7 @@ fn spawn_actors<A: Attachment>(
                 state,
                 policy: Arc::clone(&policy),
                 clock: Arc::clone(&clock),
-                entropy: ShardActor::<A>::entropy(),
+                entropy: entropy::generator(),
                 waiters: HashMap::new(),
                 log_failed: false,
             };

@@ -2,20 +2,23 @@
 //!
 //! ```text
 //!  create_payment ─▶ Admission ─▶ Courier ─▶ ShardActor: decide ─ encode ─ apply
-//!                     (permits)                │ one record
-//!                                              ▼
-//!                    Releaser ◀─ durable ─ GroupWriter (wal)
-//!                     │      └▶ provider calls ─▶ EffectSink ─▶ OwedCall::answer ─▶ ShardActor
-//!                     └▶ replies
+//!                    (permits)       ▲           │ one record
+//!                                    │           ▼
+//!               OwedCall::answer ────┘      GroupWriter (wal)
+//!                      ▲                         │ durable
+//!                      │                         ▼
+//!                 EffectSink ◀─ provider calls ─ Releaser ─▶ replies
 //! ```
+//!
+//! `create_merchant` goes from admission straight to the `ControlActor`, and on in the same way.
 //!
 //! One actor owns each shard, so state needs no lock. Nothing leaves the engine, not even a
 //! rejection or a read, before what it rests on is durable; replies, calls and publications ride
 //! through the log as the record's completion.
 //!
 //! Invariants: permits bound commands from outside only, so a provider's answer always finds room.
-//! Every provider call ends in an outcome, if only `Unknown`. A panic in a shard aborts the
-//! process: a restart replays, while half an applied record would stay.
+//! Every provider call ends in an outcome, if only `Unknown`. A panic in a shard, the releaser
+//! or the courier aborts the process: a restart replays, while half an applied record would stay.
 //!
 //! Not here: HTTP, JSON, metrics, providers. [`EffectSink`] and [`Observer`] are where they begin.
 
@@ -28,6 +31,7 @@ mod control_view;
 mod courier;
 mod effects;
 mod engine;
+mod entropy;
 mod error;
 mod lane;
 mod options;
@@ -46,4 +50,4 @@ pub use error::{CommandError, Error};
 pub use options::{EngineOptions, NoObserver, Observer};
 pub use recovery::RecoveryReport;
 pub use tollgate_wal::{Error as LogError, GroupObservation, Repair};
-pub use verify::{VerifyError, VerifyReport, verify};
+pub use verify::{VerifyReport, verify};

@@ -44,8 +44,34 @@ impl Replayed {
         }
     }
 
+    /// Replays what `read` reads, and checks every invariant of what it comes to; `read` calls its
+    /// visitor for each record in log order.
+    pub(crate) fn replay<T>(
+        &mut self,
+        read: impl FnOnce(&mut Visit<'_>) -> Result<T, tollgate_wal::Error>,
+    ) -> Result<T, Error> {
+        let mut failure = None;
+        let read = read(&mut |record| {
+            self.apply(record).map_err(|error| {
+                let text = error.to_string();
+                failure = Some(error);
+                VisitError::from(text)
+            })
+        });
+        let found = match (read, failure) {
+            (Ok(found), _) => found,
+            (Err(_stopped), Some(failure)) => return Err(failure),
+            (Err(error), None) => return Err(error.into()),
+        };
+        for state in &self.shards {
+            invariant::shard(state)
+                .map_err(|source| Error::Invariant { shard: state.shard(), source })?;
+        }
+        Ok(found)
+    }
+
     /// Decodes and applies one record.
-    pub(crate) fn apply(&mut self, record: RecordRef<'_>) -> Result<(), Error> {
+    fn apply(&mut self, record: RecordRef<'_>) -> Result<(), Error> {
         let shard = ShardId(record.stream.0);
         let index = usize::from(shard.0);
         let failed = |source| Error::Replay { shard, sequence: record.sequence, source };
@@ -74,30 +100,15 @@ impl<F> OpenLog for F where
 {
 }
 
-/// Opens the log and replays it.
+/// Opens the log, replays it and checks what it comes to.
 pub(crate) fn recover(
     shards: NonZeroU16,
     open: impl OpenLog,
 ) -> Result<(Box<dyn LogStore>, Replayed, RecoveryReport), Error> {
     let began = Instant::now();
     let mut replayed = Replayed::new(shards);
-    let mut failure = None;
-    let opened = open(Geometry { streams: shards.get() + 1 }, &mut |record| {
-        replayed.apply(record).map_err(|error| {
-            let text = error.to_string();
-            failure = Some(error);
-            VisitError::from(text)
-        })
-    });
-    let (store, recovery) = match (opened, failure) {
-        (Ok(opened), _) => opened,
-        (Err(_stopped), Some(failure)) => return Err(failure),
-        (Err(error), None) => return Err(error.into()),
-    };
-    for state in &replayed.shards {
-        invariant::shard(state)
-            .map_err(|source| Error::Invariant { shard: state.shard(), source })?;
-    }
+    let geometry = Geometry { streams: shards.get() + 1 };
+    let (store, recovery) = replayed.replay(|visit| open(geometry, visit))?;
     let report = RecoveryReport {
         created: recovery.created,
         records: recovery.records,

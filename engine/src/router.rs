@@ -1,12 +1,6 @@
 //! Finds the actor that a command is for.
 
-use std::{
-    num::NonZeroU16,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{num::NonZeroU16, sync::Arc};
 
 use actix::{Addr, Message};
 use tollgate_domain::{MerchantId, RecordProviderOutcome, ShardId};
@@ -16,7 +10,7 @@ use crate::{
     clock::Clock,
     control_actor::ControlActor,
     courier::Courier,
-    effects::Attachment,
+    effects::{Attachment, CallsInFlight},
     shard_actor::{Bundle, LogFailed, Mail, ReportOutcome, ShardActor},
 };
 
@@ -34,10 +28,6 @@ pub(crate) struct Router<A: Attachment> {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct AreYouThere;
-
-/// Counts provider calls that have begun and not ended.
-#[derive(Debug, Default)]
-pub(crate) struct CallsInFlight(AtomicUsize);
 
 impl<A: Attachment> Router<A> {
     pub(crate) fn new(
@@ -69,7 +59,7 @@ impl<A: Attachment> Router<A> {
 
     /// Delivers mail until the courier is dismissed.
     pub(crate) async fn carry_mail(self: Arc<Self>) {
-        while self.courier.is_called().await {
+        while self.courier.next_call().await {
             self.deliver();
         }
     }
@@ -111,9 +101,9 @@ impl<A: Attachment> Router<A> {
         self.send(command.payment.shard(), Mail::Outcome(ReportOutcome { command, permit }));
     }
 
-    /// Delivers what waits, and waits until every actor has started and taken in what was in its mailbox. actix would start,
-    /// or feed, one that is stopped before its turn while its thread is torn down, without the
-    /// runtime that it needs.
+    /// Delivers what waits, and waits until every actor has started and taken in what was in its
+    /// mailbox. actix would start, or feed, one that is stopped before its turn while its thread is
+    /// torn down, without the runtime that it needs.
     pub(crate) async fn until_idle_mailboxes(&self) {
         self.deliver();
         for shard in &self.shards {
@@ -125,19 +115,5 @@ impl<A: Attachment> Router<A> {
     /// Tells every shard that nobody will be answered any more.
     pub(crate) fn log_failed(&self) {
         self.shards.iter().for_each(|shard| shard.do_send(LogFailed));
-    }
-}
-
-impl CallsInFlight {
-    pub(crate) fn began(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn ended(&self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn count(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
     }
 }

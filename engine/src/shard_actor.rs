@@ -10,11 +10,11 @@ use std::{
 };
 
 use actix::{Actor, AsyncContext, Context, Handler, Message};
-use rand::{RngExt, SeedableRng, rngs::StdRng};
+use rand::{RngExt, rngs::StdRng};
 use tokio::sync::oneshot;
 use tollgate_domain::{
-    Command, CreatePayment, Decision, Env, Event, Payment, PaymentId, Policy, Record,
-    RecordProviderOutcome, ShardState,
+    Command, CreatePayment, Decision, Env, Event, PAYMENTS_PER_RECORD, Payment, PaymentId, Policy,
+    Record, RecordProviderOutcome, ShardState,
     codec::{self, CodecError},
 };
 
@@ -34,13 +34,9 @@ use crate::{
 /// default policy, and a fifth of it is late enough.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Records that one tick may write. At 128 payments each this is some 10,000 payments a second and
-/// shard, and under a millisecond at a time.
+/// Records that one tick may write. At [`PAYMENTS_PER_RECORD`] each this is some 10,000 payments a
+/// second and shard, and under a millisecond at a time.
 const ROUNDS_PER_TICK: usize = 8;
-
-/// Payments in one record of a restart's inquiries; at some 200 bytes each far below a record's
-/// limit.
-const RESOLVED_PER_RECORD: usize = 128;
 
 /// The actor.
 pub(crate) struct ShardActor<A: Attachment> {
@@ -103,10 +99,6 @@ pub(crate) struct ReadPayment {
 pub(crate) struct LogFailed;
 
 impl<A: Attachment> ShardActor<A> {
-    pub(crate) fn entropy() -> StdRng {
-        StdRng::from_rng(&mut rand::rng())
-    }
-
     fn submit(&mut self, submission: SubmitPayment<A>) {
         let SubmitPayment { command, attachment, until_settled, reply, permit } = submission;
         if self.log_failed {
@@ -260,7 +252,7 @@ impl<A: Attachment> ShardActor<A> {
 
     fn resolve_attempts(&mut self) {
         let unresolved = self.state.unresolved();
-        for payments in unresolved.chunks(RESOLVED_PER_RECORD) {
+        for payments in unresolved.chunks(PAYMENTS_PER_RECORD) {
             match self.decide(Command::ResolveAttempts(payments.to_vec())) {
                 Ok(Decision::Accepted { record, payment }) => self.accept(&record, payment, None),
                 Ok(Decision::Unchanged | Decision::Replayed { .. }) => {}

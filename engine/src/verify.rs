@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU16, path::Path};
 
-use tollgate_domain::{ShardId, StateHash, invariant};
+use tollgate_domain::{ShardId, StateHash};
 
 use crate::{error::Error, recovery::Replayed};
 
@@ -19,49 +19,17 @@ pub struct VerifyReport {
     pub hashes: Vec<(ShardId, StateHash)>,
 }
 
-/// Why a log does not verify.
-#[derive(Debug, thiserror::Error)]
-pub enum VerifyError {
-    /// It cannot be read or replayed.
-    #[error("cannot replay the log")]
-    Replay(#[from] Error),
-    /// What it tells breaks an invariant.
-    #[error("shard {} breaks an invariant", shard.0)]
-    Invariant {
-        /// The shard.
-        shard: ShardId,
-        /// What does not hold.
-        source: invariant::Violation,
-    },
-}
-
 /// Reads, replays and checks a whole log, and changes nothing.
 ///
 /// # Errors
 /// Where the log is damaged, in use, or breaks an invariant.
-pub fn verify(directory: &Path) -> Result<VerifyReport, VerifyError> {
+pub fn verify(directory: &Path) -> Result<VerifyReport, Error> {
     // How many shards there are stands in the log's superblock, which is read with the records: so
     // there is room for as many as there can be, and those without a record cost little.
     let mut replayed = Replayed::new(NonZeroU16::MAX.min(MOST_SHARDS));
-    let mut failure = None;
-    let verified = tollgate_wal::verify::verify(directory, &mut |record| {
-        replayed.apply(record).map_err(|error| {
-            let text = error.to_string();
-            failure = Some(error);
-            tollgate_wal::VisitError::from(text)
-        })
-    });
-    let log = match (verified, failure) {
-        (Ok(report), _) => report,
-        (Err(_stopped), Some(failure)) => return Err(failure.into()),
-        (Err(error), None) => return Err(Error::from(error).into()),
-    };
+    let log = replayed.replay(|visit| tollgate_wal::verify::verify(directory, visit))?;
     let shards = usize::from(log.geometry.streams).saturating_sub(1);
     replayed.shards.truncate(shards);
-    for state in &replayed.shards {
-        invariant::shard(state)
-            .map_err(|source| VerifyError::Invariant { shard: state.shard(), source })?;
-    }
     let control = (ShardId::CONTROL, replayed.control.hash());
     let payments = replayed.shards.iter().map(|state| (state.shard(), state.hash()));
     Ok(VerifyReport {

@@ -23,8 +23,8 @@ use crate::workload::PaymentOrder;
 /// No answer of this surface comes near this size; more is refused rather than held in memory.
 const LARGEST_BODY: usize = 4 << 20;
 
-/// Entries asked for per ledger page: the most that a list of this surface gives.
-const LEDGER_PAGE: u32 = 100;
+/// Entries asked for per ledger page: the most that the simulator's ledger gives at once.
+const LEDGER_PAGE: u32 = 1_000;
 
 /// The keys that the server wrote into its data directory.
 #[derive(Clone)]
@@ -284,7 +284,7 @@ mod tests {
         let page = client(address).ledger_page(Some(17)).await.unwrap();
         assert!(page.data.is_empty() && !page.has_more);
         let request = &served.await.unwrap()[0];
-        assert!(request.starts_with("GET /simulator/ledger?limit=100&after=17 HTTP/1.1\r\n"));
+        assert!(request.starts_with("GET /simulator/ledger?limit=1000&after=17 HTTP/1.1\r\n"));
         assert!(request.contains("authorization: Bearer ak_1\r\n"));
     }
 

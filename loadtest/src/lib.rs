@@ -25,7 +25,3 @@ mod auditor;
 mod client;
 mod server;
 mod workload;
-
-pub use kill::{KillOptions, run};
-pub use report::KillReport;
-pub use violation::{Violation, ViolationKind};

@@ -81,52 +81,6 @@ pub enum Released<C> {
     },
 }
 
-/// Totals since the writer started; each is read by itself, not as one moment.
-#[derive(Debug, Default)]
-pub struct WriterStats {
-    groups: AtomicU64,
-    records: AtomicU64,
-    frames: AtomicU64,
-    bytes: AtomicU64,
-    commit_nanos: AtomicU64,
-}
-
-impl WriterStats {
-    /// Groups made durable.
-    pub fn groups(&self) -> u64 {
-        self.groups.load(Ordering::Relaxed)
-    }
-
-    /// Records made durable.
-    pub fn records(&self) -> u64 {
-        self.records.load(Ordering::Relaxed)
-    }
-
-    /// Frames made durable.
-    pub fn frames(&self) -> u64 {
-        self.frames.load(Ordering::Relaxed)
-    }
-
-    /// Bytes of those frames, per copy.
-    pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    /// Time spent in commits.
-    pub fn commit_time(&self) -> Duration {
-        Duration::from_nanos(self.commit_nanos.load(Ordering::Relaxed))
-    }
-
-    fn add(&self, group: &GroupObservation) {
-        let nanos = u64::try_from(group.elapsed.as_nanos()).unwrap_or(u64::MAX);
-        self.groups.fetch_add(1, Ordering::Relaxed);
-        self.records.fetch_add(group.records, Ordering::Relaxed);
-        self.frames.fetch_add(group.frames, Ordering::Relaxed);
-        self.bytes.fetch_add(group.bytes, Ordering::Relaxed);
-        self.commit_nanos.fetch_add(nanos, Ordering::Relaxed);
-    }
-}
-
 /// A way into the log; cheap to clone. The writer ends once every handle is gone.
 pub struct LogHandle<C> {
     entries: Sender<Entry<C>>,
@@ -144,7 +98,6 @@ impl<C> LogHandle<C> {
     ///
     /// On a record above [`MAX_RECORD`](crate::MAX_RECORD). It took a number of its stream, so
     /// that no later record could follow it: a bug, which must not be acknowledged.
-    /// [`Record::new`] refuses such a record in time.
     pub fn append(&self, record: Record, completion: C) {
         assert!(record.check_size().is_ok(), "a record's size is checked before it is numbered");
         self.enter(Entry::Append(record, completion));
@@ -184,11 +137,6 @@ impl<C> LogHandle<C> {
     /// Records and barriers that wait.
     pub fn queue_depth(&self) -> usize {
         self.entries.len()
-    }
-
-    /// Totals since the writer started.
-    pub fn stats(&self) -> &WriterStats {
-        &self.shared.stats
     }
 }
 
@@ -240,7 +188,6 @@ impl GroupWriter {
             durable: store.positions().iter().map(|&position| AtomicU64::new(position)).collect(),
             poisoned: AtomicBool::new(false),
             room: AtomicBool::new(space.available >= space.minimum),
-            stats: WriterStats::default(),
         });
         let mut writer = Writer {
             store,
@@ -272,7 +219,6 @@ struct Shared {
     durable: Box<[AtomicU64]>,
     poisoned: AtomicBool,
     room: AtomicBool,
-    stats: WriterStats,
 }
 
 struct Writer<C, R> {
@@ -324,7 +270,7 @@ impl<C, R: FnMut(Released<C>)> Writer<C, R> {
             && !self.records.is_empty()
             && let Err(error) = self.commit()
         {
-            tracing::error!(error = &error as &dyn std::error::Error, "the log failed");
+            // Not logged here: whoever is given the tokens back is given the cause with them.
             self.poison = Some(Arc::new(error));
             self.shared.poisoned.store(true, Ordering::Release);
         }
@@ -349,7 +295,6 @@ impl<C, R: FnMut(Released<C>)> Writer<C, R> {
         for record in &self.records {
             self.shared.durable[record.stream.index()].store(record.sequence, Ordering::Release);
         }
-        self.shared.stats.add(&group);
         if let Some(observe) = &mut self.options.observe {
             observe(group);
         }

@@ -32,17 +32,6 @@ pub struct Record {
 }
 
 impl Record {
-    /// A record whose size is known to fit.
-    ///
-    /// # Errors
-    ///
-    /// [`RecordFault::TooLarge`] above [`MAX_RECORD`] bytes.
-    pub fn new(stream: Stream, sequence: u64, bytes: Vec<u8>) -> Result<Self, RecordFault> {
-        let record = Self { stream, sequence, bytes };
-        record.check_size()?;
-        Ok(record)
-    }
-
     pub(crate) fn check_size(&self) -> Result<(), RecordFault> {
         if self.bytes.len() > MAX_RECORD {
             return Err(RecordFault::TooLarge { length: self.bytes.len() });

@@ -1,7 +1,5 @@
 //! What may be remembered of a card: never its number, never its security code.
 
-use serde::{Deserialize, Serialize};
-
 /// The network that issued the number, told by its first digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum CardBrand {
@@ -20,8 +18,7 @@ pub enum CardBrand {
 }
 
 /// A keyed digest of the card number, the same for the same card; the key lies outside the log.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct CardFingerprint(pub [u8; 16]);
 
 /// The parts of a card that receipts, rules and look-ups need.

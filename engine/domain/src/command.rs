@@ -2,6 +2,7 @@
 
 mod create_merchant;
 mod create_payment;
+mod inquiry;
 mod record_provider_outcome;
 mod resolve_attempts;
 mod tick;
@@ -19,6 +20,10 @@ use crate::{
     shard_state::ShardState,
 };
 
+/// Payments that one record deals with at the most, at a tick and after a restart: at some 200
+/// bytes each it stays far below the log's limit of 64 KiB.
+pub const PAYMENTS_PER_RECORD: usize = 128;
+
 /// A command to a payment shard.
 #[derive(Clone, Debug)]
 pub enum Command {
@@ -26,8 +31,8 @@ pub enum Command {
     CreatePayment(Box<CreatePayment>),
     /// A provider has answered.
     RecordProviderOutcome(RecordProviderOutcome),
-    /// After a restart: ask what became of these payments' attempts. Callers cut long lists, so
-    /// that a record stays small.
+    /// After a restart: ask what became of these payments' attempts. Callers cut long lists into
+    /// pieces of [`PAYMENTS_PER_RECORD`].
     ResolveAttempts(Vec<PaymentId>),
     /// Time has passed.
     Tick,

@@ -108,28 +108,3 @@ pub enum ControlEvent {
     /// A merchant got a key.
     ApiKeyIssued(ApiKey),
 }
-
-impl Event {
-    /// The payment it belongs to, if to one.
-    #[must_use]
-    pub fn payment(&self) -> Option<PaymentId> {
-        match self {
-            Self::PaymentCreated(intent) => Some(intent.id),
-            Self::AttemptStarted { payment, .. }
-            | Self::AttemptApproved { payment, .. }
-            | Self::AttemptDeclined { payment, .. }
-            | Self::AttemptActionRequired { payment, .. }
-            | Self::AttemptPending { payment, .. }
-            | Self::AttemptNotSent { payment, .. }
-            | Self::AttemptUnknown { payment, .. }
-            | Self::InquiryStarted { payment, .. }
-            | Self::AttemptApprovedLate { payment, .. }
-            | Self::AttemptContradicted { payment, .. }
-            | Self::PaymentAuthorized { payment, .. }
-            | Self::PaymentCaptured { payment, .. }
-            | Self::PaymentFailed { payment, .. }
-            | Self::PaymentExpired { payment } => Some(*payment),
-            Self::IdempotencyKeysForgotten { .. } => None,
-        }
-    }
-}

@@ -8,15 +8,10 @@
 
 use std::{fmt, hash::Hash, marker::PhantomData, str::FromStr};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use crate::timestamp::Timestamp;
 
 /// A logical shard: 0 is the control shard, 1 to N own merchants' payments.
-#[derive(
-    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
-)]
-#[serde(transparent)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct ShardId(pub u16);
 
 /// What an id names; the type keeps a payment's id from being taken for a merchant's.
@@ -199,16 +194,6 @@ impl<K> Ord for Id<K> {
 impl<K> Hash for Id<K> {
     fn hash<H: std::hash::Hasher>(&self, hasher: &mut H) {
         self.0.hash(hasher);
-    }
-}
-impl<K> Serialize for Id<K> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u128(self.0)
-    }
-}
-impl<'de, K> Deserialize<'de> for Id<K> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        u128::deserialize(deserializer).map(|bits| Self(bits, PhantomData))
     }
 }
 

@@ -61,21 +61,6 @@ pub struct Ledger {
     accounts: FxHashMap<AccountKey, Balance>,
 }
 
-impl Account {
-    /// Whether the account grows by credits: liabilities and revenue do, assets do not.
-    #[must_use]
-    pub const fn is_credit_normal(&self) -> bool {
-        match self {
-            Self::ProviderReceivable(_) | Self::Bank => false,
-            Self::MerchantPayable(_)
-            | Self::RefundsPending(_)
-            | Self::DisputesHeld(_)
-            | Self::Fees
-            | Self::Exceptions => true,
-        }
-    }
-}
-
 impl Balance {
     /// Credits less debits: positive where we owe.
     #[must_use]

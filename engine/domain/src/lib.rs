@@ -54,7 +54,10 @@ pub mod ledger;
 
 pub use api_key::{ApiKey, ApiKeyHash};
 pub use card::{CardBrand, CardFacts, CardFingerprint};
-pub use command::{Command, ControlCommand, CreateMerchant, CreatePayment, RecordProviderOutcome};
+pub use command::{
+    Command, ControlCommand, CreateMerchant, CreatePayment, PAYMENTS_PER_RECORD,
+    RecordProviderOutcome,
+};
 pub use control_state::ControlState;
 pub use decision::Decision;
 pub use effect::{Effect, ProviderCall};

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use rust_decimal::Decimal;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An ISO 4217 currency that has minor units (so not `XAU`, `XXX` and their like).
 ///
@@ -16,12 +15,11 @@ pub struct Currency {
 }
 
 /// A non-negative number of minor units, at most [`Amount::MAX`].
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Amount(i64);
 
 /// An amount in a currency.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Money {
     /// How many minor units.
     pub amount: Amount,
@@ -118,15 +116,6 @@ impl Amount {
     }
 }
 
-impl<'de> Deserialize<'de> for Amount {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match i64::deserialize(deserializer)? {
-            0 => Ok(Self::ZERO),
-            minor_units => Self::from_minor_units(minor_units).map_err(serde::de::Error::custom),
-        }
-    }
-}
-
 impl Currency {
     /// Indian rupee, the only currency that is also spoken of in paisa.
     pub const INR: Self = Self { iso: iso_currency::Currency::INR, exponent: 2 };
@@ -190,18 +179,6 @@ impl Ord for Currency {
 impl fmt::Debug for Currency {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.code())
-    }
-}
-
-impl Serialize for Currency {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u16(self.numeric())
-    }
-}
-
-impl<'de> Deserialize<'de> for Currency {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::from_numeric(u16::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
 

@@ -2,11 +2,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 /// Names a provider: up to 16 characters of `a`–`z`, `0`–`9`, `_` and `-`, kept inline.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProviderId([u8; 16]);
 
 /// How a provider answered a call, an inquiry or a callback.

@@ -17,7 +17,7 @@ pub enum Rejection {
     /// The payment has no such attempt.
     #[error("no attempt {0}")]
     AttemptNotFound(AttemptId),
-    /// The payment's state does not allow the operation.
+    /// The payment's state does not allow the operation; no operation of today is refused so.
     #[error("not allowed while the payment is {}", .0.as_str())]
     UnexpectedState(PaymentStatus),
 }

@@ -806,7 +806,7 @@ impl Teller {
                     if let Event::PaymentCreated(intent) = event {
                         self.payments.push(intent.id);
                     }
-                    let part = match event.payment() {
+                    let part = match payment_of(event) {
                         None => format!("keys forgotten, {} remain", self.keys()),
                         Some(payment) => {
                             let now = standing(self.stage.payment(payment));
@@ -886,6 +886,28 @@ impl Teller {
 
 const UNITS: [(&str, u64); 5] =
     [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", HOUR.0), ("d", 24 * HOUR.0)];
+
+/// The payment that an event belongs to, if to one.
+fn payment_of(event: &Event) -> Option<PaymentId> {
+    match event {
+        Event::PaymentCreated(intent) => Some(intent.id),
+        Event::AttemptStarted { payment, .. }
+        | Event::AttemptApproved { payment, .. }
+        | Event::AttemptDeclined { payment, .. }
+        | Event::AttemptActionRequired { payment, .. }
+        | Event::AttemptPending { payment, .. }
+        | Event::AttemptNotSent { payment, .. }
+        | Event::AttemptUnknown { payment, .. }
+        | Event::InquiryStarted { payment, .. }
+        | Event::AttemptApprovedLate { payment, .. }
+        | Event::AttemptContradicted { payment, .. }
+        | Event::PaymentAuthorized { payment, .. }
+        | Event::PaymentCaptured { payment, .. }
+        | Event::PaymentFailed { payment, .. }
+        | Event::PaymentExpired { payment } => Some(*payment),
+        Event::IdempotencyKeysForgotten { .. } => None,
+    }
+}
 
 /// `500ms`, `15m`, `7d`.
 fn span(text: &str) -> Millis {

@@ -1,5 +1,7 @@
 //! A stage for engine tests: an engine, and a provider that does as its script says.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::{num::NonZeroU16, path::Path, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;

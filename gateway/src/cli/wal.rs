@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use tollgate_domain::{ShardId, StateHash};
-use tollgate_engine::VerifyError;
+use tollgate_engine::Error as EngineError;
 
 use crate::{
     data_directory::{self, IdleDataDirectory},
@@ -23,7 +23,7 @@ pub enum WalError {
         /// Which log.
         directory: PathBuf,
         /// Why.
-        source: Box<VerifyError>,
+        source: Box<EngineError>,
     },
 }
 

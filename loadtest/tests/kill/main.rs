@@ -9,7 +9,11 @@ mod gateway;
 
 use std::time::Duration;
 
-use tollgate_loadtest::{KillOptions, KillReport, ViolationKind, kill};
+use tollgate_loadtest::{
+    kill::{self, KillOptions},
+    report::KillReport,
+    violation::ViolationKind,
+};
 
 #[tokio::main]
 async fn main() {

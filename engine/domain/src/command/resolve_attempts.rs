@@ -1,9 +1,9 @@
 //! After a restart: whether the calls that were owed had been made is not known, so each attempt
 //! without an outcome becomes unknown and is asked about at once.
 
+use super::inquiry;
 use crate::{
     decision::Decision,
-    effect::Effect,
     env::Env,
     event::{Event, Record},
     id::PaymentId,
@@ -18,18 +18,15 @@ pub(super) fn decide(payments: &[PaymentId], state: &ShardState, env: &Env<'_>) 
     for id in payments {
         let Some(payment) = state.payment(*id) else { continue };
         let Some(attempt) = payment.unresolved_attempt() else { continue };
-        let (payment, inquiries, attempt) = (*id, attempt.inquiries(), attempt);
-        let inquire_at = env.now.after(env.policy.inquiry_delay(inquiries.saturating_add(1)));
         if attempt.state == AttemptState::Open {
             events.push(Event::AttemptUnknown {
-                payment,
+                payment: *id,
                 attempt: attempt.id,
                 source: OutcomeSource::Call,
-                inquire_at,
+                inquire_at: inquiry::due_after(attempt, env),
             });
         }
-        events.push(Event::InquiryStarted { payment, attempt: attempt.id, inquire_at });
-        effects.push(Effect::Inquire { payment, attempt: attempt.id });
+        inquiry::start(*id, attempt, env, &mut events, &mut effects);
     }
     if events.is_empty() {
         return Decision::Unchanged;

@@ -118,8 +118,8 @@ type Handles<K, H> = RwLock<Vec<(K, H)>>;
 pub(crate) struct Metrics {
     recorder: PrometheusRecorder,
     exporter: PrometheusHandle,
-    requests: [[[OnceLock<Counter>; STATUSES.len()]; METHODS.len()]; Route::ALL.len()],
-    request_duration: [Histogram; Route::ALL.len()],
+    requests: [[[OnceLock<Counter>; STATUSES.len()]; METHODS.len()]; Route::COUNT],
+    request_duration: [Histogram; Route::COUNT],
     pub(crate) requests_in_flight: Gauge,
     pub(crate) connections: Gauge,
     pub(crate) panics: Counter,

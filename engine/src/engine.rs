@@ -217,7 +217,9 @@ impl<A: Attachment> Engine<A> {
             // its turn, and there is nothing to tell yet.
             if let Some(id) = id_slot.get() {
                 let payment = self.read(*id, None).await?.ok_or(CommandError::Unknown)?;
-                return Ok(Box::new(Answer { payment: *payment, replayed: false }));
+                // Should it have settled just now and moved on since, its key tells the first.
+                let payment = payment.as_first_answered().clone();
+                return Ok(Box::new(Answer { payment, replayed: false }));
             }
         }
     }

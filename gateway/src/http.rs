@@ -14,6 +14,8 @@ mod error;
 mod error_page;
 mod health;
 mod idempotency;
+mod owned_payment;
+mod payment_creation;
 mod prefer;
 mod request_id;
 mod respond;

@@ -1,0 +1,148 @@
+//! Creating a payment, alike on every surface: from a request's body to the engine's answer.
+//!
+//! Not here: what that answer looks like, which each surface says for itself.
+//!
+//! Invariant: a fingerprint covers the path, so that an idempotency key which is repeated on another
+//! surface is another request, and an answer is rendered again as it was rendered first.
+
+use std::time::Instant;
+
+use hyper::HeaderMap;
+use tollgate_domain::{
+    ApiKey, CardFacts, CreatePayment, Fingerprint, IdempotencyKey, PaymentMethod, ProviderId,
+};
+use tollgate_engine::{Answer, ControlView, Patience};
+
+use super::{
+    authentication,
+    error::{ErrorCode, Problem},
+    idempotency::agreed_key,
+    prefer::prefers_async,
+    router::Route,
+    state::{Gateway, Serving},
+    wire::{self, PaymentRequest, ValidPayment},
+};
+use crate::{provider::CardData, routing, secrets::Secrets};
+
+/// Creates payments for whoever asked, as they prefer it.
+pub(super) struct PaymentCreation<'g> {
+    gateway: &'g Gateway,
+    serving: &'g Serving,
+    key: ApiKey,
+    patience: Patience,
+    /// Where the request came in; part of its fingerprint.
+    route: Route,
+    begun: Instant,
+}
+
+/// A payment without a fault, ready for the engine.
+pub(super) struct PreparedPayment {
+    command: CreatePayment,
+    card: CardData,
+}
+
+impl<'g> PaymentCreation<'g> {
+    /// Begins with the request's head.
+    ///
+    /// # Errors
+    /// While the gateway is not ready, and without a merchant's key.
+    pub(super) fn begin(
+        gateway: &'g Gateway,
+        route: Route,
+        headers: &HeaderMap,
+    ) -> Result<Self, Problem> {
+        let begun = Instant::now();
+        let serving = gateway.serving()?;
+        let key =
+            authentication::merchant_key(headers, serving.engine.control(), &serving.operator)?;
+        let patience = if prefers_async(headers) {
+            Patience::UntilRecorded
+        } else {
+            Patience::UntilSettled(gateway.wait)
+        };
+        Ok(Self { gateway, serving, key, patience, route, begun })
+    }
+
+    /// Parses and checks a payment. Nothing of `body` is borrowed by what comes out, so that it can
+    /// be wiped.
+    ///
+    /// # Errors
+    /// All faults at once; another merchant's payment; a mode without a provider.
+    pub(super) fn prepare(
+        &self,
+        body: &[u8],
+        key_in_header: Option<&str>,
+    ) -> Result<PreparedPayment, Problem> {
+        let request: PaymentRequest<'_> = wire::parse(body)?;
+        if request.names_another_merchant(self.key.merchant) {
+            return Err(Problem::of(ErrorCode::MerchantMismatch));
+        }
+        let key_in_body = request.idempotency_key.as_ref().map(|key| key.as_str());
+        let idempotency_key = agreed_key(key_in_header, key_in_body)?;
+        let payment = request.validate(idempotency_key, (self.gateway.clock)())?;
+        let provider = routing::provider_for(self.key.mode)
+            .ok_or_else(|| Problem::of(ErrorCode::ProviderNotConfigured))?;
+        let idempotency = idempotency_key.map(|text| self.idempotency(text, &payment));
+        let Serving { engine, secrets, .. } = self.serving;
+        let command =
+            command(&payment, provider, &self.key, engine.control(), secrets, idempotency);
+        Ok(PreparedPayment { command, card: payment.card.to_card_data() })
+    }
+
+    /// Hands the payment to the engine, and waits for its outcome as long as was asked for.
+    ///
+    /// # Errors
+    /// What the engine refuses, and what it cannot tell.
+    pub(super) async fn carry_out(&self, payment: PreparedPayment) -> Result<Box<Answer>, Problem> {
+        let PreparedPayment { command, card } = payment;
+        let answer = self.serving.engine.create_payment(command, card, self.patience).await?;
+        if answer.replayed {
+            self.gateway.metrics.replay();
+        } else {
+            self.gateway.metrics.payment(&answer.payment, self.begun.elapsed());
+        }
+        Ok(answer)
+    }
+
+    /// The key's digest, and that of the request: its path and all that it says.
+    fn idempotency(&self, text: &str, payment: &ValidPayment<'_>) -> (IdempotencyKey, Fingerprint) {
+        let secrets = &self.serving.secrets;
+        let mut digest = secrets.request_digest("POST", self.route.template());
+        payment.digest_into(&mut digest);
+        (secrets.idempotency_key(self.key.merchant, self.key.mode, text), digest.finish())
+    }
+}
+
+fn command(
+    payment: &ValidPayment<'_>,
+    provider: ProviderId,
+    key: &ApiKey,
+    control: &ControlView,
+    secrets: &Secrets,
+    idempotency: Option<(IdempotencyKey, Fingerprint)>,
+) -> CreatePayment {
+    let facts = CardFacts {
+        brand: payment.card.brand(),
+        bin: payment.card.bin(),
+        last4: payment.card.last4(),
+        expiry_month: payment.card.expiry_month,
+        expiry_year: payment.card.expiry_year,
+        fingerprint: secrets.card_fingerprint(payment.card.number),
+    };
+    let boxed = |text: Option<&str>| text.map(Box::from);
+    CreatePayment {
+        merchant: key.merchant,
+        mode: key.mode,
+        money: payment.money,
+        capture: payment.capture,
+        method: PaymentMethod::Card(facts),
+        order_id: boxed(payment.order_id),
+        customer_id: boxed(payment.customer_id),
+        description: boxed(payment.description),
+        callback_url: boxed(payment.callback_url),
+        metadata: payment.metadata().map(|(key, value)| (key.into(), value.into())).collect(),
+        provider,
+        control_version: control.version(),
+        idempotency,
+    }
+}

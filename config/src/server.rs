@@ -20,6 +20,8 @@ pub struct Server {
     pub max_connections: u32,
     /// The largest request body, in bytes.
     pub max_body_bytes: usize,
+    /// The largest body of a batch, in bytes.
+    pub max_batch_body_bytes: usize,
     /// How long the head of a request may take, in milliseconds.
     pub header_timeout_ms: u64,
     /// How long the body of a request may take, in milliseconds.
@@ -60,6 +62,10 @@ impl Server {
         let positive = [
             ("server.max_connections", u64::from(self.max_connections)),
             ("server.max_body_bytes", u64::try_from(self.max_body_bytes).unwrap_or(u64::MAX)),
+            (
+                "server.max_batch_body_bytes",
+                u64::try_from(self.max_batch_body_bytes).unwrap_or(u64::MAX),
+            ),
             ("server.header_timeout_ms", self.header_timeout_ms),
             ("server.body_timeout_ms", self.body_timeout_ms),
             ("server.idle_timeout_ms", self.idle_timeout_ms),

@@ -5,10 +5,12 @@
 //!   router     paths to operations
 //!   envelope   around every answer: request id, headers, metrics, panics
 //!   v1         operations, over wire (JSON) and error (problems)
+//!   classic    the same for clients of the older API
 //! ```
 
 mod authentication;
 mod body;
+mod classic;
 mod envelope;
 mod error;
 mod error_page;
@@ -23,6 +25,7 @@ mod router;
 mod server;
 mod simulator_ledger;
 mod state;
+mod surface;
 mod v1;
 mod wire;
 

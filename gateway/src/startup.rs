@@ -119,8 +119,16 @@ impl App {
         let metrics = Metrics::new();
         let body_limits =
             BodyLimits { bytes: config.server.max_body_bytes, time: config.server.body_timeout() };
+        let batch_body_limits =
+            BodyLimits { bytes: config.server.max_batch_body_bytes, ..body_limits };
         let wait = config.payments.wait();
-        let gateway = Gateway::new(Arc::clone(&metrics), system_clock(), body_limits, wait);
+        let gateway = Gateway::new(
+            Arc::clone(&metrics),
+            system_clock(),
+            body_limits,
+            batch_body_limits,
+            wait,
+        );
         let options = ServerOptions {
             max_connections: config.server.max_connections,
             header_timeout: config.server.header_timeout(),

@@ -23,6 +23,14 @@ pub(crate) struct BodyLimits {
     pub(crate) time: Duration,
 }
 
+/// How a body is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum MediaType {
+    Json,
+    /// `application/x-www-form-urlencoded`.
+    Form,
+}
+
 /// Reads a JSON body.
 ///
 /// # Errors
@@ -31,9 +39,26 @@ pub(super) async fn read_json(
     request: Request<Body>,
     limits: BodyLimits,
 ) -> Result<Bytes, Problem> {
-    if !is_json(request.headers()) {
-        return Err(Problem::of(ErrorCode::ContentTypeUnsupported));
+    match media_type(request.headers()) {
+        Some(MediaType::Json) => read(request, limits).await,
+        Some(MediaType::Form) | None => Err(Problem::of(ErrorCode::ContentTypeUnsupported)),
     }
+}
+
+/// Reads a body that may also be a form.
+///
+/// # Errors
+/// As [`read_json`].
+pub(super) async fn read_json_or_form(
+    request: Request<Body>,
+    limits: BodyLimits,
+) -> Result<(Bytes, MediaType), Problem> {
+    let media_type = media_type(request.headers())
+        .ok_or_else(|| Problem::of(ErrorCode::ContentTypeUnsupported))?;
+    Ok((read(request, limits).await?, media_type))
+}
+
+async fn read(request: Request<Body>, limits: BodyLimits) -> Result<Bytes, Problem> {
     if announced_length(request.headers()).is_some_and(|length| length > limits.bytes) {
         return Err(Problem::of(ErrorCode::BodyTooLarge));
     }
@@ -76,12 +101,16 @@ async fn collect(mut body: Body, most: usize) -> Result<Bytes, Problem> {
     Ok([&first[..], &rest[..]].concat().into())
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
-        return false;
-    };
-    let media = value.split(';').next().unwrap_or_default();
-    media.trim().eq_ignore_ascii_case("application/json")
+fn media_type(headers: &HeaderMap) -> Option<MediaType> {
+    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    let name = value.split(';').next().unwrap_or_default().trim();
+    if name.eq_ignore_ascii_case("application/json") {
+        Some(MediaType::Json)
+    } else if name.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        Some(MediaType::Form)
+    } else {
+        None
+    }
 }
 
 fn announced_length(headers: &HeaderMap) -> Option<usize> {

@@ -27,6 +27,7 @@ use super::{
     error::{ErrorCode, Problem},
     request_id::{RequestIds, X_REQUEST_ID},
     router::Route,
+    surface::Surface,
 };
 use crate::metrics::Metrics;
 
@@ -89,11 +90,12 @@ where
         let method = request.method().clone();
         let shared = Arc::clone(&self.shared);
         let route = self.route;
+        let surface = Surface::of_path(request.uri().path());
         let call = self.inner.call(request);
         Box::pin(async move {
             let in_flight = InFlight::enter(&shared.metrics);
             let mut response = without_panic(call, &shared.metrics, &request_id).await;
-            seal(&mut response, request_id, &method);
+            seal(&mut response, request_id, &method, surface);
             drop(in_flight);
             shared.metrics.request(route, &method, response.status(), begun.elapsed());
             Ok(response)
@@ -139,12 +141,13 @@ async fn without_panic(
 }
 
 /// Renders a problem, and sets the headers that every answer has.
-fn seal(response: &mut Response, request_id: HeaderValue, method: &Method) {
+fn seal(response: &mut Response, request_id: HeaderValue, method: &Method, surface: Surface) {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         // HEAD has the headers of the answer alone.
+        problem.write_headers(surface, response.headers_mut());
         if *method != Method::HEAD {
             let id = request_id.to_str().unwrap_or_default();
-            *response.body_mut() = Body::from(problem.render(id));
+            *response.body_mut() = Body::from(problem.render(surface, id));
         }
     }
     let headers: &mut HeaderMap = response.headers_mut();

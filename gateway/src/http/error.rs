@@ -9,5 +9,5 @@ mod documentation;
 mod problem;
 
 pub(crate) use code::ErrorCode;
-pub(crate) use document::{FailedPayment, ProblemDocument};
+pub(crate) use document::{ClassicDocument, FailedPayment, ProblemDocument};
 pub(crate) use problem::{Fault, Problem};

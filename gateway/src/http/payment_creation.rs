@@ -20,7 +20,8 @@ use super::{
     prefer::prefers_async,
     router::Route,
     state::{Gateway, Serving},
-    wire::{self, PaymentRequest, ValidPayment},
+    surface::Surface,
+    wire::{self, Field as _, PaymentRequest, ValidPayment},
 };
 use crate::{provider::CardData, routing, secrets::Secrets};
 
@@ -73,13 +74,20 @@ impl<'g> PaymentCreation<'g> {
         body: &[u8],
         key_in_header: Option<&str>,
     ) -> Result<PreparedPayment, Problem> {
-        let request: PaymentRequest<'_> = wire::parse(body)?;
+        let mut request: PaymentRequest<'_> = wire::parse(body)?;
+        match Surface::of_path(self.route.template()) {
+            Surface::V1 => {}
+            Surface::Classic => request.forget_unknown(),
+        }
         if request.names_another_merchant(self.key.merchant) {
             return Err(Problem::of(ErrorCode::MerchantMismatch));
         }
         let key_in_body = request.idempotency_key.as_ref().map(|key| key.as_str());
-        let idempotency_key = agreed_key(key_in_header, key_in_body)?;
-        let payment = request.validate(idempotency_key, (self.gateway.clock)())?;
+        let as_written =
+            |problem: Problem| problem.map_pointers(|pointer| Some(request.spelled(pointer)));
+        let idempotency_key = agreed_key(key_in_header, key_in_body).map_err(as_written)?;
+        let payment =
+            request.validate(idempotency_key, (self.gateway.clock)()).map_err(as_written)?;
         let provider = routing::provider_for(self.key.mode)
             .ok_or_else(|| Problem::of(ErrorCode::ProviderNotConfigured))?;
         let idempotency = idempotency_key.map(|text| self.idempotency(text, &payment));

@@ -10,7 +10,8 @@ use serde::Serialize;
 /// The media type of problems (RFC 9457).
 pub(super) const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// The media type of everything else.
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Room for a usual answer, so that its buffer grows once at the most.
 const USUAL_ANSWER: usize = 1_536;

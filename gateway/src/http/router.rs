@@ -13,6 +13,7 @@ use axum::{
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 
 use super::{
+    classic,
     envelope::EnvelopeLayer,
     error::{ErrorCode, Problem},
     error_page, health, simulator_ledger,
@@ -62,8 +63,12 @@ macro_rules! routes {
 
 routes! {
     Payments = "/api/v1/payments" => post(v1::payments::create);
+    PaymentBatch = "/api/v1/payments/batch" => post(v1::payment_batch::create);
     Payment = "/api/v1/payments/{id}" => get(v1::payments::read);
     Merchants = "/api/v1/merchants" => post(v1::merchants::create);
+    ClassicPaymentProcess = "/api/payments/process" => post(classic::payments::process);
+    ClassicPayment = "/api/payments/{id}" => get(classic::payments::read);
+    ClassicPaymentStatus = "/api/payments/{id}/status" => get(classic::payments::read_status);
     Health = "/health" => get(health::health);
     Ready = "/ready" => get(health::ready);
     SimulatorLedger = "/simulator/ledger" => get(simulator_ledger::page);

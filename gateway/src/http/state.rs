@@ -27,6 +27,8 @@ pub(crate) struct Gateway {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Clock,
     pub(crate) body_limits: BodyLimits,
+    /// The same for a batch.
+    pub(crate) batch_body_limits: BodyLimits,
     /// How long a request waits for its payment's outcome.
     pub(crate) wait: Duration,
     serving: OnceLock<Serving>,
@@ -47,10 +49,11 @@ impl Gateway {
         metrics: Arc<Metrics>,
         clock: Clock,
         body_limits: BodyLimits,
+        batch_body_limits: BodyLimits,
         wait: Duration,
     ) -> Arc<Self> {
         let (serving, draining) = (OnceLock::new(), AtomicBool::new(false));
-        Arc::new(Self { metrics, clock, body_limits, wait, serving, draining })
+        Arc::new(Self { metrics, clock, body_limits, batch_body_limits, wait, serving, draining })
     }
 
     /// Opens for business.

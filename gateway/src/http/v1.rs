@@ -1,4 +1,5 @@
 //! Version 1 of the API: one file for each kind of object.
 
 pub(super) mod merchants;
+pub(super) mod payment_batch;
 pub(super) mod payments;

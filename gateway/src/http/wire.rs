@@ -6,7 +6,9 @@
 //!
 //! Not here: statuses and headers, which belong to the operations and to `http/error.rs`.
 
+mod batch;
 mod card_number_search;
+mod form;
 mod id_text;
 mod ledger_answer;
 mod merchant_answer;
@@ -19,10 +21,15 @@ mod text;
 mod time;
 mod validation;
 
+pub(crate) use batch::{BatchBody, BatchItem, BatchOutcome, BatchRequest};
+pub(crate) use form::FormBody;
 pub(crate) use ledger_answer::LedgerPageBody;
 pub(crate) use merchant_answer::MerchantBody;
 pub(crate) use merchant_request::MerchantRequest;
-pub(crate) use payment_answer::{DeclinedBody, PaymentBody};
+pub(crate) use object::Field;
+pub(crate) use payment_answer::{
+    ClassicCreated, ClassicPayment, ClassicStatus, ClassicSuccess, DeclinedBody, PaymentBody,
+};
 pub(crate) use payment_request::{PaymentRequest, ValidPayment};
 
 use serde::Deserialize;

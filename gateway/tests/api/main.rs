@@ -1,5 +1,7 @@
 //! The API from outside: a whole gateway in the test's process, asked over real sockets.
 
+mod batch;
+mod classic;
 mod errors;
 mod idempotency;
 mod lifecycle;

@@ -77,7 +77,7 @@ error_codes! {
     PaymentMethodUnsupported = "payment_method_unsupported", BAD_REQUEST, retryable: false, "Unsupported payment method",
         "The payment method is not offered here.";
     IdempotencyKeyInvalid = "idempotency_key_invalid", BAD_REQUEST, retryable: false, "Invalid idempotency key",
-        "The idempotency key is not 1 to 255 visible ASCII characters, or header and body give different ones.";
+        "The idempotency key is not 1 to 255 visible ASCII characters, header and body give different ones, or a batch came with one in its header.";
     ApiKeyMissing = "api_key_missing", UNAUTHORIZED, retryable: false, "Missing API key",
         "No API key came with the request. Send it as `Authorization: Bearer`, as the user name of Basic authentication, or as `X-Api-Key`.";
     ApiKeyInvalid = "api_key_invalid", UNAUTHORIZED, retryable: false, "Invalid API key",

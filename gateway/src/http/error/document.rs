@@ -1,4 +1,4 @@
-//! The JSON of a problem (RFC 9457).
+//! The JSON of a problem: as RFC 9457 has it, and as clients of the older API know it.
 //!
 //! Not here: which problem it is. A refusal comes from [`Problem`](super::Problem), a payment that
 //! failed from `http/wire`.
@@ -60,6 +60,29 @@ impl<P: Serialize> Serialize for ProblemDocument<'_, P> {
     }
 }
 
+/// A problem as clients of the older API know it, to be serialized; a payment that failed is no
+/// problem there.
+pub(crate) struct ClassicDocument<'a>(pub(crate) ProblemDocument<'a, ()>);
+
+impl Serialize for ClassicDocument<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let ProblemDocument { code, detail, faults, request_id, payment: _ } = &self.0;
+        let mut members = serializer.serialize_map(None)?;
+        members.serialize_entry("success", &false)?;
+        members.serialize_entry("error", detail)?;
+        members.serialize_entry("code", code)?;
+        if let Some(first) = faults.first() {
+            members.serialize_entry("param", &first.pointer)?;
+            members.serialize_entry("errors", faults)?;
+        }
+        if let Some(request_id) = request_id {
+            members.serialize_entry("requestID", request_id)?;
+        }
+        members.serialize_entry("retryable", &code.retryable())?;
+        members.end()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,6 +114,32 @@ mod tests {
             "{\"type\":\"/docs/errors#amount_too_small\",\"title\":\"Amount too small\",\
              \"status\":400,\"detail\":\"It is zero.\",\"code\":\"amount_too_small\",\
              \"request_id\":\"req_1\",\"retryable\":false}"
+        );
+    }
+
+    #[test]
+    fn older_clients_get_the_older_shape() {
+        let faults = [Fault::new("/amount", ErrorCode::AmountTooSmall, "It is zero.")];
+        let document = |faults| {
+            ClassicDocument(ProblemDocument {
+                code: ErrorCode::AmountTooSmall,
+                detail: "It is zero.",
+                faults,
+                request_id: Some("req_1"),
+                payment: None,
+            })
+        };
+        assert_eq!(
+            serde_json::to_string(&document(&faults)).unwrap(),
+            "{\"success\":false,\"error\":\"It is zero.\",\"code\":\"amount_too_small\",\
+             \"param\":\"/amount\",\"errors\":[{\"pointer\":\"/amount\",\
+             \"code\":\"amount_too_small\",\"detail\":\"It is zero.\"}],\
+             \"requestID\":\"req_1\",\"retryable\":false}"
+        );
+        assert_eq!(
+            serde_json::to_string(&document(&[])).unwrap(),
+            "{\"success\":false,\"error\":\"It is zero.\",\"code\":\"amount_too_small\",\
+             \"requestID\":\"req_1\",\"retryable\":false}"
         );
     }
 

@@ -19,8 +19,11 @@ use serde::{Serialize, Serializer};
 use tollgate_domain::Rejection;
 use tollgate_engine::CommandError;
 
-use super::{ErrorCode, ProblemDocument};
-use crate::http::respond::PROBLEM_JSON;
+use super::{ClassicDocument, ErrorCode, ProblemDocument};
+use crate::http::{
+    respond::{JSON, PROBLEM_JSON},
+    surface::Surface,
+};
 
 /// How clients may authenticate.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"tollgate\"");
@@ -74,27 +77,44 @@ impl Problem {
         self.0.code
     }
 
+    /// The same with other pointers for those that `map` has another for.
+    pub(crate) fn map_pointers(mut self, map: impl Fn(&str) -> Option<String>) -> Self {
+        for fault in &mut self.0.faults {
+            if let Some(pointer) = map(&fault.pointer) {
+                fault.pointer = pointer.into();
+            }
+        }
+        self
+    }
+
     #[cfg(test)]
     pub(crate) fn faults(&self) -> &[Fault] {
         &self.0.faults
     }
 
-    /// The body, for the request with this id.
-    pub(crate) fn render(&self, request_id: &str) -> Bytes {
+    /// What is to be serialized; `request_id` is that of the request, where it is to be told.
+    pub(crate) fn document<'a>(&'a self, request_id: Option<&'a str>) -> ProblemDocument<'a, ()> {
         let Contents { code, detail, faults } = &*self.0;
-        let document = ProblemDocument::<()> {
-            code: *code,
-            detail,
-            faults,
-            request_id: Some(request_id),
-            payment: None,
+        ProblemDocument { code: *code, detail, faults, request_id, payment: None }
+    }
+
+    /// The body, for the request with this id.
+    pub(crate) fn render(&self, surface: Surface, request_id: &str) -> Bytes {
+        let document = self.document(Some(request_id));
+        let text = match surface {
+            Surface::V1 => serde_json::to_vec(&document),
+            Surface::Classic => serde_json::to_vec(&ClassicDocument(document)),
         };
-        serde_json::to_vec(&document).expect("strings and numbers serialize").into()
+        text.expect("strings and numbers serialize").into()
     }
 
     /// Sets the headers that belong to the code.
-    pub(crate) fn write_headers(&self, headers: &mut HeaderMap) {
-        headers.insert(CONTENT_TYPE, PROBLEM_JSON);
+    pub(crate) fn write_headers(&self, surface: Surface, headers: &mut HeaderMap) {
+        let media_type = match surface {
+            Surface::V1 => PROBLEM_JSON,
+            Surface::Classic => JSON,
+        };
+        headers.insert(CONTENT_TYPE, media_type);
         if let Some((name, value)) = header_of(self.0.code) {
             headers.insert(name, value);
         }
@@ -163,11 +183,10 @@ impl From<Rejection> for Problem {
 }
 
 impl IntoResponse for Problem {
-    /// Leaves the body to the envelope.
+    /// Leaves headers and body to the envelope.
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = self.code().status();
-        self.write_headers(response.headers_mut());
         response.extensions_mut().insert(self);
         response
     }

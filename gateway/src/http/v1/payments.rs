@@ -57,13 +57,19 @@ pub(in crate::http) async fn read(
 
 /// Invariant: the answer follows from the payment alone, so that a replay is the same.
 fn created(payment: &Payment) -> Response {
+    let status = created_status(payment);
+    if let PaymentState::Failed { reason, .. } = payment.state() {
+        return respond::problem_json(status, &DeclinedBody { payment, reason: *reason });
+    }
+    respond::json(status, &PaymentBody(payment))
+}
+
+/// The status that a payment's creation is answered with.
+pub(super) fn created_status(payment: &Payment) -> StatusCode {
     match payment.state() {
-        PaymentState::Processing | PaymentState::Unknown { .. } => {
-            respond::json(StatusCode::ACCEPTED, &PaymentBody(payment))
-        }
+        PaymentState::Processing | PaymentState::Unknown { .. } => StatusCode::ACCEPTED,
         PaymentState::Failed { reason, .. } => {
-            let body = DeclinedBody { payment, reason: *reason };
-            respond::problem_json(body.code().status(), &body)
+            DeclinedBody { payment, reason: *reason }.code().status()
         }
         PaymentState::RequiresAction { .. }
         | PaymentState::Review { .. }
@@ -72,6 +78,6 @@ fn created(payment: &Payment) -> Response {
         | PaymentState::Completed { .. }
         | PaymentState::Voided { .. }
         | PaymentState::Reversed { .. }
-        | PaymentState::Expired { .. } => respond::json(StatusCode::CREATED, &PaymentBody(payment)),
+        | PaymentState::Expired { .. } => StatusCode::CREATED,
     }
 }

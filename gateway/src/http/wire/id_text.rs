@@ -4,6 +4,7 @@ use serde::{Serialize, Serializer};
 use tollgate_domain::{Id, IdKind};
 
 /// An id as a JSON string, `pay_…`.
+#[derive(Clone, Copy)]
 pub(super) struct IdText<T>(pub(super) T);
 
 impl<K: IdKind> Serialize for IdText<Id<K>> {

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 
-use super::text::Text;
+use super::{object::Field, text::Text};
 
 /// The raw text of a number, or of a string that should hold one.
 pub(crate) type Raw<'a> = &'a RawValue;
@@ -88,6 +88,10 @@ fn scientific(mantissa: Decimal, exponent: &str) -> Result<Decimal, NumberFault>
         .and_then(|factor| mantissa.checked_mul(factor))
         .ok_or(NumberFault::TooLarge)
 }
+
+impl Field for Raw<'_> {}
+
+impl Field for Digits {}
 
 impl<'de> Deserialize<'de> for Digits {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

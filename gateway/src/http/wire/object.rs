@@ -1,8 +1,23 @@
-//! JSON objects that remember which fields they did not know.
+//! JSON objects that remember how they were written: which fields they did not know, and which came
+//! under another of their names.
 //!
 //! serde's derive stops at the first unknown field and does not say where it is. Clients are told
 //! all of them at once with their pointers, so requests are read by the visitor below. It refuses a
 //! field that is given twice, and takes `null` for absent.
+
+/// What a field's value has to know of itself. Objects have fields of their own; for any other
+/// value there is nothing to do.
+pub(crate) trait Field {
+    /// A JSON pointer into the value by the fields' first names, as the client has written them.
+    fn spelled(&self, pointer: &str) -> String {
+        pointer.to_owned()
+    }
+
+    /// Forgets the names that no field has, where they are to be ignored.
+    fn forget_unknown(&mut self) {}
+}
+
+impl<T: Field> Field for Vec<T> {}
 
 /// Declares a request object: for each field its names on the wire and its type.
 macro_rules! object {
@@ -13,6 +28,30 @@ macro_rules! object {
             $($(#[$field_doc])* pub(crate) $field: Option<$kind>,)*
             /// Names that are none of the above.
             pub(crate) unknown: Vec<$crate::http::wire::text::Text<'a>>,
+            /// Fields that came under another name than their first, and that name.
+            renamed: Vec<(&'static str, $crate::http::wire::text::Text<'a>)>,
+        }
+
+        impl $crate::http::wire::object::Field for $name<'_> {
+            fn spelled(&self, pointer: &str) -> String {
+                let Some(below) = pointer.strip_prefix('/') else { return pointer.to_owned() };
+                let (field, rest) = below.split_at(below.find('/').unwrap_or(below.len()));
+                let written = self.renamed.iter().find(|(first, _written)| *first == field);
+                let written = written.map_or(field, |(_first, written)| written.as_str());
+                let rest = match field {
+                    $($key => self.$field.as_ref().map(|value| value.spelled(rest)),)*
+                    _unknown => None,
+                }
+                .unwrap_or_else(|| rest.to_owned());
+                format!("/{written}{rest}")
+            }
+
+            fn forget_unknown(&mut self) {
+                self.unknown.clear();
+                $(if let Some(value) = &mut self.$field {
+                    value.forget_unknown();
+                })*
+            }
         }
 
         impl<'a> serde::Deserialize<'a> for $name<'a> {
@@ -31,7 +70,7 @@ macro_rules! object {
                         mut map: M,
                     ) -> Result<Self::Value, M::Error> {
                         $(let mut $field: Option<Option<$kind>> = None;)*
-                        let mut unknown = Vec::new();
+                        let (mut unknown, mut renamed) = (Vec::new(), Vec::new());
                         while let Some(key) =
                             map.next_key::<$crate::http::wire::text::Text<'a>>()?
                         {
@@ -41,6 +80,9 @@ macro_rules! object {
                                         return Err(serde::de::Error::duplicate_field($key));
                                     }
                                     $field = Some(map.next_value()?);
+                                    if key.as_str() != $key {
+                                        renamed.push(($key, key));
+                                    }
                                 })*
                                 _unknown => {
                                     map.next_value::<serde::de::IgnoredAny>()?;
@@ -48,7 +90,7 @@ macro_rules! object {
                                 }
                             }
                         }
-                        Ok($name { $($field: $field.flatten(),)* unknown })
+                        Ok($name { $($field: $field.flatten(),)* unknown, renamed })
                     }
                 }
 

@@ -4,6 +4,10 @@
 //! for byte as the first. Fields come in the order of the documentation, and those without a value
 //! are `null`.
 
+mod classic;
+
+pub(crate) use classic::{ClassicCreated, ClassicPayment, ClassicStatus, ClassicSuccess};
+
 use std::fmt;
 
 use serde::{
@@ -120,7 +124,13 @@ struct AttemptBody<'p> {
 
 impl Serialize for PaymentBody<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let payment = self.0;
+        PaymentFields::of(self.0).serialize(serializer)
+    }
+}
+
+impl<'p> PaymentFields<'p> {
+    /// What there is to say of a payment, whichever surface says it.
+    fn of(payment: &'p Payment) -> Self {
         let intent = payment.intent();
         let major = |amount: Amount| Major(payment.money(amount));
         let paisa =
@@ -179,7 +189,6 @@ impl Serialize for PaymentBody<'_> {
             processed_at: shown.processed_at.map(Rfc3339),
             expires_at: shown.expires_at.map(Rfc3339),
         }
-        .serialize(serializer)
     }
 }
 

@@ -4,6 +4,8 @@ use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Deserializer, de};
 
+use super::object::Field;
+
 /// A string of a request.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Text<'a>(Cow<'a, str>);
@@ -17,6 +19,10 @@ impl Text<'_> {
         &self.0
     }
 }
+
+impl Field for Text<'_> {}
+
+impl Field for Metadata<'_> {}
 
 impl<'a> From<&'a str> for Text<'a> {
     fn from(text: &'a str) -> Self {

@@ -260,7 +260,7 @@ fn what_does_not_parse_is_told_with_its_place_and_without_its_content() {
     ] {
         let problem = parse::<PaymentRequest<'_>>(text.as_bytes()).err().unwrap();
         assert_eq!(problem.code(), ErrorCode::BodyInvalid, "{text}");
-        let body = problem.render("r");
+        let body = problem.render(crate::http::surface::Surface::V1, "r");
         let shown = std::str::from_utf8(&body).unwrap();
         assert!(shown.contains("line 1, column "), "{shown}");
         assert!(!shown.contains("4242"), "{shown}");

@@ -24,7 +24,7 @@ use crate::{
 /// The actor.
 pub(crate) struct ControlActor<A> {
     pub(crate) state: ControlState,
-    pub(crate) lane: Lane<A>,
+    pub(crate) lane: Lane<Completion<A>>,
     pub(crate) policy: Arc<Policy>,
     pub(crate) clock: Arc<Clock>,
     pub(crate) entropy: StdRng,

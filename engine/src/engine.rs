@@ -1,7 +1,6 @@
 //! The engine as its callers see it.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -40,6 +39,7 @@ use crate::{
     recovery::{RecoveryReport, Replayed, recover},
     releaser::Releaser,
     router::Router,
+    shard::Shard,
     shard_actor::{Mail, ReadPayment, ShardActor, SubmitPayment},
 };
 
@@ -390,12 +390,9 @@ fn spawn_actors<A: Attachment>(
         .map(|(index, (state, sequence))| {
             let actor = ShardActor {
                 lane: Lane::new(state.shard(), sequence, log.clone()),
-                state,
-                policy: Arc::clone(&policy),
+                shard: Shard::new(state, Arc::clone(&policy)),
                 clock: Arc::clone(&clock),
                 entropy: entropy::generator(),
-                waiters: HashMap::new(),
-                log_failed: false,
             };
             ShardActor::start_in_arbiter(&arbiter_of(index), |_context| actor)
         })

@@ -20,6 +20,10 @@
 //! Every provider call ends in an outcome, if only `Unknown`. A panic in a shard, the releaser
 //! or the courier aborts the process: a restart replays, while half an applied record would stay.
 //!
+//! What is decided, recorded and let go, and in which order, is told by types that do no IO:
+//! [`Shard`], [`Lane`], [`Completion`], [`release`] and [`recover`]. Actors, channels and threads are
+//! wrapped around them, and a simulation can drive them in their place.
+//!
 //! Not here: HTTP, JSON, metrics, providers. [`EffectSink`] and [`Observer`] are where they begin.
 
 mod abort_guard;
@@ -36,18 +40,24 @@ mod error;
 mod lane;
 mod options;
 mod recovery;
+mod release;
 mod releaser;
 mod router;
+mod shard;
 mod shard_actor;
 mod verify;
 
 pub use admission::Permit;
 pub use clock::Clock;
+pub use completion::Completion;
 pub use control_view::ControlView;
-pub use effects::{Attachment, EffectSink, OwedCall};
+pub use effects::{Attachment, EffectSink, OwedCall, PreparedCall};
 pub use engine::{Answer, Engine, EngineHealth, Patience};
 pub use error::{CommandError, Error};
+pub use lane::Lane;
 pub use options::{EngineOptions, NoObserver, Observer};
-pub use recovery::RecoveryReport;
+pub use recovery::{RecoveryReport, Replayed, recover};
+pub use release::{Outlet, release};
+pub use shard::{Caller, Moment, NewRecord, PaymentReply, Shard, Step, Submission};
 pub use tollgate_wal::{Error as LogError, GroupObservation, Repair};
 pub use verify::{VerifyReport, verify};

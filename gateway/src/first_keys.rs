@@ -11,7 +11,7 @@ use tollgate_engine::{CommandError, Engine};
 use zeroize::Zeroizing;
 
 use crate::{
-    provider::CardData,
+    provider::Instrument,
     secrets::{self, api_key_hash, draw_api_key, read_secret_file, write_secret_file},
 };
 
@@ -62,7 +62,7 @@ pub(crate) fn operator_key(
 /// The demo merchant's test key; `None` where there are merchants and none of them is the demo.
 pub(crate) async fn demo_key(
     data_dir: &Path,
-    engine: &Engine<CardData>,
+    engine: &Engine<Instrument>,
 ) -> Result<Option<Zeroizing<String>>, Error> {
     let path = data_dir.join(DEMO_KEY);
     let key = match read_key(&path)? {

@@ -5,11 +5,13 @@
 //!   ├ kind ──┼ version┼ body: bincode, fixed-width integers, little-endian ...
 //! ```
 //!
-//! Kind 1 is a payment shard's record, kind 2 the control shard's. Each version of each kind has
-//! frozen structs of its own, and decoding lifts an old version to today's events. Invariant: bytes
+//! Kind 1 is a payment shard's record, kind 2 the control shard's; each kind counts its versions for
+//! itself. A version has frozen structs of its own, and decoding lifts an old one to today's events. Invariant: bytes
 //! that were ever written decode for ever; the golden bytes in `tests/golden` say so.
 
 mod v1;
+mod v2;
+mod value;
 
 use bincode::Options;
 use serde::{Deserialize, Serialize};
@@ -26,8 +28,9 @@ const READ_LIMIT: u64 = MAX_RECORD as u64;
 const KIND_PAYMENTS: u8 = 1;
 const KIND_CONTROL: u8 = 2;
 
-/// The version that is written.
-const VERSION: u8 = 1;
+/// The versions that are written.
+const PAYMENTS_VERSION: u8 = 2;
+const CONTROL_VERSION: u8 = 1;
 
 /// Why bytes are no record, or a record cannot be bytes.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +62,7 @@ pub enum CodecError {
 /// # Errors
 /// [`CodecError::TooLarge`] above [`MAX_RECORD`].
 pub fn encode(record: &Record<Event>) -> Result<Vec<u8>, CodecError> {
-    write(KIND_PAYMENTS, &v1::PaymentRecord::from(record))
+    write(KIND_PAYMENTS, PAYMENTS_VERSION, &v2::PaymentRecord::from(record))
 }
 
 /// Decodes a payment shard's record.
@@ -67,7 +70,11 @@ pub fn encode(record: &Record<Event>) -> Result<Vec<u8>, CodecError> {
 /// # Errors
 /// Where the bytes are no such record of a known version.
 pub fn decode(bytes: &[u8]) -> Result<Record<Event>, CodecError> {
-    read::<v1::PaymentRecord<'_>>(KIND_PAYMENTS, bytes)?.try_into()
+    match header(bytes)? {
+        (KIND_PAYMENTS, 1, body) => read::<v1::PaymentRecord<'_>>(body)?.try_into(),
+        (KIND_PAYMENTS, 2, body) => read::<v2::PaymentRecord<'_>>(body)?.try_into(),
+        (kind, version, _body) => Err(CodecError::Unknown { kind, version }),
+    }
 }
 
 /// Encodes the control shard's record.
@@ -75,7 +82,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record<Event>, CodecError> {
 /// # Errors
 /// [`CodecError::TooLarge`] above [`MAX_RECORD`].
 pub fn encode_control(record: &Record<ControlEvent>) -> Result<Vec<u8>, CodecError> {
-    write(KIND_CONTROL, &v1::ControlRecord::from(record))
+    write(KIND_CONTROL, CONTROL_VERSION, &v1::ControlRecord::from(record))
 }
 
 /// Decodes the control shard's record.
@@ -83,28 +90,28 @@ pub fn encode_control(record: &Record<ControlEvent>) -> Result<Vec<u8>, CodecErr
 /// # Errors
 /// Where the bytes are no such record of a known version.
 pub fn decode_control(bytes: &[u8]) -> Result<Record<ControlEvent>, CodecError> {
-    read::<v1::ControlRecord<'_>>(KIND_CONTROL, bytes)?.try_into()
+    match header(bytes)? {
+        (KIND_CONTROL, 1, body) => read::<v1::ControlRecord<'_>>(body)?.try_into(),
+        (kind, version, _body) => Err(CodecError::Unknown { kind, version }),
+    }
 }
 
-fn write(kind: u8, body: &impl Serialize) -> Result<Vec<u8>, CodecError> {
+fn write(kind: u8, version: u8, body: &impl Serialize) -> Result<Vec<u8>, CodecError> {
     // Most records are of this size; a larger one grows the buffer.
     let mut bytes = Vec::with_capacity(512);
-    bytes.extend([kind, VERSION]);
+    bytes.extend([kind, version]);
     options().serialize_into(&mut bytes, body).map_err(CodecError::Body)?;
     if bytes.len() > MAX_RECORD { Err(CodecError::TooLarge) } else { Ok(bytes) }
 }
 
-fn read<'a, T: Deserialize<'a>>(expected: u8, bytes: &'a [u8]) -> Result<T, CodecError> {
+/// Kind, version and body.
+fn header(bytes: &[u8]) -> Result<(u8, u8, &[u8]), CodecError> {
     let [kind, version, body @ ..] = bytes else { return Err(CodecError::TooShort) };
-    if bytes.len() > MAX_RECORD {
-        return Err(CodecError::TooLarge);
-    }
-    match (*kind, *version) {
-        (kind, 1) if kind == expected => {
-            options().with_limit(READ_LIMIT).deserialize(body).map_err(CodecError::Body)
-        }
-        (kind, version) => Err(CodecError::Unknown { kind, version }),
-    }
+    if bytes.len() > MAX_RECORD { Err(CodecError::TooLarge) } else { Ok((*kind, *version, body)) }
+}
+
+fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, CodecError> {
+    options().with_limit(READ_LIMIT).deserialize(body).map_err(CodecError::Body)
 }
 
 fn options() -> impl Options {

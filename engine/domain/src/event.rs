@@ -10,7 +10,7 @@ use crate::{
     idempotency::IdempotencyEntry,
     merchant::Merchant,
     money::Amount,
-    payment::{FailureReason, PaymentIntent},
+    payment::{FailureReason, NextAction, PaymentIntent},
     provider::{DeclineCode, OutcomeSource, ProviderId, ProviderReceipt},
     timestamp::Timestamp,
 };
@@ -56,7 +56,7 @@ pub enum Event {
         payment: PaymentId,
         attempt: AttemptId,
         source: OutcomeSource,
-        url: Box<str>,
+        action: NextAction,
         expires_at: Timestamp,
     },
     /// The provider will answer later.

@@ -31,8 +31,12 @@ mod timestamp;
 mod id;
 
 mod card;
+mod net_banking;
 mod payment;
 mod provider;
+mod sealed;
+mod upi;
+mod wallet;
 
 mod api_key;
 mod control_state;
@@ -67,12 +71,16 @@ pub use id::{AttemptId, Id, IdKind, MerchantId, ParseIdError, PaymentId, ShardId
 pub use idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey, IdempotencyTable};
 pub use merchant::{Merchant, Mode};
 pub use money::{Amount, AmountError, Currency, Money, UnknownCurrency};
+pub use net_banking::NetBankingFacts;
 pub use payment::{
     Attempt, AttemptState, CaptureMode, FailureReason, NextAction, Payment, PaymentIntent,
     PaymentMethod, PaymentState, PaymentStatus,
 };
 pub use provider::{DeclineCode, OutcomeSource, ProviderId, ProviderOutcome, ProviderReceipt};
 pub use rejection::Rejection;
+pub use sealed::{SealKeyId, Sealed};
 pub use shard_state::ShardState;
 pub use state_hash::StateHash;
 pub use timestamp::{Millis, Timestamp};
+pub use upi::{UpiFacts, VpaFingerprint};
+pub use wallet::{WalletFacts, WalletFingerprint};

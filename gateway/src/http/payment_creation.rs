@@ -23,7 +23,7 @@ use super::{
     surface::Surface,
     wire::{self, Field as _, PaymentRequest, ValidPayment},
 };
-use crate::{provider::CardData, routing, secrets::Secrets};
+use crate::{provider::Instrument, routing, secrets::Secrets};
 
 /// Creates payments for whoever asked, as they prefer it.
 pub(super) struct PaymentCreation<'g> {
@@ -39,7 +39,7 @@ pub(super) struct PaymentCreation<'g> {
 /// A payment without a fault, ready for the engine.
 pub(super) struct PreparedPayment {
     command: CreatePayment,
-    card: CardData,
+    instrument: Instrument,
 }
 
 impl<'g> PaymentCreation<'g> {
@@ -94,7 +94,8 @@ impl<'g> PaymentCreation<'g> {
         let Serving { engine, secrets, .. } = self.serving;
         let command =
             command(&payment, provider, &self.key, engine.control(), secrets, idempotency);
-        Ok(PreparedPayment { command, card: payment.card.to_card_data() })
+        let instrument = Instrument::Card(payment.card.to_card_data());
+        Ok(PreparedPayment { command, instrument })
     }
 
     /// Hands the payment to the engine, and waits for its outcome as long as was asked for.
@@ -102,8 +103,8 @@ impl<'g> PaymentCreation<'g> {
     /// # Errors
     /// What the engine refuses, and what it cannot tell.
     pub(super) async fn carry_out(&self, payment: PreparedPayment) -> Result<Box<Answer>, Problem> {
-        let PreparedPayment { command, card } = payment;
-        let answer = self.serving.engine.create_payment(command, card, self.patience).await?;
+        let PreparedPayment { command, instrument } = payment;
+        let answer = self.serving.engine.create_payment(command, instrument, self.patience).await?;
         if answer.replayed {
             self.gateway.metrics.replay();
         } else {
@@ -144,8 +145,10 @@ fn command(
         money: payment.money,
         capture: payment.capture,
         method: PaymentMethod::Card(facts),
+        card_expires_at: None,
         order_id: boxed(payment.order_id),
         customer_id: boxed(payment.customer_id),
+        personal: None,
         description: boxed(payment.description),
         callback_url: boxed(payment.callback_url),
         metadata: payment.metadata().map(|(key, value)| (key.into(), value.into())).collect(),

@@ -19,22 +19,26 @@ use crate::{
     idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey},
     merchant::{Merchant, Mode},
     money::{Amount, Currency, Money},
-    payment::{CaptureMode, FailureReason, PaymentIntent, PaymentMethod},
+    net_banking::NetBankingFacts,
+    payment::{CaptureMode, FailureReason, NextAction, PaymentIntent, PaymentMethod},
     provider::{DeclineCode, OutcomeSource, ProviderId, ProviderReceipt},
+    sealed::{SealKeyId, Sealed},
     timestamp::Timestamp,
+    upi::{UpiFacts, VpaFingerprint},
+    wallet::{WalletFacts, WalletFingerprint},
 };
 
 #[test]
 fn golden_bytes_of_payment_records() {
     for (name, stored, record) in [
         (
-            "payment_record.v1.hex",
-            include_str!("../../tests/golden/payment_record.v1.hex"),
+            "payment_record.v2.hex",
+            include_str!("../../tests/golden/payment_record.v2.hex"),
             every_event(),
         ),
         (
-            "payment_record_bare.v1.hex",
-            include_str!("../../tests/golden/payment_record_bare.v1.hex"),
+            "payment_record_bare.v2.hex",
+            include_str!("../../tests/golden/payment_record_bare.v2.hex"),
             bare_record(),
         ),
     ] {
@@ -44,6 +48,31 @@ fn golden_bytes_of_payment_records() {
         }
     }
 }
+
+/// What version 1 wrote is read as the events of today; nobody writes it any more.
+#[test]
+fn golden_bytes_of_payment_records_of_version_1() {
+    for (stored, record) in [
+        (GOLDEN_V1, every_event_of_version_1()),
+        (include_str!("../../tests/golden/payment_record_bare.v1.hex"), bare_record()),
+    ] {
+        let bytes = bytes_of(stored);
+        assert_eq!(decode(&bytes).unwrap(), record);
+        for length in 0..bytes.len() {
+            assert!(decode(&bytes[..length]).is_err(), "cut to {length} bytes");
+        }
+        let mut changed = bytes.clone();
+        for position in 0..bytes.len() {
+            for bit in 0..8 {
+                changed[position] ^= 1 << bit;
+                assert_ne!(decode(&changed).ok(), Some(record.clone()), "byte {position}");
+                changed[position] = bytes[position];
+            }
+        }
+    }
+}
+
+const GOLDEN_V1: &str = include_str!("../../tests/golden/payment_record.v1.hex");
 
 #[test]
 fn golden_bytes_of_control_records() {
@@ -110,6 +139,12 @@ fn any_changed_byte_is_refused_or_another_record() {
     let created = Event::PaymentCreated(Arc::new(full_intent(1, CardBrand::Visa)));
     let created = Record { events: vec![created], ..bare_record() };
     changed_bytes_do_no_harm(&encode(&created).unwrap(), &every, payments_again);
+    for method in other_methods() {
+        let intent = PaymentIntent { method, ..full_intent(1, CardBrand::Visa) };
+        let created =
+            Record { events: vec![Event::PaymentCreated(Arc::new(intent))], ..bare_record() };
+        changed_bytes_do_no_harm(&encode(&created).unwrap(), &bits, payments_again);
+    }
     let control = encode_control(&every_control_event()).unwrap();
     changed_bytes_do_no_harm(&control, &every, control_again);
 }
@@ -173,7 +208,7 @@ fn unknown_kinds_and_versions_are_refused() {
                         if (found, of) == (kind, version)
                 )
             };
-            if (kind, version) != (KIND_PAYMENTS, 1) {
+            if kind != KIND_PAYMENTS || !matches!(version, 1 | 2) {
                 assert!(refused(decode(&with(&payments)).err()), "{kind} {version}");
             }
             if (kind, version) != (KIND_CONTROL, 1) {
@@ -222,6 +257,33 @@ fn records_end_at_the_limit_of_the_log() {
     assert!(matches!(encode(&record), Err(CodecError::TooLarge)));
 }
 
+/// Every text at the longest that the API takes, all of it of letters of two bytes, with a sealed
+/// part as large as there is.
+#[test]
+fn a_payment_with_everything_at_its_longest_fits() {
+    let text = |letters| Box::<str>::from("é".repeat(letters));
+    let sealed = Sealed::new(SealKeyId([1; 16]), vec![0; Sealed::MAX_BYTES]).unwrap();
+    let intent = PaymentIntent {
+        method: PaymentMethod::Upi(UpiFacts {
+            handle: text(64),
+            fingerprint: VpaFingerprint([2; 16]),
+            payee_name: text(128),
+        }),
+        order_id: Some(text(64)),
+        customer_id: Some(text(64)),
+        personal: Some(sealed),
+        description: Some(text(1_000)),
+        callback_url: Some(text(1_024)),
+        metadata: (0..50).map(|_| (text(40), text(500))).collect(),
+        ..full_intent(1, CardBrand::Visa)
+    };
+    let created = Event::PaymentCreated(Arc::new(intent));
+    let (payment, attempt) = (id(1), id(2));
+    let started = Event::AttemptStarted { payment, attempt, provider: ProviderId::SIMULATOR };
+    let record = Record { events: vec![created, started], ..every_event() };
+    assert!(encode(&record).unwrap().len() <= MAX_RECORD);
+}
+
 /// What no build ever wrote is refused, field by field.
 #[test]
 fn values_out_of_range_are_refused() {
@@ -260,6 +322,16 @@ fn values_out_of_range_are_refused() {
     let stored = [&amount.minor_units().to_le_bytes()[..], &48_u16.to_le_bytes()].concat();
     let gold = [&amount.minor_units().to_le_bytes()[..], &959_u16.to_le_bytes()].concat();
     refused(&created, &stored, &gold, "currency");
+    let mut intent = full_intent(1, CardBrand::Visa);
+    let length = Sealed::MAX_BYTES;
+    intent.personal = Sealed::new(SealKeyId([0xee; 16]), vec![0xab; length]);
+    let created = record(Event::PaymentCreated(Arc::new(intent)));
+    let mut bytes = encode(&created).unwrap();
+    let start = bytes.windows(length).position(|found| found == vec![0xab; length]).unwrap();
+    bytes.insert(start, 0xab);
+    let longer = u64::try_from(length + 1).unwrap().to_le_bytes();
+    bytes[start - 8..start].copy_from_slice(&longer);
+    assert!(matches!(decode(&bytes), Err(CodecError::Value("sealed part"))));
 
     let nothing = Record { events: Vec::new(), ..bare_record() };
     let bytes = encode(&nothing).unwrap();
@@ -301,9 +373,9 @@ proptest! {
 
     #[test]
     fn any_bytes_are_refused_or_a_record(body in vec(any::<u8>(), 0..600)) {
-        let payments = [&[KIND_PAYMENTS, VERSION], &body[..]].concat();
+        let payments = [&[KIND_PAYMENTS, PAYMENTS_VERSION], &body[..]].concat();
         prop_assert!(payments_again(&payments).is_none_or(|again| again == payments));
-        let control = [&[KIND_CONTROL, VERSION], &body[..]].concat();
+        let control = [&[KIND_CONTROL, CONTROL_VERSION], &body[..]].concat();
         prop_assert!(control_again(&control).is_none_or(|again| again == control));
     }
 
@@ -372,8 +444,48 @@ fn amount(minor_units: i64) -> Amount {
     Amount::from_minor_units(minor_units).unwrap()
 }
 
-/// Every event, every stored number and every optional field that version 1 knows.
+/// Every event, every stored number, every method and every optional field.
 fn every_event() -> Record<Event> {
+    let mut record = every_event_of_version_1();
+    let (payment, attempt, source) = (id(1), id(2), OutcomeSource::Callback);
+    let intents = other_methods().into_iter().zip(30..).map(|(method, number)| PaymentIntent {
+        method,
+        personal: Sealed::new(SealKeyId(*b"key of a custome"), *b"nobody reads this"),
+        ..full_intent(number, CardBrand::Visa)
+    });
+    let created = intents.map(|intent| Event::PaymentCreated(Arc::new(intent)));
+    record.events.extend(created);
+    record.events.push(Event::AttemptActionRequired {
+        payment,
+        attempt,
+        source,
+        action: NextAction::ApproveUpi {
+            payee_vpa: "tollgate@okbank".into(),
+            reference: "att_1".into(),
+        },
+        expires_at: START.after(crate::timestamp::Millis(900_000)),
+    });
+    record
+}
+
+/// One of each method but the card.
+fn other_methods() -> [PaymentMethod; 3] {
+    [
+        PaymentMethod::Upi(UpiFacts {
+            handle: "okbank".into(),
+            fingerprint: VpaFingerprint(*b"vpa fingerprint!"),
+            payee_name: "Café Größe".into(),
+        }),
+        PaymentMethod::NetBanking(NetBankingFacts { bank: "SBIN".into() }),
+        PaymentMethod::Wallet(WalletFacts {
+            provider: "paytm".into(),
+            fingerprint: WalletFingerprint(*b"wallet digest 16"),
+        }),
+    ]
+}
+
+/// Every event, every stored number and every optional field that version 1 knew.
+fn every_event_of_version_1() -> Record<Event> {
     let (payment, attempt, source) = (id(1), id(2), OutcomeSource::Call);
     let receipt = Arc::new(ProviderReceipt {
         external_id: "sim_7f3a".into(),
@@ -408,7 +520,7 @@ fn every_event() -> Record<Event> {
             payment,
             attempt,
             source,
-            url: "https://bank.example/3ds?id=ü".into(),
+            action: NextAction::Redirect { url: "https://bank.example/3ds?id=ü".into() },
             expires_at: START.after(crate::timestamp::Millis(900_000)),
         },
         Event::AttemptPending { payment, attempt, source, inquire_at: START },
@@ -471,6 +583,7 @@ fn full_intent(number: u64, brand: CardBrand) -> PaymentIntent {
         }),
         order_id: Some("order_456".into()),
         customer_id: Some("customer-7".into()),
+        personal: None,
         description: Some("two coffees".into()),
         callback_url: Some("https://shop.example/paid".into()),
         metadata: vec![("table".into(), "12".into()), ("".into(), "café".into())],
@@ -559,9 +672,9 @@ fn any_event() -> impl Strategy<Value = Event> {
         (answer(), select(&DeclineCode::ALL[..])).prop_map(|((payment, attempt, source), code)| {
             Event::AttemptDeclined { payment, attempt, source, code }
         }),
-        (answer(), any_text(), any_time()).prop_map(
-            |((payment, attempt, source), url, expires_at)| {
-                Event::AttemptActionRequired { payment, attempt, source, url, expires_at }
+        (answer(), any_action(), any_time()).prop_map(
+            |((payment, attempt, source), action, expires_at)| {
+                Event::AttemptActionRequired { payment, attempt, source, action, expires_at }
             }
         ),
         (answer(), any_time()).prop_map(|((payment, attempt, source), inquire_at)| {
@@ -609,23 +722,17 @@ fn any_intent() -> impl Strategy<Value = PaymentIntent> {
         select(&Mode::ALL[..]),
         select(&CaptureMode::ALL[..]),
     );
-    let card = (select(&CardBrand::ALL[..]), any::<(u32, u16, u8, u16)>(), any::<[u8; 16]>())
-        .prop_map(|(brand, (bin, last4, expiry_month, expiry_year), fingerprint)| CardFacts {
-            brand,
-            bin,
-            last4,
-            expiry_month,
-            expiry_year,
-            fingerprint: CardFingerprint(fingerprint),
-        });
+    let sealed = (any::<[u8; 16]>(), vec(any::<u8>(), 0..40))
+        .prop_map(|(key, bytes)| Sealed::new(SealKeyId(key), bytes).unwrap());
     let text = || option::of(any_text());
     let texts = (text(), text(), text(), text(), vec((any_text(), any_text()), 0..4));
-    ((any_id(), any_id(), any_id()), what, card, texts, any::<u64>(), any_time()).prop_map(
+    let texts = (texts, option::of(sealed));
+    ((any_id(), any_id(), any_id()), what, any_method(), texts, any::<u64>(), any_time()).prop_map(
         |(
             (id, transaction, merchant),
             (amount, code, mode, capture),
-            card,
-            (order_id, customer_id, description, callback_url, metadata),
+            method,
+            ((order_id, customer_id, description, callback_url, metadata), personal),
             control_version,
             created_at,
         )| PaymentIntent {
@@ -635,9 +742,10 @@ fn any_intent() -> impl Strategy<Value = PaymentIntent> {
             mode,
             money: Money { amount, currency: Currency::from_code(code).unwrap() },
             capture,
-            method: PaymentMethod::Card(card),
+            method,
             order_id,
             customer_id,
+            personal,
             description,
             callback_url,
             metadata,
@@ -645,6 +753,41 @@ fn any_intent() -> impl Strategy<Value = PaymentIntent> {
             created_at,
         },
     )
+}
+
+fn any_method() -> impl Strategy<Value = PaymentMethod> {
+    let card = (select(&CardBrand::ALL[..]), any::<(u32, u16, u8, u16)>(), any::<[u8; 16]>())
+        .prop_map(|(brand, (bin, last4, expiry_month, expiry_year), fingerprint)| {
+            PaymentMethod::Card(CardFacts {
+                brand,
+                bin,
+                last4,
+                expiry_month,
+                expiry_year,
+                fingerprint: CardFingerprint(fingerprint),
+            })
+        });
+    let upi = (any_text(), any::<[u8; 16]>(), any_text()).prop_map(
+        |(handle, fingerprint, payee_name)| {
+            let fingerprint = VpaFingerprint(fingerprint);
+            PaymentMethod::Upi(UpiFacts { handle, fingerprint, payee_name })
+        },
+    );
+    let net_banking =
+        any_text().prop_map(|bank| PaymentMethod::NetBanking(NetBankingFacts { bank }));
+    let wallet = (any_text(), any::<[u8; 16]>()).prop_map(|(provider, fingerprint)| {
+        let fingerprint = WalletFingerprint(fingerprint);
+        PaymentMethod::Wallet(WalletFacts { provider, fingerprint })
+    });
+    prop_oneof![card, upi, net_banking, wallet]
+}
+
+fn any_action() -> impl Strategy<Value = NextAction> {
+    prop_oneof![
+        any_text().prop_map(|url| NextAction::Redirect { url }),
+        (any_text(), any_text())
+            .prop_map(|(payee_vpa, reference)| NextAction::ApproveUpi { payee_vpa, reference }),
+    ]
 }
 
 fn any_receipt() -> impl Strategy<Value = Arc<ProviderReceipt>> {

@@ -171,6 +171,7 @@ impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
         match rejection {
             Rejection::IdempotencyKeyReused => Self::of(ErrorCode::IdempotencyKeyReused),
+            Rejection::CardExpired => Self::of(ErrorCode::CardExpired),
             Rejection::PaymentNotFound(_) | Rejection::AttemptNotFound(_) => {
                 Self::of(ErrorCode::PaymentNotFound)
             }

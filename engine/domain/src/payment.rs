@@ -5,17 +5,13 @@
 
 mod attempt;
 mod intent;
-mod method;
-mod next_action;
 mod state;
 
 use std::sync::Arc;
 
 pub use attempt::{Attempt, AttemptState};
-pub use intent::{CaptureMode, PaymentIntent};
-pub use method::PaymentMethod;
-pub use next_action::NextAction;
-pub use state::{FailureReason, PaymentState, PaymentStatus};
+pub use intent::{CaptureMode, PaymentIntent, PaymentMethod};
+pub use state::{FailureReason, NextAction, PaymentState, PaymentStatus};
 
 use crate::{
     event::Event,
@@ -213,10 +209,10 @@ impl Payment {
                 let receipt = Arc::clone(receipt);
                 self.settle(*attempt, AttemptState::ApprovedLate { receipt, at });
             }
-            Event::AttemptActionRequired { attempt, action, expires_at, .. } => {
+            Event::AttemptActionRequired { attempt, url, expires_at, .. } => {
                 self.settle(*attempt, AttemptState::ActionRequired);
                 self.state = PaymentState::RequiresAction {
-                    action: action.clone(),
+                    action: NextAction { url: url.clone() },
                     expires_at: *expires_at,
                 };
             }

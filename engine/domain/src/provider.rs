@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::payment::NextAction;
-
 /// Names a provider: up to 16 characters of `a`–`z`, `0`–`9`, `_` and `-`, kept inline.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProviderId([u8; 16]);
@@ -15,10 +13,10 @@ pub enum ProviderOutcome {
     Approved(ProviderReceipt),
     /// The issuer says no. Final.
     Declined(DeclineCode),
-    /// The customer has to do something first.
+    /// The customer has to do something first, at `url`.
     ActionRequired {
-        /// What.
-        action: NextAction,
+        /// Where the customer is sent.
+        url: Box<str>,
     },
     /// Accepted, and the answer comes later.
     Pending,

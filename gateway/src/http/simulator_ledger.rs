@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
 use hyper::{HeaderMap, StatusCode, Uri};
+use tollgate_domain::Scope;
 
 use super::{
     authentication,
@@ -24,7 +25,7 @@ pub(super) async fn page(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let serving = gateway.serving()?;
-    authentication::operator(&headers, serving.engine.control(), &serving.operator)?;
+    authentication::operator(&gateway, &headers, Scope::SimulatorRead)?;
     let (after, limit) = parameters(uri.query().unwrap_or_default())?;
     let simulator = serving.simulator.clone();
     let page = tokio::task::spawn_blocking(move || simulator.ledger_page(after, limit))

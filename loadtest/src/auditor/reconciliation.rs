@@ -34,7 +34,6 @@ pub(crate) struct LedgerEntry {
 pub(crate) enum EntryState {
     Approved,
     Declined,
-    Pending,
     Voided,
     Reversed,
 }
@@ -66,10 +65,7 @@ impl Reconciliation {
                 let approval = Approval { attempt_id, amount_minor, currency };
                 self.approved.entry(payment_id).or_default().push(approval);
             }
-            EntryState::Declined
-            | EntryState::Pending
-            | EntryState::Voided
-            | EntryState::Reversed => {}
+            EntryState::Declined | EntryState::Voided | EntryState::Reversed => {}
         }
     }
 

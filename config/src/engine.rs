@@ -21,6 +21,8 @@ pub struct Engine {
     pub authorization_validity_s: u64,
     /// How long a customer has for an action such as 3-D Secure, in seconds.
     pub action_validity_s: u64,
+    /// How long a customer has to approve in the UPI app, in seconds.
+    pub upi_validity_s: u64,
     /// How long an idempotency key is remembered, in seconds.
     pub idempotency_retention_s: u64,
 }

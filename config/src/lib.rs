@@ -189,6 +189,7 @@ mod tests {
                 "[providers.simulator]\ninquiry_horizon_ms = 0",
                 "providers.simulator.inquiry_horizon_ms",
             ),
+            ("[providers.simulator]\npayee_vpa = \"nobody\"", "providers.simulator.payee_vpa"),
             ("payments = 3", "payments"),
         ] {
             let line = load(text).unwrap_err().to_string();

@@ -22,6 +22,8 @@ pub struct Simulator {
     pub latency_ms: u64,
     /// After how long its "no such attempt" means never, in milliseconds.
     pub inquiry_horizon_ms: u64,
+    /// The VPA that UPI payments are collected to.
+    pub payee_vpa: String,
 }
 
 impl Providers {
@@ -32,8 +34,24 @@ impl Providers {
             let key = "providers.simulator.inquiry_horizon_ms";
             return Err(Error::Value { key, fault: "must be above zero" });
         }
+        if !is_vpa(&self.simulator.payee_vpa) {
+            let key = "providers.simulator.payee_vpa";
+            return Err(Error::Value { key, fault: "must be of the form name@handle" });
+        }
         Ok(())
     }
+}
+
+/// A UPI address as NPCI writes it, and no longer than the 255 characters that it allows.
+fn is_vpa(text: &str) -> bool {
+    let is_of = |part: &str, marks: &[u8]| {
+        part.len() >= 2
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || marks.contains(&byte))
+    };
+    text.len() <= 255
+        && text
+            .split_once('@')
+            .is_some_and(|(name, handle)| is_of(name, b".-_") && is_of(handle, b""))
 }
 
 impl Simulator {

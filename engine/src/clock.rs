@@ -28,14 +28,20 @@ pub struct Clock {
 impl Clock {
     /// Starts at wall time, or at the last time in the log where wall time lies behind it.
     pub(crate) fn start(last: Timestamp) -> Self {
+        Self::start_at(last, wall(), monotonic())
+    }
+
+    /// As a start at the last time in the log, where the two clocks show this.
+    #[must_use]
+    pub fn start_at(last: Timestamp, wall: Duration, monotonic: Duration) -> Self {
         let last = Duration::from_millis(last.as_millis());
-        Self { began: monotonic(), began_wall: wall().max(last), strays: AtomicBool::new(false) }
+        Self { began: monotonic, began_wall: wall.max(last), strays: AtomicBool::new(false) }
     }
 
     /// The time that is trusted.
     #[must_use]
     pub fn time(&self) -> Timestamp {
-        self.trusted(wall(), monotonic())
+        self.time_at(wall(), monotonic())
     }
 
     /// The time of a shard whose last record was at `last`: never goes back.
@@ -43,7 +49,9 @@ impl Clock {
         self.time().max(last)
     }
 
-    fn trusted(&self, wall: Duration, monotonic: Duration) -> Timestamp {
+    /// The time that is trusted where the two clocks show this.
+    #[must_use]
+    pub fn time_at(&self, wall: Duration, monotonic: Duration) -> Timestamp {
         let expected = self.began_wall + monotonic.saturating_sub(self.began);
         let stray = expected.abs_diff(wall);
         let strays = stray > JUMP;
@@ -93,7 +101,7 @@ mod tests {
     }
 
     fn seconds(clock: &Clock, wall: u64, monotonic: u64) -> u64 {
-        clock.trusted(Duration::from_secs(wall), Duration::from_secs(monotonic)).as_seconds()
+        clock.time_at(Duration::from_secs(wall), Duration::from_secs(monotonic)).as_seconds()
     }
 
     #[test]

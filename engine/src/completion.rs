@@ -1,40 +1,36 @@
 //! What waits for a record to become durable: a reply, calls that are owed, a publication.
 
 use tokio::sync::oneshot;
-use tollgate_domain::{ControlEvent, Payment, Record};
+use tollgate_domain::{ControlEvent, Merchant, Payment, Record};
 
-use crate::{
-    admission::Permit, control_request::ControlAnswer, effects::PreparedCall, engine::Answer,
-    error::CommandError,
-};
+use crate::{admission::Permit, effects::PreparedCall, error::CommandError, shard::PaymentReply};
 
-/// Rides through the log with its record, or behind the last record it rests on.
-pub(crate) struct Completion<A> {
-    pub(crate) reply: Option<Reply>,
-    pub(crate) calls: Vec<PreparedCall<A>>,
-    pub(crate) publication: Option<Record<ControlEvent>>,
+/// Rides through the log with its record, or behind the last record it rests on. `A` is what a
+/// call needs and the log must never see, `R` somebody who waits and what he is told.
+pub struct Completion<A, R = Reply> {
+    /// Who is told what.
+    pub reply: Option<R>,
+    /// The calls that are owed.
+    pub calls: Vec<PreparedCall<A>>,
+    /// What everybody may read from now on.
+    pub publication: Option<Record<ControlEvent>>,
     /// Given back once durable, where no call carries it on.
-    pub(crate) permit: Option<Permit>,
+    pub permit: Option<Permit>,
 }
 
 /// Somebody who waits, and what he is told.
-pub(crate) enum Reply {
-    Payment(PaymentReply, Result<Box<Answer>, CommandError>),
+pub enum Reply {
+    Payment(PaymentSender, PaymentReply),
     Read(oneshot::Sender<Result<Option<Box<Payment>>, CommandError>>, Option<Box<Payment>>),
-    Control(ControlReply, Result<ControlAnswer, CommandError>),
+    Merchant(oneshot::Sender<Result<Merchant, CommandError>>, Merchant),
 }
 
-pub(crate) type PaymentReply = oneshot::Sender<Result<Box<Answer>, CommandError>>;
+pub(crate) type PaymentSender = oneshot::Sender<PaymentReply>;
 
-pub(crate) type ControlReply = oneshot::Sender<Result<ControlAnswer, CommandError>>;
-
-impl<A> Completion<A> {
-    pub(crate) fn nothing() -> Self {
-        Self { reply: None, calls: Vec::new(), publication: None, permit: None }
-    }
-
-    pub(crate) fn reply(reply: Reply, permit: Option<Permit>) -> Self {
-        Self { reply: Some(reply), permit, ..Self::nothing() }
+impl<A, R> Completion<A, R> {
+    /// A reply alone.
+    pub fn reply(reply: R, permit: Option<Permit>) -> Self {
+        Self { reply: Some(reply), calls: Vec::new(), publication: None, permit }
     }
 }
 
@@ -44,7 +40,7 @@ impl Reply {
         match self {
             Self::Payment(sender, answer) => drop(sender.send(answer)),
             Self::Read(sender, payment) => drop(sender.send(Ok(payment))),
-            Self::Control(sender, answer) => drop(sender.send(answer)),
+            Self::Merchant(sender, merchant) => drop(sender.send(Ok(merchant))),
         }
     }
 
@@ -53,7 +49,7 @@ impl Reply {
         match self {
             Self::Payment(sender, _answer) => drop(sender.send(Err(CommandError::Unknown))),
             Self::Read(sender, _payment) => drop(sender.send(Err(CommandError::Unknown))),
-            Self::Control(sender, _answer) => drop(sender.send(Err(CommandError::Unknown))),
+            Self::Merchant(sender, _merchant) => drop(sender.send(Err(CommandError::Unknown))),
         }
     }
 }

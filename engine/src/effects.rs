@@ -38,10 +38,13 @@ struct WayBack<A: Attachment> {
 }
 
 /// A call before it is released.
-pub(crate) struct PreparedCall<A> {
-    pub(crate) call: ProviderCall,
-    pub(crate) attachment: Option<A>,
-    pub(crate) permit: Option<Permit>,
+pub struct PreparedCall<A> {
+    /// What to call.
+    pub call: ProviderCall,
+    /// What it needs and the log must never see, where there is still any.
+    pub attachment: Option<A>,
+    /// The room that its command takes, given back with its outcome.
+    pub permit: Option<Permit>,
 }
 
 /// Counts provider calls that have begun and not ended.

@@ -1,7 +1,6 @@
 //! The engine as its callers see it.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -17,7 +16,9 @@ use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{Instant, sleep, timeout},
 };
-use tollgate_domain::{CreatePayment, Payment, PaymentId, ShardId, ShardState};
+use tollgate_domain::{
+    CreateMerchant, CreatePayment, Merchant, Payment, PaymentId, ShardId, ShardState,
+};
 use tollgate_wal::{
     Geometry, GroupWriter, LogHandle, LogStore, Recovery, SledStore, Visit, WriterOptions,
     WriterThread,
@@ -28,8 +29,7 @@ use crate::{
     admission::{Admission, Permit},
     clock::Clock,
     completion::Completion,
-    control_actor::{ControlActor, SubmitControl},
-    control_request::ControlRequest,
+    control_actor::{ControlActor, SubmitMerchant},
     control_view::ControlView,
     effects::{Attachment, EffectSink},
     entropy,
@@ -39,6 +39,7 @@ use crate::{
     recovery::{RecoveryReport, Replayed, recover},
     releaser::Releaser,
     router::Router,
+    shard::Shard,
     shard_actor::{Mail, ReadPayment, ShardActor, SubmitPayment},
 };
 
@@ -143,7 +144,7 @@ impl<A: Attachment> Engine<A> {
         observer: Arc<dyn Observer>,
     ) -> Result<(Self, RecoveryReport), Error> {
         let (store, replayed, report) = recover(options.shards, open)?;
-        let control = Arc::new(ControlView::of(replayed.control.clone()));
+        let control = Arc::new(ControlView::of(&replayed.control));
         let admission = Admission::new(
             replayed.sequences.len(),
             options.max_in_flight,
@@ -248,22 +249,16 @@ impl<A: Attachment> Engine<A> {
         payment.await.unwrap_or(Err(CommandError::Unknown))
     }
 
-    /// Carries out a command on merchants or keys. Once it is answered, [`Engine::control`] shows
-    /// what it did: a key that was revoked opens nothing any more.
+    /// Registers a merchant.
     ///
     /// # Errors
     /// Where it is refused; with [`CommandError::Unknown`] it may be recorded all the same.
-    pub async fn control_command<C: ControlRequest>(
-        &self,
-        command: C,
-    ) -> Result<C::Answer, CommandError> {
+    pub async fn create_merchant(&self, command: CreateMerchant) -> Result<Merchant, CommandError> {
         self.check_open()?;
         let permit = self.0.admission.admit(ShardId::CONTROL)?;
-        let (reply, answer) = oneshot::channel();
-        let command = command.into_command();
-        self.0.router.control().do_send(SubmitControl { command, reply, permit });
-        let answer = answer.await.unwrap_or(Err(CommandError::Unknown))?;
-        Ok(C::answer(answer).expect("a command is answered with its own subject"))
+        let (reply, merchant) = oneshot::channel();
+        self.0.router.control().do_send(SubmitMerchant { command, reply, permit });
+        merchant.await.unwrap_or(Err(CommandError::Unknown))
     }
 
     /// Merchants and keys, as far as they are durable.
@@ -395,12 +390,9 @@ fn spawn_actors<A: Attachment>(
         .map(|(index, (state, sequence))| {
             let actor = ShardActor {
                 lane: Lane::new(state.shard(), sequence, log.clone()),
-                state,
-                policy: Arc::clone(&policy),
+                shard: Shard::new(state, Arc::clone(&policy)),
                 clock: Arc::clone(&clock),
                 entropy: entropy::generator(),
-                waiters: HashMap::new(),
-                log_failed: false,
             };
             ShardActor::start_in_arbiter(&arbiter_of(index), |_context| actor)
         })

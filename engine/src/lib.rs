@@ -10,7 +10,7 @@
 //!                 EffectSink ◀─ provider calls ─ Releaser ─▶ replies
 //! ```
 //!
-//! `control_command` goes from admission straight to the `ControlActor`, and on in the same way.
+//! `create_merchant` goes from admission straight to the `ControlActor`, and on in the same way.
 //!
 //! One actor owns each shard, so state needs no lock. Nothing leaves the engine, not even a
 //! rejection or a read, before what it rests on is durable; replies, calls and publications ride
@@ -20,6 +20,10 @@
 //! Every provider call ends in an outcome, if only `Unknown`. A panic in a shard, the releaser
 //! or the courier aborts the process: a restart replays, while half an applied record would stay.
 //!
+//! What is decided, recorded and let go, and in which order, is told by types that do no IO:
+//! [`Shard`], [`Lane`], [`Completion`], [`release`] and [`recover`]. Actors, channels and threads are
+//! wrapped around them, and a simulation can drive them in their place.
+//!
 //! Not here: HTTP, JSON, metrics, providers. [`EffectSink`] and [`Observer`] are where they begin.
 
 mod abort_guard;
@@ -27,7 +31,6 @@ mod admission;
 mod clock;
 mod completion;
 mod control_actor;
-mod control_request;
 mod control_view;
 mod courier;
 mod effects;
@@ -37,19 +40,24 @@ mod error;
 mod lane;
 mod options;
 mod recovery;
+mod release;
 mod releaser;
 mod router;
+mod shard;
 mod shard_actor;
 mod verify;
 
 pub use admission::Permit;
 pub use clock::Clock;
-pub use control_request::{ControlAnswer, ControlRequest};
-pub use control_view::{ControlView, KeyPass};
-pub use effects::{Attachment, EffectSink, OwedCall};
+pub use completion::Completion;
+pub use control_view::ControlView;
+pub use effects::{Attachment, EffectSink, OwedCall, PreparedCall};
 pub use engine::{Answer, Engine, EngineHealth, Patience};
 pub use error::{CommandError, Error};
+pub use lane::Lane;
 pub use options::{EngineOptions, NoObserver, Observer};
-pub use recovery::RecoveryReport;
+pub use recovery::{RecoveryReport, Replayed, recover};
+pub use release::{Outlet, release};
+pub use shard::{Caller, Moment, NewRecord, PaymentReply, Shard, Step, Submission};
 pub use tollgate_wal::{Error as LogError, GroupObservation, Repair};
 pub use verify::{VerifyReport, verify};

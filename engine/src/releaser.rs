@@ -6,12 +6,14 @@
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
+use tollgate_domain::{ControlEvent, Record};
 use tollgate_wal::Released;
 
 use crate::{
-    completion::Completion,
+    completion::{Completion, Reply},
     control_view::ControlView,
-    effects::{Attachment, EffectSink, OwedCall},
+    effects::{Attachment, EffectSink, OwedCall, PreparedCall},
+    release::{Outlet, release},
     router::Router,
 };
 
@@ -28,41 +30,33 @@ impl<A: Attachment> Releaser<A> {
     /// Runs until the log is closed.
     pub(crate) async fn run(mut self) {
         while let Some(group) = self.groups.recv().await {
-            match group {
-                Released::Durable(completions) => {
-                    completions.into_iter().for_each(|completion| self.release(completion));
-                }
-                Released::Unknown { completions, cause } => {
-                    self.fail(&cause);
-                    for reply in completions.into_iter().filter_map(|left| left.reply) {
-                        reply.fail();
-                    }
-                }
-            }
+            release(group, &mut self);
         }
     }
+}
 
-    fn release(&self, completion: Completion<A>) {
-        let Completion { reply, calls, publication, permit } = completion;
-        // Published before it is answered: who was given a key can use it.
-        if let Some(record) = publication {
-            self.control.publish(&record);
-        }
-        if let Some(reply) = reply {
-            reply.deliver();
-        }
-        for call in calls {
-            self.sink.run(OwedCall::new(call, Arc::clone(&self.router)));
-        }
-        drop(permit);
+impl<A: Attachment> Outlet<A, Reply> for Releaser<A> {
+    fn publish(&mut self, record: Record<ControlEvent>) {
+        self.control.publish(record);
     }
 
-    /// Invariant: after the log has failed no call is made, for its intent may not be durable.
-    fn fail(&self, cause: &tollgate_wal::Error) {
+    fn deliver(&mut self, reply: Reply) {
+        reply.deliver();
+    }
+
+    fn run(&mut self, call: PreparedCall<A>) {
+        self.sink.run(OwedCall::new(call, Arc::clone(&self.router)));
+    }
+
+    fn log_failed(&mut self, cause: &tollgate_wal::Error) {
         if !self.failed.send_replace(true) {
             let error: &dyn std::error::Error = cause;
             tracing::error!(error, "the log has failed; the gateway cannot go on");
             self.router.log_failed();
         }
+    }
+
+    fn fail(&mut self, reply: Reply) {
+        reply.fail();
     }
 }

@@ -11,8 +11,8 @@ use tollgate_engine::{CommandError, Engine};
 use zeroize::Zeroizing;
 
 use crate::{
-    provider::CardData,
-    secrets::{self, draw_api_key, key_imprint, read_secret_file, write_secret_file},
+    provider::Instrument,
+    secrets::{self, api_key_hash, draw_api_key, read_secret_file, write_secret_file},
 };
 
 /// The files, in the data directory.
@@ -54,7 +54,7 @@ pub(crate) fn operator_key(
     if let Some(text) = read_key(&path)? {
         return Ok(OperatorKey { text, is_new: false });
     }
-    let text = draw_api_key("ak_")?.text;
+    let text = draw_api_key("ak_")?;
     write_secret_file(&path, text.as_bytes())?;
     Ok(OperatorKey { text, is_new: true })
 }
@@ -62,23 +62,22 @@ pub(crate) fn operator_key(
 /// The demo merchant's test key; `None` where there are merchants and none of them is the demo.
 pub(crate) async fn demo_key(
     data_dir: &Path,
-    engine: &Engine<CardData>,
+    engine: &Engine<Instrument>,
 ) -> Result<Option<Zeroizing<String>>, Error> {
     let path = data_dir.join(DEMO_KEY);
     let key = match read_key(&path)? {
         Some(key) => key,
         None if engine.control().merchant_count() > 0 => return Ok(None),
         None => {
-            let key = draw_api_key("sk_test_")?.text;
+            let key = draw_api_key("sk_test_")?;
             write_secret_file(&path, key.as_bytes())?;
             key
         }
     };
-    let imprint = key_imprint(&key).ok_or(Error::NoKey(path))?;
-    if engine.control().find_key(&imprint.hash).is_none() {
-        let keys = vec![(Mode::Test, imprint)];
-        let command = CreateMerchant { name: DEMO_NAME.into(), email: None, keys };
-        engine.control_command(command).await.map_err(Error::Register)?;
+    let hash = api_key_hash(&key);
+    if engine.control().find_key(&hash).is_none() {
+        let command = CreateMerchant { name: DEMO_NAME.into(), keys: vec![(Mode::Test, hash)] };
+        engine.create_merchant(command).await.map_err(Error::Register)?;
     }
     Ok(Some(key))
 }

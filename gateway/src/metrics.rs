@@ -15,7 +15,7 @@ use hyper::{Method, StatusCode};
 use metrics::{Counter, Gauge, Histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use parking_lot::RwLock;
-use tollgate_domain::{Currency, Payment, PaymentMethod, PaymentStatus, ProviderId};
+use tollgate_domain::{Currency, Payment, PaymentStatus, ProviderId};
 use tollgate_engine::{EngineHealth, GroupObservation, Observer};
 
 use self::series::Series;
@@ -233,9 +233,7 @@ impl Metrics {
     /// Counts a payment's first answer.
     pub(crate) fn payment(&self, payment: &Payment, elapsed: Duration) {
         let (status, currency) = (payment.state().status(), payment.intent().money.currency);
-        let method = match payment.intent().method {
-            PaymentMethod::Card(_) => "card",
-        };
+        let method = payment.intent().method.as_str();
         self.payment_counter((method, status, currency)).increment(1);
         if status == PaymentStatus::Unknown {
             self.payments_unknown.increment(1);

@@ -12,6 +12,7 @@ mod answer;
 mod card_data;
 #[cfg(test)]
 mod conformance;
+mod instrument;
 mod worker;
 
 pub(crate) mod simulator;
@@ -19,12 +20,15 @@ pub(crate) mod simulator;
 use std::sync::Arc;
 
 use tollgate_domain::{
-    AttemptId, DeclineCode, Millis, PaymentIntent, ProviderId, ProviderOutcome, ProviderReceipt,
-    Timestamp,
+    AttemptId, DeclineCode, Millis, NextAction, PaymentIntent, ProviderId, ProviderOutcome,
+    ProviderReceipt, Timestamp,
 };
 
 pub(crate) use answer::Answer;
 pub(crate) use card_data::CardData;
+pub(crate) use instrument::Instrument;
+#[cfg(test)]
+pub(crate) use instrument::SecretText;
 pub(crate) use worker::{DEFAULT_CALL_LIMIT, ProviderWorker};
 
 /// One who moves money.
@@ -63,8 +67,8 @@ pub(crate) struct Authorize {
     pub(crate) intent: Arc<PaymentIntent>,
     /// Idempotency key and reference.
     pub(crate) attempt: AttemptId,
-    /// From which card. Wiped when the request is dropped.
-    pub(crate) card: CardData,
+    /// With what. Wiped when the request is dropped.
+    pub(crate) instrument: Instrument,
 }
 
 /// Asks what became of an attempt.
@@ -83,10 +87,10 @@ pub(crate) enum Standing {
     Approved(ProviderReceipt),
     /// The issuer said no.
     Declined(DeclineCode),
-    /// The provider waits for the customer, at `url`.
+    /// The provider waits for the customer.
     ActionRequired {
-        /// Where the customer is sent.
-        url: Box<str>,
+        /// What the customer has to do.
+        action: NextAction,
     },
     /// Accepted and not yet decided.
     Pending,
@@ -114,7 +118,7 @@ impl Standing {
         match self {
             Self::Approved(receipt) => ProviderOutcome::Approved(receipt),
             Self::Declined(code) => ProviderOutcome::Declined(code),
-            Self::ActionRequired { url } => ProviderOutcome::ActionRequired { url },
+            Self::ActionRequired { action } => ProviderOutcome::ActionRequired { action },
             Self::Pending => ProviderOutcome::Pending,
             Self::NotFound => ProviderOutcome::NotFound { past_horizon },
             Self::Unknown => ProviderOutcome::Unknown,

@@ -27,7 +27,7 @@ use crate::{
     http::{self, BodyLimits, Gateway, Server, ServerOptions, Serving},
     metrics::Metrics,
     provider::{
-        CardData, DEFAULT_CALL_LIMIT, Provider, ProviderWorker, Providers,
+        DEFAULT_CALL_LIMIT, Instrument, Provider, ProviderWorker, Providers,
         simulator::{LedgerError, Simulator, SimulatorOptions},
     },
     secrets::{self, Secrets, api_key_hash},
@@ -44,7 +44,7 @@ pub struct App {
 /// A gateway that takes payments.
 pub struct Running {
     app: App,
-    engine: Engine<CardData>,
+    engine: Engine<Instrument>,
     keys: Keys,
     directory: DataDirectory,
 }
@@ -260,7 +260,7 @@ const CLOSING: Duration = Duration::from_secs(1);
 /// What blocks while it opens.
 struct Opened {
     directory: DataDirectory,
-    engine: Engine<CardData>,
+    engine: Engine<Instrument>,
     report: RecoveryReport,
     simulator: Simulator,
     secrets: Secrets,
@@ -297,6 +297,7 @@ fn simulator_options(config: &Config, api: SocketAddr) -> SimulatorOptions {
         latency: simulator.latency(),
         inquiry_horizon: Millis(simulator.inquiry_horizon_ms),
         action_url: format!("http://{api}/simulator/actions"),
+        payee_vpa: simulator.payee_vpa.clone(),
         ..SimulatorOptions::new(&config.storage.data_dir)
     }
 }
@@ -314,6 +315,7 @@ fn engine_options(config: &Config) -> EngineOptions {
         policy: Policy {
             authorization_validity: Millis::from_seconds(engine.authorization_validity_s),
             action_validity: Millis::from_seconds(engine.action_validity_s),
+            upi_validity: Millis::from_seconds(engine.upi_validity_s),
             idempotency_retention: Millis::from_seconds(engine.idempotency_retention_s),
             ..Policy::default()
         },

@@ -182,6 +182,27 @@ impl GroupWriter {
         options: WriterOptions,
         release: impl FnMut(Released<C>) + Send + 'static,
     ) -> Result<(LogHandle<C>, WriterThread), Error> {
+        let (handle, InlineWriter { mut writer, inbox }) = Self::inline(store, options, release)?;
+        let thread = thread::Builder::new()
+            .name("wal-writer".to_owned())
+            .spawn(move || {
+                let _guard = AbortOnPanic;
+                writer.run(&inbox);
+            })
+            .map_err(Error::io("start a thread for", "the log"))?;
+        Ok((handle, WriterThread(thread)))
+    }
+
+    /// The writer without its thread: whoever holds it says when it takes its turn.
+    ///
+    /// # Errors
+    ///
+    /// Where the system does not say how much space is free.
+    pub fn inline<C, R: FnMut(Released<C>)>(
+        store: Box<dyn LogStore>,
+        options: WriterOptions,
+        release: R,
+    ) -> Result<(LogHandle<C>, InlineWriter<C, R>), Error> {
         let space = store.free_space()?;
         let (entries, inbox) = unbounded();
         let shared = Arc::new(Shared {
@@ -189,7 +210,7 @@ impl GroupWriter {
             poisoned: AtomicBool::new(false),
             room: AtomicBool::new(space.available >= space.minimum),
         });
-        let mut writer = Writer {
+        let writer = Writer {
             store,
             options,
             release,
@@ -199,14 +220,35 @@ impl GroupWriter {
             poison: None,
             space_due: Instant::now(),
         };
-        let thread = thread::Builder::new()
-            .name("wal-writer".to_owned())
-            .spawn(move || {
-                let _guard = AbortOnPanic;
-                writer.run(&inbox);
-            })
-            .map_err(Error::io("start a thread for", "the log"))?;
-        Ok((LogHandle { entries, shared }, WriterThread(thread)))
+        Ok((LogHandle { entries, shared }, InlineWriter { writer, inbox }))
+    }
+}
+
+/// A writer without a thread; see [`GroupWriter::inline`].
+pub struct InlineWriter<C, R> {
+    writer: Writer<C, R>,
+    inbox: Receiver<Entry<C>>,
+}
+
+impl<C, R: FnMut(Released<C>)> InlineWriter<C, R> {
+    /// Makes a group of what waits, up to a group's size, and releases it; false where nothing
+    /// waits.
+    pub fn take_turn(&mut self) -> bool {
+        let Ok(entry) = self.inbox.try_recv() else { return false };
+        self.writer.gather(entry, &self.inbox);
+        self.writer.finish_group();
+        true
+    }
+
+    /// Looks whether there is room, as the thread does now and then.
+    pub fn look_at_space(&mut self) {
+        self.writer.look_at_space();
+    }
+}
+
+impl<C, R> fmt::Debug for InlineWriter<C, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InlineWriter").finish_non_exhaustive()
     }
 }
 
@@ -307,6 +349,10 @@ impl<C, R: FnMut(Released<C>)> Writer<C, R> {
             return;
         }
         self.space_due = now + self.options.space_interval;
+        self.look_at_space();
+    }
+
+    fn look_at_space(&mut self) {
         let had_room = self.shared.room.load(Ordering::Relaxed);
         let room = match self.store.free_space() {
             Ok(space) => still_room(space, had_room),

@@ -40,7 +40,7 @@ pub mod verify;
 pub use error::{Damage, DamageFault, Error, RecordFault, SledFault, SuperblockFault, VisitError};
 pub use frame::FrameFault;
 pub use group_writer::{
-    GroupObservation, GroupWriter, LogHandle, Released, WriterOptions, WriterThread,
+    GroupObservation, GroupWriter, InlineWriter, LogHandle, Released, WriterOptions, WriterThread,
 };
 pub use record::{MAX_RECORD, Record, RecordRef, Stream, Visit};
 pub use recovery::{Recovery, Repair};

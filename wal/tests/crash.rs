@@ -99,6 +99,37 @@ fn each_damage(length: usize, mut try_it: impl FnMut(&str, usize, &dyn Fn(&mut V
 }
 
 #[test]
+fn what_no_sync_confirmed_goes_with_the_power_and_what_recovery_accepted_stays() {
+    let half_written = || {
+        let sample = sample();
+        let mut records = sample.records.clone();
+        let group = [next_record(&mut records, 3000, 3)];
+        let (mut store, _) = open(&sample.disk).unwrap();
+        sample.disk.plan(Fault::fail(sample.disk.commits() + 1, Kept::All));
+        store.commit(&group).unwrap_err();
+        (sample, records)
+    };
+    // The process dies: the cache still holds the group, recovery accepts it and makes it durable.
+    let (sample, records) = half_written();
+    assert_eq!(settled(&sample.disk).unwrap().0, records);
+    sample.disk.lose_power(Kept::Nothing, Kept::Nothing);
+    assert_eq!(settled(&sample.disk).unwrap().0, records);
+    // The power fails, and the disk took sectors in an order of its own.
+    for (journal, sled, whole) in [
+        (Kept::Nothing, Kept::Nothing, false),
+        (Kept::Sectors(0b10), Kept::Nothing, false),
+        (Kept::Sectors(!1), Kept::Sectors(!1), false),
+        (Kept::Nothing, Kept::All, true),
+        (Kept::Sectors(!0), Kept::Sectors(0b1), true),
+    ] {
+        let (sample, records) = half_written();
+        sample.disk.lose_power(journal, sled);
+        let expected = if whole { records } else { sample.records };
+        assert_eq!(settled(&sample.disk).unwrap().0, expected, "{journal:?} {sled:?}");
+    }
+}
+
+#[test]
 fn damage_to_the_journal_alone_costs_nothing() {
     let sample = sample();
     for written in &sample.segments {

@@ -98,6 +98,29 @@ fn what_waits_becomes_one_group_and_comes_back_in_order() {
 }
 
 #[test]
+fn a_writer_without_a_thread_takes_its_turn_when_it_is_told() {
+    let disk = Disk::new();
+    let mut released = Vec::new();
+    let release = |tokens: Released<&'static str>| match tokens {
+        Released::Durable(tokens) => released.push(tokens),
+        Released::Unknown { cause, .. } => panic!("{cause}"),
+    };
+    let (handle, mut writer) =
+        GroupWriter::inline(faulty(&disk), WriterOptions::default(), release).unwrap();
+    assert!(!writer.take_turn(), "nothing waits");
+    handle.append(record(0, 1), "a");
+    handle.append(record(1, 1), "b");
+    assert_eq!((handle.queue_depth(), handle.durable(Stream(0))), (2, 0));
+    assert!(writer.take_turn());
+    assert_eq!((handle.queue_depth(), handle.durable(Stream(0))), (0, 1));
+    disk.set_space(FreeSpace { available: 5, minimum: 10 });
+    writer.look_at_space();
+    assert!(!handle.has_room());
+    drop(writer);
+    assert_eq!(released, [["a", "b"]]);
+}
+
+#[test]
 fn barriers_alone_write_nothing() {
     let rig = gated(WriterOptions::default());
     rig.handle.barrier("idle");

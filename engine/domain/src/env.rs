@@ -2,6 +2,7 @@
 
 use crate::{
     id::{Id, IdKind, ShardId},
+    payment::NextAction,
     timestamp::{Millis, Timestamp},
 };
 
@@ -26,6 +27,8 @@ pub struct Policy {
     pub authorization_validity: Millis,
     /// How long a customer has for an action such as 3-D Secure.
     pub action_validity: Millis,
+    /// How long a customer has to approve in the UPI app.
+    pub upi_validity: Millis,
     /// How long an idempotency key is remembered at the least.
     pub idempotency_retention: Millis,
     /// The wait before each inquiry into an unknown outcome; the last one repeats. Never empty.
@@ -40,6 +43,15 @@ impl Env<'_> {
 }
 
 impl Policy {
+    /// How long a customer has for an action.
+    #[must_use]
+    pub fn validity_of(&self, action: &NextAction) -> Millis {
+        match action {
+            NextAction::Redirect { .. } => self.action_validity,
+            NextAction::ApproveUpi { .. } => self.upi_validity,
+        }
+    }
+
     /// The wait before inquiry number `made` + 1.
     #[must_use]
     pub fn inquiry_delay(&self, made: u16) -> Millis {
@@ -52,12 +64,13 @@ impl Policy {
 }
 
 impl Default for Policy {
-    /// Authorizations hold 7 days, actions 15 minutes, keys 24 hours; inquiries after 0.5, 1, 2, 5,
-    /// 15 and 60 seconds, then every 5 minutes.
+    /// Authorizations hold 7 days, actions 15 minutes, UPI approvals too, keys 24 hours; inquiries
+    /// after 0.5, 1, 2, 5, 15 and 60 seconds, then every 5 minutes.
     fn default() -> Self {
         Self {
             authorization_validity: Millis::from_seconds(7 * 86_400),
             action_validity: Millis::from_seconds(15 * 60),
+            upi_validity: Millis::from_seconds(15 * 60),
             idempotency_retention: Millis::from_seconds(86_400),
             inquiry_delays: [500, 1_000, 2_000, 5_000, 15_000, 60_000, 300_000]
                 .map(Millis)

@@ -31,15 +31,18 @@ mod timestamp;
 mod id;
 
 mod card;
+mod net_banking;
 mod payment;
 mod provider;
+mod sealed;
+mod upi;
+mod wallet;
 
 mod api_key;
 mod control_state;
 mod merchant;
 
 mod command;
-mod control_rejection;
 mod decision;
 mod effect;
 mod env;
@@ -53,34 +56,31 @@ pub mod codec;
 pub mod invariant;
 pub mod ledger;
 
-pub use api_key::{
-    ApiKey, ApiKeyHash, ApiKeyKind, KeyAuthority, KeyImprint, KeyOwner, KeyStanding, KeyTail,
-    Scope, ScopeSet,
-};
+pub use api_key::{ApiKey, ApiKeyHash};
 pub use card::{CardBrand, CardFacts, CardFingerprint};
 pub use command::{
-    Command, ControlCommand, ControlDecision, ControlSubject, CreateMerchant, CreatePayment,
-    IssueApiKey, PAYMENTS_PER_RECORD, RecordProviderOutcome, RevokeApiKey, RotateApiKey,
-    UpdateMerchant,
+    Command, ControlCommand, CreateMerchant, CreatePayment, PAYMENTS_PER_RECORD,
+    RecordProviderOutcome,
 };
-pub use control_rejection::ControlRejection;
 pub use control_state::ControlState;
 pub use decision::Decision;
 pub use effect::{Effect, ProviderCall};
 pub use env::{Env, Policy};
 pub use event::{ControlEvent, Event, Record};
-pub use id::{
-    ApiKeyId, AttemptId, Id, IdKind, MerchantId, ParseIdError, PaymentId, ShardId, TransactionId,
-};
+pub use id::{AttemptId, Id, IdKind, MerchantId, ParseIdError, PaymentId, ShardId, TransactionId};
 pub use idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey, IdempotencyTable};
 pub use merchant::{Merchant, Mode};
 pub use money::{Amount, AmountError, Currency, Money, UnknownCurrency};
+pub use net_banking::NetBankingFacts;
 pub use payment::{
     Attempt, AttemptState, CaptureMode, FailureReason, NextAction, Payment, PaymentIntent,
     PaymentMethod, PaymentState, PaymentStatus,
 };
 pub use provider::{DeclineCode, OutcomeSource, ProviderId, ProviderOutcome, ProviderReceipt};
 pub use rejection::Rejection;
+pub use sealed::{SealKeyId, Sealed};
 pub use shard_state::ShardState;
 pub use state_hash::StateHash;
 pub use timestamp::{Millis, Timestamp};
+pub use upi::{UpiFacts, VpaFingerprint};
+pub use wallet::{WalletFacts, WalletFingerprint};

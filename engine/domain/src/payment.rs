@@ -5,13 +5,17 @@
 
 mod attempt;
 mod intent;
+mod method;
+mod next_action;
 mod state;
 
 use std::sync::Arc;
 
 pub use attempt::{Attempt, AttemptState};
-pub use intent::{CaptureMode, PaymentIntent, PaymentMethod};
-pub use state::{FailureReason, NextAction, PaymentState, PaymentStatus};
+pub use intent::{CaptureMode, PaymentIntent};
+pub use method::PaymentMethod;
+pub use next_action::NextAction;
+pub use state::{FailureReason, PaymentState, PaymentStatus};
 
 use crate::{
     event::Event,
@@ -209,10 +213,10 @@ impl Payment {
                 let receipt = Arc::clone(receipt);
                 self.settle(*attempt, AttemptState::ApprovedLate { receipt, at });
             }
-            Event::AttemptActionRequired { attempt, url, expires_at, .. } => {
+            Event::AttemptActionRequired { attempt, action, expires_at, .. } => {
                 self.settle(*attempt, AttemptState::ActionRequired);
                 self.state = PaymentState::RequiresAction {
-                    action: NextAction { url: url.clone() },
+                    action: action.clone(),
                     expires_at: *expires_at,
                 };
             }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::payment::NextAction;
+
 /// Names a provider: up to 16 characters of `a`–`z`, `0`–`9`, `_` and `-`, kept inline.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProviderId([u8; 16]);
@@ -13,10 +15,10 @@ pub enum ProviderOutcome {
     Approved(ProviderReceipt),
     /// The issuer says no. Final.
     Declined(DeclineCode),
-    /// The customer has to do something first, at `url`.
+    /// The customer has to do something first.
     ActionRequired {
-        /// Where the customer is sent.
-        url: Box<str>,
+        /// What.
+        action: NextAction,
     },
     /// Accepted, and the answer comes later.
     Pending,

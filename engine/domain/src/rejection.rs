@@ -11,6 +11,9 @@ pub enum Rejection {
     /// The idempotency key already stands for another request.
     #[error("idempotency key was used with another request")]
     IdempotencyKeyReused,
+    /// The card's last month is over.
+    #[error("card has expired")]
+    CardExpired,
     /// There is no such payment.
     #[error("no payment {0}")]
     PaymentNotFound(PaymentId),

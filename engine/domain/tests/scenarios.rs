@@ -2,7 +2,8 @@
 //! provider would see.
 //!
 //! ```text
-//! pay 100.00 INR key=a           a payment; also: manual, live, merchant=2. They are p1, p2, ...
+//! pay 100.00 INR key=a           a payment; also: manual, live, merchant=2, upi, netbanking, wallet.
+//!                                They are p1, p2, ...
 //! provider approves [p2]         what the provider says of the latest payment, or of the one named
 //! inquiry: provider approves     the same, as the answer to an inquiry; or callback:
 //! wait 500ms                     time passes (ms, s, m, h, d), and what falls due is done in time
@@ -20,7 +21,7 @@ use std::fmt::Write as _;
 use expect_test::{Expect, expect};
 use stage::{
     HOUR, Stage, action_required, approved, balances, create_payment, declined, idempotency,
-    merchant, money, standing,
+    merchant, money, net_banking, standing, upi, wallet,
 };
 use tollgate_domain::{
     CaptureMode, Command, Currency, Decision, Effect, Event, Millis, Mode, OutcomeSource,
@@ -605,6 +606,74 @@ fn manual_capture_authorizes_then_expires() {
 }
 
 #[test]
+fn every_method_is_paid_alike() {
+    check(
+        "pay 100.00 INR upi
+         provider asks to approve in the UPI app
+         callback: provider approves
+         pay 100.00 INR netbanking
+         provider asks for action
+         callback: provider declines
+         pay 100.00 INR wallet
+         provider approves",
+        expect![[r#"
+            > pay 100.00 INR upi
+              p1 processing/open; authorize p1
+            > provider asks to approve in the UPI app
+              p1 requires_action/action_required
+            > callback: provider approves
+              p1 completed/approved
+            > pay 100.00 INR netbanking
+              p2 processing/open; authorize p2
+            > provider asks for action
+              p2 requires_action/action_required
+            > callback: provider declines
+              p2 failed/declined
+            > pay 100.00 INR wallet
+              p3 processing/open; authorize p3
+            > provider approves
+              p3 completed/approved
+
+            p1 completed, authorized 100.00 INR, captured 100.00 INR, 5 events
+            p2 failed, authorized 0.00 INR, captured 0.00 INR, 5 events
+            p3 completed, authorized 100.00 INR, captured 100.00 INR, 4 events
+            simulator receivable: 200.00 INR debit
+            merchant 1 payable: 200.00 INR credit
+        "#]],
+    );
+}
+
+/// Nobody can approve a card in a UPI app: what the provider means is not known, and asked.
+#[test]
+fn an_action_that_the_method_does_not_know_is_asked_about() {
+    check(
+        "pay 100.00 INR
+         provider asks to approve in the UPI app
+         wait 500ms
+         inquiry: provider asks for action
+         pay 100.00 INR upi
+         provider asks for action",
+        expect![[r#"
+            > pay 100.00 INR
+              p1 processing/open; authorize p1
+            > provider asks to approve in the UPI app
+              p1 unknown/unknown
+            > wait 500ms
+              after 500ms: p1 unknown/unknown; inquire p1
+            > inquiry: provider asks for action
+              p1 requires_action/action_required
+            > pay 100.00 INR upi
+              p2 processing/open; authorize p2
+            > provider asks for action
+              p2 requires_action/action_required
+
+            p1 requires_action, authorized 0.00 INR, captured 0.00 INR, 5 events
+            p2 requires_action, authorized 0.00 INR, captured 0.00 INR, 3 events
+        "#]],
+    );
+}
+
+#[test]
 fn amounts_have_the_decimals_of_their_currency() {
     check(
         "pay 5000 JPY
@@ -738,6 +807,9 @@ impl Teller {
             match word.split_once('=').unwrap_or((word, "")) {
                 ("manual", _) => payment.capture = CaptureMode::Manual,
                 ("live", _) => payment.mode = Mode::Live,
+                ("upi", _) => payment.method = upi(),
+                ("netbanking", _) => payment.method = net_banking(),
+                ("wallet", _) => payment.method = wallet(),
                 ("merchant", number) => {
                     payment.merchant = merchant(number.parse().expect("number"))
                 }
@@ -763,7 +835,8 @@ impl Teller {
         let outcome = match words {
             "approves" => approved(),
             "declines" => declined(),
-            "asks for action" => action_required(),
+            "asks for action" => action_required(&self.stage.payment(payment).intent().method),
+            "asks to approve in the UPI app" => action_required(&upi()),
             "answers later" => ProviderOutcome::Pending,
             "was never reached" => ProviderOutcome::NotSent,
             "times out" => ProviderOutcome::Unknown,

@@ -8,8 +8,9 @@ use stage::{
     HOUR, MINUTE, SHARD, Stage, approved, create_payment, effects, idempotency, last_attempt, money,
 };
 use tollgate_domain::{
-    CaptureMode, Command, CreatePayment, Decision, Effect, Env, Event, Millis, OutcomeSource,
-    PaymentId, Policy, ProviderId, ProviderOutcome, ShardId, ShardState, Timestamp, codec,
+    CaptureMode, Command, CreatePayment, Decision, Effect, Env, Event, Millis, NextAction,
+    OutcomeSource, PaymentId, PaymentMethod, PaymentStatus, Policy, ProviderId, ProviderOutcome,
+    Rejection, SealKeyId, Sealed, ShardId, ShardState, Timestamp, codec,
 };
 
 #[test]
@@ -63,7 +64,7 @@ fn the_hash_tells_every_record_apart() {
 fn replay_agrees_with_life_after_every_record() {
     let mut stage = Stage::new(Policy::default());
     let mut lived = Vec::new();
-    for outcome in [approved(), stage::declined(), stage::action_required()] {
+    for outcome in [approved(), stage::declined(), stage::action_required(&stage::card())] {
         let payment = create(&mut stage, CaptureMode::Automatic);
         lived.push(stage.state().hash());
         stage.wait(Millis(700));
@@ -115,7 +116,7 @@ fn what_is_due_first_is_next() {
     let due_in = |stage: &Stage| stage.state().next_due(stage.policy()).map(|due| due.since(start));
     let acting = create(&mut stage, CaptureMode::Automatic);
     assert_eq!(due_in(&stage), None, "an open attempt waits for the answer to its call");
-    stage.answer(acting, OutcomeSource::Call, stage::action_required()).unwrap();
+    stage.answer(acting, OutcomeSource::Call, stage::action_required(&stage::card())).unwrap();
     assert_eq!(due_in(&stage), Some(Millis(15 * MINUTE.0)));
     let unknown = create(&mut stage, CaptureMode::Automatic);
     stage.answer(unknown, OutcomeSource::Call, ProviderOutcome::Unknown).unwrap();
@@ -124,6 +125,87 @@ fn what_is_due_first_is_next() {
     assert_eq!(due_in(&stage), Some(Millis(15 * MINUTE.0)), "settled payments keep no timer");
     stage.answer(acting, OutcomeSource::Callback, approved()).unwrap();
     assert_eq!(due_in(&stage), None);
+}
+
+/// A customer has as long as what is asked of him is given.
+#[test]
+fn each_action_has_a_span_of_its_own() {
+    let (upi_validity, action_validity) = (MINUTE, HOUR);
+    let mut stage = Stage::new(Policy { upi_validity, action_validity, ..Policy::default() });
+    for method in stage::methods() {
+        let by_upi = matches!(method, PaymentMethod::Upi(_));
+        let asked = stage::action_required(&method);
+        let request = create_payment(money("5.00", "INR"), CaptureMode::Automatic);
+        let request = CreatePayment { method, ..request };
+        let accepted = stage.send(Command::CreatePayment(Box::new(request))).unwrap();
+        let payment = created(&accepted);
+        stage.answer(payment, OutcomeSource::Call, asked).unwrap();
+        let due_at = stage.payment(payment).due_at().map(|due| due.since(stage.now()));
+        assert_eq!(due_at, Some(if by_upi { upi_validity } else { action_validity }));
+    }
+}
+
+/// What does not fit an answer to the customer is not cut: it is asked about.
+#[test]
+fn an_action_that_cannot_be_told_whole_is_unknown() {
+    let long = |length: usize| Box::<str>::from("x".repeat(length));
+    let approve = |vpa, reference| NextAction::ApproveUpi {
+        payee_vpa: long(vpa),
+        reference: long(reference),
+    };
+    let redirect = |length| NextAction::Redirect { url: long(length) };
+    for (method, action, status) in [
+        (stage::card(), redirect(NextAction::MAX_URL), PaymentStatus::RequiresAction),
+        (stage::card(), redirect(NextAction::MAX_URL + 1), PaymentStatus::Unknown),
+        (stage::upi(), approve(255, 35), PaymentStatus::RequiresAction),
+        (stage::upi(), approve(256, 35), PaymentStatus::Unknown),
+        (stage::upi(), approve(255, 36), PaymentStatus::Unknown),
+        (stage::wallet(), approve(9, 9), PaymentStatus::Unknown),
+    ] {
+        let mut stage = Stage::new(Policy::default());
+        let request = create_payment(money("5.00", "INR"), CaptureMode::Automatic);
+        let request = CreatePayment { method, ..request };
+        let accepted = stage.send(Command::CreatePayment(Box::new(request))).unwrap();
+        let payment = created(&accepted);
+        let asked = ProviderOutcome::ActionRequired { action };
+        stage.answer(payment, OutcomeSource::Call, asked).unwrap();
+        assert_eq!(stage.payment(payment).state().status(), status);
+    }
+}
+
+/// A card expires between a request and its repeat: the repeat is answered, a new request refused.
+#[test]
+fn an_expired_card_pays_nothing_new_and_repeats_are_answered() {
+    let mut stage = Stage::new(Policy::default());
+    let request = |key| {
+        let request = create_payment(money("5.00", "INR"), CaptureMode::Automatic);
+        Command::CreatePayment(Box::new(CreatePayment {
+            card_expires_at: Some(stage::START.after(HOUR)),
+            idempotency: Some(idempotency(key, "request")),
+            ..request
+        }))
+    };
+    stage.wait(Millis(HOUR.0 - 1));
+    let first = created(&stage.send(request("a")).unwrap());
+    stage.wait(Millis(1));
+    let again = stage.send(request("a"));
+    assert_eq!(again, Ok(Decision::Replayed { payment: first }));
+    let before = stage.state().hash();
+    assert_eq!(stage.send(request("b")), Err(Rejection::CardExpired));
+    assert_eq!(stage.state().hash(), before);
+}
+
+/// The domain keeps what is sealed as it is.
+#[test]
+fn the_sealed_part_stands_in_the_payment() {
+    let mut stage = Stage::new(Policy::default());
+    let sealed = Sealed::new(SealKeyId([3; 16]), *b"nobody reads this");
+    let request = create_payment(money("5.00", "INR"), CaptureMode::Automatic);
+    let request = CreatePayment { personal: sealed.clone(), ..request };
+    let payment = created(&stage.send(Command::CreatePayment(Box::new(request))).unwrap());
+    assert_eq!(stage.payment(payment).intent().personal, sealed);
+    let replayed = stage.replayed();
+    assert_eq!(replayed.payment(payment).unwrap().intent().personal, sealed);
 }
 
 /// A record must fit the log, however much falls due at once.

@@ -17,8 +17,8 @@ use stage::{Chance, DAY, HOUR, MINUTE, Stage, create_payment, last_attempt, merc
 use tollgate_domain::{
     Amount, AttemptId, AttemptState, CaptureMode, Command, CreatePayment, Currency, Decision,
     DeclineCode, Effect, Event, Fingerprint, IdempotencyKey, MerchantId, Millis, Mode, Money,
-    OutcomeSource, Payment, PaymentId, PaymentStatus, Policy, ProviderOutcome, ProviderReceipt,
-    RecordProviderOutcome, Rejection, Timestamp,
+    NextAction, OutcomeSource, Payment, PaymentId, PaymentMethod, PaymentStatus, Policy,
+    ProviderOutcome, ProviderReceipt, RecordProviderOutcome, Rejection, Timestamp,
     ledger::{Account, AccountKey},
 };
 
@@ -115,6 +115,7 @@ struct Expected {
     mode: Mode,
     money: Money,
     capture: CaptureMode,
+    method: PaymentMethod,
     stands: Stands,
     /// The provider's verdict, as far as it binds us.
     verdict: Verdict,
@@ -148,6 +149,7 @@ impl Play {
         let policy = Policy {
             authorization_validity: chance.pick(&[HOUR, DAY]),
             action_validity: chance.pick(&[MINUTE, HOUR]),
+            upi_validity: chance.pick(&[MINUTE, HOUR]),
             idempotency_retention: chance.pick(&[HOUR, DAY]),
             ..Policy::default()
         };
@@ -186,6 +188,7 @@ impl Play {
         let command = CreatePayment {
             merchant: merchant(chance.below(5)),
             mode: chance.pick(&Mode::ALL),
+            method: chance.pick(&stage::methods()),
             idempotency: key,
             ..create_payment(Money { amount, currency }, capture)
         };
@@ -297,7 +300,7 @@ impl Play {
                 approval_code: "".into(),
             }),
             3 | 4 => ProviderOutcome::Declined(self.chance.pick(&DeclineCode::ALL)),
-            5 | 6 => stage::action_required(),
+            5 | 6 => stage::action_required(&self.chance.pick(&stage::methods())),
             7 => ProviderOutcome::Pending,
             8 => ProviderOutcome::NotSent,
             9 => ProviderOutcome::Unknown,
@@ -447,6 +450,7 @@ impl Expected {
             mode: command.mode,
             money: command.money,
             capture: command.capture,
+            method: command.method.clone(),
             stands: Stands::Waiting,
             verdict: Verdict::None,
             answered: None,
@@ -489,9 +493,14 @@ impl Expected {
                 }
                 contradicts
             }
-            ProviderOutcome::ActionRequired { .. } => {
-                if self.stands == Stands::Waiting {
-                    self.stands = Stands::Acting { until: now.after(policy.action_validity) };
+            ProviderOutcome::ActionRequired { action } => {
+                let by_upi = matches!(self.method, PaymentMethod::Upi(_));
+                let validity = match action {
+                    NextAction::Redirect { .. } => Some(policy.action_validity),
+                    NextAction::ApproveUpi { .. } => by_upi.then_some(policy.upi_validity),
+                };
+                if let (Stands::Waiting, Some(validity)) = (self.stands, validity) {
+                    self.stands = Stands::Acting { until: now.after(validity) };
                 }
                 false
             }

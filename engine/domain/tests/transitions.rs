@@ -9,17 +9,20 @@ mod stage;
 use std::collections::BTreeSet;
 
 use stage::{
-    HOUR, SHARD, Stage, action_required, approved, create_payment, declined, effects, idempotency,
-    last_attempt, merchant, money, standing,
+    HOUR, SHARD, Stage, action_required, approved, card, create_payment, declined, effects,
+    idempotency, last_attempt, merchant, money, net_banking, standing, upi, wallet,
 };
 use tollgate_domain::{
     CaptureMode, Command, CreatePayment, Decision, Effect, Millis, Mode, OutcomeSource, PaymentId,
-    Policy, ProviderOutcome, RecordProviderOutcome, Rejection, ledger::Account,
+    PaymentMethod, Policy, ProviderOutcome, RecordProviderOutcome, Rejection, ledger::Account,
 };
 
 /// A state is named `payment/attempt`. Below it stands each happening, what becomes of the payment,
 /// what is booked, and which calls are owed. Where the capture mode matters, automatic stands left
 /// of the bar and manual right; a state that only one mode reaches says which.
+///
+/// The method makes no difference but in what is asked of the customer: each row is played by card,
+/// by net banking, by wallet and by UPI.
 ///
 /// - *not found early*, *late*: an inquiry finds nothing before, after the provider's horizon.
 /// - *due*: a tick when the payment's own timer is due, or an hour later where it has none.
@@ -309,12 +312,18 @@ fn every_state_meets_every_happening() {
             for (capture, expected) in
                 state.captures.iter().zip(expected_by_capture(&state, expected))
             {
-                for source in OutcomeSource::ALL {
-                    let (mut stage, payment) = reach(state.name, *capture, source);
-                    let became = happen(&mut stage, payment, happening, source);
-                    let case = format!("{}, {happening}, {capture:?}, {source:?}", state.name);
-                    assert_eq!(became, expected, "{case}");
-                    assert_eq!(stage.replayed().hash(), stage.state().hash(), "{case}");
+                for (source, method) in
+                    OutcomeSource::ALL.into_iter().zip([card(), net_banking(), wallet()])
+                {
+                    for method in [method, upi()] {
+                        let name = method.as_str();
+                        let (mut stage, payment) = reach(state.name, *capture, source, method);
+                        let became = happen(&mut stage, payment, happening, source);
+                        let case =
+                            format!("{}, {happening}, {capture:?}, {source:?}, {name}", state.name);
+                        assert_eq!(became, expected, "{case}");
+                        assert_eq!(stage.replayed().hash(), stage.state().hash(), "{case}");
+                    }
                 }
             }
         }
@@ -346,7 +355,7 @@ fn nothing_happens_to_other_payments() {
     for state in states() {
         for happening in HAPPENINGS.into_iter().filter(|happening| *happening != "restart") {
             let (name, capture) = (state.name, state.captures[0]);
-            let (mut stage, payment) = reach(name, capture, OutcomeSource::Call);
+            let (mut stage, payment) = reach(name, capture, OutcomeSource::Call, card());
             let mut other = create_payment(money("7.00", "INR"), CaptureMode::Manual);
             other.merchant = merchant(2);
             let accepted = stage.send(Command::CreatePayment(Box::new(other))).unwrap();
@@ -361,7 +370,7 @@ fn nothing_happens_to_other_payments() {
 #[test]
 fn answers_to_what_was_never_asked_are_refused() {
     for (name, _way) in WAYS.iter().take(4) {
-        let (mut stage, payment) = reach(name, CaptureMode::Automatic, OutcomeSource::Call);
+        let (mut stage, payment) = reach(name, CaptureMode::Automatic, OutcomeSource::Call, card());
         let attempt = last_attempt(stage.payment(payment)).id;
         let (stranger, tried) = (PaymentId::from_u128(1), tollgate_domain::AttemptId::from_u128(1));
         let before = stage.state().hash();
@@ -415,12 +424,17 @@ fn expected_by_capture<'a>(state: &State, expected: &'a str) -> Vec<&'a str> {
 }
 
 /// A stage whose only payment stands at `name`.
-fn reach(name: &str, capture: CaptureMode, source: OutcomeSource) -> (Stage, PaymentId) {
+fn reach(
+    name: &str,
+    capture: CaptureMode,
+    source: OutcomeSource,
+    method: PaymentMethod,
+) -> (Stage, PaymentId) {
     // Longer than any authorization holds, so that keys stay for the whole row.
     let policy =
         Policy { idempotency_retention: Millis::from_seconds(30 * 86_400), ..Policy::default() };
     let mut stage = Stage::new(policy);
-    let accepted = stage.send(request("a")(capture)).expect("a new key");
+    let accepted = stage.send(request("a", capture, method)).expect("a new key");
     let payment = created(&accepted);
     let attempt = last_attempt(stage.payment(payment)).id;
     assert_eq!(effects(&accepted), [Effect::Authorize { payment, attempt }]);
@@ -433,12 +447,10 @@ fn reach(name: &str, capture: CaptureMode, source: OutcomeSource) -> (Stage, Pay
 }
 
 /// The same key with a request that `fingerprint` tells apart.
-fn request(fingerprint: &str) -> impl Fn(CaptureMode) -> Command {
-    move |capture| {
-        let payment = create_payment(money("100.00", "INR"), capture);
-        let idempotency = Some(idempotency("key", fingerprint));
-        Command::CreatePayment(Box::new(CreatePayment { idempotency, ..payment }))
-    }
+fn request(fingerprint: &str, capture: CaptureMode, method: PaymentMethod) -> Command {
+    let payment = create_payment(money("100.00", "INR"), capture);
+    let idempotency = Some(idempotency("key", fingerprint));
+    Command::CreatePayment(Box::new(CreatePayment { method, idempotency, ..payment }))
 }
 
 fn created(decision: &Decision) -> PaymentId {
@@ -456,11 +468,12 @@ fn happen(stage: &mut Stage, payment: PaymentId, happening: &str, source: Outcom
     let exceptions = stage.credit(Mode::Test, inr(), Account::Exceptions);
     let sequence = stage.payment(payment).sequence();
     let capture = stage.payment(payment).intent().capture;
+    let method = stage.payment(payment).intent().method.clone();
     let outcome = |outcome| (Some(outcome), None);
     let (outcome, command) = match happening {
         "approved" => outcome(approved()),
         "declined" => outcome(declined()),
-        "action required" => outcome(action_required()),
+        "action required" => outcome(action_required(&method)),
         "pending" => outcome(ProviderOutcome::Pending),
         "not sent" => outcome(ProviderOutcome::NotSent),
         "unknown" => outcome(ProviderOutcome::Unknown),
@@ -472,8 +485,8 @@ fn happen(stage: &mut Stage, payment: PaymentId, happening: &str, source: Outcom
             (None, Some(Command::Tick))
         }
         "restart" => (None, None),
-        "repeat" => (None, Some(request("a")(capture))),
-        "reuse" => (None, Some(request("b")(capture))),
+        "repeat" => (None, Some(request("a", capture, method))),
+        "reuse" => (None, Some(request("b", capture, method))),
         _ => panic!("nothing happens by the name of {happening}"),
     };
     let decided = match (outcome, command) {

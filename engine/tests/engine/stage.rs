@@ -7,9 +7,9 @@ use std::{num::NonZeroU16, path::Path, sync::Arc, time::Duration};
 use parking_lot::Mutex;
 use tokio::{runtime::Handle, time::sleep};
 use tollgate_domain::{
-    Amount, ApiKeyHash, CaptureMode, CardBrand, CardFacts, CardFingerprint, CreateMerchant,
-    CreatePayment, Currency, Effect, Fingerprint, IdempotencyKey, KeyImprint, KeyTail, MerchantId,
-    Mode, Money, Payment, PaymentId, PaymentMethod, ProviderId, ProviderOutcome, ProviderReceipt,
+    Amount, CaptureMode, CardBrand, CardFacts, CardFingerprint, CreatePayment, Currency, Effect,
+    Fingerprint, IdempotencyKey, MerchantId, Mode, Money, Payment, PaymentId, PaymentMethod,
+    ProviderId, ProviderOutcome, ProviderReceipt,
 };
 use tollgate_engine::{
     Answer, CommandError, EffectSink, Engine, EngineOptions, NoObserver, OwedCall, Patience,
@@ -148,14 +148,6 @@ impl Stage {
         self.engine.create_payment(command, attachment, patience).await.map(|answer| *answer)
     }
 
-    /// Registers a merchant with one test key.
-    pub(crate) async fn register(&self, number: u8) -> (MerchantId, ApiKeyHash) {
-        let imprint = imprint(number);
-        let keys = vec![(Mode::Test, imprint)];
-        let command = CreateMerchant { name: "Shop".into(), email: None, keys };
-        (self.engine.control_command(command).await.unwrap().id, imprint.hash)
-    }
-
     /// Waits until a payment has settled.
     pub(crate) async fn settled(&self, id: PaymentId) -> Payment {
         loop {
@@ -193,11 +185,6 @@ fn options() -> EngineOptions {
     options
 }
 
-/// What is kept of a key's text that nobody knows.
-pub(crate) fn imprint(number: u8) -> KeyImprint {
-    KeyImprint { hash: ApiKeyHash([number; 32]), tail: KeyTail::new(*b"x7q9").unwrap() }
-}
-
 /// A payment of 100.00 INR with a key of its own.
 pub(crate) fn payment(key: &str) -> CreatePayment {
     let mut bytes = [0; 16];
@@ -215,8 +202,10 @@ pub(crate) fn payment(key: &str) -> CreatePayment {
             expiry_year: 2_030,
             fingerprint: CardFingerprint([1; 16]),
         }),
+        card_expires_at: None,
         order_id: None,
         customer_id: None,
+        personal: None,
         description: None,
         callback_url: None,
         metadata: Vec::new(),

@@ -9,12 +9,12 @@ use std::time::Instant;
 
 use hyper::HeaderMap;
 use tollgate_domain::{
-    CardFacts, CreatePayment, Fingerprint, IdempotencyKey, PaymentMethod, ProviderId, Scope,
+    ApiKey, CardFacts, CreatePayment, Fingerprint, IdempotencyKey, PaymentMethod, ProviderId,
 };
 use tollgate_engine::{Answer, ControlView, Patience};
 
 use super::{
-    authentication::{self, MerchantCaller},
+    authentication,
     error::{ErrorCode, Problem},
     idempotency::agreed_key,
     prefer::prefers_async,
@@ -23,13 +23,13 @@ use super::{
     surface::Surface,
     wire::{self, Field as _, PaymentRequest, ValidPayment},
 };
-use crate::{provider::CardData, routing, secrets::Secrets};
+use crate::{provider::Instrument, routing, secrets::Secrets};
 
 /// Creates payments for whoever asked, as they prefer it.
 pub(super) struct PaymentCreation<'g> {
     gateway: &'g Gateway,
     serving: &'g Serving,
-    key: MerchantCaller,
+    key: ApiKey,
     patience: Patience,
     /// Where the request came in; part of its fingerprint.
     route: Route,
@@ -39,14 +39,14 @@ pub(super) struct PaymentCreation<'g> {
 /// A payment without a fault, ready for the engine.
 pub(super) struct PreparedPayment {
     command: CreatePayment,
-    card: CardData,
+    instrument: Instrument,
 }
 
 impl<'g> PaymentCreation<'g> {
     /// Begins with the request's head.
     ///
     /// # Errors
-    /// While the gateway is not ready, and without the key of a merchant that may take payments.
+    /// While the gateway is not ready, and without a merchant's key.
     pub(super) fn begin(
         gateway: &'g Gateway,
         route: Route,
@@ -54,8 +54,8 @@ impl<'g> PaymentCreation<'g> {
     ) -> Result<Self, Problem> {
         let begun = Instant::now();
         let serving = gateway.serving()?;
-        let key = authentication::merchant(gateway, headers, Scope::PaymentsWrite)?;
-        key.check_not_suspended()?;
+        let key =
+            authentication::merchant_key(headers, serving.engine.control(), &serving.operator)?;
         let patience = if prefers_async(headers) {
             Patience::UntilRecorded
         } else {
@@ -94,7 +94,8 @@ impl<'g> PaymentCreation<'g> {
         let Serving { engine, secrets, .. } = self.serving;
         let command =
             command(&payment, provider, &self.key, engine.control(), secrets, idempotency);
-        Ok(PreparedPayment { command, card: payment.card.to_card_data() })
+        let instrument = Instrument::Card(payment.card.to_card_data());
+        Ok(PreparedPayment { command, instrument })
     }
 
     /// Hands the payment to the engine, and waits for its outcome as long as was asked for.
@@ -102,8 +103,8 @@ impl<'g> PaymentCreation<'g> {
     /// # Errors
     /// What the engine refuses, and what it cannot tell.
     pub(super) async fn carry_out(&self, payment: PreparedPayment) -> Result<Box<Answer>, Problem> {
-        let PreparedPayment { command, card } = payment;
-        let answer = self.serving.engine.create_payment(command, card, self.patience).await?;
+        let PreparedPayment { command, instrument } = payment;
+        let answer = self.serving.engine.create_payment(command, instrument, self.patience).await?;
         if answer.replayed {
             self.gateway.metrics.replay();
         } else {
@@ -124,7 +125,7 @@ impl<'g> PaymentCreation<'g> {
 fn command(
     payment: &ValidPayment<'_>,
     provider: ProviderId,
-    key: &MerchantCaller,
+    key: &ApiKey,
     control: &ControlView,
     secrets: &Secrets,
     idempotency: Option<(IdempotencyKey, Fingerprint)>,
@@ -144,8 +145,10 @@ fn command(
         money: payment.money,
         capture: payment.capture,
         method: PaymentMethod::Card(facts),
+        card_expires_at: None,
         order_id: boxed(payment.order_id),
         customer_id: boxed(payment.customer_id),
+        personal: None,
         description: boxed(payment.description),
         callback_url: boxed(payment.callback_url),
         metadata: payment.metadata().map(|(key, value)| (key.into(), value.into())).collect(),

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
 use hyper::{HeaderMap, StatusCode, Uri};
-use tollgate_domain::Scope;
 
 use super::{
     authentication,
@@ -25,7 +24,7 @@ pub(super) async fn page(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let serving = gateway.serving()?;
-    authentication::operator(&gateway, &headers, Scope::SimulatorRead)?;
+    authentication::operator(&headers, serving.engine.control(), &serving.operator)?;
     let (after, limit) = parameters(uri.query().unwrap_or_default())?;
     let simulator = serving.simulator.clone();
     let page = tokio::task::spawn_blocking(move || simulator.ledger_page(after, limit))

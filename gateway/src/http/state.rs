@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     metrics::Metrics,
-    provider::{CardData, Clock, simulator::Simulator},
+    provider::{Clock, Instrument, simulator::Simulator},
     secrets::Secrets,
 };
 
@@ -37,7 +37,7 @@ pub(crate) struct Gateway {
 
 /// What is there once replay is over.
 pub(crate) struct Serving {
-    pub(crate) engine: Engine<CardData>,
+    pub(crate) engine: Engine<Instrument>,
     pub(crate) simulator: Simulator,
     pub(crate) secrets: Secrets,
     /// The operator's key.

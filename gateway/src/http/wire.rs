@@ -25,7 +25,7 @@ pub(crate) use batch::{BatchBody, BatchItem, BatchOutcome, BatchRequest};
 pub(crate) use form::FormBody;
 pub(crate) use ledger_answer::LedgerPageBody;
 pub(crate) use merchant_answer::MerchantBody;
-pub(crate) use merchant_request::{MerchantRequest, NewMerchant};
+pub(crate) use merchant_request::MerchantRequest;
 pub(crate) use object::Field;
 pub(crate) use payment_answer::{
     ClassicCreated, ClassicPayment, ClassicStatus, ClassicSuccess, DeclinedBody, PaymentBody,

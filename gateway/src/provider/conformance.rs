@@ -1,17 +1,19 @@
-//! What every [`Provider`] must do, as one suite; each provider's tests call [`suite`].
+//! What every [`Provider`] must do, on every rail it serves, as one suite; each provider's tests
+//! call [`suite`].
 //!
-//! Invariant: the suite knows no provider. Which cards mean what, and how the provider's own books
-//! are read, its [`Subject`] tells.
+//! Invariant: the suite knows no provider. Which cards, addresses, banks and wallets mean what, and
+//! how the provider's own books are read, its [`Subject`] tells.
 
 use std::sync::Arc;
 
 use tollgate_domain::{
     Amount, AttemptId, CaptureMode, CardBrand, CardFacts, CardFingerprint, Currency, DeclineCode,
-    MerchantId, Mode, Money, PaymentId, PaymentIntent, PaymentMethod, ProviderOutcome, ShardId,
-    Timestamp, TransactionId,
+    MerchantId, Mode, Money, NetBankingFacts, NextAction, PaymentId, PaymentIntent, PaymentMethod,
+    ProviderOutcome, ShardId, Timestamp, TransactionId, UpiFacts, VpaFingerprint, WalletFacts,
+    WalletFingerprint,
 };
 
-use super::{Answer, Authorize, CardData, Inquire, Provider, Standing};
+use super::{Answer, Authorize, CardData, Inquire, Instrument, Provider, SecretText, Standing};
 
 /// When the suite's payments are made.
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -21,40 +23,57 @@ pub(crate) trait Subject {
     /// The provider.
     fn provider(&self) -> &dyn Provider;
 
-    /// A card that is approved.
-    fn approved_card(&self) -> CardData;
+    /// A customer who is approved, for each rail that the provider serves.
+    fn approved(&self) -> Vec<Customer>;
 
-    /// A card for every decline code the provider can be made to give.
-    fn declined_cards(&self) -> Vec<(CardData, DeclineCode)>;
+    /// A customer for every rail and decline code that the provider can be made to give.
+    fn declined(&self) -> Vec<(Customer, DeclineCode)>;
 
-    /// How many final decisions on the attempt stand in the provider's own books.
+    /// A customer who has to act first, for each rail on which there are such.
+    fn acting(&self) -> Vec<Customer>;
+
+    /// How many decisions on the attempt stand in the provider's own books.
     fn decisions(&self, attempt: AttemptId) -> usize;
+}
+
+/// Somebody who pays: a method, and its secrets.
+pub(crate) struct Customer {
+    pub(crate) method: PaymentMethod,
+    pub(crate) instrument: Instrument,
 }
 
 /// Runs every check, each on books of its own.
 pub(crate) async fn suite<S: Subject>(fresh: impl Fn() -> S) {
     an_attempt_sent_twice_is_decided_once(&fresh()).await;
-    another_card_does_not_change_a_decision(&fresh()).await;
+    another_customer_does_not_change_a_decision(&fresh()).await;
     attempts_are_apart(&fresh()).await;
     an_inquiry_tells_the_same(&fresh()).await;
     an_unknown_attempt_is_not_found(&fresh()).await;
     declines_keep_their_code(&fresh()).await;
+    an_action_is_one_that_the_method_knows(&fresh()).await;
 }
 
 async fn an_attempt_sent_twice_is_decided_once<S: Subject>(subject: &S) {
-    let attempt = attempt(1);
-    let first = authorize(subject.provider(), attempt, subject.approved_card()).await;
-    let second = authorize(subject.provider(), attempt, subject.approved_card()).await;
-    assert!(matches!(first, ProviderOutcome::Approved(_)), "{first:?}");
-    assert_eq!(first, second);
-    assert_eq!(subject.decisions(attempt), 1);
+    let rails = subject.approved().into_iter().zip(subject.approved());
+    for (number, (customer, same)) in (1..).zip(rails) {
+        let (rail, attempt) = (customer.rail(), attempt(number));
+        let first = authorize(subject.provider(), attempt, customer).await;
+        let second = authorize(subject.provider(), attempt, same).await;
+        assert!(matches!(first, ProviderOutcome::Approved(_)), "{rail}: {first:?}");
+        assert_eq!(first, second, "{rail}");
+        assert_eq!(subject.decisions(attempt), 1, "{rail}");
+    }
 }
 
-async fn another_card_does_not_change_a_decision<S: Subject>(subject: &S) {
-    for (number, (card, code)) in (1..).zip(subject.declined_cards()) {
+async fn another_customer_does_not_change_a_decision<S: Subject>(subject: &S) {
+    let mut number = 0;
+    for (customer, code) in subject.declined() {
+        number += 1;
         let attempt = attempt(number);
-        let declined = authorize(subject.provider(), attempt, card).await;
-        let again = authorize(subject.provider(), attempt, subject.approved_card()).await;
+        let other = subject.approved().into_iter().find(|other| other.rail() == customer.rail());
+        let declined = authorize(subject.provider(), attempt, customer).await;
+        let other = other.expect("a rail declines and approves");
+        let again = authorize(subject.provider(), attempt, other).await;
         assert_eq!(declined, ProviderOutcome::Declined(code));
         assert_eq!(again, declined);
         assert_eq!(subject.decisions(attempt), 1);
@@ -62,54 +81,91 @@ async fn another_card_does_not_change_a_decision<S: Subject>(subject: &S) {
 }
 
 async fn attempts_are_apart<S: Subject>(subject: &S) {
-    let one = authorize(subject.provider(), attempt(1), subject.approved_card()).await;
-    let other = authorize(subject.provider(), attempt(2), subject.approved_card()).await;
-    let (ProviderOutcome::Approved(one), ProviderOutcome::Approved(other)) = (one, other) else {
-        panic!("both are approved");
-    };
-    assert_ne!(one.external_id, other.external_id);
-    assert_eq!([attempt(1), attempt(2)].map(|attempt| subject.decisions(attempt)), [1, 1]);
+    let rails = subject.approved().into_iter().zip(subject.approved());
+    for (pair, (one, other)) in (0..).zip(rails) {
+        let attempts = [attempt(2 * pair + 1), attempt(2 * pair + 2)];
+        let one = authorize(subject.provider(), attempts[0], one).await;
+        let other = authorize(subject.provider(), attempts[1], other).await;
+        let (ProviderOutcome::Approved(one), ProviderOutcome::Approved(other)) = (one, other)
+        else {
+            panic!("both are approved");
+        };
+        assert_ne!(one.external_id, other.external_id);
+        assert_eq!(attempts.map(|attempt| subject.decisions(attempt)), [1, 1]);
+    }
 }
 
 async fn an_inquiry_tells_the_same<S: Subject>(subject: &S) {
-    let approved = attempt(1);
-    let outcome = authorize(subject.provider(), approved, subject.approved_card()).await;
-    for _ in 0..2 {
-        let standing = inquire(subject.provider(), approved).await;
-        assert_eq!(standing.into_outcome(false), outcome);
+    let declined = subject.declined().into_iter().map(|(customer, _code)| customer);
+    let everybody = subject.approved().into_iter().chain(declined).chain(subject.acting());
+    for (number, customer) in (1..).zip(everybody) {
+        let (method, attempt) = (customer.method.clone(), attempt(number));
+        let outcome = authorize(subject.provider(), attempt, customer).await;
+        for past_horizon in [false, true] {
+            let standing = inquire(subject.provider(), attempt, &method).await;
+            assert_eq!(standing.into_outcome(past_horizon), outcome, "{method:?}");
+        }
+        assert_eq!(subject.decisions(attempt), 1, "{method:?}");
     }
-    for (number, (card, _)) in (2..).zip(subject.declined_cards()) {
-        let outcome = authorize(subject.provider(), attempt(number), card).await;
-        let standing = inquire(subject.provider(), attempt(number)).await;
-        assert_eq!(standing.into_outcome(true), outcome);
-    }
-    assert_eq!(subject.decisions(approved), 1);
 }
 
 async fn an_unknown_attempt_is_not_found<S: Subject>(subject: &S) {
-    assert_eq!(inquire(subject.provider(), attempt(1)).await, Standing::NotFound);
-    assert_eq!(subject.decisions(attempt(1)), 0);
-    // Having been asked about does not keep an attempt from being made.
-    let outcome = authorize(subject.provider(), attempt(1), subject.approved_card()).await;
-    assert!(matches!(outcome, ProviderOutcome::Approved(_)), "{outcome:?}");
-    assert_eq!(inquire(subject.provider(), attempt(2)).await, Standing::NotFound);
+    for (pair, customer) in (0..).zip(subject.approved()) {
+        let (method, asked) = (customer.method.clone(), attempt(2 * pair + 1));
+        assert_eq!(inquire(subject.provider(), asked, &method).await, Standing::NotFound);
+        assert_eq!(subject.decisions(asked), 0);
+        // Having been asked about does not keep an attempt from being made.
+        let outcome = authorize(subject.provider(), asked, customer).await;
+        assert!(matches!(outcome, ProviderOutcome::Approved(_)), "{outcome:?}");
+        let other = inquire(subject.provider(), attempt(2 * pair + 2), &method).await;
+        assert_eq!(other, Standing::NotFound);
+    }
 }
 
 async fn declines_keep_their_code<S: Subject>(subject: &S) {
-    for (number, (card, code)) in (1..).zip(subject.declined_cards()) {
-        let outcome = authorize(subject.provider(), attempt(number), card).await;
+    for (number, (customer, code)) in (1..).zip(subject.declined()) {
+        let outcome = authorize(subject.provider(), attempt(number), customer).await;
         assert_eq!(outcome, ProviderOutcome::Declined(code));
     }
 }
 
-/// Sends a payment's attempt; each attempt belongs to the payment of the same number.
-async fn authorize(provider: &dyn Provider, attempt: AttemptId, card: CardData) -> ProviderOutcome {
-    provider.authorize(Authorize { intent: intent_of(attempt), attempt, card }).wait().await
+async fn an_action_is_one_that_the_method_knows<S: Subject>(subject: &S) {
+    let rails = subject.acting().into_iter().zip(subject.acting());
+    for (number, (customer, same)) in (1..).zip(rails) {
+        let (method, attempt) = (customer.method.clone(), attempt(number));
+        let outcome = authorize(subject.provider(), attempt, customer).await;
+        let ProviderOutcome::ActionRequired { action } = &outcome else {
+            panic!("{method:?} has to act: {outcome:?}");
+        };
+        match action {
+            NextAction::Redirect { url } => {
+                assert!(url.starts_with("http") && url.len() <= NextAction::MAX_URL, "{url}");
+            }
+            NextAction::ApproveUpi { payee_vpa, reference } => {
+                assert!(matches!(method, PaymentMethod::Upi(_)), "{method:?}");
+                assert!(payee_vpa.contains('@') && payee_vpa.len() <= NextAction::MAX_VPA);
+                assert!((1..=NextAction::MAX_REFERENCE).contains(&reference.len()), "{reference}");
+            }
+        }
+        assert_eq!(authorize(subject.provider(), attempt, same).await, outcome);
+        assert_eq!(subject.decisions(attempt), 1);
+    }
 }
 
-async fn inquire(provider: &dyn Provider, attempt: AttemptId) -> Standing {
-    let answer: Answer<Standing> =
-        provider.inquire(Inquire { intent: intent_of(attempt), attempt });
+/// Sends a payment's attempt; each attempt belongs to the payment of the same number.
+async fn authorize(
+    provider: &dyn Provider,
+    attempt: AttemptId,
+    customer: Customer,
+) -> ProviderOutcome {
+    let Customer { method, instrument } = customer;
+    let intent = intent_of(attempt, method);
+    provider.authorize(Authorize { intent, attempt, instrument }).wait().await
+}
+
+async fn inquire(provider: &dyn Provider, attempt: AttemptId, method: &PaymentMethod) -> Standing {
+    let intent = intent_of(attempt, method.clone());
+    let answer: Answer<Standing> = provider.inquire(Inquire { intent, attempt });
     answer.wait().await
 }
 
@@ -118,20 +174,16 @@ pub(crate) fn attempt(number: u64) -> AttemptId {
     AttemptId::new(NOW, ShardId(1), number)
 }
 
-fn intent_of(attempt: AttemptId) -> Arc<PaymentIntent> {
-    intent(PaymentId::from_u128(attempt.to_u128()), &[])
+fn intent_of(attempt: AttemptId, method: PaymentMethod) -> Arc<PaymentIntent> {
+    intent(PaymentId::from_u128(attempt.to_u128()), method, &[])
 }
 
 /// A payment of 100.00 INR in test mode.
-pub(crate) fn intent(id: PaymentId, metadata: &[(&str, &str)]) -> Arc<PaymentIntent> {
-    let card = CardFacts {
-        brand: CardBrand::Visa,
-        bin: 424_242,
-        last4: 4_242,
-        expiry_month: 12,
-        expiry_year: 2030,
-        fingerprint: CardFingerprint([0; 16]),
-    };
+pub(crate) fn intent(
+    id: PaymentId,
+    method: PaymentMethod,
+    metadata: &[(&str, &str)],
+) -> Arc<PaymentIntent> {
     Arc::new(PaymentIntent {
         id,
         transaction: TransactionId::from_u128(id.to_u128()),
@@ -139,9 +191,10 @@ pub(crate) fn intent(id: PaymentId, metadata: &[(&str, &str)]) -> Arc<PaymentInt
         mode: Mode::Test,
         money: Money { amount: Amount::from_minor_units(10_000).unwrap(), currency: Currency::INR },
         capture: CaptureMode::Automatic,
-        method: PaymentMethod::Card(card),
+        method,
         order_id: None,
         customer_id: None,
+        personal: None,
         description: None,
         callback_url: None,
         metadata: metadata.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect(),
@@ -150,7 +203,54 @@ pub(crate) fn intent(id: PaymentId, metadata: &[(&str, &str)]) -> Arc<PaymentInt
     })
 }
 
-/// The card of that number.
-pub(crate) fn card(number: &str) -> CardData {
-    CardData::new(number.to_owned(), 12, 2030, Some(String::from("123").into()), None)
+/// What is remembered of any card.
+pub(crate) fn card_facts() -> PaymentMethod {
+    PaymentMethod::Card(CardFacts {
+        brand: CardBrand::Visa,
+        bin: 424_242,
+        last4: 4_242,
+        expiry_month: 12,
+        expiry_year: 2030,
+        fingerprint: CardFingerprint([0; 16]),
+    })
+}
+
+/// A card that is approved wherever there are test cards.
+pub(crate) fn card() -> Instrument {
+    card_holder("4242424242424242").instrument
+}
+
+impl Customer {
+    fn rail(&self) -> &'static str {
+        self.method.as_str()
+    }
+}
+
+/// Who pays by the card of that number.
+pub(crate) fn card_holder(number: &str) -> Customer {
+    let cvv = Some(String::from("123").into());
+    let card = CardData::new(number.to_owned(), 12, 2030, cvv, None);
+    Customer { method: card_facts(), instrument: Instrument::Card(card) }
+}
+
+/// Who pays by UPI from that address.
+pub(crate) fn upi_payer(vpa: &str) -> Customer {
+    let (_name, handle) = vpa.split_once('@').expect("a VPA has an @");
+    let (handle, payee_name) = (handle.into(), "A Shop".into());
+    let facts = UpiFacts { handle, fingerprint: VpaFingerprint([1; 16]), payee_name };
+    let instrument = Instrument::Upi(SecretText::new(vpa));
+    Customer { method: PaymentMethod::Upi(facts), instrument }
+}
+
+/// Who pays from an account with that bank.
+pub(crate) fn bank_customer(bank: &str) -> Customer {
+    let method = PaymentMethod::NetBanking(NetBankingFacts { bank: bank.into() });
+    Customer { method, instrument: Instrument::NetBanking }
+}
+
+/// Who pays from a wallet with that id.
+pub(crate) fn wallet_owner(id: &str) -> Customer {
+    let fingerprint = WalletFingerprint([2; 16]);
+    let method = PaymentMethod::Wallet(WalletFacts { provider: "paytm".into(), fingerprint });
+    Customer { method, instrument: Instrument::Wallet(SecretText::new(id)) }
 }

@@ -1,7 +1,7 @@
 //! The simulated provider: in process, stateful, seeded.
 //!
-//! It answers as the card's number tells it to, fails as the payment's metadata tells it to, and
-//! keeps a [ledger](LedgerPage) of its own, by which anybody can prove that nothing was charged
+//! It answers as the card, the VPA, the bank or the wallet tells it to, fails as the payment's
+//! metadata tells it to, and keeps a [ledger](LedgerPage) of its own, by which anybody can prove that nothing was charged
 //! twice. What it decides is booked when the request arrives; latency is the answer's way back.
 //!
 //! Invariant: an attempt is decided once. Sent again, it gets the same answer.
@@ -17,7 +17,9 @@ mod tests;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use tollgate_domain::{AttemptId, Millis, PaymentIntent, ProviderId, ProviderOutcome};
+use tollgate_domain::{
+    AttemptId, Millis, NextAction, PaymentIntent, PaymentMethod, ProviderId, ProviderOutcome,
+};
 
 use self::{
     fault::{Faults, Loss},
@@ -45,8 +47,11 @@ pub(crate) struct SimulatorOptions {
     pub(crate) latency: Duration,
     /// The horizon it declares, see [`Capabilities::inquiry_horizon`].
     pub(crate) inquiry_horizon: Millis,
-    /// Where a customer with a 3-D Secure card is sent; `/` and the attempt's id are appended.
+    /// Where a customer is sent who has to act on a page (3-D Secure, net banking, wallet); `/` and
+    /// the attempt's id are appended.
     pub(crate) action_url: String,
+    /// The VPA that UPI payments are collected to.
+    pub(crate) payee_vpa: String,
 }
 
 /// The simulator. A clone is the same simulator.
@@ -60,7 +65,8 @@ struct Inner {
 }
 
 impl SimulatorOptions {
-    /// Seed 0, no latency, a horizon of two seconds, and actions at `http://127.0.0.1:8080`.
+    /// Seed 0, no latency, a horizon of two seconds, actions at `http://127.0.0.1:8080`, and UPI
+    /// payments to `tollgate@sim`.
     #[must_use]
     pub(crate) fn new(data_directory: impl Into<PathBuf>) -> Self {
         Self {
@@ -69,6 +75,7 @@ impl SimulatorOptions {
             latency: Duration::ZERO,
             inquiry_horizon: Millis::from_seconds(2),
             action_url: "http://127.0.0.1:8080/simulator/actions".to_owned(),
+            payee_vpa: "tollgate@sim".to_owned(),
         }
     }
 }
@@ -114,13 +121,17 @@ impl Provider for Simulator {
         let charge = Charge::new(&request.intent, request.attempt);
         let latency = self.0.options.latency;
         match self.0.ledger.look_up(charge.attempt) {
-            LookUp::Booked(booking) => after(latency, self.0.standing(charge, booking)),
+            LookUp::Booked(booking) => {
+                after(latency, self.0.standing(&request.intent, charge, booking))
+            }
             LookUp::Absent => after(latency, Standing::NotFound),
             LookUp::Forgotten => {
                 let inner = Arc::clone(&self.0);
                 Answer::later(async move {
                     tokio::time::sleep(latency).await;
-                    let recalled = tokio::task::spawn_blocking(move || inner.recall(charge));
+                    let intent = request.intent;
+                    let recalled =
+                        tokio::task::spawn_blocking(move || inner.recall(&intent, charge));
                     recalled.await.unwrap_or(Standing::Unknown)
                 })
             }
@@ -137,7 +148,8 @@ impl Inner {
         }
         let attempt = request.attempt;
         let charge = Charge::new(&request.intent, attempt);
-        let decided = match magic::verdict(request.card.number()) {
+        let verdict = magic::verdict(&request.intent.method, &request.instrument);
+        let decided = match verdict {
             Verdict::Approve if faults.pending => Decided::Pending,
             Verdict::Approve => Decided::Approved,
             Verdict::Decline(code) => Decided::Declined(code),
@@ -148,7 +160,7 @@ impl Inner {
             Ok(booking) => match faults.loss {
                 Some(Loss::Answer) => ProviderOutcome::Unknown,
                 Some(Loss::Connection | Loss::Request) | None => {
-                    let standing = self.standing(charge, booking);
+                    let standing = self.standing(&request.intent, charge, booking);
                     // It is booked, so the horizon does not matter.
                     standing.into_outcome(false)
                 }
@@ -159,13 +171,13 @@ impl Inner {
     }
 
     /// How a booked attempt stands; approves what was pending for long enough.
-    fn standing(&self, charge: Charge, booking: Booking) -> Standing {
+    fn standing(&self, intent: &PaymentIntent, charge: Charge, booking: Booking) -> Standing {
         match booking.decided {
             Decided::Approved => Standing::Approved(booking.reference.receipt()),
             Decided::Declined(code) => Standing::Declined(code),
-            Decided::ActionRequired => Standing::ActionRequired {
-                url: format!("{}/{}", self.options.action_url, charge.attempt).into(),
-            },
+            Decided::ActionRequired => {
+                Standing::ActionRequired { action: self.action(&intent.method, charge.attempt) }
+            }
             Decided::Pending => {
                 let now = (self.clock)();
                 if now < booking.at.after(PENDING) {
@@ -180,10 +192,24 @@ impl Inner {
         }
     }
 
+    /// What the customer has to do, by the way he pays.
+    fn action(&self, method: &PaymentMethod, attempt: AttemptId) -> NextAction {
+        match method {
+            PaymentMethod::Card(_) | PaymentMethod::NetBanking(_) | PaymentMethod::Wallet(_) => {
+                let url = format!("{}/{attempt}", self.options.action_url).into();
+                NextAction::Redirect { url }
+            }
+            PaymentMethod::Upi(_) => NextAction::ApproveUpi {
+                payee_vpa: self.options.payee_vpa.as_str().into(),
+                reference: attempt.to_string().into(),
+            },
+        }
+    }
+
     /// How an attempt stands that was forgotten. Blocks.
-    fn recall(&self, charge: Charge) -> Standing {
+    fn recall(&self, intent: &PaymentIntent, charge: Charge) -> Standing {
         match self.ledger.recall(charge.attempt) {
-            Ok(Some(booking)) => self.standing(charge, booking),
+            Ok(Some(booking)) => self.standing(intent, charge, booking),
             Ok(None) => Standing::NotFound,
             Err(error) => {
                 let attempt = charge.attempt;

@@ -19,7 +19,7 @@ use tokio::{
 use tollgate_domain::{AttemptId, Effect, ProviderCall, ProviderOutcome};
 use tollgate_engine::{EffectSink, OwedCall};
 
-use super::{Answer, Authorize, CardData, Clock, Inquire, Provider, Providers};
+use super::{Answer, Authorize, Clock, Inquire, Instrument, Provider, Providers};
 
 /// How long a call may take. Card networks answer or reverse within half a minute; what takes
 /// longer is learnt sooner by an inquiry.
@@ -56,7 +56,7 @@ impl ProviderWorker {
     fn make(
         &self,
         call: ProviderCall,
-        card: Option<CardData>,
+        instrument: Option<Instrument>,
         clock: Clock,
         answer: impl FnOnce(ProviderOutcome) + Send + 'static,
     ) {
@@ -65,12 +65,12 @@ impl ProviderWorker {
             tracing::error!(provider = %call.provider, attempt = %call.attempt, "no such provider");
         }
         match call.effect {
-            Effect::Authorize { .. } => match (provider, card) {
-                (Some(provider), Some(card)) => {
-                    self.authorize(&**provider, call, card, &clock, answer)
+            Effect::Authorize { .. } => match (provider, instrument) {
+                (Some(provider), Some(instrument)) => {
+                    self.authorize(&**provider, call, instrument, &clock, answer)
                 }
-                // The card's number died with the process that took it, or nobody is there to
-                // send it to: either way nothing was sent.
+                // The method's secrets died with the process that took it, or nobody is there to
+                // send them to: either way nothing was sent.
                 (None, _) | (Some(_), None) => answer(ProviderOutcome::NotSent),
             },
             Effect::Inquire { .. } => match provider {
@@ -84,7 +84,7 @@ impl ProviderWorker {
         &self,
         provider: &dyn Provider,
         call: ProviderCall,
-        card: CardData,
+        instrument: Instrument,
         clock: &Clock,
         answer: impl FnOnce(ProviderOutcome) + Send + 'static,
     ) {
@@ -96,7 +96,7 @@ impl ProviderWorker {
                 tracing::warn!(%attempt, "the authorization's turn came too late; it is not sent");
                 return Answer::Now(ProviderOutcome::NotSent);
             }
-            provider.authorize(Authorize { intent: call.intent, attempt, card })
+            provider.authorize(Authorize { intent: call.intent, attempt, instrument })
         });
         self.pass_on(attempt, begun, None, answer);
     }
@@ -201,16 +201,16 @@ async fn end(
     })
 }
 
-impl EffectSink<CardData> for ProviderWorker {
-    fn run(&self, mut owed: OwedCall<CardData>) {
-        let card = owed.take_attachment();
+impl EffectSink<Instrument> for ProviderWorker {
+    fn run(&self, mut owed: OwedCall<Instrument>) {
+        let instrument = owed.take_attachment();
         let call = owed.call().clone();
         // The shards' own time: that of the wall may have jumped, and a jump must not make anybody
         // believe that an attempt never arrived.
         let shards = owed.clock();
         let clock: Clock = Arc::new(move || shards.time());
         // A task that panics or is dropped drops `owed` with it, which reports the unknown outcome.
-        self.make(call, card, clock, move |outcome| owed.answer(outcome));
+        self.make(call, instrument, clock, move |outcome| owed.answer(outcome));
     }
 }
 
@@ -283,7 +283,7 @@ mod tests {
                 false => Effect::Authorize { payment, attempt },
             },
             provider: ProviderId::SIMULATOR,
-            intent: conformance::intent(payment, &[]),
+            intent: conformance::intent(payment, conformance::card_facts(), &[]),
             attempt,
             started_at: STARTED,
         }
@@ -293,19 +293,20 @@ mod tests {
     async fn run(
         provider: Scripted,
         call: ProviderCall,
-        card: Option<CardData>,
+        instrument: Option<Instrument>,
         now: Timestamp,
     ) -> Option<ProviderOutcome> {
         let providers = Providers::new([Arc::new(provider) as Arc<dyn Provider>]);
         let clock: Clock = Arc::new(move || now);
         let worker = ProviderWorker::new(providers, Handle::current(), LIMIT);
         let (sender, receiver) = oneshot::channel();
-        worker.make(call, card, clock, |outcome| sender.send(outcome).expect("the test waits"));
+        worker
+            .make(call, instrument, clock, |outcome| sender.send(outcome).expect("the test waits"));
         receiver.await.ok()
     }
 
     async fn authorize(provider: Scripted) -> Option<ProviderOutcome> {
-        run(provider, call(false), Some(conformance::card("4242424242424242")), STARTED).await
+        run(provider, call(false), Some(conformance::card()), STARTED).await
     }
 
     const DECLINED: Option<ProviderOutcome> =
@@ -333,14 +334,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_card_or_a_provider_nothing_is_sent() {
-        let no_card = run(scripted(), call(false), None, STARTED).await;
-        assert_eq!(no_card, Some(ProviderOutcome::NotSent));
+    async fn without_an_instrument_or_a_provider_nothing_is_sent() {
+        let without = run(scripted(), call(false), None, STARTED).await;
+        assert_eq!(without, Some(ProviderOutcome::NotSent));
 
         let nobody = ProviderId::new("nobody").unwrap();
         let to_nobody = |inquiry| ProviderCall { provider: nobody, ..call(inquiry) };
-        let card = Some(conformance::card("4242424242424242"));
-        let not_sent = run(scripted(), to_nobody(false), card, STARTED).await;
+        let instrument = Some(conformance::card());
+        let not_sent = run(scripted(), to_nobody(false), instrument, STARTED).await;
         assert_eq!(not_sent, Some(ProviderOutcome::NotSent));
         let unknown = run(scripted(), to_nobody(true), None, STARTED).await;
         assert_eq!(unknown, Some(ProviderOutcome::Unknown));
@@ -415,8 +416,8 @@ mod tests {
         let worker = ProviderWorker::new(providers, Handle::current(), LIMIT);
         for inquiry in [false, true] {
             let (sender, receiver) = oneshot::channel();
-            let card = (!inquiry).then(|| conformance::card("4242424242424242"));
-            worker.make(call(inquiry), card, Arc::new(|| STARTED), |outcome| {
+            let instrument = (!inquiry).then(conformance::card);
+            worker.make(call(inquiry), instrument, Arc::new(|| STARTED), |outcome| {
                 sender.send(outcome).expect("awaited");
             });
             assert_eq!(receiver.await, Ok(ProviderOutcome::Unknown), "{inquiry}");
@@ -433,9 +434,13 @@ mod tests {
         ] {
             // A panic would tell that it was sent after all.
             let panics = expected == ProviderOutcome::NotSent;
-            let card = Some(conformance::card("4242424242424242"));
+            let instrument = Some(conformance::card());
             let provider = Scripted { panics, ..scripted() };
-            assert_eq!(run(provider, call(false), card, now).await, Some(expected), "{now:?}");
+            assert_eq!(
+                run(provider, call(false), instrument, now).await,
+                Some(expected),
+                "{now:?}"
+            );
         }
     }
 
@@ -489,8 +494,8 @@ mod tests {
         }
         // Others are not held up.
         let (sender, receiver) = oneshot::channel();
-        let card = Some(conformance::card("4242424242424242"));
-        worker.make(call(false), card, Arc::new(|| STARTED), |outcome| {
+        let instrument = Some(conformance::card());
+        worker.make(call(false), instrument, Arc::new(|| STARTED), |outcome| {
             sender.send(outcome).expect("awaited");
         });
         assert_eq!(receiver.await.ok(), DECLINED);

@@ -34,6 +34,7 @@ pub(crate) struct LedgerEntry {
 pub(crate) enum EntryState {
     Approved,
     Declined,
+    Pending,
     Voided,
     Reversed,
 }
@@ -65,7 +66,10 @@ impl Reconciliation {
                 let approval = Approval { attempt_id, amount_minor, currency };
                 self.approved.entry(payment_id).or_default().push(approval);
             }
-            EntryState::Declined | EntryState::Voided | EntryState::Reversed => {}
+            EntryState::Declined
+            | EntryState::Pending
+            | EntryState::Voided
+            | EntryState::Reversed => {}
         }
     }
 

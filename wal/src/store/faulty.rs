@@ -1,7 +1,8 @@
 //! A log in memory, on a disk that fails by plan: for simulations.
 //!
-//! Frames, chain and recovery are the real ones; only the files are simulated. Invariant: what
-//! happens depends on the plan alone.
+//! Frames, chain and recovery are the real ones; only the files are simulated. What no sync has
+//! said yes to lies in a cache, which outlives the process and not the power. Invariant: what happens
+//! depends on the plan alone.
 
 use std::{
     collections::BTreeMap,
@@ -28,6 +29,9 @@ pub enum Kept {
     Nothing,
     /// The first bytes, at most as many; sled keeps the whole frames among them.
     Prefix(usize),
+    /// Sectors of 512 bytes, in whatever order the disk took them: sector `n` where bit `n % 64` is
+    /// set. Zeros stand in place of the others; sled keeps the whole frames among what is left.
+    Sectors(u64),
     /// All.
     All,
 }
@@ -82,6 +86,9 @@ struct Image {
 struct Segment {
     journal: Vec<u8>,
     sled: Vec<u8>,
+    /// How much of each copy outlives the power; what is behind lies in a cache.
+    journal_synced: usize,
+    sled_synced: usize,
     /// Bytes of the journal that cannot be read; they end it at the latest.
     journal_unread: Range<usize>,
     sled_unread: bool,
@@ -117,6 +124,20 @@ impl Disk {
             faults: image.faults.clone(),
             ..*image
         })))
+    }
+
+    /// The power fails: of what no sync has said yes to, each copy keeps what is said here. Without
+    /// it a crash is one of the process, and leaves everything.
+    pub fn lose_power(&self, journal: Kept, sled: Kept) {
+        for segment in self.image().segments.values_mut() {
+            let unsynced =
+                segment.journal.split_off(segment.journal_synced.min(segment.journal.len()));
+            segment.journal.extend(journal.of(&unsynced));
+            let unsynced = segment.sled.split_off(segment.sled_synced.min(segment.sled.len()));
+            intact(&sled.of(&unsynced))
+                .for_each(|frame| segment.sled.extend_from_slice(frame.bytes));
+            segment.sync();
+        }
     }
 
     /// Adds a fault to the plan.
@@ -294,12 +315,12 @@ impl Faulty {
         };
         image.space.available = left;
         let segment = image.segment(self.segment);
-        segment.journal.extend_from_slice(&self.buffer.bytes()[..fault.journal.of(size)]);
-        let sled = &self.buffer.bytes()[..fault.sled.of(size)];
-        intact(sled).for_each(|frame| segment.sled.extend_from_slice(frame.bytes));
+        segment.journal.extend(fault.journal.of(self.buffer.bytes()));
+        intact(&fault.sled.of(self.buffer.bytes()))
+            .for_each(|frame| segment.sled.extend_from_slice(frame.bytes));
         match fault.answer {
             Answer::Failure => return Err(Error::Injected),
-            Answer::Success => {}
+            Answer::Success => segment.sync(),
         }
         drop(image);
         self.tip = self.buffer.tip_after(&self.tip, self.epoch);
@@ -307,12 +328,31 @@ impl Faulty {
     }
 }
 
+impl Segment {
+    fn sync(&mut self) {
+        (self.journal_synced, self.sled_synced) = (self.journal.len(), self.sled.len());
+    }
+}
+
+/// What a disk writes at once.
+const SECTOR: usize = 512;
+
 impl Kept {
-    fn of(self, size: usize) -> usize {
+    fn of(self, bytes: &[u8]) -> Vec<u8> {
         match self {
-            Self::Nothing => 0,
-            Self::Prefix(bytes) => bytes.min(size),
-            Self::All => size,
+            Self::Nothing => Vec::new(),
+            Self::Prefix(length) => bytes[..length.min(bytes.len())].to_vec(),
+            Self::Sectors(kept) => {
+                let mut left = Vec::with_capacity(bytes.len());
+                for (index, sector) in bytes.chunks(SECTOR).enumerate() {
+                    if kept >> (index % 64) & 1 == 1 {
+                        left.resize(index * SECTOR, 0);
+                        left.extend_from_slice(sector);
+                    }
+                }
+                left
+            }
+            Self::All => bytes.to_vec(),
         }
     }
 }
@@ -366,6 +406,7 @@ impl Copies for Disk {
         let mut image = self.image();
         let segment = image.segment(segment);
         segment.journal.truncate(length);
+        segment.journal_synced = length;
         let unread = segment.journal_unread.clone();
         segment.journal_unread = unread.start.min(length)..unread.end.min(length);
         Ok(())
@@ -375,6 +416,7 @@ impl Copies for Disk {
         let mut image = self.image();
         let segment = image.segment(segment);
         segment.journal = pieces.concat();
+        segment.journal_synced = segment.journal.len();
         segment.journal_unread = 0..0;
         Ok(())
     }
@@ -383,6 +425,7 @@ impl Copies for Disk {
         let mut image = self.image();
         let segment = image.segment(segment);
         segment.sled = pieces.concat();
+        segment.sled_synced = segment.sled.len();
         segment.sled_unread = false;
         Ok(())
     }
@@ -394,11 +437,16 @@ impl Copies for Disk {
         last_group: &[u8],
     ) -> Result<(), Error> {
         let mut image = self.image();
-        assert_eq!(image.segment(segment).journal[offset..], *last_group, "the journal's end");
+        let segment = image.segment(segment);
+        assert_eq!(segment.journal[offset..], *last_group, "the journal's end");
+        segment.journal_synced = segment.journal.len();
         Ok(())
     }
 
-    fn settle_sled(&mut self, _: u64) -> Result<(), Error> {
+    fn settle_sled(&mut self, segment: u64) -> Result<(), Error> {
+        let mut image = self.image();
+        let segment = image.segment(segment);
+        segment.sled_synced = segment.sled.len();
         Ok(())
     }
 }

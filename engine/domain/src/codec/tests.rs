@@ -12,29 +12,33 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use super::*;
 use crate::{
-    api_key::{ApiKey, ApiKeyHash, ApiKeyKind, KeyTail, Scope, ScopeSet},
+    api_key::{ApiKey, ApiKeyHash},
     card::{CardBrand, CardFacts, CardFingerprint},
     effect::Effect,
     id::Id,
     idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey},
     merchant::{Merchant, Mode},
     money::{Amount, Currency, Money},
-    payment::{CaptureMode, FailureReason, PaymentIntent, PaymentMethod},
+    net_banking::NetBankingFacts,
+    payment::{CaptureMode, FailureReason, NextAction, PaymentIntent, PaymentMethod},
     provider::{DeclineCode, OutcomeSource, ProviderId, ProviderReceipt},
+    sealed::{SealKeyId, Sealed},
     timestamp::Timestamp,
+    upi::{UpiFacts, VpaFingerprint},
+    wallet::{WalletFacts, WalletFingerprint},
 };
 
 #[test]
 fn golden_bytes_of_payment_records() {
     for (name, stored, record) in [
         (
-            "payment_record.v1.hex",
-            include_str!("../../tests/golden/payment_record.v1.hex"),
+            "payment_record.v2.hex",
+            include_str!("../../tests/golden/payment_record.v2.hex"),
             every_event(),
         ),
         (
-            "payment_record_bare.v1.hex",
-            include_str!("../../tests/golden/payment_record_bare.v1.hex"),
+            "payment_record_bare.v2.hex",
+            include_str!("../../tests/golden/payment_record_bare.v2.hex"),
             bare_record(),
         ),
     ] {
@@ -45,38 +49,39 @@ fn golden_bytes_of_payment_records() {
     }
 }
 
+/// What version 1 wrote is read as the events of today; nobody writes it any more.
+#[test]
+fn golden_bytes_of_payment_records_of_version_1() {
+    for (stored, record) in [
+        (GOLDEN_V1, every_event_of_version_1()),
+        (include_str!("../../tests/golden/payment_record_bare.v1.hex"), bare_record()),
+    ] {
+        let bytes = bytes_of(stored);
+        assert_eq!(decode(&bytes).unwrap(), record);
+        for length in 0..bytes.len() {
+            assert!(decode(&bytes[..length]).is_err(), "cut to {length} bytes");
+        }
+        let mut changed = bytes.clone();
+        for position in 0..bytes.len() {
+            for bit in 0..8 {
+                changed[position] ^= 1 << bit;
+                assert_ne!(decode(&changed).ok(), Some(record.clone()), "byte {position}");
+                changed[position] = bytes[position];
+            }
+        }
+    }
+}
+
+const GOLDEN_V1: &str = include_str!("../../tests/golden/payment_record.v1.hex");
+
 #[test]
 fn golden_bytes_of_control_records() {
-    let name = "control_record.v2.hex";
-    let stored = include_str!("../../tests/golden/control_record.v2.hex");
+    let name = "control_record.v1.hex";
+    let stored = include_str!("../../tests/golden/control_record.v1.hex");
     let record = every_control_event();
     if !is_updated(name, &encode_control(&record).unwrap()) {
         assert_eq!(decode_control(&bytes_of(stored)).unwrap(), record, "{name}");
         assert_eq!(hex_of(&encode_control(&record).unwrap()), stored, "{name}");
-    }
-}
-
-/// The first version knew secret keys alone, which might do everything for ever and had no ids.
-#[test]
-fn control_records_of_version_1_are_lifted() {
-    let stored = bytes_of(include_str!("../../tests/golden/control_record.v1.hex"));
-    let merchant = Merchant { email: None, ..cafe() };
-    let key = |mode| {
-        ControlEvent::ApiKeyIssued(ApiKey {
-            id: Id::new(START, crate::id::ShardId::CONTROL, u64::from_be_bytes(*b"a hash o")),
-            tail: None,
-            kind: ApiKeyKind::Secret { merchant: merchant.id, mode },
-            scopes: ScopeSet::ALL,
-            name: None,
-            expires_at: None,
-            ..full_key()
-        })
-    };
-    let created = ControlEvent::MerchantCreated(merchant.clone());
-    let events = vec![created, key(Mode::Test), key(Mode::Live)];
-    assert_eq!(decode_control(&stored).unwrap(), control_record(events));
-    for length in 0..stored.len() {
-        assert!(decode_control(&stored[..length]).is_err(), "cut to {length} bytes");
     }
 }
 
@@ -105,16 +110,10 @@ fn golden_records_hold_every_event() {
     assert_eq!(held, (0..16).collect());
     let variant = |event: &ControlEvent| match event {
         ControlEvent::MerchantCreated(_) => 0,
-        ControlEvent::MerchantRenamed { .. } => 1,
-        ControlEvent::MerchantEmailChanged { .. } => 2,
-        ControlEvent::MerchantSuspended { .. } => 3,
-        ControlEvent::MerchantResumed { .. } => 4,
-        ControlEvent::ApiKeyIssued(_) => 5,
-        ControlEvent::ApiKeyRotated { .. } => 6,
-        ControlEvent::ApiKeyRevoked { .. } => 7,
+        ControlEvent::ApiKeyIssued(_) => 1,
     };
     let held: BTreeSet<u8> = every_control_event().events.iter().map(variant).collect();
-    assert_eq!(held, (0..8).collect());
+    assert_eq!(held, (0..2).collect());
 }
 
 #[test]
@@ -140,6 +139,12 @@ fn any_changed_byte_is_refused_or_another_record() {
     let created = Event::PaymentCreated(Arc::new(full_intent(1, CardBrand::Visa)));
     let created = Record { events: vec![created], ..bare_record() };
     changed_bytes_do_no_harm(&encode(&created).unwrap(), &every, payments_again);
+    for method in other_methods() {
+        let intent = PaymentIntent { method, ..full_intent(1, CardBrand::Visa) };
+        let created =
+            Record { events: vec![Event::PaymentCreated(Arc::new(intent))], ..bare_record() };
+        changed_bytes_do_no_harm(&encode(&created).unwrap(), &bits, payments_again);
+    }
     let control = encode_control(&every_control_event()).unwrap();
     changed_bytes_do_no_harm(&control, &every, control_again);
 }
@@ -203,10 +208,10 @@ fn unknown_kinds_and_versions_are_refused() {
                         if (found, of) == (kind, version)
                 )
             };
-            if (kind, version) != (KIND_PAYMENTS, 1) {
+            if kind != KIND_PAYMENTS || !matches!(version, 1 | 2) {
                 assert!(refused(decode(&with(&payments)).err()), "{kind} {version}");
             }
-            if ![(KIND_CONTROL, 1), (KIND_CONTROL, 2)].contains(&(kind, version)) {
+            if (kind, version) != (KIND_CONTROL, 1) {
                 assert!(refused(decode_control(&with(&control)).err()), "{kind} {version}");
             }
         }
@@ -219,9 +224,15 @@ fn unknown_kinds_and_versions_are_refused() {
 
 #[test]
 fn records_end_at_the_limit_of_the_log() {
-    let named = |length: usize| {
-        let name = "n".repeat(length).into();
-        control_record(vec![ControlEvent::MerchantCreated(Merchant { name, ..cafe() })])
+    let named = |length: usize| Record {
+        at: START,
+        events: vec![ControlEvent::MerchantCreated(Merchant {
+            id: Id::from_u128(1),
+            name: "n".repeat(length).into(),
+            created_at: START,
+        })],
+        idempotency: None,
+        effects: Vec::new(),
     };
     let overhead = encode_control(&named(0)).unwrap().len();
     let largest = named(MAX_RECORD - overhead);
@@ -244,6 +255,33 @@ fn records_end_at_the_limit_of_the_log() {
     let mut record = bare_record();
     record.events = vec![Event::PaymentCreated(Arc::new(intent))];
     assert!(matches!(encode(&record), Err(CodecError::TooLarge)));
+}
+
+/// Every text at the longest that the API takes, all of it of letters of two bytes, with a sealed
+/// part as large as there is.
+#[test]
+fn a_payment_with_everything_at_its_longest_fits() {
+    let text = |letters| Box::<str>::from("é".repeat(letters));
+    let sealed = Sealed::new(SealKeyId([1; 16]), vec![0; Sealed::MAX_BYTES]).unwrap();
+    let intent = PaymentIntent {
+        method: PaymentMethod::Upi(UpiFacts {
+            handle: text(64),
+            fingerprint: VpaFingerprint([2; 16]),
+            payee_name: text(128),
+        }),
+        order_id: Some(text(64)),
+        customer_id: Some(text(64)),
+        personal: Some(sealed),
+        description: Some(text(1_000)),
+        callback_url: Some(text(1_024)),
+        metadata: (0..50).map(|_| (text(40), text(500))).collect(),
+        ..full_intent(1, CardBrand::Visa)
+    };
+    let created = Event::PaymentCreated(Arc::new(intent));
+    let (payment, attempt) = (id(1), id(2));
+    let started = Event::AttemptStarted { payment, attempt, provider: ProviderId::SIMULATOR };
+    let record = Record { events: vec![created, started], ..every_event() };
+    assert!(encode(&record).unwrap().len() <= MAX_RECORD);
 }
 
 /// What no build ever wrote is refused, field by field.
@@ -284,6 +322,16 @@ fn values_out_of_range_are_refused() {
     let stored = [&amount.minor_units().to_le_bytes()[..], &48_u16.to_le_bytes()].concat();
     let gold = [&amount.minor_units().to_le_bytes()[..], &959_u16.to_le_bytes()].concat();
     refused(&created, &stored, &gold, "currency");
+    let mut intent = full_intent(1, CardBrand::Visa);
+    let length = Sealed::MAX_BYTES;
+    intent.personal = Sealed::new(SealKeyId([0xee; 16]), vec![0xab; length]);
+    let created = record(Event::PaymentCreated(Arc::new(intent)));
+    let mut bytes = encode(&created).unwrap();
+    let start = bytes.windows(length).position(|found| found == vec![0xab; length]).unwrap();
+    bytes.insert(start, 0xab);
+    let longer = u64::try_from(length + 1).unwrap().to_le_bytes();
+    bytes[start - 8..start].copy_from_slice(&longer);
+    assert!(matches!(decode(&bytes), Err(CodecError::Value("sealed part"))));
 
     let nothing = Record { events: Vec::new(), ..bare_record() };
     let bytes = encode(&nothing).unwrap();
@@ -396,8 +444,48 @@ fn amount(minor_units: i64) -> Amount {
     Amount::from_minor_units(minor_units).unwrap()
 }
 
-/// Every event, every stored number and every optional field that version 1 knows.
+/// Every event, every stored number, every method and every optional field.
 fn every_event() -> Record<Event> {
+    let mut record = every_event_of_version_1();
+    let (payment, attempt, source) = (id(1), id(2), OutcomeSource::Callback);
+    let intents = other_methods().into_iter().zip(30..).map(|(method, number)| PaymentIntent {
+        method,
+        personal: Sealed::new(SealKeyId(*b"key of a custome"), *b"nobody reads this"),
+        ..full_intent(number, CardBrand::Visa)
+    });
+    let created = intents.map(|intent| Event::PaymentCreated(Arc::new(intent)));
+    record.events.extend(created);
+    record.events.push(Event::AttemptActionRequired {
+        payment,
+        attempt,
+        source,
+        action: NextAction::ApproveUpi {
+            payee_vpa: "tollgate@okbank".into(),
+            reference: "att_1".into(),
+        },
+        expires_at: START.after(crate::timestamp::Millis(900_000)),
+    });
+    record
+}
+
+/// One of each method but the card.
+fn other_methods() -> [PaymentMethod; 3] {
+    [
+        PaymentMethod::Upi(UpiFacts {
+            handle: "okbank".into(),
+            fingerprint: VpaFingerprint(*b"vpa fingerprint!"),
+            payee_name: "Café Größe".into(),
+        }),
+        PaymentMethod::NetBanking(NetBankingFacts { bank: "SBIN".into() }),
+        PaymentMethod::Wallet(WalletFacts {
+            provider: "paytm".into(),
+            fingerprint: WalletFingerprint(*b"wallet digest 16"),
+        }),
+    ]
+}
+
+/// Every event, every stored number and every optional field that version 1 knew.
+fn every_event_of_version_1() -> Record<Event> {
     let (payment, attempt, source) = (id(1), id(2), OutcomeSource::Call);
     let receipt = Arc::new(ProviderReceipt {
         external_id: "sim_7f3a".into(),
@@ -432,7 +520,7 @@ fn every_event() -> Record<Event> {
             payment,
             attempt,
             source,
-            url: "https://bank.example/3ds?id=ü".into(),
+            action: NextAction::Redirect { url: "https://bank.example/3ds?id=ü".into() },
             expires_at: START.after(crate::timestamp::Millis(900_000)),
         },
         Event::AttemptPending { payment, attempt, source, inquire_at: START },
@@ -495,6 +583,7 @@ fn full_intent(number: u64, brand: CardBrand) -> PaymentIntent {
         }),
         order_id: Some("order_456".into()),
         customer_id: Some("customer-7".into()),
+        personal: None,
         description: Some("two coffees".into()),
         callback_url: Some("https://shop.example/paid".into()),
         metadata: vec![("table".into(), "12".into()), ("".into(), "café".into())],
@@ -504,62 +593,23 @@ fn full_intent(number: u64, brand: CardBrand) -> PaymentIntent {
 }
 
 fn every_control_event() -> Record<ControlEvent> {
-    let merchant = cafe().id;
-    let key = full_key();
-    let bare = ApiKey {
-        kind: ApiKeyKind::Publishable { merchant, mode: Mode::Live },
-        tail: None,
-        scopes: ScopeSet::ALL,
-        name: None,
-        expires_at: None,
-        ..key.clone()
-    };
-    let operators = ApiKey { kind: ApiKeyKind::Operator, scopes: ScopeSet::NONE, ..key.clone() };
-    let every_scope = ApiKey { scopes: Scope::ALL.into_iter().collect(), ..key.clone() };
-    control_record(vec![
-        ControlEvent::MerchantCreated(cafe()),
-        ControlEvent::MerchantCreated(Merchant { email: None, ..cafe() }),
-        ControlEvent::MerchantRenamed { merchant, name: "Bakery".into() },
-        ControlEvent::MerchantEmailChanged { merchant, email: Some("b@example.com".into()) },
-        ControlEvent::MerchantEmailChanged { merchant, email: None },
-        ControlEvent::MerchantSuspended { merchant },
-        ControlEvent::MerchantResumed { merchant },
-        ControlEvent::ApiKeyIssued(key),
-        ControlEvent::ApiKeyIssued(bare),
-        ControlEvent::ApiKeyIssued(operators),
-        ControlEvent::ApiKeyIssued(every_scope),
-        ControlEvent::ApiKeyRotated { key: id(5), successor: id(6), expires_at: Timestamp::MAX },
-        ControlEvent::ApiKeyRevoked { key: id(5) },
-    ])
-}
-
-fn control_record(events: Vec<ControlEvent>) -> Record<ControlEvent> {
-    Record { at: START, events, idempotency: None, effects: Vec::new() }
-}
-
-fn cafe() -> Merchant {
-    Merchant {
-        id: id(4),
-        name: "Café Größe".into(),
-        email: Some("owner@example.com".into()),
-        suspended_at: None,
-        created_at: START,
-        updated_at: START,
-    }
-}
-
-fn full_key() -> ApiKey {
-    ApiKey {
-        id: id(5),
+    let merchant = id(4);
+    let key = |mode| ApiKey {
         hash: ApiKeyHash(*b"a hash of 32 bytes, no one's key"),
-        tail: KeyTail::new(*b"x7q9"),
-        kind: ApiKeyKind::Secret { merchant: id(4), mode: Mode::Test },
-        scopes: [Scope::PaymentsRead, Scope::KeysWrite].into_iter().collect(),
-        name: Some("till 3".into()),
+        merchant,
+        mode,
         created_at: START,
-        expires_at: Some(START.after(crate::timestamp::Millis(86_400_000))),
-        revoked_at: None,
-        successor: None,
+    };
+    let name = "Café Größe".into();
+    Record {
+        at: START,
+        events: vec![
+            ControlEvent::MerchantCreated(Merchant { id: merchant, name, created_at: START }),
+            ControlEvent::ApiKeyIssued(key(Mode::Test)),
+            ControlEvent::ApiKeyIssued(key(Mode::Live)),
+        ],
+        idempotency: None,
+        effects: Vec::new(),
     }
 }
 
@@ -584,65 +634,25 @@ fn any_record() -> impl Strategy<Value = Record<Event>> {
 }
 
 fn any_control_record() -> impl Strategy<Value = Record<ControlEvent>> {
-    let merchant = (any_id(), any_text(), option::of(any_text()), any_time()).prop_map(
-        |(id, name, email, created_at)| {
-            ControlEvent::MerchantCreated(Merchant {
-                id,
-                name,
-                email,
-                suspended_at: None,
+    let merchant = (any_id(), any_text(), any_time()).prop_map(|(id, name, created_at)| {
+        ControlEvent::MerchantCreated(Merchant { id, name, created_at })
+    });
+    let key = (any::<[u8; 32]>(), any_id(), select(&Mode::ALL[..]), any_time()).prop_map(
+        |(hash, merchant, mode, created_at)| {
+            ControlEvent::ApiKeyIssued(ApiKey {
+                hash: ApiKeyHash(hash),
+                merchant,
+                mode,
                 created_at,
-                updated_at: created_at,
             })
         },
     );
-    let event = prop_oneof![
-        merchant,
-        (any_id(), any_text())
-            .prop_map(|(merchant, name)| ControlEvent::MerchantRenamed { merchant, name }),
-        (any_id(), option::of(any_text()))
-            .prop_map(|(merchant, email)| ControlEvent::MerchantEmailChanged { merchant, email }),
-        any_id().prop_map(|merchant| ControlEvent::MerchantSuspended { merchant }),
-        any_id().prop_map(|merchant| ControlEvent::MerchantResumed { merchant }),
-        any_key().prop_map(ControlEvent::ApiKeyIssued),
-        (any_id(), any_id(), any_time()).prop_map(|(key, successor, expires_at)| {
-            ControlEvent::ApiKeyRotated { key, successor, expires_at }
-        }),
-        any_id().prop_map(|key| ControlEvent::ApiKeyRevoked { key }),
-    ];
-    (any_time(), vec(event, 1..6)).prop_map(|(at, events)| Record {
+    (any_time(), vec(prop_oneof![merchant, key], 1..6)).prop_map(|(at, events)| Record {
         at,
         events,
         idempotency: None,
         effects: Vec::new(),
     })
-}
-
-fn any_key() -> impl Strategy<Value = ApiKey> {
-    let kind =
-        (0..3_u8, any_id(), select(&Mode::ALL[..])).prop_map(|(kind, merchant, mode)| match kind {
-            0 => ApiKeyKind::Secret { merchant, mode },
-            1 => ApiKeyKind::Publishable { merchant, mode },
-            _ => ApiKeyKind::Operator,
-        });
-    let chosen = vec(select(&Scope::ALL[..]), 0..4).prop_map(|chosen| chosen.into_iter().collect());
-    let scopes = prop_oneof![1 => Just(ScopeSet::ALL), 3 => chosen];
-    let texts = (option::of(Just(KeyTail::new(*b"0z!~").unwrap())), option::of(any_text()));
-    let times = (any_time(), option::of(any_time()));
-    (any_id(), any::<[u8; 32]>(), texts, kind, scopes, times).prop_map(
-        |(id, hash, (tail, name), kind, scopes, (created_at, expires_at))| ApiKey {
-            id,
-            hash: ApiKeyHash(hash),
-            tail,
-            kind,
-            scopes,
-            name,
-            created_at,
-            expires_at,
-            revoked_at: None,
-            successor: None,
-        },
-    )
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
@@ -662,9 +672,9 @@ fn any_event() -> impl Strategy<Value = Event> {
         (answer(), select(&DeclineCode::ALL[..])).prop_map(|((payment, attempt, source), code)| {
             Event::AttemptDeclined { payment, attempt, source, code }
         }),
-        (answer(), any_text(), any_time()).prop_map(
-            |((payment, attempt, source), url, expires_at)| {
-                Event::AttemptActionRequired { payment, attempt, source, url, expires_at }
+        (answer(), any_action(), any_time()).prop_map(
+            |((payment, attempt, source), action, expires_at)| {
+                Event::AttemptActionRequired { payment, attempt, source, action, expires_at }
             }
         ),
         (answer(), any_time()).prop_map(|((payment, attempt, source), inquire_at)| {
@@ -712,23 +722,17 @@ fn any_intent() -> impl Strategy<Value = PaymentIntent> {
         select(&Mode::ALL[..]),
         select(&CaptureMode::ALL[..]),
     );
-    let card = (select(&CardBrand::ALL[..]), any::<(u32, u16, u8, u16)>(), any::<[u8; 16]>())
-        .prop_map(|(brand, (bin, last4, expiry_month, expiry_year), fingerprint)| CardFacts {
-            brand,
-            bin,
-            last4,
-            expiry_month,
-            expiry_year,
-            fingerprint: CardFingerprint(fingerprint),
-        });
+    let sealed = (any::<[u8; 16]>(), vec(any::<u8>(), 0..40))
+        .prop_map(|(key, bytes)| Sealed::new(SealKeyId(key), bytes).unwrap());
     let text = || option::of(any_text());
     let texts = (text(), text(), text(), text(), vec((any_text(), any_text()), 0..4));
-    ((any_id(), any_id(), any_id()), what, card, texts, any::<u64>(), any_time()).prop_map(
+    let texts = (texts, option::of(sealed));
+    ((any_id(), any_id(), any_id()), what, any_method(), texts, any::<u64>(), any_time()).prop_map(
         |(
             (id, transaction, merchant),
             (amount, code, mode, capture),
-            card,
-            (order_id, customer_id, description, callback_url, metadata),
+            method,
+            ((order_id, customer_id, description, callback_url, metadata), personal),
             control_version,
             created_at,
         )| PaymentIntent {
@@ -738,9 +742,10 @@ fn any_intent() -> impl Strategy<Value = PaymentIntent> {
             mode,
             money: Money { amount, currency: Currency::from_code(code).unwrap() },
             capture,
-            method: PaymentMethod::Card(card),
+            method,
             order_id,
             customer_id,
+            personal,
             description,
             callback_url,
             metadata,
@@ -748,6 +753,41 @@ fn any_intent() -> impl Strategy<Value = PaymentIntent> {
             created_at,
         },
     )
+}
+
+fn any_method() -> impl Strategy<Value = PaymentMethod> {
+    let card = (select(&CardBrand::ALL[..]), any::<(u32, u16, u8, u16)>(), any::<[u8; 16]>())
+        .prop_map(|(brand, (bin, last4, expiry_month, expiry_year), fingerprint)| {
+            PaymentMethod::Card(CardFacts {
+                brand,
+                bin,
+                last4,
+                expiry_month,
+                expiry_year,
+                fingerprint: CardFingerprint(fingerprint),
+            })
+        });
+    let upi = (any_text(), any::<[u8; 16]>(), any_text()).prop_map(
+        |(handle, fingerprint, payee_name)| {
+            let fingerprint = VpaFingerprint(fingerprint);
+            PaymentMethod::Upi(UpiFacts { handle, fingerprint, payee_name })
+        },
+    );
+    let net_banking =
+        any_text().prop_map(|bank| PaymentMethod::NetBanking(NetBankingFacts { bank }));
+    let wallet = (any_text(), any::<[u8; 16]>()).prop_map(|(provider, fingerprint)| {
+        let fingerprint = WalletFingerprint(fingerprint);
+        PaymentMethod::Wallet(WalletFacts { provider, fingerprint })
+    });
+    prop_oneof![card, upi, net_banking, wallet]
+}
+
+fn any_action() -> impl Strategy<Value = NextAction> {
+    prop_oneof![
+        any_text().prop_map(|url| NextAction::Redirect { url }),
+        (any_text(), any_text())
+            .prop_map(|(payee_vpa, reference)| NextAction::ApproveUpi { payee_vpa, reference }),
+    ]
 }
 
 fn any_receipt() -> impl Strategy<Value = Arc<ProviderReceipt>> {

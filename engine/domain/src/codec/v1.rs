@@ -1,4 +1,6 @@
-//! Version 1 of both kinds of records, frozen.
+//! Version 1 of both kinds of records, frozen. Control records are written in it; payment records
+//! are read alone, and lifted to today's events: their method is a card, their action an address,
+//! and nothing in them is sealed.
 //!
 //! Invariant: nothing here ever changes once a release has written it; a new need is a new version.
 //! Fields are fixed-width integers, byte arrays and borrowed strings, in the order given. What has
@@ -8,22 +10,24 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::CodecError;
+use super::{
+    CodecError,
+    value::{amount, amount_or_zero, decline, events, mode, time},
+};
 use crate::{
-    api_key::{ApiKey, ApiKeyHash, ApiKeyKind, ScopeSet},
+    api_key::{ApiKey, ApiKeyHash},
     card::{CardBrand, CardFacts, CardFingerprint},
     effect,
     event::{self, Record},
     id::Id,
     idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey},
-    merchant::{self, Mode},
-    money::{Amount, Currency, Money},
-    payment::{self, CaptureMode, PaymentMethod},
-    provider::{DeclineCode, OutcomeSource, ProviderId, ProviderReceipt},
-    timestamp::Timestamp,
+    merchant,
+    money::{Currency, Money},
+    payment::{self, CaptureMode, NextAction, PaymentMethod},
+    provider::{OutcomeSource, ProviderId, ProviderReceipt},
 };
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 pub(super) struct PaymentRecord<'a> {
     at: u64,
     #[serde(borrow)]
@@ -32,8 +36,7 @@ pub(super) struct PaymentRecord<'a> {
     effects: Vec<Effect>,
 }
 
-/// Read, and not written any more.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 pub(super) struct ControlRecord<'a> {
     at: u64,
     #[serde(borrow)]
@@ -41,7 +44,7 @@ pub(super) struct ControlRecord<'a> {
 }
 
 /// bincode numbers variants in order; the order is frozen.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 enum Event<'a> {
     #[serde(borrow)]
     PaymentCreated(Intent<'a>),
@@ -108,13 +111,13 @@ enum Event<'a> {
     },
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 enum ControlEvent<'a> {
     MerchantCreated { id: u128, name: &'a str, created_at: u64 },
     ApiKeyIssued { hash: [u8; 32], merchant: u128, mode: u8, created_at: u64 },
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Intent<'a> {
     id: u128,
     transaction: u128,
@@ -134,7 +137,7 @@ struct Intent<'a> {
     created_at: u64,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 enum Method {
     Card {
         brand: u8,
@@ -147,52 +150,37 @@ enum Method {
 }
 
 /// Whose answer, of which attempt, and how it came.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Answer {
     payment: u128,
     attempt: u128,
     source: u8,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Receipt<'a> {
     external_id: &'a str,
     rrn: &'a str,
     approval_code: &'a str,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 enum Failure {
     Declined(u8),
     NotSent,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Idempotency {
     key: [u8; 16],
     fingerprint: u64,
     payment: u128,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 enum Effect {
     Authorize { payment: u128, attempt: u128 },
     Inquire { payment: u128, attempt: u128 },
-}
-
-impl<'a> From<&'a Record<event::Event>> for PaymentRecord<'a> {
-    fn from(record: &'a Record<event::Event>) -> Self {
-        Self {
-            at: record.at.as_millis(),
-            events: record.events.iter().map(Event::from).collect(),
-            idempotency: record.idempotency.as_ref().map(|entry| Idempotency {
-                key: entry.key.0,
-                fingerprint: entry.fingerprint.0,
-                payment: entry.payment.to_u128(),
-            }),
-            effects: record.effects.iter().map(Effect::from).collect(),
-        }
-    }
 }
 
 impl TryFrom<PaymentRecord<'_>> for Record<event::Event> {
@@ -215,6 +203,15 @@ impl TryFrom<PaymentRecord<'_>> for Record<event::Event> {
     }
 }
 
+impl<'a> From<&'a Record<event::ControlEvent>> for ControlRecord<'a> {
+    fn from(record: &'a Record<event::ControlEvent>) -> Self {
+        Self {
+            at: record.at.as_millis(),
+            events: record.events.iter().map(ControlEvent::from).collect(),
+        }
+    }
+}
+
 impl TryFrom<ControlRecord<'_>> for Record<event::ControlEvent> {
     type Error = CodecError;
 
@@ -228,81 +225,6 @@ impl TryFrom<ControlRecord<'_>> for Record<event::ControlEvent> {
             idempotency: None,
             effects: Vec::new(),
         })
-    }
-}
-
-impl<'a> From<&'a event::Event> for Event<'a> {
-    fn from(event: &'a event::Event) -> Self {
-        use event::Event as From;
-        match event {
-            From::PaymentCreated(intent) => Self::PaymentCreated(Intent::from(&**intent)),
-            From::AttemptStarted { payment, attempt, provider } => Self::AttemptStarted {
-                payment: payment.to_u128(),
-                attempt: attempt.to_u128(),
-                provider: provider.to_bytes(),
-            },
-            From::AttemptApproved { payment, attempt, source, receipt } => Self::AttemptApproved {
-                at: Answer::new(*payment, *attempt, *source),
-                receipt: Receipt::from(&**receipt),
-            },
-            From::AttemptDeclined { payment, attempt, source, code } => Self::AttemptDeclined {
-                at: Answer::new(*payment, *attempt, *source),
-                code: code.code(),
-            },
-            From::AttemptActionRequired { payment, attempt, source, url, expires_at } => {
-                Self::AttemptActionRequired {
-                    at: Answer::new(*payment, *attempt, *source),
-                    url,
-                    expires_at: expires_at.as_millis(),
-                }
-            }
-            From::AttemptPending { payment, attempt, source, inquire_at } => Self::AttemptPending {
-                at: Answer::new(*payment, *attempt, *source),
-                inquire_at: inquire_at.as_millis(),
-            },
-            From::AttemptNotSent { payment, attempt, source } => {
-                Self::AttemptNotSent { at: Answer::new(*payment, *attempt, *source) }
-            }
-            From::AttemptUnknown { payment, attempt, source, inquire_at } => Self::AttemptUnknown {
-                at: Answer::new(*payment, *attempt, *source),
-                inquire_at: inquire_at.as_millis(),
-            },
-            From::InquiryStarted { payment, attempt, inquire_at } => Self::InquiryStarted {
-                payment: payment.to_u128(),
-                attempt: attempt.to_u128(),
-                inquire_at: inquire_at.as_millis(),
-            },
-            From::AttemptApprovedLate { payment, attempt, source, receipt, taken } => {
-                Self::AttemptApprovedLate {
-                    at: Answer::new(*payment, *attempt, *source),
-                    receipt: Receipt::from(&**receipt),
-                    taken: taken.minor_units(),
-                }
-            }
-            From::AttemptContradicted { payment, attempt, source } => {
-                Self::AttemptContradicted { at: Answer::new(*payment, *attempt, *source) }
-            }
-            From::PaymentAuthorized { payment, expires_at } => Self::PaymentAuthorized {
-                payment: payment.to_u128(),
-                expires_at: expires_at.as_millis(),
-            },
-            From::PaymentCaptured { payment, captured, fee } => Self::PaymentCaptured {
-                payment: payment.to_u128(),
-                captured: captured.minor_units(),
-                fee: fee.minor_units(),
-            },
-            From::PaymentFailed { payment, reason } => Self::PaymentFailed {
-                payment: payment.to_u128(),
-                reason: match reason {
-                    payment::FailureReason::Declined(code) => Failure::Declined(code.code()),
-                    payment::FailureReason::NotSent => Failure::NotSent,
-                },
-            },
-            From::PaymentExpired { payment } => Self::PaymentExpired { payment: payment.to_u128() },
-            From::IdempotencyKeysForgotten { created_before } => {
-                Self::IdempotencyKeysForgotten { created_before: created_before.as_millis() }
-            }
-        }
     }
 }
 
@@ -334,7 +256,7 @@ impl TryFrom<Event<'_>> for event::Event {
                 payment: Id::from_u128(at.payment),
                 attempt: Id::from_u128(at.attempt),
                 source: at.source()?,
-                url: url.into(),
+                action: NextAction::Redirect { url: url.into() },
                 expires_at: time(expires_at)?,
             },
             Event::AttemptPending { at, inquire_at } => Self::AttemptPending {
@@ -397,6 +319,24 @@ impl TryFrom<Event<'_>> for event::Event {
     }
 }
 
+impl<'a> From<&'a event::ControlEvent> for ControlEvent<'a> {
+    fn from(event: &'a event::ControlEvent) -> Self {
+        match event {
+            event::ControlEvent::MerchantCreated(merchant) => Self::MerchantCreated {
+                id: merchant.id.to_u128(),
+                name: &merchant.name,
+                created_at: merchant.created_at.as_millis(),
+            },
+            event::ControlEvent::ApiKeyIssued(key) => Self::ApiKeyIssued {
+                hash: key.hash.0,
+                merchant: key.merchant.to_u128(),
+                mode: key.mode.code(),
+                created_at: key.created_at.as_millis(),
+            },
+        }
+    }
+}
+
 impl TryFrom<ControlEvent<'_>> for event::ControlEvent {
     type Error = CodecError;
 
@@ -406,62 +346,18 @@ impl TryFrom<ControlEvent<'_>> for event::ControlEvent {
                 Self::MerchantCreated(merchant::Merchant {
                     id: Id::from_u128(id),
                     name: name.into(),
-                    email: None,
-                    suspended_at: None,
                     created_at: time(created_at)?,
-                    updated_at: time(created_at)?,
                 })
             }
             ControlEvent::ApiKeyIssued { hash, merchant, mode: stored, created_at } => {
-                let (hash, created_at) = (ApiKeyHash(hash), time(created_at)?);
                 Self::ApiKeyIssued(ApiKey {
-                    id: ApiKey::id_of(&hash, created_at),
-                    hash,
-                    tail: None,
-                    kind: ApiKeyKind::Secret {
-                        merchant: Id::from_u128(merchant),
-                        mode: mode(stored)?,
-                    },
-                    scopes: ScopeSet::ALL,
-                    name: None,
-                    created_at,
-                    expires_at: None,
-                    revoked_at: None,
-                    successor: None,
+                    hash: ApiKeyHash(hash),
+                    merchant: Id::from_u128(merchant),
+                    mode: mode(stored)?,
+                    created_at: time(created_at)?,
                 })
             }
         })
-    }
-}
-
-impl<'a> From<&'a payment::PaymentIntent> for Intent<'a> {
-    fn from(intent: &'a payment::PaymentIntent) -> Self {
-        Self {
-            id: intent.id.to_u128(),
-            transaction: intent.transaction.to_u128(),
-            merchant: intent.merchant.to_u128(),
-            mode: intent.mode.code(),
-            amount: intent.money.amount.minor_units(),
-            currency: intent.money.currency.numeric(),
-            capture: intent.capture.code(),
-            method: match &intent.method {
-                PaymentMethod::Card(card) => Method::Card {
-                    brand: card.brand.code(),
-                    bin: card.bin,
-                    last4: card.last4,
-                    expiry_month: card.expiry_month,
-                    expiry_year: card.expiry_year,
-                    fingerprint: card.fingerprint.0,
-                },
-            },
-            order_id: intent.order_id.as_deref(),
-            customer_id: intent.customer_id.as_deref(),
-            description: intent.description.as_deref(),
-            callback_url: intent.callback_url.as_deref(),
-            metadata: intent.metadata.iter().map(|(name, value)| (&**name, &**value)).collect(),
-            control_version: intent.control_version,
-            created_at: intent.created_at.as_millis(),
-        }
     }
 }
 
@@ -493,6 +389,7 @@ impl TryFrom<Intent<'_>> for payment::PaymentIntent {
             }),
             order_id: intent.order_id.map(Into::into),
             customer_id: intent.customer_id.map(Into::into),
+            personal: None,
             description: intent.description.map(Into::into),
             callback_url: intent.callback_url.map(Into::into),
             metadata: intent
@@ -507,26 +404,8 @@ impl TryFrom<Intent<'_>> for payment::PaymentIntent {
 }
 
 impl Answer {
-    fn new(
-        payment: crate::id::PaymentId,
-        attempt: crate::id::AttemptId,
-        source: OutcomeSource,
-    ) -> Self {
-        Self { payment: payment.to_u128(), attempt: attempt.to_u128(), source: source.code() }
-    }
-
     fn source(&self) -> Result<OutcomeSource, CodecError> {
         OutcomeSource::from_code(self.source).ok_or(CodecError::Value("source of an outcome"))
-    }
-}
-
-impl<'a> From<&'a ProviderReceipt> for Receipt<'a> {
-    fn from(receipt: &'a ProviderReceipt) -> Self {
-        Self {
-            external_id: &receipt.external_id,
-            rrn: &receipt.rrn,
-            approval_code: &receipt.approval_code,
-        }
     }
 }
 
@@ -537,19 +416,6 @@ impl From<Receipt<'_>> for Arc<ProviderReceipt> {
             rrn: receipt.rrn.into(),
             approval_code: receipt.approval_code.into(),
         })
-    }
-}
-
-impl From<&effect::Effect> for Effect {
-    fn from(effect: &effect::Effect) -> Self {
-        match effect {
-            effect::Effect::Authorize { payment, attempt } => {
-                Self::Authorize { payment: payment.to_u128(), attempt: attempt.to_u128() }
-            }
-            effect::Effect::Inquire { payment, attempt } => {
-                Self::Inquire { payment: payment.to_u128(), attempt: attempt.to_u128() }
-            }
-        }
     }
 }
 
@@ -564,31 +430,4 @@ impl From<Effect> for effect::Effect {
             }
         }
     }
-}
-
-fn amount(minor_units: i64) -> Result<Amount, CodecError> {
-    Amount::from_minor_units(minor_units).map_err(|_invalid| CodecError::Value("amount"))
-}
-
-fn amount_or_zero(minor_units: i64) -> Result<Amount, CodecError> {
-    if minor_units == 0 { Ok(Amount::ZERO) } else { amount(minor_units) }
-}
-
-/// Not clamped: what would change on the way through memory was never written.
-pub(super) fn time(millis: u64) -> Result<Timestamp, CodecError> {
-    let time = Timestamp::from_millis(millis);
-    if time.as_millis() == millis { Ok(time) } else { Err(CodecError::Value("time")) }
-}
-
-/// A record of nothing was never written.
-pub(super) fn events<T>(events: Vec<T>) -> Result<Vec<T>, CodecError> {
-    if events.is_empty() { Err(CodecError::Value("event")) } else { Ok(events) }
-}
-
-fn decline(code: u8) -> Result<DeclineCode, CodecError> {
-    DeclineCode::from_code(code).ok_or(CodecError::Value("decline code"))
-}
-
-pub(super) fn mode(code: u8) -> Result<Mode, CodecError> {
-    Mode::from_code(code).ok_or(CodecError::Value("mode"))
 }

@@ -14,10 +14,12 @@ use crate::{
     payment::{CaptureMode, PaymentIntent, PaymentMethod},
     provider::ProviderId,
     rejection::Rejection,
+    sealed::Sealed,
     shard_state::ShardState,
+    timestamp::Timestamp,
 };
 
-/// A payment to create: parsed, validated and without card data.
+/// A payment to create: parsed, validated and without the method's secrets.
 #[derive(Clone, Debug)]
 pub struct CreatePayment {
     /// Who is paid.
@@ -30,10 +32,15 @@ pub struct CreatePayment {
     pub capture: CaptureMode,
     /// How the customer pays.
     pub method: PaymentMethod,
+    /// The end of the card's last month, from when on a new payment is refused. A repeat of an
+    /// earlier one gets its first answer all the same.
+    pub card_expires_at: Option<Timestamp>,
     /// The merchant's order.
     pub order_id: Option<Box<str>>,
     /// The merchant's own id of the customer.
     pub customer_id: Option<Box<str>>,
+    /// Who the customer is and how he pays, sealed.
+    pub personal: Option<Sealed>,
     /// The merchant's words.
     pub description: Option<Box<str>>,
     /// Where this payment's events are sent besides the merchant's endpoints.
@@ -59,6 +66,9 @@ impl CreatePayment {
                 Err(Rejection::IdempotencyKeyReused)
             };
         }
+        if self.card_expires_at.is_some_and(|expires_at| expires_at <= env.now) {
+            return Err(Rejection::CardExpired);
+        }
         let (payment, attempt) = (env.mint(0), env.mint(1));
         let intent = PaymentIntent {
             id: payment,
@@ -70,6 +80,7 @@ impl CreatePayment {
             method: self.method,
             order_id: self.order_id,
             customer_id: self.customer_id,
+            personal: self.personal,
             description: self.description,
             callback_url: self.callback_url,
             metadata: self.metadata,

@@ -13,7 +13,7 @@ use crate::{
     event::{Event, Record},
     id::{AttemptId, PaymentId},
     money::Amount,
-    payment::{Attempt, AttemptState, CaptureMode, FailureReason, Payment},
+    payment::{Attempt, AttemptState, CaptureMode, FailureReason, NextAction, Payment},
     provider::{DeclineCode, OutcomeSource, ProviderOutcome, ProviderReceipt},
     rejection::Rejection,
     shard_state::ShardState,
@@ -32,9 +32,6 @@ pub struct RecordProviderOutcome {
     pub outcome: ProviderOutcome,
 }
 
-/// The longest address that is passed on, in bytes; browsers take some 2,000.
-const MAX_URL: usize = 2_048;
-
 /// What an answer comes to: events, and calls that follow.
 type Consequence = (Vec<Event>, Vec<Effect>);
 
@@ -48,9 +45,14 @@ impl RecordProviderOutcome {
         let (events, effects) = match self.outcome {
             ProviderOutcome::Approved(receipt) => answered.approved(receipt.clipped()),
             ProviderOutcome::Declined(code) => answered.declined(code),
-            // A customer cannot be sent to half an address: what the provider means is not known.
-            ProviderOutcome::ActionRequired { url } if url.len() > MAX_URL => answered.unknown(),
-            ProviderOutcome::ActionRequired { url } => answered.action_required(url),
+            // What cannot be done cannot be asked of a customer: what the provider means is not
+            // known.
+            ProviderOutcome::ActionRequired { action }
+                if !action.is_possible(&payment.intent().method) =>
+            {
+                answered.unknown()
+            }
+            ProviderOutcome::ActionRequired { action } => answered.action_required(action),
             ProviderOutcome::Pending => answered.pending(),
             ProviderOutcome::NotSent | ProviderOutcome::NotFound { past_horizon: true } => {
                 answered.not_sent()
@@ -156,15 +158,15 @@ impl Answered<'_> {
         }
     }
 
-    fn action_required(&self, url: Box<str>) -> Consequence {
+    fn action_required(&self, action: NextAction) -> Consequence {
         let (payment, attempt, source) = (self.payment.id(), self.attempt.id, self.source);
         match self.attempt.state {
             AttemptState::Open | AttemptState::Pending { .. } | AttemptState::Unknown { .. }
                 if self.payment.state().awaits_outcome() =>
             {
-                let expires_at = self.env.now.after(self.env.policy.action_validity);
+                let expires_at = self.env.now.after(self.env.policy.validity_of(&action));
                 let required =
-                    Event::AttemptActionRequired { payment, attempt, source, url, expires_at };
+                    Event::AttemptActionRequired { payment, attempt, source, action, expires_at };
                 (vec![required], Vec::new())
             }
             AttemptState::Open

@@ -1,10 +1,11 @@
 //! What the merchant asked for.
 
+use super::PaymentMethod;
 use crate::{
-    card::CardFacts,
     id::{MerchantId, PaymentId, TransactionId},
     merchant::Mode,
     money::Money,
+    sealed::Sealed,
     timestamp::Timestamp,
 };
 
@@ -29,6 +30,8 @@ pub struct PaymentIntent {
     pub order_id: Option<Box<str>>,
     /// The merchant's own id of the customer.
     pub customer_id: Option<Box<str>>,
+    /// Who the customer is and how he pays, sealed.
+    pub personal: Option<Sealed>,
     /// The merchant's words.
     pub description: Option<Box<str>>,
     /// Where this payment's events are sent besides the merchant's endpoints.
@@ -48,13 +51,6 @@ pub enum CaptureMode {
     Automatic,
     /// By an operation of its own.
     Manual,
-}
-
-/// How the customer pays.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum PaymentMethod {
-    /// By card.
-    Card(CardFacts),
 }
 
 impl PaymentIntent {

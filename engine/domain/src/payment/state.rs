@@ -1,5 +1,6 @@
 //! Where a payment can stand. Data lives in the variant where it is true.
 
+use super::NextAction;
 use crate::{money::Amount, provider::DeclineCode, timestamp::Timestamp};
 
 /// Where a payment stands.
@@ -73,13 +74,6 @@ pub enum PaymentState {
         /// Since when.
         since: Timestamp,
     },
-}
-
-/// What the customer has to do.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct NextAction {
-    /// Where.
-    pub url: Box<str>,
 }
 
 /// Why a payment failed.

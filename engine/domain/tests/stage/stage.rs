@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 use tollgate_domain::{
     Amount, Attempt, AttemptState, CaptureMode, CardBrand, CardFacts, CardFingerprint, Command,
     CreatePayment, Currency, Decision, DeclineCode, Effect, Env, Fingerprint, IdempotencyKey,
-    MerchantId, Millis, Mode, Money, OutcomeSource, Payment, PaymentId, PaymentMethod, Policy,
-    ProviderId, ProviderOutcome, ProviderReceipt, RecordProviderOutcome, Rejection, ShardId,
-    ShardState, Timestamp, codec, invariant,
+    MerchantId, Millis, Mode, Money, NetBankingFacts, NextAction, OutcomeSource, Payment,
+    PaymentId, PaymentMethod, Policy, ProviderId, ProviderOutcome, ProviderReceipt,
+    RecordProviderOutcome, Rejection, ShardId, ShardState, Timestamp, UpiFacts, VpaFingerprint,
+    WalletFacts, WalletFingerprint, codec, invariant,
     ledger::{Account, AccountKey},
 };
 
@@ -175,16 +176,11 @@ pub(crate) fn create_payment(money: Money, capture: CaptureMode) -> CreatePaymen
         mode: Mode::Test,
         money,
         capture,
-        method: PaymentMethod::Card(CardFacts {
-            brand: CardBrand::Visa,
-            bin: 424_242,
-            last4: 4_242,
-            expiry_month: 12,
-            expiry_year: 2_030,
-            fingerprint: CardFingerprint([7; 16]),
-        }),
+        method: card(),
+        card_expires_at: None,
         order_id: Some("order_456".into()),
         customer_id: None,
+        personal: None,
         description: None,
         callback_url: None,
         metadata: vec![("table".into(), "12".into())],
@@ -192,6 +188,41 @@ pub(crate) fn create_payment(money: Money, capture: CaptureMode) -> CreatePaymen
         control_version: 1,
         idempotency: None,
     }
+}
+
+/// One of each method.
+pub(crate) fn methods() -> [PaymentMethod; 4] {
+    [card(), upi(), net_banking(), wallet()]
+}
+
+pub(crate) fn card() -> PaymentMethod {
+    PaymentMethod::Card(CardFacts {
+        brand: CardBrand::Visa,
+        bin: 424_242,
+        last4: 4_242,
+        expiry_month: 12,
+        expiry_year: 2_030,
+        fingerprint: CardFingerprint([7; 16]),
+    })
+}
+
+pub(crate) fn upi() -> PaymentMethod {
+    PaymentMethod::Upi(UpiFacts {
+        handle: "okbank".into(),
+        fingerprint: VpaFingerprint([8; 16]),
+        payee_name: "Tea House".into(),
+    })
+}
+
+pub(crate) fn net_banking() -> PaymentMethod {
+    PaymentMethod::NetBanking(NetBankingFacts { bank: "SBIN".into() })
+}
+
+pub(crate) fn wallet() -> PaymentMethod {
+    PaymentMethod::Wallet(WalletFacts {
+        provider: "paytm".into(),
+        fingerprint: WalletFingerprint([9; 16]),
+    })
 }
 
 /// Merchant number `number`.
@@ -232,8 +263,18 @@ pub(crate) fn declined() -> ProviderOutcome {
     ProviderOutcome::Declined(DeclineCode::InsufficientFunds)
 }
 
-pub(crate) fn action_required() -> ProviderOutcome {
-    ProviderOutcome::ActionRequired { url: "https://bank.example/3ds".into() }
+/// What a customer who pays by `method` is usually asked to do.
+pub(crate) fn action_required(method: &PaymentMethod) -> ProviderOutcome {
+    let action = match method {
+        PaymentMethod::Card(_) | PaymentMethod::NetBanking(_) | PaymentMethod::Wallet(_) => {
+            NextAction::Redirect { url: "https://bank.example/3ds".into() }
+        }
+        PaymentMethod::Upi(_) => NextAction::ApproveUpi {
+            payee_vpa: "tollgate@okbank".into(),
+            reference: "att_1".into(),
+        },
+    };
+    ProviderOutcome::ActionRequired { action }
 }
 
 /// The last attempt of a payment; each has one.

@@ -8,7 +8,7 @@ use axum::{
     response::Response,
 };
 use hyper::{HeaderMap, Request, StatusCode};
-use tollgate_domain::{Payment, PaymentState, Scope};
+use tollgate_domain::{Payment, PaymentState};
 
 use crate::http::{
     authentication,
@@ -48,7 +48,7 @@ pub(in crate::http) async fn read(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let serving = gateway.serving()?;
-    let key = authentication::merchant(&gateway, &headers, Scope::PaymentsRead)?;
+    let key = authentication::merchant_key(&headers, serving.engine.control(), &serving.operator)?;
     match owned_payment(serving, &key, &id).await? {
         Some(payment) => Ok(respond::json(StatusCode::OK, &PaymentBody(&payment))),
         None => Err(Problem::of(ErrorCode::PaymentNotFound)),

@@ -28,7 +28,7 @@ struct EntryBody {
 impl LedgerPageBody {
     pub(crate) fn of(page: &LedgerPage) -> Self {
         Self {
-            data: page.entries.iter().filter_map(EntryBody::of).collect(),
+            data: page.entries.iter().map(EntryBody::of).collect(),
             has_more: page.has_more,
             next: page.entries.last().filter(|_| page.has_more).map(|entry| entry.index),
         }
@@ -36,20 +36,20 @@ impl LedgerPageBody {
 }
 
 impl EntryBody {
-    /// `None` for an attempt of which nothing is decided yet.
-    fn of(entry: &LedgerEntry) -> Option<Self> {
+    fn of(entry: &LedgerEntry) -> Self {
         let state = match entry.decided {
             Decided::Approved => "approved",
             Decided::Declined(_) => "declined",
-            Decided::ActionRequired | Decided::Pending => return None,
+            // Nothing is charged yet: an entry of its own follows once that is decided.
+            Decided::ActionRequired | Decided::Pending => "pending",
         };
-        Some(Self {
+        Self {
             attempt_id: IdText(entry.attempt_id),
             payment_id: IdText(entry.payment_id),
             amount_minor: entry.money.amount.minor_units(),
             currency: entry.money.currency.code(),
             state,
             calls: entry.calls,
-        })
+        }
     }
 }

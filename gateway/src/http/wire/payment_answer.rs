@@ -111,7 +111,8 @@ struct GatewayResponse<'p> {
 struct NextActionBody<'p> {
     #[serde(rename = "type")]
     kind: &'static str,
-    url: &'p str,
+    /// Where the customer is sent.
+    url: Option<&'p str>,
 }
 
 #[derive(Serialize)]
@@ -155,11 +156,12 @@ impl<'p> PaymentFields<'p> {
             amount_disputed: major(Amount::ZERO),
             fees_minor,
             fees_paisa: paisa(fees_minor),
-            payment_method: match intent.method {
-                PaymentMethod::Card(_) => "card",
-            },
+            payment_method: intent.method.as_str(),
             card: match &intent.method {
                 PaymentMethod::Card(facts) => Some(CardBody::of(facts)),
+                PaymentMethod::Upi(_) | PaymentMethod::NetBanking(_) | PaymentMethod::Wallet(_) => {
+                    None
+                }
             },
             customer: CustomerBody { id: intent.customer_id.as_deref(), email: None, phone: None },
             order_id: intent.order_id.as_deref(),
@@ -171,9 +173,7 @@ impl<'p> PaymentFields<'p> {
             fraud_score: None,
             decline_code: shown.failure.and_then(decline_code),
             failure_reason: shown.failure.map(failure_reason),
-            next_action: shown
-                .action
-                .map(|action| NextActionBody { kind: "redirect_to_url", url: &action.url }),
+            next_action: shown.action.map(NextActionBody::of),
             // Only UPI has these.
             payment_url: None,
             qr_code: None,
@@ -310,6 +310,15 @@ impl CardBody {
             expiry_month: facts.expiry_month,
             expiry_year: facts.expiry_year,
             fingerprint: Hex(facts.fingerprint.0),
+        }
+    }
+}
+
+impl<'p> NextActionBody<'p> {
+    fn of(action: &'p NextAction) -> Self {
+        match action {
+            NextAction::Redirect { url } => Self { kind: "redirect_to_url", url: Some(url) },
+            NextAction::ApproveUpi { .. } => Self { kind: "approve_upi", url: None },
         }
     }
 }

@@ -1,23 +1,45 @@
-//! Card numbers that have a meaning to the simulator.
+//! Cards, VPAs, banks and wallets that have a meaning to the simulator.
 
-use tollgate_domain::DeclineCode;
+use tollgate_domain::{DeclineCode, PaymentMethod};
 
-use crate::card_number::passes_luhn;
+use crate::{card_number::passes_luhn, provider::Instrument};
 
-/// What the simulated issuer says of a card.
+/// What the simulated issuer, bank or wallet says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
     /// The funds are there.
     Approve,
     /// No.
     Decline(DeclineCode),
-    /// Only once the cardholder has proven to be it (3-D Secure).
+    /// Only once the customer has acted: proven to be the cardholder (3-D Secure), approved in the
+    /// UPI app, gone to the bank's or the wallet's page.
     Challenge,
+}
+
+/// What is said of a customer who pays by `method` with `instrument`.
+pub(super) fn verdict(method: &PaymentMethod, instrument: &Instrument) -> Verdict {
+    match (method, instrument) {
+        (PaymentMethod::Card(_), Instrument::Card(card)) => verdict_on_card(card.number()),
+        (PaymentMethod::Upi(_), Instrument::Upi(vpa)) => verdict_on_vpa(vpa.as_str()),
+        (PaymentMethod::NetBanking(facts), Instrument::NetBanking) => verdict_on_bank(&facts.bank),
+        (PaymentMethod::Wallet(_), Instrument::Wallet(id)) => verdict_on_wallet(id.as_str()),
+        // The request was not made whole.
+        (
+            PaymentMethod::Card(_)
+            | PaymentMethod::Upi(_)
+            | PaymentMethod::NetBanking(_)
+            | PaymentMethod::Wallet(_),
+            Instrument::Card(_)
+            | Instrument::Upi(_)
+            | Instrument::NetBanking
+            | Instrument::Wallet(_),
+        ) => Verdict::Decline(DeclineCode::ProcessingError),
+    }
 }
 
 /// What the issuer says of the card of that number. Any number without a meaning is approved;
 /// 4000 0000 0000 0259 too, whose dispute follows later.
-pub(super) fn verdict(number: &str) -> Verdict {
+fn verdict_on_card(number: &str) -> Verdict {
     match number {
         "4000000000000002" => Verdict::Decline(DeclineCode::GenericDecline),
         "4000000000009995" => Verdict::Decline(DeclineCode::InsufficientFunds),
@@ -33,9 +55,44 @@ pub(super) fn verdict(number: &str) -> Verdict {
     }
 }
 
+/// What becomes of a request that is sent to that address; capitals make no difference to UPI.
+fn verdict_on_vpa(vpa: &str) -> Verdict {
+    match vpa.to_ascii_lowercase().as_str() {
+        "success@sim" => Verdict::Approve,
+        "failure@sim" => Verdict::Decline(DeclineCode::GenericDecline),
+        "insufficient@sim" => Verdict::Decline(DeclineCode::InsufficientFunds),
+        "pending@sim" => Verdict::Challenge,
+        // Nobody has this address.
+        _ => Verdict::Decline(DeclineCode::ProcessingError),
+    }
+}
+
+/// What the bank of that code says: every real one approves.
+fn verdict_on_bank(code: &str) -> Verdict {
+    match code {
+        "SIMD" => Verdict::Decline(DeclineCode::GenericDecline),
+        "SIMN" => Verdict::Decline(DeclineCode::InsufficientFunds),
+        "SIMR" => Verdict::Challenge,
+        _ => Verdict::Approve,
+    }
+}
+
+/// What becomes of the wallet of that id: without a meaning it has money enough.
+fn verdict_on_wallet(id: &str) -> Verdict {
+    match id {
+        "wallet_failure" => Verdict::Decline(DeclineCode::GenericDecline),
+        "wallet_insufficient" => Verdict::Decline(DeclineCode::InsufficientFunds),
+        "wallet_redirect" => Verdict::Challenge,
+        _ => Verdict::Approve,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use tollgate_domain::NetBankingFacts;
+
     use super::*;
+    use crate::provider::SecretText;
 
     #[test]
     fn every_magic_card() {
@@ -59,8 +116,48 @@ mod tests {
             ("4242 4242 4242 4242", Verdict::Decline(DeclineCode::ProcessingError)),
             ("", Verdict::Decline(DeclineCode::ProcessingError)),
         ] {
-            assert_eq!(verdict(number), expected, "{number}");
+            assert_eq!(verdict_on_card(number), expected, "{number}");
         }
+    }
+
+    #[test]
+    fn every_other_magic_value() {
+        let declined = |code| Verdict::Decline(code);
+        for (vpa, expected) in [
+            ("success@sim", Verdict::Approve),
+            ("Success@SIM", Verdict::Approve),
+            ("failure@sim", declined(DeclineCode::GenericDecline)),
+            ("insufficient@sim", declined(DeclineCode::InsufficientFunds)),
+            ("pending@sim", Verdict::Challenge),
+            ("asha@okbank", declined(DeclineCode::ProcessingError)),
+        ] {
+            assert_eq!(verdict_on_vpa(vpa), expected, "{vpa}");
+        }
+        for (bank, expected) in [
+            ("SBIN", Verdict::Approve),
+            ("SIMD", declined(DeclineCode::GenericDecline)),
+            ("SIMN", declined(DeclineCode::InsufficientFunds)),
+            ("SIMR", Verdict::Challenge),
+        ] {
+            assert_eq!(verdict_on_bank(bank), expected, "{bank}");
+        }
+        for (id, expected) in [
+            ("9876543210", Verdict::Approve),
+            ("wallet_failure", declined(DeclineCode::GenericDecline)),
+            ("wallet_insufficient", declined(DeclineCode::InsufficientFunds)),
+            ("wallet_redirect", Verdict::Challenge),
+        ] {
+            assert_eq!(verdict_on_wallet(id), expected, "{id}");
+        }
+    }
+
+    /// A method with the secrets of another is no request that anybody means.
+    #[test]
+    fn method_and_instrument_belong_together() {
+        let bank = PaymentMethod::NetBanking(NetBankingFacts { bank: "SBIN".into() });
+        assert_eq!(verdict(&bank, &Instrument::NetBanking), Verdict::Approve);
+        let other = Instrument::Upi(SecretText::new("success@sim"));
+        assert_eq!(verdict(&bank, &other), Verdict::Decline(DeclineCode::ProcessingError));
     }
 
     #[test]

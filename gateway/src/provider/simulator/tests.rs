@@ -10,9 +10,8 @@ use tokio::time::Instant;
 use tollgate_domain::{DeclineCode, Mode, PaymentId, ProviderReceipt, Timestamp};
 
 use super::*;
-use crate::provider::{
-    CardData,
-    conformance::{self, NOW, attempt, card},
+use crate::provider::conformance::{
+    self, Customer, NOW, attempt, bank_customer, card_facts, card_holder, upi_payer, wallet_owner,
 };
 
 const GOOD: &str = "4242424242424242";
@@ -47,17 +46,22 @@ impl Desk {
         self.clock.fetch_add(span.0, Ordering::Relaxed);
     }
 
-    fn authorize(&self, number: u64, faults: &str, card: CardData) -> Answer<ProviderOutcome> {
-        let intent = conformance::intent(payment(number), &[("simulator", faults)]);
-        self.simulator.authorize(Authorize { intent, attempt: attempt(number), card })
+    fn authorize(&self, number: u64, faults: &str, customer: Customer) -> Answer<ProviderOutcome> {
+        let Customer { method, instrument } = customer;
+        let intent = conformance::intent(payment(number), method, &[("simulator", faults)]);
+        self.simulator.authorize(Authorize { intent, attempt: attempt(number), instrument })
     }
 
     fn authorize_now(&self, number: u64, faults: &str) -> ProviderOutcome {
-        now(self.authorize(number, faults, card(GOOD)))
+        now(self.authorize(number, faults, card_holder(GOOD)))
     }
 
     fn inquire(&self, number: u64) -> Standing {
-        let intent = conformance::intent(payment(number), &[]);
+        self.inquire_by(number, card_facts())
+    }
+
+    fn inquire_by(&self, number: u64, method: PaymentMethod) -> Standing {
+        let intent = conformance::intent(payment(number), method, &[]);
         now(self.simulator.inquire(Inquire { intent, attempt: attempt(number) }))
     }
 
@@ -107,12 +111,12 @@ impl conformance::Subject for Desk {
         &self.simulator
     }
 
-    fn approved_card(&self) -> CardData {
-        card(GOOD)
+    fn approved(&self) -> Vec<Customer> {
+        rails().map(|rail| rail.approved).into()
     }
 
-    fn declined_cards(&self) -> Vec<(CardData, DeclineCode)> {
-        [
+    fn declined(&self) -> Vec<(Customer, DeclineCode)> {
+        let cards = [
             ("4000000000000002", DeclineCode::GenericDecline),
             ("4000000000009995", DeclineCode::InsufficientFunds),
             ("4000000000009987", DeclineCode::LostCard),
@@ -120,14 +124,43 @@ impl conformance::Subject for Desk {
             ("4000000000000069", DeclineCode::ExpiredCard),
             ("4000000000000127", DeclineCode::IncorrectCvc),
             ("4000000000000119", DeclineCode::ProcessingError),
-        ]
-        .map(|(number, code)| (card(number), code))
-        .into()
+        ];
+        let others = [
+            (upi_payer("failure@sim"), DeclineCode::GenericDecline),
+            (upi_payer("insufficient@sim"), DeclineCode::InsufficientFunds),
+            (upi_payer("asha@okbank"), DeclineCode::ProcessingError),
+            (bank_customer("SIMD"), DeclineCode::GenericDecline),
+            (bank_customer("SIMN"), DeclineCode::InsufficientFunds),
+            (wallet_owner("wallet_failure"), DeclineCode::GenericDecline),
+            (wallet_owner("wallet_insufficient"), DeclineCode::InsufficientFunds),
+        ];
+        let cards = cards.map(|(number, code)| (card_holder(number), code));
+        cards.into_iter().chain(others).collect()
+    }
+
+    fn acting(&self) -> Vec<Customer> {
+        rails().map(|rail| rail.acting).into()
     }
 
     fn decisions(&self, attempt: AttemptId) -> usize {
         self.ledger().iter().filter(|entry| entry.attempt_id == attempt).count()
     }
+}
+
+/// One way of paying: who is approved, and who has to act.
+struct Rail {
+    approved: Customer,
+    acting: Customer,
+}
+
+fn rails() -> [Rail; 4] {
+    let rail = |approved, acting| Rail { approved, acting };
+    [
+        rail(card_holder(GOOD), card_holder("4000000000003220")),
+        rail(upi_payer("success@sim"), upi_payer("pending@sim")),
+        rail(bank_customer("SBIN"), bank_customer("SIMR")),
+        rail(wallet_owner("9876543210"), wallet_owner("wallet_redirect")),
+    ]
 }
 
 #[tokio::test(start_paused = true)]
@@ -141,7 +174,7 @@ fn an_approval_stands_in_the_ledger() {
     let desk = Desk::new();
     receipt(desk.authorize_now(1, ""));
     receipt(desk.authorize_now(1, ""));
-    let intent = conformance::intent(payment(1), &[]);
+    let intent = conformance::intent(payment(1), card_facts(), &[]);
     let expected = LedgerEntry {
         index: 1,
         attempt_id: attempt(1),
@@ -158,11 +191,59 @@ fn an_approval_stands_in_the_ledger() {
 #[test]
 fn a_challenge_sends_the_customer_away() {
     let desk = Desk::with(|options| options.action_url = "https://acs.example/3ds".to_owned());
-    let outcome = now(desk.authorize(1, "", card("4000000000003220")));
-    let url: Box<str> = format!("https://acs.example/3ds/{}", attempt(1)).into();
-    assert_eq!(outcome, ProviderOutcome::ActionRequired { url: url.clone() });
-    assert_eq!(desk.inquire(1), Standing::ActionRequired { url });
+    let url = |number| format!("https://acs.example/3ds/{}", attempt(number)).into();
+    for (number, rail) in (1..).zip(rails()) {
+        let method = rail.acting.method.clone();
+        let action = match method {
+            PaymentMethod::Card(_) | PaymentMethod::NetBanking(_) | PaymentMethod::Wallet(_) => {
+                NextAction::Redirect { url: url(number) }
+            }
+            PaymentMethod::Upi(_) => NextAction::ApproveUpi {
+                payee_vpa: "tollgate@sim".into(),
+                reference: attempt(number).to_string().into(),
+            },
+        };
+        let outcome = now(desk.authorize(number, "", rail.acting));
+        assert_eq!(outcome, ProviderOutcome::ActionRequired { action: action.clone() });
+        assert_eq!(desk.inquire_by(number, method), Standing::ActionRequired { action });
+    }
+    assert_eq!(desk.decisions(), [Decided::ActionRequired; 4]);
+}
+
+/// A customer who does not approve in the UPI app is waited for, however long.
+#[test]
+fn a_upi_payment_that_nobody_approves_stays_so() {
+    let desk = Desk::new();
+    let payer = upi_payer("pending@sim");
+    let method = payer.method.clone();
+    now(desk.authorize(1, "", payer));
+    desk.wait(Millis::from_seconds(86_400));
+    assert!(matches!(desk.inquire_by(1, method), Standing::ActionRequired { .. }));
     assert_eq!(desk.decisions(), [Decided::ActionRequired]);
+}
+
+#[test]
+fn faults_hold_on_every_rail() {
+    for (fault, outcome, decisions) in [
+        ("not_sent", ProviderOutcome::NotSent, 0),
+        ("down", ProviderOutcome::NotSent, 0),
+        ("timeout_before_approval", ProviderOutcome::Unknown, 0),
+        ("timeout_after_approval", ProviderOutcome::Unknown, 1),
+        ("pending", ProviderOutcome::Pending, 1),
+    ] {
+        let desk = Desk::new();
+        for (number, rail) in (1..).zip(rails()) {
+            let method = rail.approved.method.clone();
+            let case = format!("{fault}, {}", method.as_str());
+            assert_eq!(now(desk.authorize(number, fault, rail.approved)), outcome, "{case}");
+            let booked = desk.ledger().into_iter().filter(|e| e.attempt_id == attempt(number));
+            assert_eq!(booked.count(), decisions, "{case}");
+            desk.wait(PENDING);
+            let standing = desk.inquire_by(number, method);
+            let found = matches!(standing, Standing::Approved(_));
+            assert_eq!((found, standing == Standing::NotFound), (decisions > 0, decisions == 0));
+        }
+    }
 }
 
 #[test]
@@ -194,7 +275,7 @@ fn a_lost_answer_is_unknown_and_found() {
     assert_eq!(desk.ledger()[0].calls, 2);
     assert_eq!(receipt(desk.authorize_now(1, "")), found);
 
-    let declined = card("4000000000009995");
+    let declined = card_holder("4000000000009995");
     let outcome = now(desk.authorize(2, "timeout_after_approval", declined));
     assert_eq!(outcome, ProviderOutcome::Unknown);
     assert_eq!(desk.inquire(2), Standing::Declined(DeclineCode::InsufficientFunds));
@@ -213,7 +294,7 @@ fn an_approval_put_off_is_given_by_an_inquiry() {
     assert_eq!(receipt(desk.authorize_now(1, "pending")), found);
     assert_eq!(desk.decisions(), [Decided::Pending, Decided::Approved]);
 
-    let declined = now(desk.authorize(2, "pending", card("4000000000000002")));
+    let declined = now(desk.authorize(2, "pending", card_holder("4000000000000002")));
     assert_eq!(declined, ProviderOutcome::Declined(DeclineCode::GenericDecline));
 }
 
@@ -229,9 +310,10 @@ fn faults_combine() {
 #[test]
 fn faults_are_for_test_mode() {
     let desk = Desk::new();
-    let mut intent = conformance::intent(payment(1), &[("simulator", "down")]);
+    let Customer { method, instrument } = card_holder(GOOD);
+    let mut intent = conformance::intent(payment(1), method, &[("simulator", "down")]);
     Arc::make_mut(&mut intent).mode = Mode::Live;
-    let request = Authorize { intent, attempt: attempt(1), card: card(GOOD) };
+    let request = Authorize { intent, attempt: attempt(1), instrument };
     receipt(now(desk.simulator.authorize(request)));
 }
 
@@ -239,25 +321,26 @@ fn faults_are_for_test_mode() {
 async fn latency_is_the_way_back() {
     let desk = Desk::with(|options| options.latency = Duration::from_millis(40));
     let began = Instant::now();
-    let answer = desk.authorize(1, "", card(GOOD));
+    let answer = desk.authorize(1, "", card_holder(GOOD));
     assert_eq!(desk.decisions(), [Decided::Approved], "booked before it is answered");
     receipt(answer.wait().await);
     assert_eq!(began.elapsed(), Duration::from_millis(40));
 
-    receipt(desk.authorize(2, "latency:250", card(GOOD)).wait().await);
+    receipt(desk.authorize(2, "latency:250", card_holder(GOOD)).wait().await);
     assert_eq!(began.elapsed(), Duration::from_millis(290));
-    let lost = desk.authorize(3, "latency:10,timeout_before_approval", card(GOOD)).wait().await;
+    let lost =
+        desk.authorize(3, "latency:10,timeout_before_approval", card_holder(GOOD)).wait().await;
     assert_eq!(lost, ProviderOutcome::Unknown);
     assert_eq!(began.elapsed(), Duration::from_millis(300));
-    receipt(now(desk.authorize(4, "latency:0", card(GOOD))));
+    receipt(now(desk.authorize(4, "latency:0", card_holder(GOOD))));
 }
 
 #[test]
 fn decisions_outlive_the_process() {
     let desk = Desk::new();
     let approved = receipt(desk.authorize_now(1, ""));
-    now(desk.authorize(2, "", card("4000000000009987")));
-    now(desk.authorize(3, "", card("4000000000003220")));
+    now(desk.authorize(2, "", card_holder("4000000000009987")));
+    now(desk.authorize(3, "", card_holder("4000000000003220")));
     desk.authorize_now(4, "pending");
     desk.authorize_now(5, "timeout_after_approval");
     let before = desk.ledger();
@@ -293,7 +376,7 @@ async fn what_memory_forgot_an_inquiry_still_finds() {
     let ledger = Ledger::remembering(&path, 4).unwrap();
     let forgetful = Simulator(Arc::new(Inner { options, clock, ledger }));
     let inquire = async |number| {
-        let intent = conformance::intent(payment(number), &[]);
+        let intent = conformance::intent(payment(number), card_facts(), &[]);
         match forgetful.inquire(Inquire { intent, attempt: attempt(number) }) {
             Answer::Now(standing) => panic!("not from memory: {standing:?}"),
             Answer::Later(standing) => standing.await,

@@ -39,6 +39,7 @@ const BORDERS: &[(&str, &[&str])] = &[
     ("metrics-exporter-prometheus", &["tollgate"]),
     ("serde_json", &["tollgate", "tollgate-benches", "tollgate-loadtest"]),
     ("sled", &["tollgate-wal"]),
+    ("toml_edit", &["tollgate-config"]),
 ];
 
 /// What the pure crate lives on. It has no IO, clock, randomness, thread or async to borrow.

@@ -1,26 +1,30 @@
 //! Why a configuration is refused.
 
-use std::path::PathBuf;
+use std::{fmt, io, path::PathBuf};
 
-use figment::{Figment, error::Kind};
+use figment::error::{Actual, Kind};
 
-/// Why a configuration is refused; one line for the one who wrote it.
+use crate::layer::Origin;
+
+/// Why a configuration is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file given on the command line is not there.
-    #[error("no configuration file {0}")]
+    #[error("no configuration file {}", .0.display())]
     NoFile(PathBuf),
-    /// A source cannot be read, or one of its keys is unknown or of the wrong type.
-    #[error("{key}: {fault} (in {source_name})")]
-    Source {
-        /// The key, with its section.
-        key: String,
-        /// What is wrong with it.
-        fault: String,
-        /// Which source says it.
-        source_name: String,
+    /// The file given on the command line cannot be read.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
     },
-    /// A value of the right type that cannot be meant.
+    /// What the sources say cannot be meant: all of it that is wrong, one line for each.
+    #[error("{}", Lines(.0))]
+    Faults(Vec<Fault>),
+    /// A value of the right type that cannot be meant, as the section says that it belongs to; who
+    /// said the value is added to it, and then it is one of [`Error::Faults`].
     #[error("{key}: {fault}")]
     Value {
         /// The key, with its section.
@@ -30,26 +34,134 @@ pub enum Error {
     },
 }
 
-impl Error {
-    pub(crate) fn from_figment(error: figment::Error, sources: &Figment) -> Self {
-        let mut path = error.path.clone();
-        // serde reports an unknown field at the section that holds it.
-        if let Kind::UnknownField(field, _known) = &error.kind
-            && path.last() != Some(field)
-        {
-            path.push(field.clone());
+/// One thing that is wrong: where it was said, of which key, why it is refused and, where that can
+/// be guessed, what was meant.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fault {
+    /// Who said it.
+    pub origin: Origin,
+    /// The key with its section; empty where no key can be told.
+    pub key: String,
+    /// Why it is refused, in words.
+    pub reason: String,
+    /// A key or value that is spelt nearly the same.
+    pub suggestion: Option<String>,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { origin, key, reason, suggestion } = self;
+        write!(formatter, "{origin}: ")?;
+        if !key.is_empty() {
+            write!(formatter, "{key}: ")?;
         }
-        let key = path.join(".");
-        let source = error.metadata.clone().or_else(|| sources.find_metadata(&key).cloned());
-        let source_name = source.map_or_else(
-            || "the configuration".to_owned(),
-            |metadata| match &metadata.source {
-                Some(source) => source.to_string(),
-                None => metadata.name.to_string(),
-            },
-        );
-        let fault = error.kind.to_string().replace('\n', " ");
-        let key = if key.is_empty() { "configuration".to_owned() } else { key };
-        Self::Source { key, fault, source_name }
+        formatter.write_str(reason)?;
+        match suggestion {
+            Some(suggestion) => write!(formatter, "; did you mean {suggestion}?"),
+            None => Ok(()),
+        }
     }
+}
+
+struct Lines<'a>(&'a [Fault]);
+
+impl fmt::Display for Lines<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for fault in self.0 {
+            write!(formatter, "{separator}{fault}")?;
+            separator = "\n";
+        }
+        Ok(())
+    }
+}
+
+/// What is wrong with the key at a path, before it is known who said it.
+pub(crate) struct Refused {
+    pub(crate) path: Vec<String>,
+    pub(crate) reason: String,
+    pub(crate) suggestion: Option<String>,
+}
+
+impl Refused {
+    /// What the typed parsing refuses. `known` are all keys there are, for suggestions.
+    pub(crate) fn by_type(error: &figment::Error, known: &[Vec<String>]) -> Self {
+        let mut path = error.path.clone();
+        let (reason, suggestion) = match &error.kind {
+            Kind::UnknownField(field, expected) => {
+                if path.last() != Some(field) {
+                    path.push(field.clone());
+                }
+                ("there is no such key".to_owned(), known_key(&path, expected, known))
+            }
+            Kind::UnknownVariant(found, expected) => {
+                let allowed = expected.join(", ");
+                (format!("\"{found}\" is none of {allowed}"), nearest(found, expected.iter()))
+            }
+            Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
+                (format!("found {}, expected {}", in_words(found), type_in_words(expected)), None)
+            }
+            Kind::MissingField(field) => (format!("{field} is missing"), None),
+            other => (other.to_string(), None),
+        };
+        // A fault is one line, whatever a type's own words are.
+        Self { path, reason: reason.replace('\n', " "), suggestion }
+    }
+
+    /// What a section refuses.
+    pub(crate) fn by_section(key: &str, fault: &str) -> Self {
+        let path = key.split('.').map(str::to_owned).collect();
+        Self { path, reason: fault.to_owned(), suggestion: None }
+    }
+}
+
+/// What stands there, as the one who wrote it would call it.
+fn in_words(found: &Actual) -> String {
+    match found {
+        Actual::Bool(is) => is.to_string(),
+        Actual::Unsigned(number) => number.to_string(),
+        Actual::Signed(number) => number.to_string(),
+        Actual::Float(number) => number.to_string(),
+        Actual::Str(text) => format!("\"{text}\""),
+        Actual::Map => "a section".to_owned(),
+        Actual::Seq => "a list".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// A type by another name than Rust's.
+fn type_in_words(expected: &str) -> &str {
+    match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "a nonzero u16" | "a nonzero u32" | "a nonzero u64" | "a nonzero usize" => {
+            "a whole number above zero"
+        }
+        "f64" => "a number",
+        "a sequence" => "a list",
+        other if other.starts_with("struct ") => "a section",
+        other => other,
+    }
+}
+
+/// The key that is meant by one that does not exist: spelt nearly the same in the same section, or
+/// of the same name in another.
+fn known_key(path: &[String], expected: &[&str], known: &[Vec<String>]) -> Option<String> {
+    let (field, section) = path.split_last()?;
+    if let Some(near) = nearest(field, expected.iter()) {
+        return Some(
+            section.iter().map(String::as_str).chain([&*near]).collect::<Vec<_>>().join("."),
+        );
+    }
+    known.iter().find(|known| known.last() == Some(field)).map(|known| known.join("."))
+}
+
+/// From 0, nothing in common, to 1, the same: below this nobody would take one for the other.
+const ALIKE: f64 = 0.8;
+
+fn nearest<'a>(found: &str, all: impl Iterator<Item = &'a &'a str>) -> Option<String> {
+    all.map(|candidate| (strsim::jaro_winkler(found, candidate), candidate))
+        .filter(|(likeness, _candidate)| *likeness >= ALIKE)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_likeness, candidate)| (*candidate).to_owned())
 }

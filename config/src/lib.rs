@@ -2,12 +2,15 @@
 //!
 //! Sources, later over earlier: the compiled-in `default.toml`, a file, environment variables
 //! `TOLLGATE__SECTION__KEY`, command line flags. A key that the defaults do not know is refused, so
-//! that a misspelt one is never silently without effect.
+//! that a misspelt one is never silently without effect; all that is wrong is told at once, each fault
+//! with its file and line, variable or flag.
 //!
 //! Not here: the components that these values go to, which have options of their own.
 
 mod engine;
 mod error;
+mod layer;
+mod loaded;
 mod log;
 mod payments;
 mod providers;
@@ -16,15 +19,12 @@ mod storage;
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use figment::{
-    Figment, Metadata, Profile, Provider,
-    providers::{Env, Format, Toml},
-    value::{Dict, Map, Value},
-};
 use serde::Deserialize;
 
 pub use engine::Engine;
-pub use error::Error;
+pub use error::{Error, Fault};
+pub use layer::Origin;
+pub use loaded::Loaded;
 pub use log::{Log, LogFormat};
 pub use payments::Payments;
 pub use providers::{Providers, Simulator};
@@ -33,10 +33,6 @@ pub use storage::Storage;
 
 /// The defaults and their documentation, in one text.
 pub const DEFAULTS: &str = include_str!("../default.toml");
-
-/// What environment variables that override a key begin with. Two underscores also separate
-/// section and key, because keys have single ones inside.
-const ENVIRONMENT_PREFIX: &str = "TOLLGATE__";
 
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -73,21 +69,9 @@ impl Config {
     /// Reads all sources.
     ///
     /// # Errors
-    /// [`Error`] where a file cannot be read, a key is unknown, or a value cannot be meant.
+    /// If the file cannot be read, a key is unknown, or a value cannot be meant.
     pub fn load(flags: &Flags) -> Result<Self, Error> {
-        let mut sources = Figment::from(Toml::string(DEFAULTS));
-        if let Some(path) = &flags.config {
-            if !path.is_file() {
-                return Err(Error::NoFile(path.clone()));
-            }
-            sources = sources.merge(Toml::file_exact(path));
-        }
-        let sources =
-            sources.merge(Env::prefixed(ENVIRONMENT_PREFIX).split("__")).merge(flags.clone());
-        let config: Self =
-            sources.extract().map_err(|cause| Error::from_figment(cause, &sources))?;
-        config.check()?;
-        Ok(config)
+        Loaded::read(flags).map(|loaded| loaded.config)
     }
 
     /// The defaults alone.
@@ -96,46 +80,15 @@ impl Config {
     /// Never: a test reads them.
     #[must_use]
     pub fn defaults() -> Self {
-        Figment::from(Toml::string(DEFAULTS)).extract().expect("the compiled-in defaults are valid")
+        let defaults = Loaded::read_from(&Flags::default(), std::iter::empty());
+        defaults.expect("the compiled-in defaults are valid").config
     }
 
+    /// What the sections themselves refuse; the first of it.
     fn check(&self) -> Result<(), Error> {
         self.server.check()?;
         self.engine.check()?;
         self.providers.check()
-    }
-}
-
-impl Provider for Flags {
-    fn metadata(&self) -> Metadata {
-        Metadata::named("command line flags")
-            .interpolater(|_profile, keys| format!("--{}", keys.last().unwrap_or(&"")))
-    }
-
-    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        let text = |value: String| Value::from(value);
-        let keys = [
-            (
-                "storage",
-                "data_dir",
-                self.data_dir.as_ref().map(|path| text(path.display().to_string())),
-            ),
-            ("server", "listen", self.listen.map(|address| text(address.to_string()))),
-            (
-                "server",
-                "metrics_listen",
-                self.metrics_listen.map(|address| text(address.to_string())),
-            ),
-        ];
-        let mut sections: std::collections::BTreeMap<&str, Dict> = Default::default();
-        for (section, key, value) in keys {
-            if let Some(value) = value {
-                sections.entry(section).or_default().insert(key.to_owned(), value);
-            }
-        }
-        let dict =
-            sections.into_iter().map(|(name, keys)| (name.to_owned(), keys.into())).collect();
-        Ok(Profile::Default.collect(dict))
     }
 }
 

@@ -111,11 +111,7 @@ impl<A: Attachment> Engine<A> {
         sink: Arc<dyn EffectSink<A>>,
         observer: Arc<dyn Observer>,
     ) -> Result<(Self, RecoveryReport), Error> {
-        let log = tollgate_wal::Options {
-            directory: options.directory.clone(),
-            segment_bytes: options.segment_bytes,
-            min_free_bytes: options.min_free_bytes,
-        };
+        let log = options.log_options();
         Self::start_on(
             options,
             |geometry, visit| {

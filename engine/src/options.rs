@@ -5,6 +5,8 @@ use std::{num::NonZeroU16, path::PathBuf};
 use tollgate_domain::Policy;
 use tollgate_wal::GroupObservation;
 
+use crate::error::Error;
+
 /// How the engine runs.
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
@@ -43,6 +45,23 @@ impl EngineOptions {
             max_in_flight: 200_000,
             max_in_flight_per_shard: 100_000,
             policy: Policy::default(),
+        }
+    }
+
+    /// Whether the log would be opened with these. Touches nothing.
+    ///
+    /// # Errors
+    /// If an option of the log is out of its range.
+    pub fn check(&self) -> Result<(), Error> {
+        Ok(self.log_options().check()?)
+    }
+
+    /// What of it is the log's.
+    pub(crate) fn log_options(&self) -> tollgate_wal::Options {
+        tollgate_wal::Options {
+            segment_bytes: self.segment_bytes,
+            min_free_bytes: self.min_free_bytes,
+            ..tollgate_wal::Options::new(&self.directory)
         }
     }
 }

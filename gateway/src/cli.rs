@@ -1,12 +1,14 @@
 //! The command line.
 
+mod completions;
+mod config;
+mod output;
 mod serve;
 mod wal;
 
-use std::path::PathBuf;
+use clap::{Parser, Subcommand};
 
-use clap::{Args, Parser, Subcommand};
-
+pub use output::OutputError;
 pub use serve::ServeError;
 pub use wal::WalError;
 
@@ -14,7 +16,7 @@ pub use wal::WalError;
 ///
 /// Without a command it serves, with its data in ./data and the built-in provider simulator.
 #[derive(Debug, Parser)]
-#[command(name = "tollgate", version, after_help = serve::ENVIRONMENT)]
+#[command(name = "tollgate", version, after_help = serve::ENVIRONMENT, after_long_help = HELP)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -25,30 +27,39 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve payments.
-    #[command(after_help = serve::ENVIRONMENT)]
+    #[command(after_help = serve::ENVIRONMENT, after_long_help = HELP)]
     Serve(serve::ServeArguments),
-    /// Look into the write-ahead log of a gateway that does not run.
-    Wal(WalArguments),
+    /// Check the configuration, or print what it comes to.
+    Config(config::ConfigArguments),
+    /// Look into the write-ahead log.
+    Wal(wal::WalArguments),
+    /// Print a script that lets a shell complete commands and flags.
+    #[command(after_help = completions::EXAMPLES)]
+    Completions(completions::CompletionsArguments),
 }
 
-#[derive(Debug, Args)]
-struct WalArguments {
-    #[command(subcommand)]
-    command: WalCommand,
-}
+/// What the long help of serving adds: how it is used, told and ended.
+const HELP: &str = "\
+Examples:
+  tollgate                                    Serve with the defaults; prints a curl line to try
+  tollgate serve --config tollgate.toml --data-dir /var/lib/tollgate
+  TOLLGATE__PAYMENTS__WAIT_MS=500 tollgate    Serve with one value changed
+  tollgate config print > tollgate.toml       A commented file to begin with
+  tollgate config check --config tollgate.toml
+  tollgate wal verify --data-dir ./data       Check the log of a server that does not run
 
-#[derive(Debug, Subcommand)]
-enum WalCommand {
-    /// Check every byte and every invariant, and change nothing.
-    Verify {
-        /// The data directory.
-        #[arg(long, default_value = "./data")]
-        data_dir: PathBuf,
-        /// Print a digest of each shard's state as well.
-        #[arg(long)]
-        verbose: bool,
-    },
-}
+Environment:
+  TOLLGATE_ADMIN_KEY        The operator's key; without it one is made and shown once
+  TOLLGATE__SECTION__KEY    Overrides a key of the configuration, such as
+                            TOLLGATE__SERVER__LISTEN=0.0.0.0:8080; two underscores on either side.
+                            `tollgate config print` lists every key
+
+Configuration: later wins over earlier: the defaults, the file of --config, the environment, flags.
+
+Exit codes:
+  0  Good
+  2  The command line or the configuration has to be changed; one line for each fault says how
+  1  Everything else, with one line that says what";
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +73,9 @@ pub enum Error {
     /// The log is not well.
     #[error(transparent)]
     Wal(#[from] WalError),
+    /// The result cannot be told.
+    #[error(transparent)]
+    Output(#[from] OutputError),
 }
 
 impl Cli {
@@ -74,9 +88,9 @@ impl Cli {
             None => serve::run(self.serve),
             // Flags may stand before the command as well as after it.
             Some(Command::Serve(arguments)) => serve::run(arguments.or(self.serve)),
-            Some(Command::Wal(WalArguments { command })) => match command {
-                WalCommand::Verify { data_dir, verbose } => Ok(wal::verify(&data_dir, verbose)?),
-            },
+            Some(Command::Config(arguments)) => config::run(arguments),
+            Some(Command::Wal(arguments)) => Ok(wal::run(arguments)?),
+            Some(Command::Completions(arguments)) => Ok(completions::run(arguments)?),
         }
     }
 }
@@ -88,7 +102,19 @@ impl Error {
         match self {
             Self::Configuration(_) | Self::Serve(ServeError::LogLevel(_)) => 2,
             Self::Serve(ServeError::Startup(error)) if error.is_configuration() => 2,
-            Self::Serve(_) | Self::Wal(_) => 1,
+            Self::Serve(_) | Self::Wal(_) | Self::Output(_) => 1,
+        }
+    }
+
+    /// What is told, in lines: one with the chain of causes, and for a configuration one for each
+    /// fault of it.
+    #[must_use]
+    pub fn lines(self) -> Vec<String> {
+        match self {
+            Self::Configuration(tollgate_config::Error::Faults(faults)) => {
+                faults.iter().map(ToString::to_string).collect()
+            }
+            other => vec![format!("{:#}", anyhow::Error::new(other))],
         }
     }
 }

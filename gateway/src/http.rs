@@ -33,3 +33,4 @@ pub(crate) use body::BodyLimits;
 pub(crate) use router::{Route, api, metrics};
 pub(crate) use server::{Server, ServerOptions};
 pub(crate) use state::{Gateway, Serving};
+pub(crate) use wire::Rfc3339;

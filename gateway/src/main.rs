@@ -1,4 +1,4 @@
-//! The binary: parses the command line, runs it, and says in one line what went wrong.
+//! The binary: parses the command line, runs it, and says what went wrong, in one line for each fault.
 
 use std::process::ExitCode;
 
@@ -14,8 +14,9 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let code = error.exit_code();
-            // The chain of causes in one line.
-            eprintln!("tollgate: {:#}", anyhow::Error::new(error));
+            for line in error.lines() {
+                eprintln!("tollgate: {line}");
+            }
             ExitCode::from(code)
         }
     }

@@ -104,6 +104,14 @@ impl Error {
     }
 }
 
+/// Whether a start would accept what the configuration asks of the components. Touches nothing.
+///
+/// # Errors
+/// [`Error::is_configuration`] holds of every one.
+pub fn check(config: &Config) -> Result<(), Error> {
+    engine_options(config).check().map_err(Error::Engine)
+}
+
 /// Where the log lies in a data directory.
 #[must_use]
 pub fn log_directory(data_dir: &Path) -> std::path::PathBuf {

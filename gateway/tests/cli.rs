@@ -9,10 +9,10 @@ use std::{
     fs::{self, OpenOptions},
     io::Write,
     path::Path,
-    process::Command,
+    process::{Command, Stdio},
 };
 
-use crate::server::Server;
+use crate::server::{Server, until};
 
 /// Runs the binary to its end: exit code and error output.
 fn run(arguments: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, String) {
@@ -22,6 +22,18 @@ fn run(arguments: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, String
         .output()
         .expect("the binary runs");
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// What the binary prints where all is good.
+fn output(arguments: &[&str], environment: &[(&str, &str)]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .output()
+        .expect("the binary runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && errors.is_empty(), "{arguments:?}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]
@@ -50,6 +62,81 @@ fn faults_of_the_one_who_starts_it_end_with_2_and_all_others_with_1() {
     }
     let (code, line) = run(&["wal", "verify", "--data-dir", "/nowhere"], &[]);
     assert_eq!((code, line.lines().count()), (Some(1), 1), "{line}");
+}
+
+/// All of it at once, each in a line of its own with where it was said.
+#[test]
+fn every_fault_of_the_configuration_is_told_with_its_place() {
+    let parent = tempfile::tempdir().unwrap();
+    let file = parent.path().join("tollgate.toml");
+    fs::write(&file, "[payments]\nwait = 5\n\n[server]\nlisten = \"nowhere\"\n").unwrap();
+    let file = file.to_str().unwrap();
+    let environment = [("TOLLGATE__STORAGE__SHARDS", "0")];
+    let expected = format!(
+        "tollgate: {file}:2: payments.wait: there is no such key; did you mean payments.wait_ms?\n\
+         tollgate: {file}:5: server.listen: invalid socket address syntax\n\
+         tollgate: TOLLGATE__STORAGE__SHARDS: storage.shards: found 0, expected a whole number \
+         above zero\n"
+    );
+    for command in [&["serve"][..], &["config", "check"], &["config", "print"]] {
+        let arguments: Vec<&str> = command.iter().copied().chain(["--config", file]).collect();
+        assert_eq!(run(&arguments, &environment), (Some(2), expected.clone()), "{command:?}");
+    }
+}
+
+#[test]
+fn a_good_configuration_is_told_with_what_is_not_the_default() {
+    let parent = tempfile::tempdir().unwrap();
+    let file = parent.path().join("tollgate.toml");
+    fs::write(&file, "[payments]\nwait_ms = 5\n").unwrap();
+    let file = file.to_str().unwrap();
+    let environment = [("TOLLGATE__LOG__LEVEL", "debug")];
+    let said = output(&["config", "check", "--config", file], &environment);
+    let expected = format!(
+        "good\npayments.wait_ms = 5  # {file}:2\nlog.level = \"debug\"  # TOLLGATE__LOG__LEVEL\n"
+    );
+    assert_eq!(said, expected);
+    // What is printed is a file that comes to the same.
+    let printed = output(&["config", "print", "--config", file], &environment);
+    assert!(printed.contains(&format!("wait_ms = 5 # {file}:2\n")), "{printed}");
+    let again = parent.path().join("again.toml");
+    fs::write(&again, printed).unwrap();
+    let again = again.to_str().unwrap();
+    let said = output(&["config", "check", "--config", again], &[]);
+    assert!(said.contains("payments.wait_ms = 5") && said.contains("log.level = \"debug\""));
+    let defaults = output(&["config", "print", "--defaults"], &environment);
+    assert!(defaults.starts_with("# Tollgate's defaults.") && !defaults.contains("debug\" #"));
+}
+
+/// What only a component can judge is asked of it.
+#[test]
+fn a_check_of_the_configuration_knows_what_a_start_would_refuse() {
+    for (variable, value, told) in [
+        ("TOLLGATE__STORAGE__SEGMENT_BYTES", "0", "segment_bytes"),
+        ("TOLLGATE__STORAGE__MIN_FREE_BYTES", "1", "min_free_bytes"),
+        ("TOLLGATE__LOG__LEVEL", "===", "log.level"),
+    ] {
+        let (code, line) = run(&["config", "check"], &[(variable, value)]);
+        assert_eq!((code, line.lines().count()), (Some(2), 1), "{line}");
+        assert!(line.contains(told), "{line}");
+    }
+}
+
+#[test]
+fn help_teaches_and_shells_can_complete() {
+    for arguments in [&["--help"][..], &["serve", "--help"]] {
+        let help = output(arguments, &[]);
+        for taught in ["Examples:", "Exit codes:", "TOLLGATE__SECTION__KEY", "config check"] {
+            assert!(help.contains(taught), "{taught}: {help}");
+        }
+    }
+    assert!(output(&["wal", "tail", "--help"], &[]).contains("durable"));
+    assert_eq!(output(&["--version"], &[]), format!("tollgate {}\n", env!("CARGO_PKG_VERSION")));
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = output(&["completions", shell], &[]);
+        assert!(script.contains("metrics-listen") && script.contains("dump"), "{shell}");
+    }
+    assert_eq!(run(&["completions", "dos"], &[]).0, Some(2));
 }
 
 /// The log knows the range itself, and is asked only once it is opened.
@@ -123,18 +210,92 @@ fn a_served_gateway_says_where_it_is_and_ends_well_on_sigterm() {
     assert!(command.starts_with("curl http://127.0.0.1:") && command.contains(&key), "{command}");
 }
 
+/// A payment that is approved.
+fn pay(server: &Server) {
+    let card = r#"{"number":"4242424242424242","expiry_month":12,"expiry_year":2040}"#;
+    let body =
+        format!(r#"{{"amount":"1.00","currency":"INR","payment_method":"card","card":{card}}}"#);
+    let answer = server.caller().pay("", &body).unwrap();
+    assert_eq!(answer.status, 201, "{answer:?}");
+}
+
+#[test]
+fn the_log_is_dumped_as_json_lines_and_tailed_while_a_server_writes_it() {
+    let parent = tempfile::tempdir().unwrap();
+    let data = parent.path().join("data");
+    let data_dir = data.to_str().unwrap();
+    let server = Server::start(&data, |_command| {});
+    // From now on: the merchant is there already, so what it prints first is the payment.
+    let mut follower = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .args(["wal", "tail", "--limit", "2", "--data-dir", data_dir])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    pay(&server);
+    let read = ["wal", "tail", "--from", "1", "--no-follow", "--data-dir", data_dir];
+    // Acknowledged, so it is there for whoever reads the running server's log.
+    let live = output(&read, &[]);
+    let (code, line) = run(&["wal", "dump", "--data-dir", data_dir], &[]);
+    assert_eq!((code, line.lines().count()), (Some(1), 1), "{line}");
+    assert!(line.contains("tollgate wal tail --from 1 --no-follow"), "{line}");
+    // It may have begun to follow only just now.
+    until("the follower has seen enough", || {
+        pay(&server);
+        follower.try_wait().unwrap().is_some()
+    });
+    let followed = follower.wait_with_output().unwrap();
+    assert!(followed.status.success());
+    let followed = String::from_utf8(followed.stdout).unwrap();
+    server.signal("TERM");
+    server.ended();
+
+    let dumped = output(&["wal", "dump", "--data-dir", data_dir], &[]);
+    assert!(dumped.starts_with(&live), "{live}{dumped}");
+    assert!(dumped.contains(&followed) && followed.lines().count() == 2, "{followed}{dumped}");
+    let lines: Vec<&str> = dumped.lines().collect();
+    let parts = |line: &str, names: &[&str]| {
+        for name in names {
+            assert!(line.contains(name), "{name}: {line}");
+        }
+    };
+    parts(
+        lines[0],
+        &[
+            r#"{"sequence":1,"shard":0,"shard_sequence":1,"time":"20"#,
+            r#""kind":"control","events":[{"event":"merchant_created","merchant":"mer_"#,
+            r#"{"event":"api_key_issued","hash":""#,
+            r#""idempotency":null,"effects":[]}"#,
+        ],
+    );
+    parts(
+        lines[1],
+        &[
+            r#"{"sequence":2,"shard":"#,
+            r#""kind":"payments","events":[{"event":"payment_created","payment":"pay_"#,
+            r#""amount_minor":100,"currency":"INR","capture":"automatic","payment_method":"card""#,
+            r#""last4":"4242""#,
+            r#"{"event":"attempt_started","payment":"pay_"#,
+            r#""effects":[{"effect":"authorize","payment":"pay_"#,
+        ],
+    );
+    parts(lines[2], &[r#""event":"attempt_approved""#, r#""source":"call","receipt":{"#]);
+    assert!(!dumped.contains("4242424242424242"));
+
+    let choose = |more: &[&str]| {
+        let arguments: Vec<&str> =
+            ["wal", "dump", "--data-dir", data_dir].iter().chain(more).copied().collect();
+        output(&arguments, &[])
+    };
+    assert_eq!(choose(&["--shard", "0"]).trim_end(), lines[0]);
+    assert_eq!(choose(&["--from", "2", "--to", "2"]).trim_end(), lines[1]);
+    assert_eq!(choose(&["--from", "2", "--limit", "1"]).trim_end(), lines[1]);
+    assert_eq!(choose(&["--from", "99"]), "");
+}
+
 #[test]
 fn copies_of_a_log_verify_to_the_same_state() {
     let parent = tempfile::tempdir().unwrap();
     let data = parent.path().join("data");
-    let pay = |server: &Server| {
-        let card = r#"{"number":"4242424242424242","expiry_month":12,"expiry_year":2040}"#;
-        let body = format!(
-            r#"{{"amount":"1.00","currency":"INR","payment_method":"card","card":{card}}}"#
-        );
-        let answer = server.caller().pay("", &body).unwrap();
-        assert_eq!(answer.status, 201, "{answer:?}");
-    };
     let server = Server::start(&data, |_command| {});
     pay(&server);
     server.signal("TERM");

@@ -96,11 +96,11 @@ impl Directory {
     }
 
     fn superblock_path(&self) -> PathBuf {
-        self.root.join("superblock")
+        superblock_path(&self.root)
     }
 
     pub(crate) fn journals(&self) -> PathBuf {
-        self.root.join("journal")
+        journals(&self.root)
     }
 
     pub(crate) fn sleds(&self) -> PathBuf {
@@ -108,7 +108,7 @@ impl Directory {
     }
 
     pub(crate) fn journal(&self, segment: u64) -> PathBuf {
-        self.journals().join(format!("{segment:020}.log"))
+        journal_path(&self.root, segment)
     }
 
     pub(crate) fn sled(&self, segment: u64) -> PathBuf {
@@ -200,12 +200,7 @@ impl Directory {
 impl Copies for Directory {
     fn segments(&self) -> Result<Vec<u64>, Error> {
         let mut segments = self.sled_segments()?;
-        segments.extend(
-            entries(&self.journals())?
-                .iter()
-                .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
-                .filter_map(|path| segment_of(path)),
-        );
+        segments.extend(journal_segments(&self.root)?);
         segments.sort_unstable();
         segments.dedup();
         Ok(segments)
@@ -290,6 +285,30 @@ impl Copies for Directory {
         sled_segment::sync_files(&self.sled(segment))?;
         sync_directory(&self.sleds())
     }
+}
+
+fn journals(root: &Path) -> PathBuf {
+    root.join("journal")
+}
+
+/// The journal's file of a segment.
+pub(crate) fn journal_path(root: &Path, segment: u64) -> PathBuf {
+    journals(root).join(format!("{segment:020}.log"))
+}
+
+pub(crate) fn superblock_path(root: &Path) -> PathBuf {
+    root.join("superblock")
+}
+
+/// The segments that have a journal, in order.
+pub(crate) fn journal_segments(root: &Path) -> Result<Vec<u64>, Error> {
+    let mut segments: Vec<_> = entries(&journals(root))?
+        .iter()
+        .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+        .filter_map(|path| segment_of(path))
+        .collect();
+    segments.sort_unstable();
+    Ok(segments)
 }
 
 /// Everything in a file, with zeros for what the disk does not give; tells where the last of

@@ -165,6 +165,9 @@ pub enum DamageFault {
     /// Both copies have an intact frame of that sequence, and they differ.
     #[error("the journal and sled have different frames here")]
     Conflict,
+    /// The journal does not go on here, though more was written; sled was not looked at.
+    #[error("the journal does not continue (journal: {})", Said(.0))]
+    Journal(Option<FrameFault>),
     /// No file of either copy covers the frame.
     #[error("the segment is missing")]
     SegmentMissing,

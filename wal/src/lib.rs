@@ -35,6 +35,7 @@ mod sled_segment;
 mod sled_store;
 pub mod store;
 mod superblock;
+mod tail;
 pub mod verify;
 
 pub use error::{Damage, DamageFault, Error, RecordFault, SledFault, SuperblockFault, VisitError};
@@ -47,3 +48,4 @@ pub use recovery::{Recovery, Repair};
 pub use sled_store::{MAX_SEGMENT_BYTES, Options, SledStore};
 pub use store::{Committed, FreeSpace, LogStore};
 pub use superblock::Geometry;
+pub use tail::Tail;

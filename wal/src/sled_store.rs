@@ -66,7 +66,12 @@ impl Options {
         segment_bytes.saturating_mul(7).div_ceil(2).saturating_add(32 << 20)
     }
 
-    fn check(&self) -> Result<(), Error> {
+    /// Whether the log could be opened with these. Touches nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`] names the first that is out of its range.
+    pub fn check(&self) -> Result<(), Error> {
         let Self { segment_bytes, min_free_bytes, .. } = *self;
         if !(1..=MAX_SEGMENT_BYTES).contains(&segment_bytes) {
             let range = format!("1 to {MAX_SEGMENT_BYTES}");

@@ -152,8 +152,13 @@ fn invite(running: &Running) {
     }
 }
 
+/// What the log's level comes to.
+pub(super) fn log_filter(config: &Config) -> Result<EnvFilter, ServeError> {
+    EnvFilter::try_new(&config.log.level).map_err(ServeError::LogLevel)
+}
+
 fn start_logging(config: &Config) -> Result<(), ServeError> {
-    let filter = EnvFilter::try_new(&config.log.level).map_err(ServeError::LogLevel)?;
+    let filter = log_filter(config)?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(io::stderr().is_terminal())

@@ -1,22 +1,99 @@
-//! `tollgate wal`: looks into the log of a gateway that does not run.
+//! `tollgate wal`: looks into the write-ahead log.
+
+mod dump;
+mod record_line;
 
 use std::path::{Path, PathBuf};
 
+use clap::{Args, Subcommand};
 use sha2::{Digest, Sha256};
 use tollgate_domain::{ShardId, StateHash};
 use tollgate_engine::Error as EngineError;
 
+use super::OutputError;
 use crate::{
     data_directory::{self, IdleDataDirectory},
     startup::log_directory,
 };
 
-/// Why a log does not verify.
+#[derive(Debug, Args)]
+pub(super) struct WalArguments {
+    #[command(subcommand)]
+    command: WalCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum WalCommand {
+    /// Check every byte and every invariant, and change nothing.
+    ///
+    /// Only while no server runs. Reads both copies of every segment, replays them, and tells what
+    /// the next start would mend. Exits with 1 where the log is damaged or an invariant is broken.
+    Verify {
+        /// The data directory.
+        #[arg(long, default_value = "./data")]
+        data_dir: PathBuf,
+        /// Print a digest of each shard's state as well.
+        #[arg(long)]
+        verbose: bool,
+    },
+    /// Print the log's records as JSON, one a line.
+    ///
+    /// Only while no server runs; `tollgate wal tail --from 1 --no-follow` reads the log of one that
+    /// does. Each line has the record's sequence in the log, its shard and its sequence there, its
+    /// time, kind, events, idempotency entry and owed calls. Card numbers, security codes and
+    /// personal data are in no record.
+    #[command(after_help = DUMP_EXAMPLES)]
+    Dump(dump::DumpArguments),
+    /// Print records as they are written, also of a server that runs.
+    ///
+    /// Reads the journal, takes no lock and changes nothing. What is printed is durable: whole
+    /// groups, in log order and without a gap, proven by the chain of hashes from the first record
+    /// on, and synced before they are shown. A payment's answer may still be on its way to its
+    /// client by then. Where the journal is damaged it ends with exit code 1; `tollgate wal verify`
+    /// tells whether the second copy has the rest.
+    #[command(after_help = TAIL_EXAMPLES)]
+    Tail(dump::TailArguments),
+}
+
+const DUMP_EXAMPLES: &str = "\
+Examples:
+  tollgate wal dump --data-dir ./data --from 1000 --to 2000
+  tollgate wal dump --shard 0                  Merchants and keys alone
+  tollgate wal dump | jq 'select(.events[].payment == \"pay_...\")'";
+
+const TAIL_EXAMPLES: &str = "\
+Examples:
+  tollgate wal tail --data-dir ./data          What comes from now on
+  tollgate wal tail --from 1 --no-follow       What is there already
+  tollgate wal tail --from 5000 --limit 10";
+
+/// Why a log cannot be shown, or does not verify.
 #[derive(Debug, thiserror::Error)]
 pub enum WalError {
     /// A server runs, or the lock cannot be asked.
     #[error("the log can be looked into only while no server runs")]
     DataDirectory(#[from] data_directory::Error),
+    /// The same, where there is another way.
+    #[error(
+        "another process uses the data directory {}; `tollgate wal tail --from 1 --no-follow` \
+         reads the log of a running server",
+        path.display()
+    )]
+    Running {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A record cannot be read or understood.
+    #[error("cannot read {} any further", directory.display())]
+    Read {
+        /// Which log.
+        directory: PathBuf,
+        /// Why.
+        source: Box<EngineError>,
+    },
+    /// The records cannot be told.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// It is damaged, in use, or breaks an invariant.
     #[error("{} does not verify", directory.display())]
     Verify {
@@ -30,8 +107,16 @@ pub enum WalError {
 /// Digits that tell the states of shards apart at a glance; the hash over all of them is whole.
 const SHORT_DIGEST: usize = 16;
 
+pub(super) fn run(arguments: WalArguments) -> Result<(), WalError> {
+    match arguments.command {
+        WalCommand::Verify { data_dir, verbose } => verify(&data_dir, verbose),
+        WalCommand::Dump(arguments) => dump::dump(arguments),
+        WalCommand::Tail(arguments) => dump::tail(arguments),
+    }
+}
+
 #[expect(clippy::print_stdout, reason = "the report is what the command is for")]
-pub(super) fn verify(data_dir: &Path, verbose: bool) -> Result<(), WalError> {
+fn verify(data_dir: &Path, verbose: bool) -> Result<(), WalError> {
     let _idle = IdleDataDirectory::look_into(data_dir)?;
     let directory = log_directory(data_dir);
     let report = tollgate_engine::verify(&directory)

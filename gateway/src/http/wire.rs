@@ -31,6 +31,7 @@ pub(crate) use payment_answer::{
     ClassicCreated, ClassicPayment, ClassicStatus, ClassicSuccess, DeclinedBody, PaymentBody,
 };
 pub(crate) use payment_request::{PaymentRequest, ValidPayment};
+pub(crate) use time::Rfc3339;
 
 use serde::Deserialize;
 

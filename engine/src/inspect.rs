@@ -1,0 +1,162 @@
+//! The log's records for people to read: of a log that nobody has open, or along with its writer.
+//!
+//! Not here: what the records come to, and whether it holds together; see `verify.rs`. How a record
+//! is shown is its reader's choice.
+
+use std::{ops::ControlFlow, path::Path};
+
+use tollgate_domain::{ControlEvent, Event, Record, ShardId, codec};
+use tollgate_wal::{RecordRef, Tail, Visit, VisitError};
+
+use crate::error::Error;
+
+/// One record of the log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LoggedRecord {
+    /// Its place in the log, from 1.
+    pub number: u64,
+    /// Whose it is.
+    pub shard: ShardId,
+    /// Its place among the shard's records, from 1.
+    pub shard_sequence: u64,
+    /// What it says.
+    pub content: RecordContent,
+}
+
+/// What a record says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum RecordContent {
+    /// Of a payment shard.
+    Payments(Record<Event>),
+    /// Of the control shard.
+    Control(Record<ControlEvent>),
+}
+
+/// Which records are wanted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Selection {
+    /// From this number on.
+    pub from: u64,
+    /// Up to this number.
+    pub to: u64,
+    /// Of this shard alone.
+    pub shard: Option<ShardId>,
+}
+
+/// Is shown the selected records in log order, until it breaks.
+pub type Show<'s> = dyn FnMut(LoggedRecord) -> ControlFlow<()> + 's;
+
+/// Shows the records of a log that nobody has open, with both of its copies read and compared.
+///
+/// # Errors
+/// Where the log is in use, damaged, or holds a record that this build does not know. Records before
+/// the fault have been shown by then.
+pub fn dump(directory: &Path, selection: Selection, show: &mut Show<'_>) -> Result<(), Error> {
+    let mut reader = Reader { number: 0, selection };
+    reader.read(show, |visit| tollgate_wal::verify::verify(directory, visit)).map(|_end| ())
+}
+
+/// Follows a log that may be in use. What is shown is durable, in whole groups; see
+/// [`Tail`] for what that rests on.
+#[derive(Debug)]
+pub struct LogTail {
+    tail: Tail,
+    reader: Reader,
+}
+
+impl LogTail {
+    /// A tail before the first record.
+    ///
+    /// # Errors
+    /// Where there is no log.
+    pub fn open(directory: &Path, selection: Selection) -> Result<Self, Error> {
+        Ok(Self { tail: Tail::open(directory)?, reader: Reader { number: 0, selection } })
+    }
+
+    /// Shows what has come since the last time. Breaks where `show` did, or behind the last selected
+    /// record; the tail must not be used after that.
+    ///
+    /// # Errors
+    /// Where the journal is damaged, or a record is not known to this build.
+    pub fn advance(&mut self, show: &mut Show<'_>) -> Result<ControlFlow<()>, Error> {
+        let Self { tail, reader } = self;
+        reader.read(show, |visit| tail.advance(visit))
+    }
+
+    /// Passes over everything that is there. It is read all the same: that proves what comes.
+    ///
+    /// # Errors
+    /// As [`LogTail::advance`].
+    pub fn skip(&mut self) -> Result<(), Error> {
+        let Self { tail, reader } = self;
+        tail.advance(&mut |_record| {
+            reader.number += 1;
+            Ok(())
+        })?;
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct Reader {
+    /// Of the last record seen.
+    number: u64,
+    selection: Selection,
+}
+
+/// Why a visit ended before the log did.
+enum Ended {
+    Enough,
+    Failed(Error),
+}
+
+impl Reader {
+    fn read<T>(
+        &mut self,
+        show: &mut Show<'_>,
+        read: impl FnOnce(&mut Visit<'_>) -> Result<T, tollgate_wal::Error>,
+    ) -> Result<ControlFlow<()>, Error> {
+        let mut ended = None;
+        let read = read(&mut |record| match self.take(record, show) {
+            Ok(ControlFlow::Continue(())) => Ok(()),
+            Ok(ControlFlow::Break(())) => {
+                ended = Some(Ended::Enough);
+                Err(VisitError::from("enough"))
+            }
+            Err(error) => {
+                ended = Some(Ended::Failed(error));
+                Err(VisitError::from("not understood"))
+            }
+        });
+        match (read, ended) {
+            (Ok(_), _) => Ok(ControlFlow::Continue(())),
+            (Err(_stopped), Some(Ended::Enough)) => Ok(ControlFlow::Break(())),
+            (Err(_stopped), Some(Ended::Failed(error))) => Err(error),
+            (Err(error), None) => Err(error.into()),
+        }
+    }
+
+    fn take(
+        &mut self,
+        record: RecordRef<'_>,
+        show: &mut Show<'_>,
+    ) -> Result<ControlFlow<()>, Error> {
+        self.number += 1;
+        let Selection { from, to, shard: wanted } = self.selection;
+        if self.number > to {
+            return Ok(ControlFlow::Break(()));
+        }
+        let shard = ShardId(record.stream.0);
+        if self.number < from || wanted.is_some_and(|wanted| wanted != shard) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let failed = |source| Error::Replay { shard, sequence: record.sequence, source };
+        let content = if shard == ShardId::CONTROL {
+            RecordContent::Control(codec::decode_control(record.bytes).map_err(failed)?)
+        } else {
+            RecordContent::Payments(codec::decode(record.bytes).map_err(failed)?)
+        };
+        let (number, shard_sequence) = (self.number, record.sequence);
+        Ok(show(LoggedRecord { number, shard, shard_sequence, content }))
+    }
+}

@@ -1,0 +1,220 @@
+//! Follows the journal of a log that may be in use: reads it, takes no lock, and changes nothing.
+//!
+//! It can do so because the journal only grows, by whole groups, and because what a crash cut short
+//! is mended before anything is added. The part of a group that is being written is waited for.
+//!
+//! Invariants: records are visited in log order, each once, by whole groups, and only where group
+//! and hash chain hold from the first group on. What is visited has been synced here, whether or not
+//! the writer has come to it: no crash takes it back, as every later open finds it in the journal.
+//! Its acknowledgement may still be on its way, or never come where the log fails just then.
+//!
+//! Not here: sled, and so no healing. Where the journal itself is damaged the tail ends there, and
+//! [`verify`](crate::verify) tells whether sled has the rest.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    chain::{Tip, next_group},
+    directory::{journal_path, journal_segments, superblock_path, unusable},
+    error::{Damage, DamageFault, Error, SuperblockFault},
+    frame::FrameFault,
+    group::{Positions, Unpacker},
+    record::Visit,
+    superblock::Superblock,
+};
+
+/// A place in a log, from the beginning to the end and on with it.
+#[derive(Debug)]
+pub struct Tail {
+    root: PathBuf,
+    /// The segment being read.
+    segment: u64,
+    /// Where in it the next group begins.
+    offset: u64,
+    tip: Tip,
+    positions: Positions,
+    /// How much is read at once.
+    chunk: usize,
+    buffer: Vec<u8>,
+    spill: Vec<u8>,
+}
+
+/// Bytes read at once: several groups, which the writer keeps to about 1 MiB.
+const CHUNK: usize = 8 << 20;
+
+/// What a step came to.
+enum Step {
+    /// Groups were visited, or a segment was left behind: there may be more.
+    Moved,
+    /// Nothing more is there yet.
+    AtEnd,
+}
+
+impl Tail {
+    /// A tail before the first record.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Superblock`] where there is no log.
+    pub fn open(root: &Path) -> Result<Self, Error> {
+        let path = superblock_path(root);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(unusable(root, SuperblockFault::Missing));
+            }
+            Err(error) => return Err(Error::io("read", path)(error)),
+        };
+        let superblock = Superblock::parse(&bytes).map_err(|fault| unusable(root, fault))?;
+        Ok(Self {
+            root: root.to_owned(),
+            segment: Tip::GENESIS.sequence,
+            offset: 0,
+            tip: Tip::GENESIS,
+            positions: Positions::new(superblock.geometry.streams),
+            chunk: CHUNK,
+            buffer: Vec::new(),
+            spill: Vec::new(),
+        })
+    }
+
+    /// Visits every record that is whole by now and was not visited before, and returns once there
+    /// is no further one. Blocks for no longer than reading takes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] where the journal cannot go on, and what the visitor returned; after any
+    /// error the tail must not be used any more.
+    pub fn advance(&mut self, visit: &mut Visit<'_>) -> Result<(), Error> {
+        while let Step::Moved = self.step(visit)? {}
+        Ok(())
+    }
+
+    fn step(&mut self, visit: &mut Visit<'_>) -> Result<Step, Error> {
+        // Listed before the journal is read: a segment that is there by now says that the one before
+        // it takes no more groups.
+        let segments = journal_segments(&self.root)?;
+        let successor = segments.into_iter().find(|segment| *segment > self.segment);
+        if !self.fill()? {
+            // A log whose first segment is not begun yet.
+            return match successor {
+                None if self.offset == 0 => Ok(Step::AtEnd),
+                Some(_) | None => Err(self.damage(DamageFault::SegmentMissing)),
+            };
+        }
+        let (length, fault) = self.walk(visit)?;
+        let is_whole_chunk = self.buffer.len() == self.chunk;
+        self.offset += length as u64;
+        match fault {
+            None if is_whole_chunk => Ok(Step::Moved),
+            None => match successor {
+                None => Ok(Step::AtEnd),
+                Some(successor) if successor == self.tip.sequence => {
+                    (self.segment, self.offset) = (successor, 0);
+                    Ok(Step::Moved)
+                }
+                Some(successor) if successor < self.tip.sequence => {
+                    Err(self.damage(DamageFault::Overlap))
+                }
+                Some(_) => Err(self.damage(DamageFault::Journal(None))),
+            },
+            Some(FrameFault::Short | FrameFault::Incomplete) if is_whole_chunk => {
+                if length == 0 {
+                    self.chunk *= 2;
+                }
+                Ok(Step::Moved)
+            }
+            // Being written.
+            Some(FrameFault::Short | FrameFault::Incomplete) if successor.is_none() => {
+                Ok(Step::AtEnd)
+            }
+            Some(fault) => Err(self.damage(DamageFault::Journal(Some(fault)))),
+        }
+    }
+
+    /// Reads what follows, up to a chunk, and syncs it; false if there is no such file.
+    fn fill(&mut self) -> Result<bool, Error> {
+        self.buffer.clear();
+        let path = journal_path(&self.root, self.segment);
+        // Opened anew each time: recovery may have put another file in its place.
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(Error::io("open", path)(error)),
+        };
+        let from = FromOffset { file: &file, at: self.offset };
+        from.take(self.chunk as u64)
+            .read_to_end(&mut self.buffer)
+            .map_err(Error::io("read", &path))?;
+        if !self.buffer.is_empty() {
+            file.sync_data().map_err(Error::io("sync", &path))?;
+        }
+        Ok(true)
+    }
+
+    /// Visits the whole groups at the head of the buffer: their length, and why there is no further
+    /// one.
+    fn walk(&mut self, visit: &mut Visit<'_>) -> Result<(usize, Option<FrameFault>), Error> {
+        let buffer = std::mem::take(&mut self.buffer);
+        let mut frames = Vec::new();
+        let mut length = 0;
+        let fault = loop {
+            let group = match next_group(&self.tip, &buffer[length..], &mut frames) {
+                Ok(Some(group)) => group,
+                Ok(None) => break None,
+                Err(fault) => break Some(fault),
+            };
+            let mut unpacker = Unpacker::new(&frames);
+            loop {
+                let record = match unpacker.next(&mut self.spill) {
+                    Ok(Some(record)) => record,
+                    Ok(None) => break,
+                    Err(crate::group::Malformed) => {
+                        return Err(damage(
+                            self.segment,
+                            self.offset,
+                            &self.tip,
+                            DamageFault::Malformed,
+                        ));
+                    }
+                };
+                let (stream, sequence) = (record.stream, record.sequence);
+                self.positions.advance(stream, sequence).map_err(|fault| {
+                    damage(self.segment, self.offset, &self.tip, DamageFault::Record(fault))
+                })?;
+                visit(record).map_err(|source| Error::Visit { stream, sequence, source })?;
+            }
+            self.tip = group.next;
+            length += group.bytes.len();
+        };
+        self.buffer = buffer;
+        Ok((length, fault))
+    }
+
+    fn damage(&self, fault: DamageFault) -> Error {
+        damage(self.segment, self.offset, &self.tip, fault)
+    }
+}
+
+fn damage(segment: u64, offset: u64, tip: &Tip, fault: DamageFault) -> Error {
+    Damage { segment, offset, sequence: tip.sequence, fault }.into()
+}
+
+/// Reads a file from a place in it, without a cursor of the file's own.
+struct FromOffset<'f> {
+    file: &'f File,
+    at: u64,
+}
+
+impl Read for FromOffset<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(into, self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}

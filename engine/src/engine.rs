@@ -1,6 +1,7 @@
 //! The engine as its callers see it.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -17,7 +18,8 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use tollgate_domain::{
-    CreateMerchant, CreatePayment, Merchant, Payment, PaymentId, ShardId, ShardState,
+    CreateMerchant, CreatePayment, Currency, Merchant, Millis, Mode, Payment, PaymentId, ShardId,
+    ShardState,
 };
 use tollgate_wal::{
     Geometry, GroupWriter, LogHandle, LogStore, Recovery, SledStore, Visit, WriterOptions,
@@ -34,6 +36,7 @@ use crate::{
     effects::{Attachment, EffectSink},
     entropy,
     error::{CommandError, Error},
+    gauges::Gauges,
     lane::Lane,
     options::{EngineOptions, Observer},
     recovery::{RecoveryReport, Replayed, recover},
@@ -94,6 +97,18 @@ pub struct EngineHealth {
     pub provider_calls: usize,
     /// Records and barriers that wait for the log.
     pub queue_depth: usize,
+    /// How long the oldest record that is not durable yet has waited, at most.
+    pub durable_lag: Duration,
+    /// Commands, outcomes and reads that wait for their shard.
+    pub mailbox_depth: usize,
+    /// Payments in memory, as of the shards' last ticks.
+    pub payments: usize,
+    /// Idempotency keys that are remembered, as of the shards' last ticks.
+    pub idempotency_keys: usize,
+    /// Payments whose outcome is unknown, as of the shards' last ticks.
+    pub unknown: usize,
+    /// For how long the oldest of them has been; zero where there is none.
+    pub oldest_unknown: Millis,
     /// Payment shards.
     pub shards: u16,
 }
@@ -267,14 +282,29 @@ impl<A: Attachment> Engine<A> {
     #[must_use]
     pub fn health(&self) -> EngineHealth {
         let log = self.0.log.read();
+        let totals = self.0.router.gauges().totals();
+        let now = self.0.router.clock().time();
         EngineHealth {
             poisoned: *self.0.failed.borrow(),
             has_room: log.as_ref().is_some_and(LogHandle::has_room),
             in_flight: self.0.admission.in_flight(),
             provider_calls: self.0.router.calls().count(),
             queue_depth: log.as_ref().map_or(0, LogHandle::queue_depth),
+            durable_lag: log.as_ref().map_or(Duration::ZERO, LogHandle::lag),
+            mailbox_depth: self.0.router.gauges().mail(),
+            payments: totals.payments,
+            idempotency_keys: totals.idempotency_keys,
+            unknown: totals.unknown,
+            oldest_unknown: totals.oldest_unknown.map_or(Millis(0), |since| now.since(since)),
             shards: self.0.router.shard_count().get(),
         }
+    }
+
+    /// By how many minor units debits and credits differ, as of the last time each shard looked, for
+    /// every mode and currency that has books. Anything but zero is a bug.
+    #[must_use]
+    pub fn ledger_imbalances(&self) -> BTreeMap<(Mode, Currency), u128> {
+        self.0.router.gauges().imbalances()
     }
 
     /// Resolves once the log has failed. The process should then answer who still waits, and end.
@@ -370,6 +400,7 @@ fn spawn_actors<A: Attachment>(
     let policy = Arc::new(options.policy.clone());
     let last = shards.iter().map(ShardState::last_time).fold(control.last_time(), Ord::max);
     let clock = Arc::new(Clock::start(last));
+    let gauges = Arc::new(Gauges::new(shards.len()));
     let arbiter_of = |index: usize| arbiters[index % arbiters.len()].handle();
     let control_actor = ControlActor {
         state: control,
@@ -389,9 +420,10 @@ fn spawn_actors<A: Attachment>(
                 shard: Shard::new(state, Arc::clone(&policy)),
                 clock: Arc::clone(&clock),
                 entropy: entropy::generator(),
+                gauges: Arc::clone(&gauges),
             };
             ShardActor::start_in_arbiter(&arbiter_of(index), |_context| actor)
         })
         .collect();
-    Router::new(control, shards, clock)
+    Router::new(control, shards, clock, gauges)
 }

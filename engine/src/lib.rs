@@ -38,6 +38,7 @@ mod engine;
 mod entropy;
 mod error;
 mod inspect;
+mod gauges;
 mod lane;
 mod options;
 mod recovery;

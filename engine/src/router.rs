@@ -11,6 +11,7 @@ use crate::{
     control_actor::ControlActor,
     courier::Courier,
     effects::{Attachment, CallsInFlight},
+    gauges::Gauges,
     shard_actor::{Bundle, LogFailed, Mail, ReportOutcome, ShardActor},
 };
 
@@ -20,6 +21,7 @@ pub(crate) struct Router<A: Attachment> {
     /// Payment shard `n` at `n - 1`.
     shards: Vec<Addr<ShardActor<A>>>,
     courier: Courier<A>,
+    gauges: Arc<Gauges>,
     clock: Arc<Clock>,
     calls: CallsInFlight,
 }
@@ -34,9 +36,10 @@ impl<A: Attachment> Router<A> {
         control: Addr<ControlActor<A>>,
         shards: Vec<Addr<ShardActor<A>>>,
         clock: Arc<Clock>,
+        gauges: Arc<Gauges>,
     ) -> Self {
         let (courier, calls) = (Courier::new(), CallsInFlight::default());
-        Self { control, shards, courier, clock, calls }
+        Self { control, shards, courier, gauges, clock, calls }
     }
 
     pub(crate) fn control(&self) -> &Addr<ControlActor<A>> {
@@ -54,6 +57,7 @@ impl<A: Attachment> Router<A> {
 
     /// Sends mail to a payment shard that there is.
     pub(crate) fn send(&self, shard: ShardId, mail: Mail<A>) {
+        self.gauges.mail_left();
         self.courier.leave(shard, mail);
     }
 
@@ -90,6 +94,10 @@ impl<A: Attachment> Router<A> {
 
     pub(crate) fn clock(&self) -> &Arc<Clock> {
         &self.clock
+    }
+
+    pub(crate) fn gauges(&self) -> &Gauges {
+        &self.gauges
     }
 
     pub(crate) fn calls(&self) -> &CallsInFlight {

@@ -20,6 +20,7 @@ use crate::{
     completion::{Completion, PaymentSender, Reply},
     effects::Attachment,
     error::CommandError,
+    gauges::Gauges,
     lane::Lane,
     router::AreYouThere,
     shard::{Moment, NewRecord, Shard, Step, Submission},
@@ -33,12 +34,17 @@ const TICK: Duration = Duration::from_millis(100);
 /// second and shard, and under a millisecond at a time.
 const ROUNDS_PER_TICK: usize = 8;
 
+/// After how many ticks a shard writes down how its books stand: every ten seconds, for it walks
+/// over all accounts.
+const TICKS_PER_BOOKS: u64 = 100;
+
 /// The actor.
 pub(crate) struct ShardActor<A: Attachment> {
     pub(crate) shard: Shard<PaymentSender>,
     pub(crate) lane: Lane<Completion<A>>,
     pub(crate) clock: Arc<Clock>,
     pub(crate) entropy: StdRng,
+    pub(crate) gauges: Arc<Gauges>,
 }
 
 /// What can be sent to a shard.
@@ -144,6 +150,14 @@ impl<A: Attachment> ShardActor<A> {
         }
     }
 
+    fn note_gauges(&self, tick: u64) {
+        self.gauges.note(self.shard.state());
+        // Not all shards at once.
+        if tick % TICKS_PER_BOOKS == u64::from(self.shard.state().shard().0) % TICKS_PER_BOOKS {
+            self.gauges.note_books(self.shard.state());
+        }
+    }
+
     fn resolve_attempts(&mut self) {
         let Self { shard, clock, entropy, .. } = self;
         let moment = || Moment { time: clock.time(), entropy: entropy.random() };
@@ -181,9 +195,14 @@ impl<A: Attachment> Actor for ShardActor<A> {
     fn started(&mut self, context: &mut Context<Self>) {
         let _guard = AbortOnPanic;
         self.resolve_attempts();
-        context.run_interval(TICK, |actor, _context| {
+        self.gauges.note(self.shard.state());
+        self.gauges.note_books(self.shard.state());
+        let mut ticks = 0;
+        context.run_interval(TICK, move |actor, _context| {
             let _guard = AbortOnPanic;
             actor.tick();
+            ticks += 1;
+            actor.note_gauges(ticks);
         });
     }
 }
@@ -193,6 +212,7 @@ impl<A: Attachment> Handler<Bundle<A>> for ShardActor<A> {
 
     fn handle(&mut self, Bundle(mail): Bundle<A>, _context: &mut Context<Self>) {
         let _guard = AbortOnPanic;
+        self.gauges.mail_taken(mail.len());
         for mail in mail {
             match mail {
                 Mail::Submission(submission) => self.submit(submission),

@@ -5,8 +5,10 @@
 //! that a client chose ever becomes one.
 
 mod series;
+mod storage;
 
 use std::{
+    path::Path,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -14,12 +16,13 @@ use std::{
 use hyper::{Method, StatusCode};
 use metrics::{Counter, Gauge, Histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_process::Collector;
 use parking_lot::RwLock;
-use tollgate_domain::{Currency, Payment, PaymentStatus, ProviderId};
-use tollgate_engine::{EngineHealth, GroupObservation, Observer};
+use tollgate_domain::{Currency, Mode, Payment, PaymentStatus, ProviderId};
+use tollgate_engine::{Engine, EngineHealth, GroupObservation, Observer};
 
 use self::series::Series;
-use crate::http::Route;
+use crate::{http::Route, provider::CardData};
 
 const REQUESTS: Series = Series::counter(
     "tollgate_requests_total",
@@ -71,6 +74,36 @@ const LOG_GROUP: Series = Series::sizes(
 );
 const LOG_COMMIT: Series =
     Series::seconds("tollgate_log_commit_seconds", "How long a group took to become durable.");
+const LOG_SYNC: Series = Series::seconds(
+    "tollgate_log_sync_seconds",
+    "How long the disk took to make a group durable, by copy; both are written at the same time.",
+);
+const LOG_LAG: Series = Series::gauge(
+    "tollgate_log_durable_lag_seconds",
+    "How long the oldest record that is not durable yet has waited, at most.",
+);
+const MAILBOX: Series = Series::gauge(
+    "tollgate_mailbox_depth",
+    "Commands, outcomes and reads that wait for their shard.",
+);
+const PAYMENTS_HELD: Series = Series::gauge("tollgate_payments_in_memory", "Payments in memory.");
+const KEYS_HELD: Series =
+    Series::gauge("tollgate_idempotency_keys", "Idempotency keys that are remembered.");
+const UNKNOWN: Series = Series::gauge(
+    "tollgate_unknown_outcomes",
+    "Payments whose outcome is not known; each is inquired about until it is.",
+);
+const UNKNOWN_AGE: Series = Series::gauge(
+    "tollgate_unknown_outcome_oldest_age_seconds",
+    "For how long the oldest unknown outcome has been unknown; 0 where there is none.",
+);
+const IMBALANCE: Series = Series::gauge(
+    "tollgate_ledger_imbalance_minor_units",
+    "By how much debits and credits differ, by mode and currency; anything but 0 is a bug.",
+);
+const STORE_BYTES: Series =
+    Series::gauge("tollgate_store_bytes", "Bytes in the data directory, by part.");
+const BUILD: Series = Series::gauge("tollgate_build_info", "1, with the version as a label.");
 const RECOVERY: Series =
     Series::gauge("tollgate_recovery_seconds", "How long the last start's replay took.");
 
@@ -94,11 +127,24 @@ const ALL: &[&Series] = &[
     &LOG_BYTES,
     &LOG_GROUP,
     &LOG_COMMIT,
+    &LOG_SYNC,
+    &LOG_LAG,
+    &MAILBOX,
+    &PAYMENTS_HELD,
+    &KEYS_HELD,
+    &UNKNOWN,
+    &UNKNOWN_AGE,
+    &IMBALANCE,
+    &STORE_BYTES,
+    &BUILD,
     &RECOVERY,
 ];
 
 /// How often gathered samples are folded into their histograms. Until then they take memory.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// How often the data directory is walked through.
+const STORAGE_EVERY: Duration = Duration::from_secs(15);
 
 /// The statuses that this gateway answers with; any other is counted as the last.
 const STATUSES: [u16; 18] =
@@ -127,6 +173,9 @@ pub(crate) struct Metrics {
     payment_duration: Handles<(PaymentMethodName, ProviderId), Histogram>,
     payments_unknown: Counter,
     replays: Counter,
+    imbalances: Handles<(Mode, Currency), Gauge>,
+    store_bytes: [Gauge; storage::PARTS.len() + 1],
+    process: Collector,
     engine: EngineGauges,
     log: LogMetrics,
     recovery: Gauge,
@@ -138,6 +187,12 @@ struct EngineGauges {
     queue_depth: Gauge,
     has_room: Gauge,
     failed: Gauge,
+    durable_lag: Gauge,
+    mailbox: Gauge,
+    payments: Gauge,
+    idempotency_keys: Gauge,
+    unknown: Gauge,
+    oldest_unknown: Gauge,
 }
 
 struct LogMetrics {
@@ -146,6 +201,8 @@ struct LogMetrics {
     bytes: Counter,
     group_records: Histogram,
     commit: Histogram,
+    journal_sync: Histogram,
+    sled_sync: Histogram,
 }
 
 impl Metrics {
@@ -163,25 +220,38 @@ impl Metrics {
         for series in ALL {
             series.describe(&recorder);
         }
+        BUILD.register_gauge(&recorder, &[("version", env!("CARGO_PKG_VERSION"))]).set(1.0);
         let metrics = Self {
             exporter: recorder.handle(),
+            imbalances: RwLock::default(),
+            store_bytes: std::array::from_fn(|part| {
+                let part = storage::PARTS.get(part).map_or("other", |(name, _folder)| name);
+                STORE_BYTES.register_gauge(&recorder, &[("part", part)])
+            }),
+            process: Collector::default(),
             requests: Default::default(),
             request_duration: Route::ALL.map(|route| {
                 REQUEST_DURATION.register_histogram(&recorder, &[("route", route.template())])
             }),
-            requests_in_flight: REQUESTS_IN_FLIGHT.register_gauge(&recorder),
-            connections: CONNECTIONS.register_gauge(&recorder),
+            requests_in_flight: REQUESTS_IN_FLIGHT.register_gauge(&recorder, &[]),
+            connections: CONNECTIONS.register_gauge(&recorder, &[]),
             panics: PANICS.register_counter(&recorder, &[]),
             payments: RwLock::default(),
             payment_duration: RwLock::default(),
             payments_unknown: PAYMENTS_UNKNOWN.register_counter(&recorder, &[]),
             replays: REPLAYS.register_counter(&recorder, &[]),
             engine: EngineGauges {
-                in_flight: COMMANDS_IN_FLIGHT.register_gauge(&recorder),
-                provider_calls: PROVIDER_CALLS.register_gauge(&recorder),
-                queue_depth: LOG_QUEUE.register_gauge(&recorder),
-                has_room: LOG_ROOM.register_gauge(&recorder),
-                failed: LOG_FAILED.register_gauge(&recorder),
+                in_flight: COMMANDS_IN_FLIGHT.register_gauge(&recorder, &[]),
+                provider_calls: PROVIDER_CALLS.register_gauge(&recorder, &[]),
+                queue_depth: LOG_QUEUE.register_gauge(&recorder, &[]),
+                has_room: LOG_ROOM.register_gauge(&recorder, &[]),
+                failed: LOG_FAILED.register_gauge(&recorder, &[]),
+                durable_lag: LOG_LAG.register_gauge(&recorder, &[]),
+                mailbox: MAILBOX.register_gauge(&recorder, &[]),
+                payments: PAYMENTS_HELD.register_gauge(&recorder, &[]),
+                idempotency_keys: KEYS_HELD.register_gauge(&recorder, &[]),
+                unknown: UNKNOWN.register_gauge(&recorder, &[]),
+                oldest_unknown: UNKNOWN_AGE.register_gauge(&recorder, &[]),
             },
             log: LogMetrics {
                 records: LOG_RECORDS.register_counter(&recorder, &[]),
@@ -189,10 +259,13 @@ impl Metrics {
                 bytes: LOG_BYTES.register_counter(&recorder, &[]),
                 group_records: LOG_GROUP.register_histogram(&recorder, &[]),
                 commit: LOG_COMMIT.register_histogram(&recorder, &[]),
+                journal_sync: LOG_SYNC.register_histogram(&recorder, &[("copy", "journal")]),
+                sled_sync: LOG_SYNC.register_histogram(&recorder, &[("copy", "sled")]),
             },
-            recovery: RECOVERY.register_gauge(&recorder),
+            recovery: RECOVERY.register_gauge(&recorder, &[]),
             recorder,
         };
+        ::metrics::with_local_recorder(&metrics.recorder, || metrics.process.describe());
         Arc::new(metrics)
     }
 
@@ -253,12 +326,35 @@ impl Metrics {
         self.recovery.set(elapsed.as_secs_f64());
     }
 
-    /// The page that Prometheus reads, with the engine's gauges of this moment.
-    pub(crate) fn render(&self, engine: Option<EngineHealth>) -> String {
-        if let Some(health) = engine {
-            self.engine.set(&health);
+    /// The page that Prometheus reads, with the gauges of this moment.
+    pub(crate) fn render(&self, engine: Option<&Engine<CardData>>) -> String {
+        if let Some(engine) = engine {
+            self.engine.set(&engine.health());
+            for (key, difference) in engine.ledger_imbalances() {
+                #[expect(clippy::cast_precision_loss, reason = "zero, or an alarm of any size")]
+                self.imbalance(key).set(difference as f64);
+            }
         }
+        ::metrics::with_local_recorder(&self.recorder, || self.process.collect());
         self.exporter.render()
+    }
+
+    /// Measures the data directory now and then, for as long as the process runs.
+    pub(crate) async fn measure_storage(self: Arc<Self>, data_dir: Arc<Path>) {
+        let mut ticks = tokio::time::interval(STORAGE_EVERY);
+        loop {
+            ticks.tick().await;
+            let directory = Arc::clone(&data_dir);
+            let measured = tokio::task::spawn_blocking(move || storage::sizes(&directory)).await;
+            let sizes = measured.expect("looking at files does not panic");
+            for (gauge, bytes) in self.store_bytes.iter().zip(sizes) {
+                #[expect(
+                    clippy::cast_precision_loss,
+                    reason = "disks are smaller than 2^52 bytes"
+                )]
+                gauge.set(bytes as f64);
+            }
+        }
     }
 
     /// Folds samples into histograms, for as long as the process runs.
@@ -276,6 +372,18 @@ impl Metrics {
             let labels =
                 [("method", method), ("status", status.as_str()), ("currency", currency.code())];
             PAYMENTS.register_counter(&self.recorder, &labels)
+        })
+    }
+
+    fn imbalance(&self, key: (Mode, Currency)) -> Gauge {
+        find_or_add(&self.imbalances, key, || {
+            let (mode, currency) = key;
+            let mode = match mode {
+                Mode::Test => "test",
+                Mode::Live => "live",
+            };
+            let labels = [("mode", mode), ("currency", currency.code())];
+            IMBALANCE.register_gauge(&self.recorder, &labels)
         })
     }
 
@@ -317,6 +425,12 @@ impl EngineGauges {
         self.queue_depth.set(health.queue_depth as f64);
         self.has_room.set(f64::from(u8::from(health.has_room)));
         self.failed.set(f64::from(u8::from(health.poisoned)));
+        self.durable_lag.set(health.durable_lag.as_secs_f64());
+        self.mailbox.set(health.mailbox_depth as f64);
+        self.payments.set(health.payments as f64);
+        self.idempotency_keys.set(health.idempotency_keys as f64);
+        self.unknown.set(health.unknown as f64);
+        self.oldest_unknown.set(health.oldest_unknown.0 as f64 / 1_000.0);
     }
 }
 
@@ -328,6 +442,8 @@ impl Observer for Metrics {
         #[expect(clippy::cast_precision_loss, reason = "a group has far fewer than 2^52 records")]
         self.log.group_records.record(group.records as f64);
         self.log.commit.record(group.elapsed);
+        self.log.journal_sync.record(group.syncs.journal);
+        self.log.sled_sync.record(group.syncs.sled);
     }
 }
 

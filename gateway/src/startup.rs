@@ -153,6 +153,9 @@ impl App {
         let unmeasured = ::metrics::Gauge::noop();
         let metrics_server =
             serve(config.server.metrics_listen, scraped, options, unmeasured).await?;
+        tokio::spawn(
+            Arc::clone(&metrics).measure_storage(config.storage.data_dir.as_path().into()),
+        );
         tokio::spawn(metrics.keep_up());
         Ok(Self { config, gateway, api, metrics: metrics_server })
     }

@@ -23,7 +23,7 @@ use crate::{
     error::Error,
     group::RECORD_HEADER,
     record::{Record, Stream},
-    store::{Committed, FreeSpace, LogStore},
+    store::{Committed, FreeSpace, LogStore, Syncs},
 };
 
 /// Starts the writer of a log.
@@ -65,6 +65,8 @@ pub struct GroupObservation {
     pub bytes: u64,
     /// From the start of the commit to both copies being on disk.
     pub elapsed: Duration,
+    /// The part of it that each copy's sync took.
+    pub syncs: Syncs,
 }
 
 /// Tokens that come back.
@@ -132,6 +134,15 @@ impl<C> LogHandle<C> {
     /// minimum, true again a quarter above it, so that admission does not flutter at the edge.
     pub fn has_room(&self) -> bool {
         self.shared.room.load(Ordering::Acquire)
+    }
+
+    /// How long the oldest record or barrier has waited that is not released yet, at most: it is
+    /// counted from the moment from which it may have waited. Zero while nothing waits.
+    pub fn lag(&self) -> Duration {
+        let since = self.shared.waiting_since.load(Ordering::Acquire);
+        since.checked_sub(1).map_or(Duration::ZERO, |nanos| {
+            self.shared.began.elapsed().saturating_sub(Duration::from_nanos(nanos))
+        })
     }
 
     /// Records and barriers that wait.
@@ -209,6 +220,8 @@ impl GroupWriter {
             durable: store.positions().iter().map(|&position| AtomicU64::new(position)).collect(),
             poisoned: AtomicBool::new(false),
             room: AtomicBool::new(space.available >= space.minimum),
+            began: Instant::now(),
+            waiting_since: AtomicU64::new(0),
         });
         let writer = Writer {
             store,
@@ -261,6 +274,9 @@ struct Shared {
     durable: Box<[AtomicU64]>,
     poisoned: AtomicBool,
     room: AtomicBool,
+    began: Instant,
+    /// Nanoseconds from `began`, and one more, since when something may wait; 0 while nothing does.
+    waiting_since: AtomicU64,
 }
 
 struct Writer<C, R> {
@@ -281,13 +297,29 @@ impl<C, R: FnMut(Released<C>)> Writer<C, R> {
             self.watch_space();
             match inbox.recv_deadline(self.space_due) {
                 Ok(entry) => {
+                    // What came while a group was written waited from that group's start on, at most.
+                    if self.shared.waiting_since.load(Ordering::Relaxed) == 0 {
+                        self.wait_from(Instant::now());
+                    }
                     self.gather(entry, inbox);
+                    let began = Instant::now();
                     self.finish_group();
+                    if inbox.is_empty() {
+                        self.shared.waiting_since.store(0, Ordering::Release);
+                    } else {
+                        self.wait_from(began);
+                    }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+    }
+
+    fn wait_from(&self, instant: Instant) {
+        let nanos = instant.saturating_duration_since(self.shared.began).as_nanos();
+        let nanos = u64::try_from(nanos).unwrap_or(u64::MAX - 1);
+        self.shared.waiting_since.store(nanos + 1, Ordering::Release);
     }
 
     /// Takes everything that is waiting, up to a group's size.
@@ -327,12 +359,13 @@ impl<C, R: FnMut(Released<C>)> Writer<C, R> {
 
     fn commit(&mut self) -> Result<(), Error> {
         let began = Instant::now();
-        let Committed { frames, bytes } = self.store.commit(&self.records)?;
+        let Committed { frames, bytes, syncs } = self.store.commit(&self.records)?;
         let group = GroupObservation {
             records: self.records.len() as u64,
             frames,
             bytes,
             elapsed: began.elapsed(),
+            syncs,
         };
         for record in &self.records {
             self.shared.durable[record.stream.index()].store(record.sequence, Ordering::Release);

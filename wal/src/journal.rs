@@ -1,6 +1,11 @@
 //! The journal of the segment being written: an append-only file of frames, back to back.
 
-use std::{fs::File, io::Write, path::PathBuf};
+use std::{
+    fs::File,
+    io::Write,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use crate::{
     directory::{Directory, sync_directory},
@@ -30,13 +35,14 @@ impl Journal {
         self.length
     }
 
-    /// Appends durably. After an error the file must not be used any more: a second sync would
+    /// Appends durably, and tells how long the sync took. After an error the file must not be used any more: a second sync would
     /// say yes to pages that the first one lost.
-    pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<Duration, Error> {
         self.file.write_all(bytes).map_err(Error::io("append to", &self.path))?;
+        let began = Instant::now();
         // The file's new length is part of what is needed to read it, so `sync_data` covers it.
         self.file.sync_data().map_err(Error::io("sync", &self.path))?;
         self.length += bytes.len() as u64;
-        Ok(())
+        Ok(began.elapsed())
     }
 }

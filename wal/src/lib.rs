@@ -46,6 +46,6 @@ pub use group_writer::{
 pub use record::{MAX_RECORD, Record, RecordRef, Stream, Visit};
 pub use recovery::{Recovery, Repair};
 pub use sled_store::{MAX_SEGMENT_BYTES, Options, SledStore};
-pub use store::{Committed, FreeSpace, LogStore};
+pub use store::{Committed, FreeSpace, LogStore, Syncs};
 pub use superblock::Geometry;
 pub use tail::Tail;

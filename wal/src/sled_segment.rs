@@ -10,6 +10,7 @@ use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -42,19 +43,21 @@ impl SledSegment {
         Ok(Self { path: path.to_owned(), db, file })
     }
 
-    /// Inserts frames durably.
+    /// Inserts frames durably, and tells how long the sync took; sled's flush is part of it.
     pub(crate) fn append<'a>(
         &self,
         frames: impl Iterator<Item = (u64, &'a [u8])>,
-    ) -> Result<(), Error> {
+    ) -> Result<Duration, Error> {
         // Plain inserts: a batch or a transaction would take a lock over the whole process.
         for (sequence, frame) in frames {
             self.db
                 .insert(sequence.to_be_bytes(), frame)
                 .map_err(Error::sled("insert into", &self.path))?;
         }
+        let began = Instant::now();
         self.db.flush().map_err(Error::sled("flush", &self.path))?;
-        self.file.sync_data().map_err(Error::io("sync", &self.path))
+        self.file.sync_data().map_err(Error::io("sync", &self.path))?;
+        Ok(began.elapsed())
     }
 
     /// Closes the directory for good.

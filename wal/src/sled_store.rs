@@ -7,7 +7,7 @@ use std::{
     path::PathBuf,
     sync::Arc,
     thread::{self, JoinHandle},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -22,7 +22,7 @@ use crate::{
     record::{Record, Visit},
     recovery::{Compare, Recovery, recover},
     sled_segment::SledSegment,
-    store::{Committed, FreeSpace, LogStore},
+    store::{Committed, FreeSpace, LogStore, Syncs},
     superblock::{Ending, Geometry, Superblock},
 };
 
@@ -223,12 +223,12 @@ impl SledStore {
         let tip = self.buffer.tip_after(&self.tip, epoch);
         // Waited for even if the journal failed: the thread must be idle again.
         let inserted = self.sled.wait();
-        journaled?;
-        inserted?;
+        let syncs = Syncs { journal: journaled?, sled: inserted? };
         self.tip = tip;
         Ok(Committed {
             frames: self.buffer.frame_count() as u64,
             bytes: self.buffer.bytes().len() as u64,
+            syncs,
         })
     }
 
@@ -308,7 +308,8 @@ enum Job {
 struct SledThread {
     /// `None` only while it is being dropped.
     jobs: Option<Sender<Job>>,
-    answers: Receiver<Result<(), Error>>,
+    /// How long each job synced.
+    answers: Receiver<Result<Duration, Error>>,
     thread: Option<JoinHandle<Result<(), Error>>>,
 }
 
@@ -328,7 +329,7 @@ impl SledThread {
         jobs.send(job).expect("the thread serves until its sender is gone, or aborts");
     }
 
-    fn wait(&self) -> Result<(), Error> {
+    fn wait(&self) -> Result<Duration, Error> {
         self.answers.recv().expect("the thread answers every job, or aborts")
     }
 
@@ -348,7 +349,7 @@ impl SledThread {
 fn serve(
     mut segment: SledSegment,
     jobs: &Receiver<Job>,
-    answers: &Sender<Result<(), Error>>,
+    answers: &Sender<Result<Duration, Error>>,
 ) -> Result<(), Error> {
     let _guard = AbortOnPanic;
     let mut sealing = None;
@@ -360,7 +361,7 @@ fn serve(
                 let sealed = std::mem::replace(&mut segment, next);
                 until_sealed(sealing.take()).and_then(|()| {
                     sealing = Some(seal_aside(sealed)?);
-                    Ok(())
+                    Ok(Duration::ZERO)
                 })
             }
         };

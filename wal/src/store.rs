@@ -3,6 +3,8 @@
 pub mod conformance;
 pub mod faulty;
 
+use std::time::Duration;
+
 use crate::{error::Error, record::Record};
 
 /// A log that one thread writes.
@@ -30,13 +32,25 @@ pub trait LogStore: Send + 'static {
     fn free_space(&self) -> Result<FreeSpace, Error>;
 }
 
-/// How much a commit wrote.
+/// How much a commit wrote, and what the disk took for it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Committed {
     /// Frames.
     pub frames: u64,
     /// Their size in bytes, per copy.
     pub bytes: u64,
+    /// How long each copy's sync took; zero where there is no disk.
+    pub syncs: Syncs,
+}
+
+/// The time from asking the disk to make each copy durable to its saying so. Both are asked at the
+/// same time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Syncs {
+    /// Of the journal.
+    pub journal: Duration,
+    /// Of sled.
+    pub sled: Duration,
 }
 
 /// Room for the log to grow.

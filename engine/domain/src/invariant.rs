@@ -1,7 +1,7 @@
 //! What must always hold. One predicate each, used by debug assertions, replay, tests and the
 //! offline verification of a log.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use rustc_hash::FxHashMap;
 
@@ -12,6 +12,7 @@ use crate::{
     money::Currency,
     payment::{AttemptState, CaptureMode, Payment, PaymentState},
     shard_state::ShardState,
+    timestamp::Timestamp,
 };
 
 /// An invariant that does not hold.
@@ -52,6 +53,9 @@ pub enum Violation {
     /// The timers are not those of the payments.
     #[error("the timers are not those of the payments")]
     TimersDiffer,
+    /// The list of unknown outcomes is not that of the payments.
+    #[error("the list of unknown outcomes is not that of the payments")]
+    UnknownDiffer,
 }
 
 /// All invariants of a shard. Takes time in proportion to its payments.
@@ -63,7 +67,8 @@ pub fn shard(state: &ShardState) -> Result<(), Violation> {
     ledger_balances(state)?;
     ledger_agrees_with_payments(state)?;
     keys_have_payments(state)?;
-    timers_are_those_of_payments(state)
+    timers_are_those_of_payments(state)?;
+    unknown_are_those_of_payments(state)
 }
 
 /// The invariants of one payment at rest, as every record leaves it.
@@ -113,12 +118,7 @@ pub fn payment_between_events(payment: &Payment) -> Result<(), Violation> {
 
 /// Debits equal credits, per mode and currency.
 fn ledger_balances(state: &ShardState) -> Result<(), Violation> {
-    let mut differences = BTreeMap::<(Mode, Currency), i128>::new();
-    for (key, balance) in state.ledger().sorted() {
-        let difference = differences.entry((key.mode, key.currency)).or_default();
-        *difference = difference.saturating_sub(balance.net_credit());
-    }
-    for ((mode, currency), difference) in differences {
+    for ((mode, currency), difference) in state.ledger().imbalances() {
         if difference != 0 {
             return Err(Violation::LedgerOutOfBalance { mode, currency, difference });
         }
@@ -174,13 +174,23 @@ fn keys_have_payments(state: &ShardState) -> Result<(), Violation> {
 }
 
 fn timers_are_those_of_payments(state: &ShardState) -> Result<(), Violation> {
-    let mut due = 0_usize;
-    for payment in state.payments() {
-        let Some(due_at) = payment.due_at() else { continue };
-        if !state.timers().contains(&(due_at, payment.id())) {
-            return Err(Violation::TimersDiffer);
-        }
-        due = due.saturating_add(1);
-    }
-    if state.timers().len() == due { Ok(()) } else { Err(Violation::TimersDiffer) }
+    let agree = lists_are_equal(state, state.timers(), Payment::due_at);
+    if agree { Ok(()) } else { Err(Violation::TimersDiffer) }
+}
+
+fn unknown_are_those_of_payments(state: &ShardState) -> Result<(), Violation> {
+    let agree = lists_are_equal(state, state.unknown(), Payment::unknown_since);
+    if agree { Ok(()) } else { Err(Violation::UnknownDiffer) }
+}
+
+/// Whether `list` holds the time of each payment that has one, and nothing else.
+fn lists_are_equal(
+    state: &ShardState,
+    list: &BTreeSet<(Timestamp, PaymentId)>,
+    time: impl Fn(&Payment) -> Option<Timestamp>,
+) -> bool {
+    let mut timed = state.payments().filter_map(|payment| Some((time(payment)?, payment.id())));
+    let count = timed
+        .try_fold(0_usize, |count, entry| list.contains(&entry).then(|| count.saturating_add(1)));
+    count == Some(list.len())
 }

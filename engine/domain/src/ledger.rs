@@ -7,6 +7,8 @@
 
 mod movement;
 
+use std::collections::BTreeMap;
+
 use rustc_hash::FxHashMap;
 
 pub use movement::{Movement, Transfer};
@@ -94,6 +96,17 @@ impl Ledger {
             self.accounts.iter().map(|(key, balance)| (*key, *balance)).collect();
         accounts.sort_unstable_by_key(|(key, _balance)| *key);
         accounts
+    }
+
+    /// Debits less credits, per mode and currency: zero, or the books are wrong.
+    #[must_use]
+    pub fn imbalances(&self) -> BTreeMap<(Mode, Currency), i128> {
+        let mut differences = BTreeMap::<(Mode, Currency), i128>::new();
+        for (key, balance) in self.sorted() {
+            let difference = differences.entry((key.mode, key.currency)).or_default();
+            *difference = difference.saturating_sub(balance.net_credit());
+        }
+        differences
     }
 
     fn balance_mut(&mut self, mode: Mode, currency: Currency, account: Account) -> &mut Balance {

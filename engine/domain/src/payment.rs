@@ -146,6 +146,24 @@ impl Payment {
         }
     }
 
+    /// Since when its outcome is unknown, while it is.
+    #[must_use]
+    pub fn unknown_since(&self) -> Option<Timestamp> {
+        match &self.state {
+            PaymentState::Unknown { since } => Some(*since),
+            PaymentState::Processing
+            | PaymentState::RequiresAction { .. }
+            | PaymentState::Review { .. }
+            | PaymentState::Authorized { .. }
+            | PaymentState::PartiallyCaptured { .. }
+            | PaymentState::Completed { .. }
+            | PaymentState::Failed { .. }
+            | PaymentState::Voided { .. }
+            | PaymentState::Reversed { .. }
+            | PaymentState::Expired { .. } => None,
+        }
+    }
+
     /// The attempt whose outcome this payment waits for and cannot know without asking.
     #[must_use]
     pub fn unresolved_attempt(&self) -> Option<&Attempt> {

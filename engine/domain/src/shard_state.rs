@@ -28,6 +28,9 @@ pub struct ShardState {
     /// Invariant: holds `(payment.due_at(), payment.id())` for each payment that has one, and
     /// nothing else.
     timers: BTreeSet<(Timestamp, PaymentId)>,
+    /// Invariant: holds `(payment.unknown_since(), payment.id())` for each payment that has one, and
+    /// nothing else.
+    unknown: BTreeSet<(Timestamp, PaymentId)>,
     idempotency: IdempotencyTable,
     ledger: Ledger,
     last_time: Timestamp,
@@ -41,6 +44,7 @@ impl ShardState {
             shard,
             payments: FxHashMap::default(),
             timers: BTreeSet::new(),
+            unknown: BTreeSet::new(),
             idempotency: IdempotencyTable::default(),
             ledger: Ledger::default(),
             last_time: Timestamp::default(),
@@ -118,6 +122,12 @@ impl ShardState {
         timer.into_iter().chain(sweep).min()
     }
 
+    /// The payments whose outcome is unknown, each with since when, the oldest first.
+    #[must_use]
+    pub fn unknown(&self) -> &BTreeSet<(Timestamp, PaymentId)> {
+        &self.unknown
+    }
+
     /// The payments for which something is due, the longest overdue first.
     pub(crate) fn due(&self, now: Timestamp) -> impl Iterator<Item = &Payment> {
         self.timers
@@ -186,17 +196,10 @@ impl ShardState {
 
     fn apply_to_payment(&mut self, id: PaymentId, event: &Event, at: Timestamp) {
         let payment = self.payments.get_mut(&id).expect("a payment's events follow its creation");
-        let due_before = payment.due_at();
+        let (due_before, unknown_before) = (payment.due_at(), payment.unknown_since());
         payment.apply(event, at);
-        let due_after = payment.due_at();
-        if due_before != due_after {
-            if let Some(due_at) = due_before {
-                self.timers.remove(&(due_at, id));
-            }
-            if let Some(due_at) = due_after {
-                self.timers.insert((due_at, id));
-            }
-        }
+        move_entry(&mut self.timers, id, due_before, payment.due_at());
+        move_entry(&mut self.unknown, id, unknown_before, payment.unknown_since());
         debug_assert_eq!(invariant::payment_between_events(payment), Ok(()), "after {event:?}");
         if let Some(movement) = movement(payment, event) {
             let intent = payment.intent();
@@ -234,6 +237,24 @@ impl ShardState {
                 (entry.key, entry.fingerprint, entry.payment, created_at).hash(hasher);
             }
         })
+    }
+}
+
+/// Keeps a payment's entry in a list by time where it belongs.
+fn move_entry(
+    list: &mut BTreeSet<(Timestamp, PaymentId)>,
+    id: PaymentId,
+    before: Option<Timestamp>,
+    after: Option<Timestamp>,
+) {
+    if before == after {
+        return;
+    }
+    if let Some(time) = before {
+        list.remove(&(time, id));
+    }
+    if let Some(time) = after {
+        list.insert((time, id));
     }
 }
 

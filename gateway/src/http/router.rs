@@ -99,8 +99,8 @@ pub(crate) fn metrics(gateway: Arc<Gateway>) -> Router {
 const PROMETHEUS_TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4");
 
 async fn render_metrics(State(gateway): State<Arc<Gateway>>) -> Response {
-    let health = gateway.try_serving().map(|serving| serving.engine.health());
-    ([(CONTENT_TYPE, PROMETHEUS_TEXT)], gateway.metrics.render(health)).into_response()
+    let engine = gateway.try_serving().map(|serving| &serving.engine);
+    ([(CONTENT_TYPE, PROMETHEUS_TEXT)], gateway.metrics.render(engine)).into_response()
 }
 
 async fn not_found() -> Problem {

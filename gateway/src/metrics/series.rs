@@ -77,8 +77,12 @@ impl Series {
         recorder.register_counter(&self.key(labels), &METADATA)
     }
 
-    pub(super) fn register_gauge(&self, recorder: &dyn Recorder) -> Gauge {
-        recorder.register_gauge(&self.key(&[]), &METADATA)
+    pub(super) fn register_gauge(
+        &self,
+        recorder: &dyn Recorder,
+        labels: &[(&'static str, &str)],
+    ) -> Gauge {
+        recorder.register_gauge(&self.key(labels), &METADATA)
     }
 
     pub(super) fn register_histogram(

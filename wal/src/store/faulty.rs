@@ -18,7 +18,7 @@ use crate::{
     group::{PackedGroup, Positions},
     record::{Record, Visit},
     recovery::{Compare, Copies, Recovery, recover},
-    store::{Committed, FreeSpace, LogStore},
+    store::{Committed, FreeSpace, LogStore, Syncs},
     superblock::{Ending, Geometry, Superblock},
 };
 
@@ -324,7 +324,11 @@ impl Faulty {
         }
         drop(image);
         self.tip = self.buffer.tip_after(&self.tip, self.epoch);
-        Ok(Committed { frames: self.buffer.frame_count() as u64, bytes: size as u64 })
+        Ok(Committed {
+            frames: self.buffer.frame_count() as u64,
+            bytes: size as u64,
+            syncs: Syncs::default(),
+        })
     }
 }
 

@@ -1,0 +1,118 @@
+//! What the shards hold, for metrics: each shard writes its own numbers down now and then, and
+//! whoever wants to know adds them up. Nothing decides by them.
+//!
+//! Not here: what is counted as it happens, which the components tell their observers.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+};
+
+use parking_lot::Mutex;
+use tollgate_domain::{Currency, Mode, ShardId, ShardState, Timestamp};
+
+/// The numbers of all shards.
+#[derive(Debug)]
+pub(crate) struct Gauges {
+    /// Mail left with the courier and not yet taken in by its shard.
+    mail: AtomicUsize,
+    /// Payment shard `n` at `n - 1`.
+    shards: Box<[ShardGauges]>,
+}
+
+/// The numbers of one shard, as of its last tick.
+#[derive(Debug, Default)]
+struct ShardGauges {
+    payments: AtomicUsize,
+    idempotency_keys: AtomicUsize,
+    unknown: AtomicUsize,
+    /// Milliseconds since the Unix epoch; `u64::MAX` while nothing is unknown.
+    oldest_unknown: AtomicU64,
+    imbalances: Mutex<BTreeMap<(Mode, Currency), i128>>,
+}
+
+/// What the shards hold together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) payments: usize,
+    pub(crate) idempotency_keys: usize,
+    pub(crate) unknown: usize,
+    pub(crate) oldest_unknown: Option<Timestamp>,
+}
+
+impl Gauges {
+    pub(crate) fn new(shards: usize) -> Self {
+        Self {
+            mail: AtomicUsize::new(0),
+            shards: (0..shards).map(|_| ShardGauges::new()).collect(),
+        }
+    }
+
+    /// Mail was left for a shard.
+    pub(crate) fn mail_left(&self) {
+        self.mail.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A shard has taken mail in.
+    pub(crate) fn mail_taken(&self, count: usize) {
+        self.mail.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    /// Mail that is on its way or waits in a mailbox.
+    pub(crate) fn mail(&self) -> usize {
+        self.mail.load(Ordering::Relaxed)
+    }
+
+    /// Writes down what a shard holds.
+    pub(crate) fn note(&self, state: &ShardState) {
+        let gauges = self.shard(state.shard());
+        gauges.payments.store(state.payment_count(), Ordering::Relaxed);
+        gauges.idempotency_keys.store(state.idempotency().len(), Ordering::Relaxed);
+        let unknown = state.unknown();
+        gauges.unknown.store(unknown.len(), Ordering::Relaxed);
+        let oldest = unknown.first().map_or(u64::MAX, |(since, _payment)| since.as_millis());
+        gauges.oldest_unknown.store(oldest, Ordering::Relaxed);
+    }
+
+    /// Writes down how a shard's books stand. Takes time in proportion to its accounts.
+    pub(crate) fn note_books(&self, state: &ShardState) {
+        *self.shard(state.shard()).imbalances.lock() = state.ledger().imbalances();
+    }
+
+    /// What the shards hold together.
+    pub(crate) fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        let mut oldest = u64::MAX;
+        for shard in &self.shards {
+            totals.payments += shard.payments.load(Ordering::Relaxed);
+            totals.idempotency_keys += shard.idempotency_keys.load(Ordering::Relaxed);
+            totals.unknown += shard.unknown.load(Ordering::Relaxed);
+            oldest = oldest.min(shard.oldest_unknown.load(Ordering::Relaxed));
+        }
+        totals.oldest_unknown = (oldest != u64::MAX).then(|| Timestamp::from_millis(oldest));
+        totals
+    }
+
+    /// Debits less credits of all shards, for every mode and currency that there is. What one shard
+    /// has too much of does not make up for what another lacks: differences count by their size.
+    pub(crate) fn imbalances(&self) -> BTreeMap<(Mode, Currency), u128> {
+        let mut sums = BTreeMap::<(Mode, Currency), u128>::new();
+        for shard in &self.shards {
+            for (key, difference) in &*shard.imbalances.lock() {
+                let sum = sums.entry(*key).or_default();
+                *sum = sum.saturating_add(difference.unsigned_abs());
+            }
+        }
+        sums
+    }
+
+    fn shard(&self, shard: ShardId) -> &ShardGauges {
+        &self.shards[usize::from(shard.0) - 1]
+    }
+}
+
+impl ShardGauges {
+    fn new() -> Self {
+        Self { oldest_unknown: AtomicU64::new(u64::MAX), ..Self::default() }
+    }
+}

@@ -30,7 +30,7 @@ impl LogStore for Gated {
     fn commit(&mut self, group: &[Record]) -> Result<Committed, Error> {
         self.asked.send(group.iter().map(|record| record.sequence).collect()).unwrap();
         self.let_through.recv().unwrap();
-        Ok(Committed { frames: 1, bytes: 100 })
+        Ok(Committed { frames: 1, bytes: 100, ..Committed::default() })
     }
 
     fn positions(&self) -> &[u64] {
@@ -252,6 +252,25 @@ fn the_real_store_says_how_much_room_is_left() {
         drop(handle);
         thread.join();
     }
+}
+
+#[test]
+fn the_lag_counts_while_something_waits_and_not_after() {
+    let Rig { handle, asked, let_through, released } = gated(WriterOptions::default());
+    assert_eq!(handle.lag(), Duration::ZERO, "nothing waits");
+    handle.append(record(1, 6), "a");
+    asked.recv().unwrap();
+    // What is measured only grows, so that this ends.
+    while handle.lag() == Duration::ZERO {}
+    handle.append(record(1, 7), "b");
+    let before = handle.lag();
+    let_through.send(()).unwrap();
+    assert_eq!(durable(&released), ["a"]);
+    asked.recv().unwrap();
+    assert!(handle.lag() >= before, "what came meanwhile counts from the first group's start");
+    let_through.send(()).unwrap();
+    assert_eq!(durable(&released), ["b"]);
+    while handle.lag() != Duration::ZERO {}
 }
 
 #[test]

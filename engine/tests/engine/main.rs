@@ -133,6 +133,25 @@ async fn an_attempt_without_outcome_is_asked_about_after_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn health_tells_what_is_unknown_and_that_the_books_balance() {
+    let stage = Stage::in_memory(&Disk::new(), Script::holding());
+    stage.create(payment("a"), Patience::UntilRecorded).await.unwrap();
+    stage.script.until_called(1).await;
+    stage.script.answer_all(ProviderOutcome::Unknown);
+    stage.until_health(|health| health.unknown == 1).await;
+    stage.until_health(|health| health.oldest_unknown.0 > 0).await;
+    stage.script.until_called(2).await;
+    stage.script.answer_all(ProviderOutcome::Approved(stage::receipt()));
+    stage.until_health(|health| health.unknown == 0).await;
+    let health = stage.engine.health();
+    assert_eq!((health.payments, health.idempotency_keys, health.oldest_unknown.0), (1, 1, 0));
+    stage.until_health(|health| health.mailbox_depth == 0).await;
+    stage.until_health(|health| health.durable_lag == Duration::ZERO).await;
+    assert!(stage.engine.ledger_imbalances().values().all(|difference| *difference == 0));
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_that_fails_answers_unknown_and_calls_nobody() {
     for kept in [Kept::Nothing, Kept::All] {
         let disk = Disk::new();

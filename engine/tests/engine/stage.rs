@@ -12,8 +12,8 @@ use tollgate_domain::{
     ProviderId, ProviderOutcome, ProviderReceipt,
 };
 use tollgate_engine::{
-    Answer, CommandError, EffectSink, Engine, EngineOptions, NoObserver, OwedCall, Patience,
-    RecoveryReport,
+    Answer, CommandError, EffectSink, Engine, EngineHealth, EngineOptions, NoObserver, OwedCall,
+    Patience, RecoveryReport,
 };
 use tollgate_wal::{
     LogStore,
@@ -161,6 +161,13 @@ impl Stage {
 
     pub(crate) async fn until_idle(&self) {
         while self.engine.health().in_flight > 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Waits until the engine says of itself what `tells` wants to hear.
+    pub(crate) async fn until_health(&self, tells: impl Fn(EngineHealth) -> bool) {
+        while !tells(self.engine.health()) {
             sleep(Duration::from_millis(1)).await;
         }
     }

@@ -11,6 +11,7 @@ use super::{respond, state::Gateway};
 #[derive(Serialize)]
 struct HealthBody {
     status: Status,
+    version: &'static str,
     components: Components,
 }
 
@@ -33,6 +34,9 @@ struct EngineComponent {
     status: Status,
     shards: u16,
     in_flight: usize,
+    mailbox_depth: usize,
+    unknown_outcomes: usize,
+    oldest_unknown_outcome_ms: u64,
     merchants: usize,
 }
 
@@ -40,6 +44,7 @@ struct EngineComponent {
 struct LogComponent {
     status: Status,
     queue_depth: usize,
+    durable_lag_ms: u64,
 }
 
 #[derive(Serialize)]
@@ -107,15 +112,24 @@ impl HealthBody {
         };
         Self {
             status,
+            version: env!("CARGO_PKG_VERSION"),
             components: Components {
                 http: Component { status: http },
                 engine: EngineComponent {
                     status: log,
                     shards: health.shards,
                     in_flight: health.in_flight,
+                    mailbox_depth: health.mailbox_depth,
+                    unknown_outcomes: health.unknown,
+                    oldest_unknown_outcome_ms: health.oldest_unknown.0,
                     merchants: serving.engine.control().merchant_count(),
                 },
-                log: LogComponent { status: log, queue_depth: health.queue_depth },
+                log: LogComponent {
+                    status: log,
+                    queue_depth: health.queue_depth,
+                    durable_lag_ms: u64::try_from(health.durable_lag.as_millis())
+                        .unwrap_or(u64::MAX),
+                },
                 storage: Component { status: storage },
                 providers: ProvidersComponent {
                     status: Status::Up,
@@ -129,10 +143,19 @@ impl HealthBody {
         let status = Status::Starting;
         Self {
             status,
+            version: env!("CARGO_PKG_VERSION"),
             components: Components {
                 http: Component { status: http },
-                engine: EngineComponent { status, shards: 0, in_flight: 0, merchants: 0 },
-                log: LogComponent { status, queue_depth: 0 },
+                engine: EngineComponent {
+                    status,
+                    shards: 0,
+                    in_flight: 0,
+                    mailbox_depth: 0,
+                    unknown_outcomes: 0,
+                    oldest_unknown_outcome_ms: 0,
+                    merchants: 0,
+                },
+                log: LogComponent { status, queue_depth: 0, durable_lag_ms: 0 },
                 storage: Component { status },
                 providers: ProvidersComponent { status, calls_in_flight: 0 },
             },

@@ -65,6 +65,17 @@ async fn metrics_count_what_happened() {
         "tollgate_requests_total{route=\"unmatched\",method=\"GET\",status=\"404\"} 1",
         "tollgate_payments_total{method=\"card\",status=\"completed\",currency=\"INR\"} 1",
         "tollgate_log_has_room 1",
+        "tollgate_log_sync_seconds_count{copy=\"journal\"}",
+        "tollgate_log_sync_seconds_count{copy=\"sled\"}",
+        "tollgate_log_durable_lag_seconds ",
+        "tollgate_mailbox_depth ",
+        "tollgate_payments_in_memory ",
+        "tollgate_idempotency_keys ",
+        "tollgate_unknown_outcomes 0",
+        "tollgate_unknown_outcome_oldest_age_seconds 0",
+        "tollgate_store_bytes{part=\"journal\"}",
+        "tollgate_build_info{version=",
+        "process_resident_memory_bytes ",
     ] {
         assert!(page.contains(line), "{line} is not in\n{page}");
     }

@@ -22,7 +22,7 @@ use tollgate_domain::{Currency, Mode, Payment, PaymentStatus, ProviderId};
 use tollgate_engine::{Engine, EngineHealth, GroupObservation, Observer};
 
 use self::series::Series;
-use crate::{http::Route, provider::CardData};
+use crate::{http::Route, provider::Instrument};
 
 const REQUESTS: Series = Series::counter(
     "tollgate_requests_total",
@@ -327,7 +327,7 @@ impl Metrics {
     }
 
     /// The page that Prometheus reads, with the gauges of this moment.
-    pub(crate) fn render(&self, engine: Option<&Engine<CardData>>) -> String {
+    pub(crate) fn render(&self, engine: Option<&Engine<Instrument>>) -> String {
         if let Some(engine) = engine {
             self.engine.set(&engine.health());
             for (key, difference) in engine.ledger_imbalances() {

@@ -10,6 +10,7 @@
 //! Invariant: this is the only crate that knows HTTP, JSON and Prometheus. Card numbers and
 //! security codes live from the request to the end of the provider call, and go nowhere else.
 
+mod banks;
 mod card_number;
 mod clock;
 mod data_directory;
@@ -17,6 +18,7 @@ mod first_keys;
 mod metrics;
 mod routing;
 mod secrets;
+mod wallet_providers;
 
 mod http;
 mod provider;

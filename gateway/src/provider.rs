@@ -26,9 +26,7 @@ use tollgate_domain::{
 
 pub(crate) use answer::Answer;
 pub(crate) use card_data::CardData;
-pub(crate) use instrument::Instrument;
-#[cfg(test)]
-pub(crate) use instrument::SecretText;
+pub(crate) use instrument::{Instrument, SecretText};
 pub(crate) use worker::{DEFAULT_CALL_LIMIT, ProviderWorker};
 
 /// One who moves money.

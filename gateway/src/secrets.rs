@@ -16,7 +16,10 @@ use std::{
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
-use tollgate_domain::{ApiKeyHash, CardFingerprint, Fingerprint, IdempotencyKey, MerchantId, Mode};
+use tollgate_domain::{
+    ApiKeyHash, CardFingerprint, Fingerprint, IdempotencyKey, MerchantId, Mode, VpaFingerprint,
+    WalletFingerprint,
+};
 use zeroize::Zeroizing;
 
 /// As many bytes as the hash puts out: more would add nothing.
@@ -24,6 +27,8 @@ const KEY_BYTES: usize = 32;
 
 /// What makes the kinds of digests differ for the same input.
 const CARD_LABEL: &[u8] = b"tollgate/card-fingerprint/1";
+const VPA_LABEL: &[u8] = b"tollgate/vpa-fingerprint/1";
+const WALLET_LABEL: &[u8] = b"tollgate/wallet-fingerprint/1";
 const IDEMPOTENCY_LABEL: &[u8] = b"tollgate/idempotency-key/1";
 const REQUEST_LABEL: &[u8] = b"tollgate/request-fingerprint/1";
 
@@ -36,6 +41,8 @@ const KEY_TEXT_DIGITS: usize = 52;
 /// Makes keyed digests. Each holds the state after the key, so that none is hashed twice.
 pub(crate) struct Secrets {
     card: Hmac<Sha256>,
+    vpa: Hmac<Sha256>,
+    wallet: Hmac<Sha256>,
     idempotency: Hmac<Sha256>,
     request: Hmac<Sha256>,
 }
@@ -94,6 +101,8 @@ impl Secrets {
         };
         Self {
             card: derived(CARD_LABEL),
+            vpa: derived(VPA_LABEL),
+            wallet: derived(WALLET_LABEL),
             idempotency: derived(IDEMPOTENCY_LABEL),
             request: derived(REQUEST_LABEL),
         }
@@ -104,6 +113,25 @@ impl Secrets {
         let mut mac = self.card.clone();
         mac.update(number.as_bytes());
         CardFingerprint(leading(&mac.finalize().into_bytes()))
+    }
+
+    /// Tells the same VPA again, in capitals or not.
+    pub(crate) fn vpa_fingerprint(&self, vpa: &str) -> VpaFingerprint {
+        let mut mac = self.vpa.clone();
+        for byte in vpa.bytes() {
+            mac.update(&[byte.to_ascii_lowercase()]);
+        }
+        VpaFingerprint(leading(&mac.finalize().into_bytes()))
+    }
+
+    /// Tells the same wallet again.
+    pub(crate) fn wallet_fingerprint(&self, provider: &str, id: &str) -> WalletFingerprint {
+        let mut mac = self.wallet.clone();
+        mac.update(provider.as_bytes());
+        // No provider's name holds it, so that no two wallets run together.
+        mac.update(b"/");
+        mac.update(id.as_bytes());
+        WalletFingerprint(leading(&mac.finalize().into_bytes()))
     }
 
     /// A client's idempotency key, in the scope in which it is one.
@@ -262,6 +290,19 @@ mod tests {
         };
         assert_ne!(fingerprint(&[Some("ab"), Some("c")]), fingerprint(&[Some("a"), Some("bc")]));
         assert_ne!(fingerprint(&[None]), fingerprint(&[Some("")]));
+    }
+
+    #[test]
+    fn accounts_are_known_again_and_apart() {
+        let secrets = Secrets::from_key(&[7; 32]);
+        let vpa = |text| secrets.vpa_fingerprint(text);
+        assert_eq!(vpa("asha@okbank"), vpa("Asha@OKBANK"), "capitals make no difference to UPI");
+        assert_ne!(vpa("asha@okbank"), vpa("asha@okbanks"));
+        let wallet = |provider, id| secrets.wallet_fingerprint(provider, id);
+        assert_eq!(wallet("paytm", "1"), wallet("paytm", "1"));
+        assert_ne!(wallet("paytm", "1"), wallet("phonepe", "1"));
+        assert_ne!(wallet("paytm", "1").0, vpa("paytm/1").0, "each kind has a key of its own");
+        assert_ne!(secrets.card_fingerprint("paytm/1").0, wallet("paytm", "1").0);
     }
 
     #[test]

@@ -34,6 +34,8 @@ const ZIP_CODE: &str = "Q7X 3ZJ";
 const IP: &str = "203.0.113.219";
 const DEVICE: &str = "fp-zx81-quokka";
 const USER_AGENT: &str = "Quagmire/7.31";
+const VPA: &str = "xq.zwetschge47";
+const WALLET: &str = "purse-7396482051-q";
 
 #[test]
 fn nothing_secret_is_written_anywhere() {
@@ -68,6 +70,12 @@ fn nothing_secret_is_written_anywhere() {
     ask(202, "unknown", "", &with("/metadata/simulator", json!("timeout_before_approval")));
     ask(402, "lost_card", &key("poor"), &text(payment(POOR)));
     ask(400, "card_number_invalid", "", &text(payment(FALSE)));
+    let vpa = format!("{VPA}@okbank");
+    ask(402, "processing_error", &key("upi"), &text(by("upi", "vpa", &vpa)));
+    ask(400, "vpa_invalid", "", &text(by("upi", "vpa", &format!("{VPA}@@"))));
+    ask(400, "bank_invalid", "", &text(by("netbanking", "bank", VPA)));
+    ask(201, "completed", "", &text(by("wallet", "wallet_id", WALLET)));
+    ask(400, "wallet_id", "", &text(by("wallet", "wallet_id", &format!("{WALLET} "))));
     ask(422, "idempotency_key_reused", &key("good"), &text(payment(POOR)));
     let spaced = grouped(GOOD, " ");
     for (pointer, value) in [
@@ -131,6 +139,18 @@ fn payment(number: &str) -> Value {
     })
 }
 
+/// A payment by another method, with the customer of all others.
+fn by(method: &str, field: &str, value: &str) -> Value {
+    let mut request = payment(GOOD);
+    request.as_object_mut().unwrap().remove("card");
+    request["payment_method"] = json!(method);
+    request[field] = json!(value);
+    if method == "wallet" {
+        request["provider"] = json!("paytm");
+    }
+    request
+}
+
 /// Something that may stand nowhere, in each form that it could be written in.
 struct Secret {
     name: &'static str,
@@ -167,6 +187,8 @@ fn secrets() -> Vec<Secret> {
         text("the IP address", IP),
         text("the device", DEVICE),
         text("the user agent", USER_AGENT),
+        text("the VPA", VPA),
+        text("the wallet", WALLET),
     ]
 }
 

@@ -8,14 +8,12 @@
 use std::time::Instant;
 
 use hyper::HeaderMap;
-use tollgate_domain::{
-    ApiKey, CardFacts, CreatePayment, Fingerprint, IdempotencyKey, PaymentMethod, ProviderId,
-};
-use tollgate_engine::{Answer, ControlView, Patience};
+use tollgate_domain::{ApiKey, CreatePayment, Fingerprint, IdempotencyKey, ProviderId, Rejection};
+use tollgate_engine::{Answer, CommandError, ControlView, Patience};
 
 use super::{
     authentication,
-    error::{ErrorCode, Problem},
+    error::{ErrorCode, Fault, Problem},
     idempotency::agreed_key,
     prefer::prefers_async,
     router::Route,
@@ -40,6 +38,8 @@ pub(super) struct PaymentCreation<'g> {
 pub(super) struct PreparedPayment {
     command: CreatePayment,
     instrument: Instrument,
+    /// Where it is told that the card has expired.
+    expiry_pointer: Option<&'static str>,
 }
 
 impl<'g> PaymentCreation<'g> {
@@ -77,7 +77,10 @@ impl<'g> PaymentCreation<'g> {
         let mut request: PaymentRequest<'_> = wire::parse(body)?;
         match Surface::of_path(self.route.template()) {
             Surface::V1 => {}
-            Surface::Classic => request.forget_unknown(),
+            Surface::Classic => {
+                request.forget_unknown();
+                request.forget_other_methods();
+            }
         }
         if request.names_another_merchant(self.key.merchant) {
             return Err(Problem::of(ErrorCode::MerchantMismatch));
@@ -94,8 +97,9 @@ impl<'g> PaymentCreation<'g> {
         let Serving { engine, secrets, .. } = self.serving;
         let command =
             command(&payment, provider, &self.key, engine.control(), secrets, idempotency);
-        let instrument = Instrument::Card(payment.card.to_card_data());
-        Ok(PreparedPayment { command, instrument })
+        let instrument = payment.method.to_instrument();
+        let expiry_pointer = payment.method.expiry().map(|(_expires_at, pointer)| pointer);
+        Ok(PreparedPayment { command, instrument, expiry_pointer })
     }
 
     /// Hands the payment to the engine, and waits for its outcome as long as was asked for.
@@ -103,8 +107,12 @@ impl<'g> PaymentCreation<'g> {
     /// # Errors
     /// What the engine refuses, and what it cannot tell.
     pub(super) async fn carry_out(&self, payment: PreparedPayment) -> Result<Box<Answer>, Problem> {
-        let PreparedPayment { command, instrument } = payment;
-        let answer = self.serving.engine.create_payment(command, instrument, self.patience).await?;
+        let PreparedPayment { command, instrument, expiry_pointer } = payment;
+        let created = self.serving.engine.create_payment(command, instrument, self.patience).await;
+        let answer = created.map_err(|error| match (error, expiry_pointer) {
+            (CommandError::Rejected(Rejection::CardExpired), Some(pointer)) => expired(pointer),
+            (error, _pointer) => Problem::from(error),
+        })?;
         if answer.replayed {
             self.gateway.metrics.replay();
         } else {
@@ -122,6 +130,13 @@ impl<'g> PaymentCreation<'g> {
     }
 }
 
+/// Told by the engine, which knows the repeats that are answered all the same; shown like any other
+/// fault of a request.
+fn expired(pointer: &'static str) -> Problem {
+    let detail = "The card's expiry date is past.";
+    Problem::of_faults(vec![Fault::new(pointer, ErrorCode::CardExpired, detail)])
+}
+
 fn command(
     payment: &ValidPayment<'_>,
     provider: ProviderId,
@@ -130,22 +145,16 @@ fn command(
     secrets: &Secrets,
     idempotency: Option<(IdempotencyKey, Fingerprint)>,
 ) -> CreatePayment {
-    let facts = CardFacts {
-        brand: payment.card.brand(),
-        bin: payment.card.bin(),
-        last4: payment.card.last4(),
-        expiry_month: payment.card.expiry_month,
-        expiry_year: payment.card.expiry_year,
-        fingerprint: secrets.card_fingerprint(payment.card.number),
-    };
+    let payee_name = || control.merchant(key.merchant).map(|merchant| merchant.name);
+    let method = payment.method.facts(secrets, || payee_name().unwrap_or_default());
     let boxed = |text: Option<&str>| text.map(Box::from);
     CreatePayment {
         merchant: key.merchant,
         mode: key.mode,
         money: payment.money,
         capture: payment.capture,
-        method: PaymentMethod::Card(facts),
-        card_expires_at: None,
+        method,
+        card_expires_at: payment.method.expiry().map(|(expires_at, _pointer)| expires_at),
         order_id: boxed(payment.order_id),
         customer_id: boxed(payment.customer_id),
         personal: None,

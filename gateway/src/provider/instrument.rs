@@ -13,7 +13,6 @@ use zeroize::Zeroizing;
 use super::CardData;
 
 /// The secrets of a payment's method.
-#[cfg_attr(not(test), expect(dead_code, reason = "the API takes cards alone so far"))]
 pub(crate) enum Instrument {
     /// A card.
     Card(CardData),
@@ -29,7 +28,6 @@ pub(crate) enum Instrument {
 pub(crate) struct SecretText(Zeroizing<String>);
 
 impl SecretText {
-    #[cfg_attr(not(test), expect(dead_code, reason = "the API takes cards alone so far"))]
     /// Takes a copy of what a request was parsed into.
     #[must_use]
     pub(crate) fn new(text: &str) -> Self {

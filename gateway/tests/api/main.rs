@@ -5,6 +5,7 @@ mod classic;
 mod errors;
 mod idempotency;
 mod lifecycle;
+mod methods;
 mod operator;
 mod payments;
 mod server;

@@ -34,6 +34,9 @@ async fn an_approved_payment_is_answered_201_with_every_field_in_order() {
         "fees_paisa",
         "payment_method",
         "card",
+        "upi",
+        "netbanking",
+        "wallet",
         "customer",
         "order_id",
         "transaction_id",
@@ -131,6 +134,20 @@ async fn a_decline_is_a_402_problem_with_the_payment_in_it() {
     let path = problem["instance"].as_str().unwrap();
     let read = server.get(path).await;
     assert_eq!((read.status, read.json()), (200, problem["payment"].clone()));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_expired_card_is_refused_like_any_fault_of_the_request() {
+    let server = TestServer::start().await;
+    let mut request = payment(GOOD);
+    request["card"]["expiry_year"] = json!(2020);
+    let reply = server.pay(&request, &[("Idempotency-Key", "expired")]).await;
+    let problem = reply.assert_problem(400, "card_expired");
+    assert_eq!(problem["param"], "/card/expiry_year");
+    // A refusal is not stored: the key is free.
+    let reply = server.pay(&payment(GOOD), &[("Idempotency-Key", "expired")]).await;
+    assert_eq!(reply.status, 201);
     server.stop().await;
 }
 

@@ -74,6 +74,14 @@ error_codes! {
         "The card's expiry date is past.";
     CardCvvInvalid = "card_cvv_invalid", BAD_REQUEST, retryable: false, "Invalid security code",
         "The card's security code is not three or four digits.";
+    CurrencyUnsupported = "currency_unsupported", BAD_REQUEST, retryable: false, "Unsupported currency",
+        "The payment method does not take this currency: UPI and net banking take INR alone.";
+    VpaInvalid = "vpa_invalid", BAD_REQUEST, retryable: false, "Invalid UPI address",
+        "The UPI address is not of the form `name@handle`.";
+    BankInvalid = "bank_invalid", BAD_REQUEST, retryable: false, "Invalid bank",
+        "The code is that of no bank which net banking is offered for.";
+    WalletProviderInvalid = "wallet_provider_invalid", BAD_REQUEST, retryable: false, "Invalid wallet",
+        "The name is that of no wallet which is offered.";
     PaymentMethodUnsupported = "payment_method_unsupported", BAD_REQUEST, retryable: false, "Unsupported payment method",
         "The payment method is not offered here.";
     IdempotencyKeyInvalid = "idempotency_key_invalid", BAD_REQUEST, retryable: false, "Invalid idempotency key",

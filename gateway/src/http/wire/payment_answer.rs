@@ -8,6 +8,8 @@ mod classic;
 
 pub(crate) use classic::{ClassicCreated, ClassicPayment, ClassicStatus, ClassicSuccess};
 
+mod upi_link;
+
 use std::fmt;
 
 use serde::{
@@ -17,8 +19,10 @@ use serde::{
 use tollgate_domain::{
     Amount, Attempt, AttemptId, CardFacts, Currency, DeclineCode, FailureReason, Mode, Money,
     NextAction, Payment, PaymentId, PaymentMethod, PaymentState, ProviderReceipt, Timestamp,
-    TransactionId,
+    TransactionId, UpiFacts, WalletFacts,
 };
+
+use upi_link::{QrImage, UpiLink};
 
 use super::{id_text::IdText, time::Rfc3339};
 use crate::http::error::{ErrorCode, FailedPayment, ProblemDocument};
@@ -60,6 +64,9 @@ struct PaymentFields<'p> {
     fees_paisa: Option<i64>,
     payment_method: &'static str,
     card: Option<CardBody>,
+    upi: Option<UpiBody<'p>>,
+    netbanking: Option<NetBankingBody<'p>>,
+    wallet: Option<WalletBody<'p>>,
     customer: CustomerBody<'p>,
     order_id: Option<&'p str>,
     transaction_id: IdText<TransactionId>,
@@ -70,8 +77,8 @@ struct PaymentFields<'p> {
     decline_code: Option<&'static str>,
     failure_reason: Option<&'static str>,
     next_action: Option<NextActionBody<'p>>,
-    payment_url: Option<&'p str>,
-    qr_code: Option<&'p str>,
+    payment_url: Option<UpiLink<'p>>,
+    qr_code: Option<QrImage<'p>>,
     attempts: Attempts<'p>,
     metadata: Metadata<'p>,
     sequence: u32,
@@ -89,6 +96,27 @@ struct CardBody {
     last4: ZeroPadded<4>,
     expiry_month: u8,
     expiry_year: u16,
+    fingerprint: Hex,
+}
+
+#[derive(Serialize)]
+struct UpiBody<'p> {
+    /// Not kept in the clear, see `payment_request.rs`.
+    vpa: Option<&'p str>,
+    handle: &'p str,
+    fingerprint: Hex,
+}
+
+#[derive(Serialize)]
+struct NetBankingBody<'p> {
+    bank: &'p str,
+}
+
+#[derive(Serialize)]
+struct WalletBody<'p> {
+    provider: &'p str,
+    /// Not kept in the clear either.
+    wallet_id: Option<&'p str>,
     fingerprint: Hex,
 }
 
@@ -111,8 +139,15 @@ struct GatewayResponse<'p> {
 struct NextActionBody<'p> {
     #[serde(rename = "type")]
     kind: &'static str,
-    /// Where the customer is sent.
-    url: Option<&'p str>,
+    url: ActionUrl<'p>,
+}
+
+/// Where the customer is sent.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ActionUrl<'p> {
+    Page(&'p str),
+    UpiApp(UpiLink<'p>),
 }
 
 #[derive(Serialize)]
@@ -140,6 +175,8 @@ impl<'p> PaymentFields<'p> {
         let receipt = payment.attempts().iter().rev().find_map(Attempt::receipt);
         let amount_minor = intent.money.amount.minor_units();
         let fees_minor = shown.fee.minor_units();
+        let (card, upi, netbanking, wallet) = method_bodies(&intent.method);
+        let upi_link = UpiLink::of(payment);
         PaymentFields {
             id: IdText(intent.id),
             object: "payment",
@@ -157,12 +194,10 @@ impl<'p> PaymentFields<'p> {
             fees_minor,
             fees_paisa: paisa(fees_minor),
             payment_method: intent.method.as_str(),
-            card: match &intent.method {
-                PaymentMethod::Card(facts) => Some(CardBody::of(facts)),
-                PaymentMethod::Upi(_) | PaymentMethod::NetBanking(_) | PaymentMethod::Wallet(_) => {
-                    None
-                }
-            },
+            card,
+            upi,
+            netbanking,
+            wallet,
             customer: CustomerBody { id: intent.customer_id.as_deref(), email: None, phone: None },
             order_id: intent.order_id.as_deref(),
             transaction_id: IdText(intent.transaction),
@@ -173,10 +208,9 @@ impl<'p> PaymentFields<'p> {
             fraud_score: None,
             decline_code: shown.failure.and_then(decline_code),
             failure_reason: shown.failure.map(failure_reason),
-            next_action: shown.action.map(NextActionBody::of),
-            // Only UPI has these.
-            payment_url: None,
-            qr_code: None,
+            next_action: shown.action.and_then(|action| NextActionBody::of(action, upi_link)),
+            payment_url: upi_link,
+            qr_code: upi_link.map(QrImage),
             attempts: Attempts(payment.attempts()),
             metadata: Metadata(&intent.metadata),
             sequence: payment.sequence(),
@@ -315,11 +349,43 @@ impl CardBody {
 }
 
 impl<'p> NextActionBody<'p> {
-    fn of(action: &'p NextAction) -> Self {
-        match action {
-            NextAction::Redirect { url } => Self { kind: "redirect_to_url", url: Some(url) },
-            NextAction::ApproveUpi { .. } => Self { kind: "approve_upi", url: None },
+    fn of(action: &'p NextAction, link: Option<UpiLink<'p>>) -> Option<Self> {
+        Some(match action {
+            NextAction::Redirect { url } => {
+                Self { kind: "redirect_to_url", url: ActionUrl::Page(url) }
+            }
+            NextAction::ApproveUpi { .. } => {
+                Self { kind: "approve_upi", url: ActionUrl::UpiApp(link?) }
+            }
+        })
+    }
+}
+
+/// The bodies of card, UPI, net banking and wallet, of which a payment has one.
+type MethodBodies<'p> =
+    (Option<CardBody>, Option<UpiBody<'p>>, Option<NetBankingBody<'p>>, Option<WalletBody<'p>>);
+
+fn method_bodies(method: &PaymentMethod) -> MethodBodies<'_> {
+    match method {
+        PaymentMethod::Card(facts) => (Some(CardBody::of(facts)), None, None, None),
+        PaymentMethod::Upi(facts) => (None, Some(UpiBody::of(facts)), None, None),
+        PaymentMethod::NetBanking(facts) => {
+            (None, None, Some(NetBankingBody { bank: &facts.bank }), None)
         }
+        PaymentMethod::Wallet(facts) => (None, None, None, Some(WalletBody::of(facts))),
+    }
+}
+
+impl<'p> UpiBody<'p> {
+    fn of(facts: &'p UpiFacts) -> Self {
+        Self { vpa: None, handle: &facts.handle, fingerprint: Hex(facts.fingerprint.0) }
+    }
+}
+
+impl<'p> WalletBody<'p> {
+    fn of(facts: &'p WalletFacts) -> Self {
+        let fingerprint = Hex(facts.fingerprint.0);
+        Self { provider: &facts.provider, wallet_id: None, fingerprint }
     }
 }
 

@@ -1,5 +1,7 @@
 //! A payment to create, as a client writes it, and as it is once it has been checked.
 //!
+//! The method's own parts are in `payment_request/`: `method.rs` reads every method, `card.rs` a card.
+//!
 //! Personal data (e-mail, phone, address, names, device) is checked and then dropped: it may enter
 //! a record only sealed, and there is no sealed storage yet. Answers show it as `null`, as they do
 //! for a person whose data has been erased. The merchant's own customer id is no personal data of
@@ -7,38 +9,36 @@
 //!
 //! Invariant: a [`ValidPayment`] holds only what every later step may rely on.
 
-use tollgate_domain::{Amount, CaptureMode, CardBrand, Currency, MerchantId, Money, Timestamp};
-use zeroize::Zeroizing;
+mod card;
+mod method;
+
+use tollgate_domain::{Amount, CaptureMode, Currency, MerchantId, Money, Timestamp};
 
 use super::{
     card_number_search::CardNumberSearch,
-    number::{Digits, Raw},
+    number::Raw,
     object::object,
     text::{Metadata, Text},
-    time::CivilDate,
-    validation::{
-        Faults, is_all_digits, is_callback_url, is_country, is_email, is_ip, is_phone, present,
-    },
+    validation::{Faults, is_callback_url, is_country, is_email, is_ip, is_phone, present},
 };
 use crate::{
-    card_number::passes_luhn,
     http::error::{ErrorCode, Problem},
-    provider::CardData,
     secrets::RequestDigest,
 };
+
+use card::CardRequest;
+use method::{NetBankingRequest, PaymentDetails, UpiRequest, WalletRequest};
+
+pub(crate) use method::ValidMethod;
 
 /// Longest strings, in characters, as they are documented.
 const LONGEST_ID: usize = 64;
 const LONGEST_DESCRIPTION: usize = 1_000;
-const LONGEST_NAME: usize = 128;
 const LONGEST_ADDRESS_LINE: usize = 256;
 const LONGEST_DEVICE_TEXT: usize = 1_024;
 const MOST_METADATA: usize = 50;
 const LONGEST_METADATA_KEY: usize = 40;
 const LONGEST_METADATA_VALUE: usize = 500;
-
-/// No issuer gives a card out for longer, so a later year is a mistyped one.
-const LONGEST_CARD_VALIDITY_YEARS: u64 = 50;
 
 object! {
     /// The body of a payment request.
@@ -49,8 +49,16 @@ object! {
         currency: "currency" => Text<'a>,
         payment_method: "payment_method" => Text<'a>,
         card: "card" => CardRequest<'a>,
-        /// The older name of `card`.
-        payment_details: "payment_details" => CardRequest<'a>,
+        upi: "upi" => UpiRequest<'a>,
+        netbanking: "netbanking" => NetBankingRequest<'a>,
+        wallet: "wallet" => WalletRequest<'a>,
+        /// The fields of a method may stand here, outside an object of its own.
+        vpa: "vpa" => Text<'a>,
+        bank: "bank" => Text<'a>,
+        provider: "provider" => Text<'a>,
+        wallet_id: "wallet_id" => Text<'a>,
+        /// The older place of any method's fields.
+        payment_details: "payment_details" => PaymentDetails<'a>,
         customer: "customer" => CustomerRequest<'a>,
         /// The older name of the customer's id.
         user_id: "user_id" => Text<'a>,
@@ -64,17 +72,6 @@ object! {
         device: "device" => DeviceRequest<'a>,
         capture: "capture" => Text<'a>,
         idempotency_key: "idempotencyKey" | "idempotency_key" => Text<'a>,
-    }
-}
-
-object! {
-    /// A card.
-    CardRequest {
-        number: "number" | "card_number" => Text<'a>,
-        expiry_month: "expiry_month" => Digits,
-        expiry_year: "expiry_year" => Digits,
-        cvv: "cvv" => Text<'a>,
-        holder_name: "holder_name" | "card_holder_name" => Text<'a>,
     }
 }
 
@@ -112,7 +109,7 @@ object! {
 pub(crate) struct ValidPayment<'r> {
     pub(crate) money: Money,
     pub(crate) capture: CaptureMode,
-    pub(crate) card: ValidCard<'r>,
+    pub(crate) method: ValidMethod<'r>,
     pub(crate) customer_id: Option<&'r str>,
     pub(crate) order_id: Option<&'r str>,
     pub(crate) description: Option<&'r str>,
@@ -124,15 +121,6 @@ pub(crate) struct ValidPayment<'r> {
 
 /// E-mail, phone, five lines of address, three facts of the device.
 const PERSONAL_FIELDS: usize = 10;
-
-/// A card without a fault.
-pub(crate) struct ValidCard<'r> {
-    pub(crate) number: &'r str,
-    pub(crate) expiry_month: u8,
-    pub(crate) expiry_year: u16,
-    cvv: Option<&'r str>,
-    holder_name: Option<&'r str>,
-}
 
 impl PaymentRequest<'_> {
     /// Whether the request names another merchant than `own`.
@@ -152,8 +140,11 @@ impl PaymentRequest<'_> {
         let mut faults = Faults::default();
         faults.unknown("", &self.unknown);
         let money = self.money(&mut faults);
-        let card = self.payment_card(now, &mut faults);
+        let method = self.method(now, &mut faults);
         let capture = self.capture_mode(&mut faults);
+        if let Some(method) = &method {
+            method.check(money.map(|money| money.currency), capture, &mut faults);
+        }
         let customer_id = self.customer_id(&mut faults);
         let order_id = faults.bounded("/order_id", &self.order_id, LONGEST_ID);
         let description = faults.bounded("/description", &self.description, LONGEST_DESCRIPTION);
@@ -166,11 +157,11 @@ impl PaymentRequest<'_> {
         let metadata = self.checked_metadata(&mut faults);
         let personal = self.personal(&mut faults);
         self.keep_card_number_out(idempotency_key, &mut faults);
-        match (money, card, capture) {
-            (Some(money), Some(card), Some(capture)) if faults.is_empty() => Ok(ValidPayment {
+        match (money, method, capture) {
+            (Some(money), Some(method), Some(capture)) if faults.is_empty() => Ok(ValidPayment {
                 money,
                 capture,
-                card,
+                method,
                 customer_id,
                 order_id,
                 description,
@@ -223,41 +214,6 @@ impl PaymentRequest<'_> {
             faults.add("/currency", ErrorCode::CurrencyInvalid, detail);
         }
         currency
-    }
-
-    fn payment_card(&self, now: Timestamp, faults: &mut Faults) -> Option<ValidCard<'_>> {
-        let Some(method) = present(&self.payment_method) else {
-            faults.missing("/payment_method");
-            return None;
-        };
-        if !["card", "credit_card", "debit_card"]
-            .iter()
-            .any(|name| name.eq_ignore_ascii_case(method))
-        {
-            let known = ["upi", "netbanking", "wallet"]
-                .iter()
-                .any(|name| name.eq_ignore_ascii_case(method));
-            let (code, detail) = if known {
-                (ErrorCode::PaymentMethodUnsupported, "This method is not offered here; card is.")
-            } else {
-                (ErrorCode::ParameterInvalid, "This is no payment method; card is one.")
-            };
-            faults.add("/payment_method", code, detail);
-            return None;
-        }
-        match (&self.card, &self.payment_details) {
-            (Some(card), None) => card.validate(&CARD_POINTERS, now, faults),
-            (None, Some(card)) => card.validate(&PAYMENT_DETAILS_POINTERS, now, faults),
-            (None, None) => {
-                faults.missing("/card");
-                None
-            }
-            (Some(_), Some(_)) => {
-                let detail = "Only one of card and its older name payment_details may be given.";
-                faults.add("/payment_details", ErrorCode::ParameterConflict, detail);
-                None
-            }
-        }
     }
 
     fn capture_mode(&self, faults: &mut Faults) -> Option<CaptureMode> {
@@ -316,12 +272,6 @@ impl PaymentRequest<'_> {
                 faults.add(metadata_pointer(key), ErrorCode::CardNumberInText, DETAIL);
             }
         }
-    }
-
-    /// The card's number as it is given, under either name of the card.
-    fn card_number(&self) -> Option<&str> {
-        let card = self.card.as_ref().or(self.payment_details.as_ref())?;
-        present(&card.number)
     }
 
     fn checked_metadata(&self, faults: &mut Faults) -> &[(Text<'_>, Text<'_>)] {
@@ -388,118 +338,6 @@ fn metadata_pointer(key: &Text<'_>) -> String {
     format!("/metadata/{}", key.as_str().replace('~', "~0").replace('/', "~1"))
 }
 
-/// Where a card's fields stand, under either of its names.
-struct CardPointers {
-    parent: &'static str,
-    number: &'static str,
-    expiry_month: &'static str,
-    expiry_year: &'static str,
-    cvv: &'static str,
-    holder_name: &'static str,
-}
-
-const CARD_POINTERS: CardPointers = CardPointers {
-    parent: "/card",
-    number: "/card/number",
-    expiry_month: "/card/expiry_month",
-    expiry_year: "/card/expiry_year",
-    cvv: "/card/cvv",
-    holder_name: "/card/holder_name",
-};
-
-const PAYMENT_DETAILS_POINTERS: CardPointers = CardPointers {
-    parent: "/payment_details",
-    number: "/payment_details/number",
-    expiry_month: "/payment_details/expiry_month",
-    expiry_year: "/payment_details/expiry_year",
-    cvv: "/payment_details/cvv",
-    holder_name: "/payment_details/holder_name",
-};
-
-impl CardRequest<'_> {
-    fn validate(
-        &self,
-        at: &CardPointers,
-        now: Timestamp,
-        faults: &mut Faults,
-    ) -> Option<ValidCard<'_>> {
-        faults.unknown(at.parent, &self.unknown);
-        let number = self.checked_number(at, faults);
-        let expiry = self.expiry(at, now, faults);
-        let cvv = present(&self.cvv);
-        if cvv.is_some_and(|cvv| !is_all_digits(cvv) || !matches!(cvv.len(), 3 | 4)) {
-            let detail = "The security code has three or four digits.";
-            faults.add(at.cvv, ErrorCode::CardCvvInvalid, detail);
-        }
-        let holder_name = faults.bounded(at.holder_name, &self.holder_name, LONGEST_NAME);
-        let (expiry_month, expiry_year) = expiry?;
-        Some(ValidCard { number: number?, expiry_month, expiry_year, cvv, holder_name })
-    }
-
-    fn checked_number(&self, at: &CardPointers, faults: &mut Faults) -> Option<&str> {
-        let Some(number) = present(&self.number) else {
-            faults.missing(at.number);
-            return None;
-        };
-        let detail = if !is_all_digits(number) || !(13..=19).contains(&number.len()) {
-            "A card number has 13 to 19 digits, and nothing between them."
-        } else if !passes_luhn(number) {
-            "The check digit is wrong."
-        } else {
-            return Some(number);
-        };
-        faults.add(at.number, ErrorCode::CardNumberInvalid, detail);
-        None
-    }
-
-    /// Month and four-digit year, not past. A card is good to the end of its month.
-    ///
-    /// Not here: the first answer of a repeated request whose card has expired since. Whether a
-    /// request is a repeat only the engine can tell, which is asked once the request is good; so a
-    /// repeat across the end of the card's last month is told `card_expired`.
-    fn expiry(&self, at: &CardPointers, now: Timestamp, faults: &mut Faults) -> Option<(u8, u16)> {
-        let today = CivilDate::of(now);
-        let month = match self.expiry_month {
-            None => {
-                faults.missing(at.expiry_month);
-                None
-            }
-            Some(Digits(month)) => {
-                let month = u8::try_from(month).ok().filter(|month| (1..=12).contains(month));
-                if month.is_none() {
-                    let detail = "A month is a number from 1 to 12.";
-                    faults.add(at.expiry_month, ErrorCode::ParameterInvalid, detail);
-                }
-                month
-            }
-        };
-        let year = match self.expiry_year {
-            None => {
-                faults.missing(at.expiry_year);
-                None
-            }
-            Some(Digits(year)) => {
-                // Two digits are a year of this century.
-                let year = if year < 100 { year + 2_000 } else { year };
-                let last = today.year + LONGEST_CARD_VALIDITY_YEARS;
-                let year = u16::try_from(year)
-                    .ok()
-                    .filter(|year| *year >= 1_000 && u64::from(*year) <= last);
-                if year.is_none() {
-                    let detail = "A year has two or four digits, and is not half a century away.";
-                    faults.add(at.expiry_year, ErrorCode::ParameterInvalid, detail);
-                }
-                year
-            }
-        };
-        let (month, year) = (month?, year?);
-        if (u64::from(year), u64::from(month)) < (today.year, today.month) {
-            faults.add(at.expiry_year, ErrorCode::CardExpired, "The card's expiry date is past.");
-        }
-        Some((month, year))
-    }
-}
-
 impl<'r> ValidPayment<'r> {
     /// The merchant's own keys and values, in the order of the keys.
     pub(crate) fn metadata(&self) -> impl Iterator<Item = (&'r str, &'r str)> {
@@ -511,10 +349,7 @@ impl<'r> ValidPayment<'r> {
         digest.number(self.money.amount.minor_units().unsigned_abs());
         digest.number(u64::from(self.money.currency.numeric()));
         digest.number(u64::from(self.capture.code()));
-        digest.text(Some(self.card.number));
-        digest.number(u64::from(self.card.expiry_month));
-        digest.number(u64::from(self.card.expiry_year));
-        digest.text(self.card.holder_name);
+        self.method.digest_into(digest);
         for text in [self.customer_id, self.order_id, self.description, self.callback_url] {
             digest.text(text);
         }
@@ -525,42 +360,6 @@ impl<'r> ValidPayment<'r> {
             digest.text(Some(key));
             digest.text(Some(value));
         }
-    }
-}
-
-impl ValidCard<'_> {
-    /// The network, by the number's first digits.
-    pub(crate) fn brand(&self) -> CardBrand {
-        CardBrand::from_bin(self.bin())
-    }
-
-    /// The first six digits.
-    pub(crate) fn bin(&self) -> u32 {
-        self.number.get(..6).and_then(|digits| digits.parse().ok()).unwrap_or_default()
-    }
-
-    /// The last four digits.
-    pub(crate) fn last4(&self) -> u16 {
-        let start = self.number.len().saturating_sub(4);
-        self.number.get(start..).and_then(|digits| digits.parse().ok()).unwrap_or_default()
-    }
-
-    /// What the provider needs; wiped when it is dropped.
-    pub(crate) fn to_card_data(&self) -> CardData {
-        let wiped = |text: &str| Zeroizing::new(text.to_owned());
-        CardData::new(
-            wiped(self.number),
-            self.expiry_month,
-            self.expiry_year,
-            self.cvv.map(wiped),
-            self.holder_name.map(wiped),
-        )
-    }
-}
-
-impl std::fmt::Debug for ValidCard<'_> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("ValidCard(redacted)")
     }
 }
 

@@ -38,6 +38,17 @@ impl CivilDate {
         let year = era * 400 + year_of_era + u64::from(month <= 2);
         Self { year, month, day }
     }
+
+    /// The first moment, in UTC, of the month that follows month `month` of `year`; no earlier than
+    /// 1970.
+    pub(crate) fn first_of_month_after(year: u64, month: u64) -> Timestamp {
+        let (year, month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+        // Years and months from March on, as above.
+        let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+        let day_of_year = (153 * month + 2) / 5;
+        let days = 365 * year + year / 4 - year / 100 + year / 400 + day_of_year;
+        Timestamp::from_millis(days.saturating_sub(719_468) * MILLIS_PER_DAY)
+    }
 }
 
 impl fmt::Display for Rfc3339 {
@@ -76,6 +87,28 @@ impl Serialize for Rfc3339 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_month_ends_when_the_next_begins() {
+        for (year, month, next) in [
+            (2026, 12, "2027-01-01T00:00:00.000Z"),
+            (2028, 1, "2028-02-01T00:00:00.000Z"),
+            (2028, 2, "2028-03-01T00:00:00.000Z"),
+            (2030, 11, "2030-12-01T00:00:00.000Z"),
+            (1969, 11, "1970-01-01T00:00:00.000Z"),
+            (1969, 12, "1970-01-01T00:00:00.000Z"),
+        ] {
+            let first = CivilDate::first_of_month_after(year, month);
+            assert_eq!(Rfc3339(first).to_string(), next, "{year}-{month}");
+        }
+        for year in 1970..2400 {
+            for month in 1..=12 {
+                let date = CivilDate::of(CivilDate::first_of_month_after(year, month));
+                let next = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+                assert_eq!((date.year, date.month, date.day), (next.0, next.1, 1));
+            }
+        }
+    }
 
     #[test]
     fn days_of_all_kinds_are_right() {

@@ -72,6 +72,23 @@ impl Faults {
         Some(text)
     }
 
+    /// The one value that is given in any of several places, and where; one has to be.
+    pub(super) fn only_one<'t>(
+        &mut self,
+        places: &[(&'static str, Option<&'t str>)],
+    ) -> Option<(&'static str, &'t str)> {
+        let mut given = places.iter().filter_map(|(at, text)| text.map(|text| (*at, text)));
+        let first = given.next();
+        for (second, _text) in given {
+            let detail = "This is given in another place as well, and only one may be used.";
+            self.add(second, ErrorCode::ParameterConflict, detail);
+        }
+        if let (None, Some((usual, _nothing))) = (first, places.first()) {
+            self.missing(usual);
+        }
+        first
+    }
+
     /// An amount in major units.
     pub(super) fn major_units(
         &mut self,
@@ -174,6 +191,21 @@ pub(super) fn is_phone(text: &str) -> bool {
     })
 }
 
+/// A UPI address, `name@handle`: 2 to 256 letters, digits, dots, hyphens and underscores, then 2 to
+/// 64 letters and digits of which the first is a letter. The form is that of NPCI's UPI procedural
+/// guidelines as payment apps check it; handles such as `s2b` have a digit, and so may have one.
+/// Whether somebody has the address, only its bank can tell.
+pub(super) fn is_vpa(text: &str) -> bool {
+    let Some((name, handle)) = text.split_once('@') else { return false };
+    (2..=256).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+        && (2..=64).contains(&handle.len())
+        && handle.starts_with(|first: char| first.is_ascii_alphabetic())
+        && handle.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
 /// Two capital letters, as in ISO 3166-1 alpha-2.
 ///
 /// Not here: the table of countries.
@@ -211,6 +243,27 @@ mod tests {
         assert!(is_phone("+919876543210"));
         for phone in ["919876543210", "+0123456789", "+12", "+1234567890123456", "+12a4567890"] {
             assert!(!is_phone(phone), "{phone}");
+        }
+        let (longest, too_long) = ("n".repeat(256) + "@sim", "n".repeat(257) + "@sim");
+        for vpa in ["asha@okbank", "a.b-c_1@ybl", "9876543210@s2b", "AB@Sim", longest.as_str()] {
+            assert!(is_vpa(vpa), "{vpa}");
+        }
+        for vpa in [
+            "",
+            "asha",
+            "@sim",
+            "a@sim",
+            "asha@",
+            "asha@s",
+            "asha@2s",
+            "as ha@sim",
+            "asha@o@k",
+            "asha@bank.com",
+            "ash\u{e1}@sim",
+            "asha+x@sim",
+            too_long.as_str(),
+        ] {
+            assert!(!is_vpa(vpa), "{vpa}");
         }
         assert!(is_country("IN"));
         assert!(!is_country("in") && !is_country("IND") && !is_country("I1"));

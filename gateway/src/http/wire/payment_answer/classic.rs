@@ -8,7 +8,9 @@ use serde::{Serialize, Serializer, ser::Error};
 use serde_json::value::RawValue;
 use tollgate_domain::{Payment, PaymentId, TransactionId};
 
-use super::{CardBody, Hex, Major, Metadata, NextActionBody, PaymentFields, ZeroPadded};
+use super::{
+    CardBody, Hex, Major, Metadata, NextActionBody, PaymentFields, QrImage, UpiLink, ZeroPadded,
+};
 use crate::http::wire::{id_text::IdText, time::Rfc3339};
 
 /// The envelope of every good answer.
@@ -69,9 +71,9 @@ struct FailureFields {
 struct ActionFields<'p> {
     next_action: NextActionBody<'p>,
     #[serde(rename = "paymentURL", skip_serializing_if = "Option::is_none")]
-    payment_url: Option<&'p str>,
+    payment_url: Option<UpiLink<'p>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    qr_code: Option<&'p str>,
+    qr_code: Option<QrImage<'p>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<Rfc3339>,
 }
@@ -99,8 +101,8 @@ struct AllFields<'p> {
     failure_reason: Option<&'static str>,
     next_action: Option<NextActionBody<'p>>,
     #[serde(rename = "paymentURL")]
-    payment_url: Option<&'p str>,
-    qr_code: Option<&'p str>,
+    payment_url: Option<UpiLink<'p>>,
+    qr_code: Option<QrImage<'p>>,
     metadata: Metadata<'p>,
     livemode: bool,
     updated_at: Rfc3339,

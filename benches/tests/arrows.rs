@@ -4,7 +4,7 @@
 //!   gateway ──▶ engine ──▶ domain          benches ──▶ engine, domain, wal
 //!      │ │         └─────▶ wal             loadtest ──▶ nothing of ours
 //!      │ └────▶ domain
-//!      └──────▶ config
+//!      └──────▶ config                  simulation ──▶ engine, domain, wal
 //! ```
 //!
 //! The tables are exact, so that a new arrow is a change of this file. What Cargo declares is
@@ -22,6 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tollgate-domain", &[]),
     ("tollgate-engine", &["tollgate-domain", "tollgate-wal"]),
     ("tollgate-loadtest", &[]),
+    ("tollgate-simulation", &["tollgate-domain", "tollgate-engine", "tollgate-wal"]),
     ("tollgate-wal", &[]),
 ];
 

@@ -41,6 +41,7 @@ mod gauges;
 mod inspect;
 mod lane;
 mod options;
+pub mod planted_fault;
 mod recovery;
 mod release;
 mod releaser;

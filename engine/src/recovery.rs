@@ -8,7 +8,10 @@ use std::{
 use tollgate_domain::{ControlState, ShardId, ShardState, codec, invariant};
 use tollgate_wal::{Geometry, LogStore, RecordRef, Recovery, Repair, Visit, VisitError};
 
-use crate::error::Error;
+use crate::{
+    error::Error,
+    planted_fault::{PlantedFault, is_planted},
+};
 
 /// What replay found.
 #[derive(Clone, Debug)]
@@ -80,7 +83,10 @@ impl Replayed {
         if shard == ShardId::CONTROL {
             self.control.apply(&codec::decode_control(record.bytes).map_err(failed)?);
         } else {
-            let decoded = codec::decode(record.bytes).map_err(failed)?;
+            let mut decoded = codec::decode(record.bytes).map_err(failed)?;
+            if is_planted(PlantedFault::ReplayedBackwards) {
+                decoded.events.reverse();
+            }
             self.shards[index - 1].apply(&decoded);
         }
         self.sequences[index] = record.sequence;

@@ -29,6 +29,7 @@ mod frame;
 mod group;
 mod group_writer;
 mod journal;
+pub mod planted_fault;
 mod record;
 mod recovery;
 mod sled_segment;

@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     id::PaymentId,
+    planted_fault::{PlantedFault, is_planted},
     timestamp::{Millis, Timestamp},
 };
 
@@ -99,7 +100,9 @@ impl IdempotencyTable {
         let mut oldest = None::<u32>;
         self.entries.retain(|_key, remembered| {
             if remembered.created_at < limit {
-                if !unsettled(PaymentId::from_u128(remembered.payment)) {
+                if !unsettled(PaymentId::from_u128(remembered.payment))
+                    || is_planted(PlantedFault::OpenKeyForgotten)
+                {
                     return false;
                 }
                 remembered.created_at = limit;

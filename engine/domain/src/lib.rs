@@ -55,6 +55,7 @@ mod state_hash;
 pub mod codec;
 pub mod invariant;
 pub mod ledger;
+pub mod planted_fault;
 
 pub use api_key::{ApiKey, ApiKeyHash};
 pub use card::{CardBrand, CardFacts, CardFingerprint};

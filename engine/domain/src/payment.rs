@@ -21,6 +21,7 @@ use crate::{
     event::Event,
     id::{AttemptId, PaymentId},
     money::{Amount, Money},
+    planted_fault::{PlantedFault, is_planted},
     timestamp::Timestamp,
 };
 
@@ -194,7 +195,10 @@ impl Payment {
     /// Where the event does not fit the payment: `decide` would have made a record that must not be
     /// acknowledged, or the log holds one.
     pub(crate) fn apply(&mut self, event: &Event, at: Timestamp) {
-        if self.first_answer.is_none() && self.state.is_final_answer() {
+        if self.first_answer.is_none()
+            && self.state.is_final_answer()
+            && !is_planted(PlantedFault::FirstAnswerForgotten)
+        {
             self.first_answer = Some(Box::new(self.clone()));
         }
         self.sequence = self.sequence.saturating_add(1);

@@ -16,6 +16,7 @@ use crate::{
     error::{Error, SledFault, SuperblockFault},
     frame::intact,
     group::{PackedGroup, Positions},
+    planted_fault::{PlantedFault, is_planted},
     record::{Record, Visit},
     recovery::{Compare, Copies, Recovery, recover},
     store::{Committed, FreeSpace, LogStore, Syncs},
@@ -143,6 +144,11 @@ impl Disk {
     /// Adds a fault to the plan.
     pub fn plan(&self, fault: Fault) {
         self.image().faults.push(fault);
+    }
+
+    /// Takes back every fault that is still planned.
+    pub fn forget_faults(&self) {
+        self.image().faults.clear();
     }
 
     /// Commits that were tried so far, over all stores.
@@ -320,6 +326,9 @@ impl Faulty {
             .for_each(|frame| segment.sled.extend_from_slice(frame.bytes));
         match fault.answer {
             Answer::Failure => return Err(Error::Injected),
+            Answer::Success if is_planted(PlantedFault::SyncSkipped) => {
+                segment.sled_synced = segment.sled.len();
+            }
             Answer::Success => segment.sync(),
         }
         drop(image);

@@ -12,6 +12,7 @@ use crate::{
     merchant::Mode,
     money::Money,
     payment::{CaptureMode, PaymentIntent, PaymentMethod},
+    planted_fault::{PlantedFault, is_planted},
     provider::ProviderId,
     rejection::Rejection,
     sealed::Sealed,
@@ -60,7 +61,9 @@ impl CreatePayment {
         if let Some((key, fingerprint)) = self.idempotency
             && let Some((remembered, payment)) = state.idempotency().get(key)
         {
-            return if remembered == fingerprint {
+            let same =
+                remembered == fingerprint || is_planted(PlantedFault::FingerprintNotCompared);
+            return if same {
                 Ok(Decision::Replayed { payment })
             } else {
                 Err(Rejection::IdempotencyKeyReused)

@@ -14,6 +14,7 @@ use crate::{
     id::{AttemptId, PaymentId},
     money::Amount,
     payment::{Attempt, AttemptState, CaptureMode, FailureReason, NextAction, Payment},
+    planted_fault::{PlantedFault, is_planted},
     provider::{DeclineCode, OutcomeSource, ProviderOutcome, ProviderReceipt},
     rejection::Rejection,
     shard_state::ShardState,
@@ -112,6 +113,9 @@ impl Answered<'_> {
             | AttemptState::NotSent { .. } => {
                 let taken = match intent.capture {
                     CaptureMode::Automatic => amount,
+                    CaptureMode::Manual if is_planted(PlantedFault::LateApprovalOverbooked) => {
+                        amount
+                    }
                     CaptureMode::Manual => Amount::ZERO,
                 };
                 let late = Event::AttemptApprovedLate { payment, attempt, source, receipt, taken };

@@ -4,10 +4,12 @@
 use super::inquiry;
 use crate::{
     decision::Decision,
+    effect::Effect,
     env::Env,
     event::{Event, Record},
     id::PaymentId,
     payment::AttemptState,
+    planted_fault::{PlantedFault, is_planted},
     provider::OutcomeSource,
     shard_state::ShardState,
 };
@@ -27,6 +29,9 @@ pub(super) fn decide(payments: &[PaymentId], state: &ShardState, env: &Env<'_>) 
             });
         }
         inquiry::start(*id, attempt, env, &mut events, &mut effects);
+        if is_planted(PlantedFault::AuthorizedAgain) {
+            effects.push(Effect::Authorize { payment: *id, attempt: attempt.id });
+        }
     }
     if events.is_empty() {
         return Decision::Unchanged;

@@ -1,0 +1,44 @@
+//! A thousand seeds, whatever else is tested.
+//!
+//! `TOLLGATE_SEEDS` says how many seeds are played.
+
+use std::thread;
+
+use tollgate_simulation::{Story, play, play_aloud, play_seeds};
+
+/// Seeds played where nobody says otherwise.
+const SEEDS: u64 = 1_000;
+
+#[test]
+fn the_engine_agrees_with_its_model_under_every_seed() {
+    let asked = std::env::var("TOLLGATE_SEEDS").ok();
+    let seeds = asked.map_or(SEEDS, |text| text.parse().expect("TOLLGATE_SEEDS is a number"));
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let coverage = match play_seeds(0, seeds, threads, &|_done| {}) {
+        Ok(coverage) => coverage,
+        Err(failure) => panic!("{failure}"),
+    };
+    if seeds >= SEEDS {
+        assert_eq!(coverage.missing(), [""; 0], "the seeds reach whatever matters");
+    }
+}
+
+#[test]
+fn equal_stories_give_equal_plays() {
+    let story = Story::of_seed(7);
+    assert_eq!(play_aloud(&story), play_aloud(&story));
+    assert_ne!(play_aloud(&story).0, play_aloud(&Story::of_seed(8)).0);
+}
+
+#[test]
+fn any_part_of_a_story_is_a_story() {
+    for seed in 0..20 {
+        let story = Story::of_seed(seed);
+        for remainder in 0..3 {
+            let steps = story.steps.iter().copied().enumerate();
+            let steps = steps.filter(|(index, _step)| index % 3 != remainder);
+            let part = story.with_steps(steps.map(|(_index, step)| step).collect());
+            assert_eq!(play(&part).err(), None, "{part}");
+        }
+    }
+}

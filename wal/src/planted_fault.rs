@@ -1,0 +1,44 @@
+//! Mistakes that can be switched on, one at a time, to see whether the tests that should notice do:
+//! the mutation suite of `tollgate-simulation`.
+//!
+//! Invariant: without the feature `planted-faults` none can be, and every question about it is
+//! answered by the compiler.
+//!
+//! Not here: the mistakes. Each stands where it could have been made, behind [`is_planted`].
+
+#[cfg(feature = "planted-faults")]
+use std::cell::Cell;
+
+/// A mistake of the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PlantedFault {
+    /// Recovery takes the last group for a torn one.
+    LastGroupDropped,
+    /// The journal is not synced, and the commit succeeds.
+    SyncSkipped,
+}
+
+#[cfg(feature = "planted-faults")]
+thread_local! {
+    /// Of this thread, for a simulation has but one, and others run beside it.
+    static PLANTED: Cell<Option<PlantedFault>> = const { Cell::new(None) };
+}
+
+/// Makes this mistake in this thread from now on, and no other.
+#[cfg(feature = "planted-faults")]
+pub fn plant(fault: Option<PlantedFault>) {
+    PLANTED.set(fault);
+}
+
+/// Whether this mistake is to be made.
+#[cfg(feature = "planted-faults")]
+pub(crate) fn is_planted(fault: PlantedFault) -> bool {
+    PLANTED.get() == Some(fault)
+}
+
+/// Never.
+#[cfg(not(feature = "planted-faults"))]
+#[inline]
+pub(crate) const fn is_planted(_fault: PlantedFault) -> bool {
+    false
+}

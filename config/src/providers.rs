@@ -18,6 +18,16 @@ pub struct Providers {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Simulator {
+    /// Where it serves; empty for the one that is built in.
+    pub url: String,
+    /// How long a connection to it may take, in milliseconds.
+    pub connect_timeout_ms: u64,
+    /// How long the head of its answer may take, in milliseconds.
+    pub header_timeout_ms: u64,
+    /// How long the body of its answer may take, in milliseconds.
+    pub body_timeout_ms: u64,
+    /// What goes wrong with payments that ask for no faults of their own.
+    pub faults: String,
     /// How long it takes to answer, in milliseconds.
     pub latency_ms: u64,
     /// After how long its "no such attempt" means never, in milliseconds.
@@ -38,6 +48,14 @@ impl Providers {
             let key = "providers.simulator.payee_vpa";
             return Err(Error::Value { key, fault: "must be of the form name@handle" });
         }
+        let positive = [
+            ("providers.simulator.connect_timeout_ms", self.simulator.connect_timeout_ms),
+            ("providers.simulator.header_timeout_ms", self.simulator.header_timeout_ms),
+            ("providers.simulator.body_timeout_ms", self.simulator.body_timeout_ms),
+        ];
+        if let Some((key, _zero)) = positive.into_iter().find(|(_key, value)| *value == 0) {
+            return Err(Error::Value { key, fault: "must be above zero" });
+        }
         Ok(())
     }
 }
@@ -55,6 +73,24 @@ fn is_vpa(text: &str) -> bool {
 }
 
 impl Simulator {
+    /// How long a connection to it may take.
+    #[must_use]
+    pub fn connect_timeout(&self) -> Duration {
+        Duration::from_millis(self.connect_timeout_ms)
+    }
+
+    /// How long the head of its answer may take.
+    #[must_use]
+    pub fn header_timeout(&self) -> Duration {
+        Duration::from_millis(self.header_timeout_ms)
+    }
+
+    /// How long the body of its answer may take.
+    #[must_use]
+    pub fn body_timeout(&self) -> Duration {
+        Duration::from_millis(self.body_timeout_ms)
+    }
+
     /// How long it takes to answer.
     #[must_use]
     pub fn latency(&self) -> Duration {

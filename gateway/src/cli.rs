@@ -4,12 +4,14 @@ mod completions;
 mod config;
 mod output;
 mod serve;
+mod simulator;
 mod wal;
 
 use clap::{Parser, Subcommand};
 
 pub use output::OutputError;
 pub use serve::ServeError;
+pub use simulator::SimulatorError;
 pub use wal::WalError;
 
 /// A payment gateway in one binary.
@@ -33,6 +35,9 @@ enum Command {
     Config(config::ConfigArguments),
     /// Look into the write-ahead log.
     Wal(wal::WalArguments),
+    /// Serve the provider simulator by itself, for gateways in other processes.
+    #[command(after_help = simulator::EXAMPLES)]
+    Simulator(simulator::SimulatorArguments),
     /// Print a script that lets a shell complete commands and flags.
     #[command(after_help = completions::EXAMPLES)]
     Completions(completions::CompletionsArguments),
@@ -46,6 +51,7 @@ Examples:
   TOLLGATE__PAYMENTS__WAIT_MS=500 tollgate    Serve with one value changed
   tollgate config print > tollgate.toml       A commented file to begin with
   tollgate config check --config tollgate.toml
+  tollgate simulator                          The provider simulator by itself, on port 8070
   tollgate wal verify --data-dir ./data       Check the log of a server that does not run
 
 Environment:
@@ -70,6 +76,9 @@ pub enum Error {
     /// The gateway cannot serve.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// The simulator cannot serve.
+    #[error(transparent)]
+    Simulator(#[from] SimulatorError),
     /// The log is not well.
     #[error(transparent)]
     Wal(#[from] WalError),
@@ -90,6 +99,7 @@ impl Cli {
             Some(Command::Serve(arguments)) => serve::run(arguments.or(self.serve)),
             Some(Command::Config(arguments)) => config::run(arguments),
             Some(Command::Wal(arguments)) => Ok(wal::run(arguments)?),
+            Some(Command::Simulator(arguments)) => simulator::run(arguments),
             Some(Command::Completions(arguments)) => Ok(completions::run(arguments)?),
         }
     }
@@ -100,9 +110,11 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Configuration(_) | Self::Serve(ServeError::LogLevel(_)) => 2,
+            Self::Configuration(_)
+            | Self::Serve(ServeError::LogLevel(_))
+            | Self::Simulator(SimulatorError::Faults(_)) => 2,
             Self::Serve(ServeError::Startup(error)) if error.is_configuration() => 2,
-            Self::Serve(_) | Self::Wal(_) | Self::Output(_) => 1,
+            Self::Serve(_) | Self::Wal(_) | Self::Simulator(_) | Self::Output(_) => 1,
         }
     }
 

@@ -29,8 +29,10 @@ mod surface;
 mod v1;
 mod wire;
 
-pub(crate) use body::BodyLimits;
+pub(crate) use body::{BodyLimits, read_json, wipe};
+pub(crate) use respond::json;
 pub(crate) use router::{Route, api, metrics};
 pub(crate) use server::{Server, ServerOptions};
+pub(crate) use simulator_ledger::parameters as ledger_parameters;
 pub(crate) use state::{Gateway, Serving};
-pub(crate) use wire::Rfc3339;
+pub(crate) use wire::{LedgerPageBody, Rfc3339};

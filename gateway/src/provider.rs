@@ -13,6 +13,8 @@ mod card_data;
 #[cfg(test)]
 mod conformance;
 mod instrument;
+pub(crate) mod remote_simulator;
+mod test_provider;
 mod worker;
 
 pub(crate) mod simulator;
@@ -27,6 +29,7 @@ use tollgate_domain::{
 pub(crate) use answer::Answer;
 pub(crate) use card_data::CardData;
 pub(crate) use instrument::{Instrument, SecretText};
+pub(crate) use test_provider::TestProvider;
 pub(crate) use worker::{DEFAULT_CALL_LIMIT, ProviderWorker};
 
 /// One who moves money.

@@ -27,8 +27,9 @@ use crate::{
     http::{self, BodyLimits, Gateway, Server, ServerOptions, Serving},
     metrics::Metrics,
     provider::{
-        DEFAULT_CALL_LIMIT, Instrument, Provider, ProviderWorker, Providers,
-        simulator::{LedgerError, Simulator, SimulatorOptions},
+        Clock, DEFAULT_CALL_LIMIT, Instrument, ProviderWorker, Providers, TestProvider,
+        remote_simulator::{RemoteSimulator, RemoteSimulatorOptions, UrlError},
+        simulator::{Faults, LedgerError, Simulator, SimulatorOptions, UnknownFault},
     },
     secrets::{self, Secrets, api_key_hash},
 };
@@ -86,6 +87,12 @@ pub enum Error {
     /// The simulator cannot open its ledger.
     #[error("cannot open the provider simulator")]
     Simulator(#[from] LedgerError),
+    /// The simulator is to be another process's, and has no address.
+    #[error("providers.simulator.url")]
+    SimulatorUrl(#[from] UrlError),
+    /// The faults that every payment is to have are none.
+    #[error("providers.simulator.faults")]
+    SimulatorFaults(#[from] UnknownFault),
     /// The engine cannot start.
     #[error("cannot start the engine")]
     Engine(#[from] tollgate_engine::Error),
@@ -100,7 +107,12 @@ impl Error {
     pub fn is_configuration(&self) -> bool {
         use tollgate_engine::{Error as EngineError, LogError};
         // The log knows best what it can do, so its options are checked there alone.
-        matches!(self, Self::Engine(EngineError::Log(LogError::Option { .. })))
+        matches!(
+            self,
+            Self::Engine(EngineError::Log(LogError::Option { .. }))
+                | Self::SimulatorUrl(_)
+                | Self::SimulatorFaults(_)
+        )
     }
 }
 
@@ -109,6 +121,10 @@ impl Error {
 /// # Errors
 /// [`Error::is_configuration`] holds of every one.
 pub fn check(config: &Config) -> Result<(), Error> {
+    config.providers.simulator.faults.parse::<Faults>()?;
+    if !config.providers.simulator.url.is_empty() {
+        RemoteSimulator::new(&remote_simulator_options(config), system_clock())?;
+    }
     engine_options(config).check().map_err(Error::Engine)
 }
 
@@ -273,7 +289,7 @@ struct Opened {
     directory: DataDirectory,
     engine: Engine<Instrument>,
     report: RecoveryReport,
-    simulator: Simulator,
+    simulator: TestProvider,
     secrets: Secrets,
 }
 
@@ -286,8 +302,8 @@ fn open_components(
     let data_dir = &config.storage.data_dir;
     let directory = DataDirectory::take(data_dir)?;
     let secrets = Secrets::open(data_dir)?;
-    let simulator = Simulator::open(simulator_options(config, api), Arc::clone(&gateway.clock))?;
-    let worker = provider_worker(simulator.clone(), runtime);
+    let simulator = test_provider(config, api, Arc::clone(&gateway.clock))?;
+    let worker = provider_worker(&simulator, runtime);
     let (engine, report) = Engine::start(
         engine_options(config),
         runtime,
@@ -297,20 +313,41 @@ fn open_components(
     Ok(Opened { directory, engine, report, simulator, secrets })
 }
 
-fn provider_worker(simulator: Simulator, runtime: &Handle) -> ProviderWorker {
-    let providers = Providers::new([Arc::new(simulator) as Arc<dyn Provider>]);
+fn test_provider(config: &Config, api: SocketAddr, clock: Clock) -> Result<TestProvider, Error> {
+    if config.providers.simulator.url.is_empty() {
+        let options = simulator_options(config, api)?;
+        return Ok(TestProvider::Embedded(Simulator::open(options, clock)?));
+    }
+    let options = remote_simulator_options(config);
+    Ok(TestProvider::Remote(RemoteSimulator::new(&options, clock)?))
+}
+
+fn provider_worker(simulator: &TestProvider, runtime: &Handle) -> ProviderWorker {
+    let providers = Providers::new([simulator.as_provider()]);
     ProviderWorker::new(providers, runtime.clone(), DEFAULT_CALL_LIMIT)
 }
 
-fn simulator_options(config: &Config, api: SocketAddr) -> SimulatorOptions {
+fn remote_simulator_options(config: &Config) -> RemoteSimulatorOptions {
     let simulator = &config.providers.simulator;
-    SimulatorOptions {
+    RemoteSimulatorOptions {
+        url: simulator.url.clone(),
+        inquiry_horizon: Millis(simulator.inquiry_horizon_ms),
+        connect_timeout: simulator.connect_timeout(),
+        header_timeout: simulator.header_timeout(),
+        body_timeout: simulator.body_timeout(),
+    }
+}
+
+fn simulator_options(config: &Config, api: SocketAddr) -> Result<SimulatorOptions, UnknownFault> {
+    let simulator = &config.providers.simulator;
+    Ok(SimulatorOptions {
         latency: simulator.latency(),
         inquiry_horizon: Millis(simulator.inquiry_horizon_ms),
         action_url: format!("http://{api}/simulator/actions"),
         payee_vpa: simulator.payee_vpa.clone(),
+        faults: simulator.faults.parse()?,
         ..SimulatorOptions::new(&config.storage.data_dir)
-    }
+    })
 }
 
 fn engine_options(config: &Config) -> EngineOptions {

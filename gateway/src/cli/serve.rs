@@ -96,7 +96,7 @@ pub(super) fn run(arguments: ServeArguments) -> Result<(), Error> {
 
 /// As configured, or half of the processors: log and shards need the others. With a thread for each
 /// processor a machine of two took fewer payments, as they waited longer for the log.
-fn http_threads(configured: usize) -> usize {
+pub(super) fn http_threads(configured: usize) -> usize {
     if configured > 0 {
         return configured;
     }
@@ -157,7 +157,7 @@ pub(super) fn log_filter(config: &Config) -> Result<EnvFilter, ServeError> {
     EnvFilter::try_new(&config.log.level).map_err(ServeError::LogLevel)
 }
 
-fn start_logging(config: &Config) -> Result<(), ServeError> {
+pub(super) fn start_logging(config: &Config) -> Result<(), ServeError> {
     let filter = log_filter(config)?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)

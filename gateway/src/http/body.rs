@@ -35,7 +35,7 @@ pub(super) enum MediaType {
 ///
 /// # Errors
 /// 415, 413 or 408; 400 where the connection broke.
-pub(super) async fn read_json(
+pub(crate) async fn read_json(
     request: Request<Body>,
     limits: BodyLimits,
 ) -> Result<Bytes, Problem> {
@@ -70,7 +70,7 @@ async fn read(request: Request<Body>, limits: BodyLimits) -> Result<Bytes, Probl
 
 /// Overwrites a body, which may hold a card's number. Where the connection still shares the buffer
 /// that is not ours to do, and the next request overwrites it.
-pub(super) fn wipe(body: Bytes) {
+pub(crate) fn wipe(body: Bytes) {
     if let Ok(mut bytes) = body.try_into_mut() {
         bytes.as_mut().zeroize();
     }

@@ -16,7 +16,7 @@ pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json"
 /// Room for a usual answer, so that its buffer grows once at the most.
 const USUAL_ANSWER: usize = 1_536;
 
-pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
+pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     respond(status, JSON, body)
 }
 

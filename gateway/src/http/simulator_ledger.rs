@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::{extract::State, response::Response};
-use hyper::{HeaderMap, StatusCode, Uri};
+use axum::{body::Body, extract::State, response::Response};
+use hyper::{HeaderMap, StatusCode, Uri, header::CONTENT_TYPE};
 
 use super::{
     authentication,
@@ -12,6 +12,7 @@ use super::{
     state::Gateway,
     wire::LedgerPageBody,
 };
+use crate::provider::TestProvider;
 
 /// Entries of a page if the request does not say.
 const USUAL_LIMIT: usize = 100;
@@ -26,19 +27,32 @@ pub(super) async fn page(
     let serving = gateway.serving()?;
     authentication::operator(&headers, serving.engine.control(), &serving.operator)?;
     let (after, limit) = parameters(uri.query().unwrap_or_default())?;
-    let simulator = serving.simulator.clone();
-    let page = tokio::task::spawn_blocking(move || simulator.ledger_page(after, limit))
-        .await
-        .map_err(|_panic| Problem::of(ErrorCode::InternalError))?
-        .map_err(|error| {
-            tracing::error!(error = &error as &dyn std::error::Error, "the ledger cannot be read");
-            Problem::of(ErrorCode::InternalError)
-        })?;
-    Ok(respond::json(StatusCode::OK, &LedgerPageBody::of(&page)))
+    match serving.simulator.clone() {
+        TestProvider::Embedded(simulator) => {
+            let page = tokio::task::spawn_blocking(move || simulator.ledger_page(after, limit))
+                .await
+                .map_err(|_panic| Problem::of(ErrorCode::InternalError))?
+                .map_err(|error| {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::error!(error, "the ledger cannot be read");
+                    Problem::of(ErrorCode::InternalError)
+                })?;
+            Ok(respond::json(StatusCode::OK, &LedgerPageBody::of(&page)))
+        }
+        // The other process's own words, which are of the same form.
+        TestProvider::Remote(simulator) => match simulator.ledger_page(after, limit).await {
+            Some(page) => {
+                let mut response = Response::new(Body::from(page));
+                response.headers_mut().insert(CONTENT_TYPE, respond::JSON);
+                Ok(response)
+            }
+            None => Err(Problem::new(ErrorCode::NotReady, "The simulator does not answer.")),
+        },
+    }
 }
 
 /// `after` and `limit` of a query; both are digits, so nothing in them is ever escaped.
-fn parameters(query: &str) -> Result<(u64, usize), Problem> {
+pub(crate) fn parameters(query: &str) -> Result<(u64, usize), Problem> {
     let (mut after, mut limit) = (0, USUAL_LIMIT);
     let mut faults = Vec::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {

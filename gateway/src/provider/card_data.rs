@@ -37,9 +37,6 @@ impl CardData {
     }
 }
 
-/// Not here: a reader of these. The simulator knows a card by its number alone; every provider of
-/// live mode needs the rest.
-#[cfg_attr(not(test), expect(dead_code, reason = "part of what a provider is given"))]
 impl CardData {
     /// 1 to 12.
     #[must_use]

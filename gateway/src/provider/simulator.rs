@@ -11,29 +11,32 @@
 mod fault;
 mod ledger;
 mod magic;
+mod outage;
+pub(super) mod protocol;
 mod receipt;
+mod service;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tollgate_domain::{
     AttemptId, Millis, NextAction, PaymentIntent, PaymentMethod, ProviderId, ProviderOutcome,
+    Timestamp,
 };
 
 use self::{
-    fault::{Faults, Loss},
+    fault::{Loss, PENDING},
     ledger::{Booking, Charge, Ledger, LookUp, Unwritten},
     magic::Verdict,
+    outage::Outage,
     receipt::Reference,
 };
 use super::{Answer, Authorize, Capabilities, Clock, Inquire, Provider, Standing};
 
+pub(crate) use fault::{Faults, KEY as FAULTS_KEY, UnknownFault};
 pub(crate) use ledger::{Decided, LedgerEntry, LedgerError, LedgerPage};
-
-/// How long an approval that is put off stays pending: longer than the engine waits before its
-/// first inquiry, so that more than one is seen.
-const PENDING: Millis = Millis::from_seconds(1);
+pub(crate) use service::router;
 
 /// How the simulator behaves.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,6 +55,8 @@ pub(crate) struct SimulatorOptions {
     pub(crate) action_url: String,
     /// The VPA that UPI payments are collected to.
     pub(crate) payee_vpa: String,
+    /// What goes wrong with every payment that does not ask for faults of its own.
+    pub(crate) faults: Faults,
 }
 
 /// The simulator. A clone is the same simulator.
@@ -62,6 +67,7 @@ struct Inner {
     options: SimulatorOptions,
     clock: Clock,
     ledger: Ledger,
+    outage: Outage,
 }
 
 impl SimulatorOptions {
@@ -76,6 +82,7 @@ impl SimulatorOptions {
             inquiry_horizon: Millis::from_seconds(2),
             action_url: "http://127.0.0.1:8080/simulator/actions".to_owned(),
             payee_vpa: "tollgate@sim".to_owned(),
+            faults: Faults::default(),
         }
     }
 }
@@ -88,7 +95,7 @@ impl Simulator {
     pub(crate) fn open(options: SimulatorOptions, clock: Clock) -> Result<Self, LedgerError> {
         let path = options.data_directory.join("simulator").join("ledger.log");
         let ledger = Ledger::open(&path)?;
-        Ok(Self(Arc::new(Inner { options, clock, ledger })))
+        Ok(Self(Arc::new(Inner { options, clock, ledger, outage: Outage::default() })))
     }
 
     /// The ledger's entries after number `after` (0 to begin with), at most `limit` and at most
@@ -99,25 +106,27 @@ impl Simulator {
     pub(crate) fn ledger_page(&self, after: u64, limit: usize) -> Result<LedgerPage, LedgerError> {
         self.0.ledger.page(after, limit)
     }
-}
 
-impl Provider for Simulator {
-    fn id(&self) -> ProviderId {
-        ProviderId::SIMULATOR
+    /// Whether a call that comes now finds nobody; counts it.
+    fn is_down(&self) -> bool {
+        self.0.outage.refuses(|| (self.0.clock)())
     }
 
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { inquiry_horizon: self.0.options.inquiry_horizon }
+    /// The time as the simulator knows it.
+    fn now(&self) -> Timestamp {
+        (self.0.clock)()
     }
 
-    fn authorize(&self, request: Authorize) -> Answer<ProviderOutcome> {
-        let faults = Faults::of(&request.intent);
+    /// Decides on an authorization that has arrived.
+    fn decide(&self, request: Authorize) -> Answer<ProviderOutcome> {
+        let faults = Faults::of(&request.intent, self.0.options.faults);
         let outcome = self.0.authorize(&request, faults);
         after(faults.latency.unwrap_or(self.0.options.latency), outcome)
     }
 
-    /// Faults are those of the authorization: an inquiry always comes through.
-    fn inquire(&self, request: Inquire) -> Answer<Standing> {
+    /// Answers an inquiry that has arrived. Of a payment's faults only `pending` and `late` concern
+    /// it.
+    fn look_up(&self, request: Inquire) -> Answer<Standing> {
         let charge = Charge::new(&request.intent, request.attempt);
         let latency = self.0.options.latency;
         match self.0.ledger.look_up(charge.attempt) {
@@ -139,8 +148,36 @@ impl Provider for Simulator {
     }
 }
 
+impl Provider for Simulator {
+    fn id(&self) -> ProviderId {
+        ProviderId::SIMULATOR
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { inquiry_horizon: self.0.options.inquiry_horizon }
+    }
+
+    fn authorize(&self, request: Authorize) -> Answer<ProviderOutcome> {
+        // As a connection that is refused.
+        if self.is_down() {
+            return Answer::Now(ProviderOutcome::NotSent);
+        }
+        self.decide(request)
+    }
+
+    fn inquire(&self, request: Inquire) -> Answer<Standing> {
+        if self.is_down() {
+            return Answer::Now(Standing::Unknown);
+        }
+        self.look_up(request)
+    }
+}
+
 impl Inner {
     fn authorize(&self, request: &Authorize, faults: Faults) -> ProviderOutcome {
+        if let Some(lasting) = faults.outage {
+            self.outage.begin(lasting, (self.clock)());
+        }
         match faults.loss {
             Some(Loss::Connection) => return ProviderOutcome::NotSent,
             Some(Loss::Request) => return ProviderOutcome::Unknown,
@@ -150,7 +187,7 @@ impl Inner {
         let charge = Charge::new(&request.intent, attempt);
         let verdict = magic::verdict(&request.intent.method, &request.instrument);
         let decided = match verdict {
-            Verdict::Approve if faults.pending => Decided::Pending,
+            Verdict::Approve if faults.pending.is_some() => Decided::Pending,
             Verdict::Approve => Decided::Approved,
             Verdict::Decline(code) => Decided::Declined(code),
             Verdict::Challenge => Decided::ActionRequired,
@@ -172,6 +209,10 @@ impl Inner {
 
     /// How a booked attempt stands; approves what was pending for long enough.
     fn standing(&self, intent: &PaymentIntent, charge: Charge, booking: Booking) -> Standing {
+        let faults = Faults::of(intent, self.options.faults);
+        if faults.late.is_some_and(|late| (self.clock)() < booking.at.after(late)) {
+            return Standing::NotFound;
+        }
         match booking.decided {
             Decided::Approved => Standing::Approved(booking.reference.receipt()),
             Decided::Declined(code) => Standing::Declined(code),
@@ -180,7 +221,7 @@ impl Inner {
             }
             Decided::Pending => {
                 let now = (self.clock)();
-                if now < booking.at.after(PENDING) {
+                if now < booking.at.after(faults.pending.unwrap_or(PENDING)) {
                     return Standing::Pending;
                 }
                 match self.ledger.conclude(charge, Decided::Approved, now) {

@@ -17,18 +17,18 @@ use crate::provider::conformance::{
 const GOOD: &str = "4242424242424242";
 
 /// A simulator over a directory and a clock of the test's own.
-struct Desk {
-    simulator: Simulator,
+pub(crate) struct Desk {
+    pub(crate) simulator: Simulator,
     directory: TempDir,
     clock: Arc<AtomicU64>,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(|_options| {})
     }
 
-    fn with(change: impl FnOnce(&mut SimulatorOptions)) -> Self {
+    pub(crate) fn with(change: impl FnOnce(&mut SimulatorOptions)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(AtomicU64::new(NOW.as_millis()));
         let mut options = SimulatorOptions::new(directory.path());
@@ -42,7 +42,7 @@ impl Desk {
         Self { simulator: open(options, &self.clock), ..self }
     }
 
-    fn wait(&self, span: Millis) {
+    pub(crate) fn wait(&self, span: Millis) {
         self.clock.fetch_add(span.0, Ordering::Relaxed);
     }
 
@@ -65,7 +65,7 @@ impl Desk {
         now(self.simulator.inquire(Inquire { intent, attempt: attempt(number) }))
     }
 
-    fn ledger(&self) -> Vec<LedgerEntry> {
+    pub(crate) fn ledger(&self) -> Vec<LedgerEntry> {
         let mut entries: Vec<LedgerEntry> = Vec::new();
         loop {
             let after = entries.last().map_or(0, |entry| entry.index);
@@ -299,6 +299,63 @@ fn an_approval_put_off_is_given_by_an_inquiry() {
 }
 
 #[test]
+fn an_approval_is_put_off_for_as_long_as_is_asked_for() {
+    let desk = Desk::new();
+    let inquire = |number| {
+        let intent =
+            conformance::intent(payment(number), card_facts(), &[("simulator", "pending:70")]);
+        now(desk.simulator.inquire(Inquire { intent, attempt: attempt(number) }))
+    };
+    assert_eq!(desk.authorize_now(1, "pending:70"), ProviderOutcome::Pending);
+    desk.wait(Millis(69));
+    assert_eq!(inquire(1), Standing::Pending);
+    desk.wait(Millis(1));
+    assert!(matches!(inquire(1), Standing::Approved(_)));
+}
+
+#[test]
+fn a_late_decision_is_not_found_until_its_time() {
+    let desk = Desk::new();
+    let inquire = || {
+        let intent = conformance::intent(payment(1), card_facts(), &[("simulator", "late:70")]);
+        now(desk.simulator.inquire(Inquire { intent, attempt: attempt(1) }))
+    };
+    assert_eq!(desk.authorize_now(1, "late:70"), ProviderOutcome::Unknown);
+    assert_eq!(desk.decisions(), [Decided::Approved]);
+    desk.wait(Millis(69));
+    assert_eq!(inquire(), Standing::NotFound);
+    desk.wait(Millis(1));
+    assert!(matches!(inquire(), Standing::Approved(_)));
+}
+
+#[test]
+fn an_outage_is_of_every_payment_and_ends() {
+    let desk = Desk::new();
+    receipt(desk.authorize_now(1, ""));
+    assert_eq!(desk.authorize_now(2, "down:500"), ProviderOutcome::NotSent);
+    assert_eq!(desk.authorize_now(3, ""), ProviderOutcome::NotSent);
+    assert_eq!(desk.inquire(1), Standing::Unknown);
+    desk.wait(Millis(500));
+    receipt(desk.authorize_now(3, ""));
+    assert_eq!(desk.authorize_now(4, "down_calls:2"), ProviderOutcome::NotSent);
+    assert_eq!(desk.inquire(1), Standing::Unknown);
+    assert_eq!(desk.authorize_now(5, ""), ProviderOutcome::NotSent);
+    assert!(matches!(desk.inquire(1), Standing::Approved(_)));
+    assert_eq!(desk.decisions().len(), 2);
+}
+
+#[test]
+fn configured_faults_are_for_payments_without_their_own() {
+    let desk = Desk::with(|options| options.faults = "timeout_after_approval".parse().unwrap());
+    let intent = conformance::intent(payment(1), card_facts(), &[]);
+    let instrument = conformance::card();
+    let request = Authorize { intent, attempt: attempt(1), instrument };
+    assert_eq!(now(desk.simulator.authorize(request)), ProviderOutcome::Unknown);
+    assert_eq!(desk.authorize_now(2, "not_sent"), ProviderOutcome::NotSent);
+    assert_eq!(desk.decisions(), [Decided::Approved]);
+}
+
+#[test]
 fn faults_combine() {
     let desk = Desk::new();
     assert_eq!(desk.authorize_now(1, "pending,timeout_after_approval"), ProviderOutcome::Unknown);
@@ -374,7 +431,8 @@ async fn what_memory_forgot_an_inquiry_still_finds() {
     let options = SimulatorOptions::new(desk.directory.path());
     let clock: Clock = Arc::new(|| NOW.after(PENDING));
     let ledger = Ledger::remembering(&path, 4).unwrap();
-    let forgetful = Simulator(Arc::new(Inner { options, clock, ledger }));
+    let forgetful =
+        Simulator(Arc::new(Inner { options, clock, ledger, outage: Outage::default() }));
     let inquire = async |number| {
         let intent = conformance::intent(payment(number), card_facts(), &[]);
         match forgetful.inquire(Inquire { intent, attempt: attempt(number) }) {

@@ -2,6 +2,7 @@
 
 mod batch;
 mod classic;
+mod contract;
 mod errors;
 mod idempotency;
 mod lifecycle;

@@ -59,6 +59,8 @@ pub(crate) struct Capabilities {
     /// How long after an attempt began a request for it may still arrive. An inquiry made later
     /// that finds nothing proves that nothing was charged.
     pub(crate) inquiry_horizon: Millis,
+    /// The methods that it serves, by the names of [`PaymentMethod`](tollgate_domain::PaymentMethod).
+    pub(crate) methods: &'static [&'static str],
 }
 
 /// Asks for a payment's funds.
@@ -141,6 +143,11 @@ impl Providers {
             entries.push((id, provider));
         }
         Self { entries }
+    }
+
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &dyn Provider> {
+        self.entries.iter().map(|(_, provider)| &**provider)
     }
 
     /// The provider of that name.

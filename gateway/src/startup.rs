@@ -202,7 +202,7 @@ impl App {
                 .await
                 .expect("opening does not panic")?
         };
-        let Opened { directory, engine, report, simulator, secrets } = opened;
+        let Opened { directory, engine, report, providers, simulator, secrets } = opened;
         self.gateway.metrics.recovered(report.elapsed);
         tracing::info!(
             records = report.records,
@@ -216,6 +216,7 @@ impl App {
         let demo = first_keys::demo_key(&data_dir, &engine).await?;
         self.gateway.open(Serving {
             engine: engine.clone(),
+            providers,
             simulator,
             secrets,
             operator: api_key_hash(&operator.text),
@@ -289,6 +290,7 @@ struct Opened {
     directory: DataDirectory,
     engine: Engine<Instrument>,
     report: RecoveryReport,
+    providers: Providers,
     simulator: TestProvider,
     secrets: Secrets,
 }
@@ -303,14 +305,15 @@ fn open_components(
     let directory = DataDirectory::take(data_dir)?;
     let secrets = Secrets::open(data_dir)?;
     let simulator = test_provider(config, api, Arc::clone(&gateway.clock))?;
-    let worker = provider_worker(&simulator, runtime);
+    let providers = Providers::new([simulator.as_provider()]);
+    let worker = ProviderWorker::new(providers.clone(), runtime.clone(), DEFAULT_CALL_LIMIT);
     let (engine, report) = Engine::start(
         engine_options(config),
         runtime,
         Arc::new(worker),
         Arc::clone(&gateway.metrics) as Arc<dyn tollgate_engine::Observer>,
     )?;
-    Ok(Opened { directory, engine, report, simulator, secrets })
+    Ok(Opened { directory, engine, report, providers, simulator, secrets })
 }
 
 fn test_provider(config: &Config, api: SocketAddr, clock: Clock) -> Result<TestProvider, Error> {
@@ -320,11 +323,6 @@ fn test_provider(config: &Config, api: SocketAddr, clock: Clock) -> Result<TestP
     }
     let options = remote_simulator_options(config);
     Ok(TestProvider::Remote(RemoteSimulator::new(&options, clock)?))
-}
-
-fn provider_worker(simulator: &TestProvider, runtime: &Handle) -> ProviderWorker {
-    let providers = Providers::new([simulator.as_provider()]);
-    ProviderWorker::new(providers, runtime.clone(), DEFAULT_CALL_LIMIT)
 }
 
 fn remote_simulator_options(config: &Config) -> RemoteSimulatorOptions {

@@ -2,3 +2,4 @@
 //! object. Its operations are those of version 1, with older names and answers.
 
 pub(super) mod payments;
+pub(super) mod providers;

@@ -5,7 +5,7 @@
 //! Invariant: a fingerprint covers the path, so that an idempotency key which is repeated on another
 //! surface is another request, and an answer is rendered again as it was rendered first.
 
-use std::time::Instant;
+use std::{borrow::Cow, time::Instant};
 
 use hyper::HeaderMap;
 use tollgate_domain::{ApiKey, CreatePayment, Fingerprint, IdempotencyKey, ProviderId, Rejection};
@@ -39,7 +39,7 @@ pub(super) struct PreparedPayment {
     command: CreatePayment,
     instrument: Instrument,
     /// Where it is told that the card has expired.
-    expiry_pointer: Option<&'static str>,
+    expiry_pointer: Option<Cow<'static, str>>,
 }
 
 impl<'g> PaymentCreation<'g> {
@@ -75,6 +75,7 @@ impl<'g> PaymentCreation<'g> {
         key_in_header: Option<&str>,
     ) -> Result<PreparedPayment, Problem> {
         let mut request: PaymentRequest<'_> = wire::parse(body)?;
+        request.unfold_method();
         match Surface::of_path(self.route.template()) {
             Surface::V1 => {}
             Surface::Classic => {
@@ -98,7 +99,10 @@ impl<'g> PaymentCreation<'g> {
         let command =
             command(&payment, provider, &self.key, engine.control(), secrets, idempotency);
         let instrument = payment.method.to_instrument();
-        let expiry_pointer = payment.method.expiry().map(|(_expires_at, pointer)| pointer);
+        let expiry_pointer = payment.method.expiry().map(|(_expires_at, pointer)| {
+            // Hardly any request needs it, so that the usual one pays nothing for it.
+            if request.is_renamed() { request.spelled(pointer).into() } else { pointer.into() }
+        });
         Ok(PreparedPayment { command, instrument, expiry_pointer })
     }
 
@@ -132,7 +136,7 @@ impl<'g> PaymentCreation<'g> {
 
 /// Told by the engine, which knows the repeats that are answered all the same; shown like any other
 /// fault of a request.
-fn expired(pointer: &'static str) -> Problem {
+fn expired(pointer: Cow<'static, str>) -> Problem {
     let detail = "The card's expiry date is past.";
     Problem::of_faults(vec![Fault::new(pointer, ErrorCode::CardExpired, detail)])
 }

@@ -65,10 +65,13 @@ routes! {
     Payments = "/api/v1/payments" => post(v1::payments::create);
     PaymentBatch = "/api/v1/payments/batch" => post(v1::payment_batch::create);
     Payment = "/api/v1/payments/{id}" => get(v1::payments::read);
+    Providers = "/api/v1/providers" => get(v1::providers::list);
+    Provider = "/api/v1/providers/{id}" => get(v1::providers::read);
     Merchants = "/api/v1/merchants" => post(v1::merchants::create);
     ClassicPaymentProcess = "/api/payments/process" => post(classic::payments::process);
     ClassicPayment = "/api/payments/{id}" => get(classic::payments::read);
     ClassicPaymentStatus = "/api/payments/{id}/status" => get(classic::payments::read_status);
+    ClassicProviders = "/api/providers" => get(classic::providers::list);
     Health = "/health" => get(health::health);
     Ready = "/ready" => get(health::ready);
     SimulatorLedger = "/simulator/ledger" => get(simulator_ledger::page);

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     metrics::Metrics,
-    provider::{Clock, Instrument, TestProvider},
+    provider::{Clock, Instrument, Providers, TestProvider},
     secrets::Secrets,
 };
 
@@ -38,6 +38,7 @@ pub(crate) struct Gateway {
 /// What is there once replay is over.
 pub(crate) struct Serving {
     pub(crate) engine: Engine<Instrument>,
+    pub(crate) providers: Providers,
     pub(crate) simulator: TestProvider,
     pub(crate) secrets: Secrets,
     /// The operator's key.

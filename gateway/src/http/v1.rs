@@ -3,3 +3,4 @@
 pub(super) mod merchants;
 pub(super) mod payment_batch;
 pub(super) mod payments;
+pub(super) mod providers;

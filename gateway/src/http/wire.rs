@@ -17,6 +17,7 @@ mod number;
 mod object;
 mod payment_answer;
 mod payment_request;
+mod provider_answer;
 mod text;
 mod time;
 mod validation;
@@ -31,6 +32,7 @@ pub(crate) use payment_answer::{
     ClassicCreated, ClassicPayment, ClassicStatus, ClassicSuccess, DeclinedBody, PaymentBody,
 };
 pub(crate) use payment_request::{PaymentRequest, ValidPayment};
+pub(crate) use provider_answer::{ClassicProvider, ProviderBody, ProviderListBody};
 pub(crate) use time::Rfc3339;
 
 use serde::Deserialize;

@@ -30,7 +30,7 @@ use self::connections::{Connections, Failure};
 use super::{
     Answer, Authorize, Capabilities, Clock, Inquire, Provider, Standing,
     simulator::{
-        FAULTS_KEY,
+        FAULTS_KEY, METHODS,
         protocol::{
             AnswerBody, AuthorizeBody, CaptureName, InquireBody, MethodBody, ModeName, PaymentPart,
             Rail,
@@ -110,7 +110,7 @@ impl Provider for RemoteSimulator {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { inquiry_horizon: self.0.inquiry_horizon }
+        Capabilities { inquiry_horizon: self.0.inquiry_horizon, methods: METHODS }
     }
 
     fn authorize(&self, request: Authorize) -> Answer<ProviderOutcome> {

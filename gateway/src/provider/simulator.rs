@@ -38,6 +38,9 @@ pub(crate) use fault::{Faults, KEY as FAULTS_KEY, UnknownFault};
 pub(crate) use ledger::{Decided, LedgerEntry, LedgerError, LedgerPage};
 pub(crate) use service::router;
 
+/// The methods that it serves, wherever it runs.
+pub(super) const METHODS: &[&str] = &["card", "upi", "netbanking", "wallet"];
+
 /// How the simulator behaves.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct SimulatorOptions {
@@ -154,7 +157,7 @@ impl Provider for Simulator {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { inquiry_horizon: self.0.options.inquiry_horizon }
+        Capabilities { inquiry_horizon: self.0.options.inquiry_horizon, methods: METHODS }
     }
 
     fn authorize(&self, request: Authorize) -> Answer<ProviderOutcome> {

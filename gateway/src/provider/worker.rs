@@ -259,7 +259,7 @@ mod tests {
         }
 
         fn capabilities(&self) -> Capabilities {
-            Capabilities { inquiry_horizon: HORIZON }
+            Capabilities { inquiry_horizon: HORIZON, methods: &["card"] }
         }
 
         fn authorize(&self, _request: Authorize) -> Answer<ProviderOutcome> {
@@ -374,7 +374,7 @@ mod tests {
                 ProviderId::SIMULATOR
             }
             fn capabilities(&self) -> Capabilities {
-                Capabilities { inquiry_horizon: HORIZON }
+                Capabilities { inquiry_horizon: HORIZON, methods: &["card"] }
             }
             fn authorize(&self, _request: Authorize) -> Answer<ProviderOutcome> {
                 Answer::Now(ProviderOutcome::NotSent)
@@ -458,7 +458,7 @@ mod tests {
                 ProviderId::SIMULATOR
             }
             fn capabilities(&self) -> Capabilities {
-                Capabilities { inquiry_horizon: HORIZON }
+                Capabilities { inquiry_horizon: HORIZON, methods: &["card"] }
             }
             fn authorize(&self, _request: Authorize) -> Answer<ProviderOutcome> {
                 Answer::Now(ProviderOutcome::Declined(DeclineCode::LostCard))

@@ -293,3 +293,220 @@ async fn forms_are_taken_flat_and_nested() {
     reply.assert_problem(415, "content_type_unsupported");
     server.stop().await;
 }
+
+/// A merchant of its own: its id, and its test key as a header.
+async fn merchant(server: &TestServer) -> (String, String) {
+    let operator = format!("Bearer {OPERATOR}");
+    let headers = [("Authorization", operator.as_str())];
+    let made = server.post("/api/v1/merchants", "{\"name\":\"A Shop\"}", &headers).await.json();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    (text(&made["id"]), format!("Bearer {}", text(&made["api_keys"]["secret_test"])))
+}
+
+#[tokio::test]
+async fn every_older_shape_is_understood() {
+    let server = TestServer::start().await;
+    let (merchant, key) = merchant(&server).await;
+    let headers = [("Authorization", key.as_str())];
+    let address = json!({
+        "street": "1 Road", "city": "Pune", "state": "MH", "zipCode": "411001", "country": "IN",
+    });
+    for (shape, request) in [
+        (
+            "the method by name, its data in cardDetails",
+            json!({
+                "merchantID": merchant, "amount": 100.25, "currency": "INR", "paymentMethod": "card",
+                "cardDetails": {
+                    "cardNumber": GOOD, "expiryMonth": 6, "expiryYear": 35, "cvv": "737",
+                    "holderName": "A Holder",
+                },
+                "customerInfo": {
+                    "customerID": "c7", "email": "c@example.com", "phone": "+919876543210",
+                    "name": "A Customer",
+                },
+                "orderID": "o7", "callbackURL": "https://shop.example.com/hook",
+                "device": {"userAgent": "x", "ip": "192.0.2.1", "fingerprint": "f"},
+            }),
+        ),
+        (
+            "the same in paymentDetails",
+            json!({
+                "merchantID": merchant, "amount": "100.25", "currency": "INR",
+                "paymentMethod": "CREDIT_CARD",
+                "paymentDetails": {
+                    "number": GOOD, "expiryMonth": "06", "expiryYear": "35", "cvv": "737",
+                },
+                "customerID": "c7", "orderID": "o7", "billingAddress": address,
+            }),
+        ),
+        (
+            "the method as an object",
+            json!({
+                "amount": 100.25, "currency": "INR",
+                "paymentMethod": {
+                    "type": "DEBIT_CARD", "cardNumber": GOOD, "expiryMonth": "6",
+                    "expiryYear": "2035", "cvv": "737", "holderName": "A Holder",
+                },
+                "billingAddress": address, "userID": "c7", "orderID": "o7",
+            }),
+        ),
+        (
+            "older names of version 1",
+            json!({
+                "merchant_id": merchant, "amount_paisa": 10_025, "currency": "INR",
+                "payment_method": "CARD",
+                "payment_details": {
+                    "card_number": GOOD, "expiry_month": 6, "expiry_year": 35, "cvv": "737",
+                    "card_holder_name": "A Holder",
+                },
+                "user_id": "c7", "order_id": "o7",
+            }),
+        ),
+    ] {
+        let text = request.to_string();
+        let shown = data(&server.post(PROCESS, &text, &headers).await, 201);
+        let path = format!("/api/payments/{}", shown["paymentID"].as_str().unwrap());
+        let full = server.send("GET", &path, "", &headers).await;
+        assert_eq!(raw_number(&full.body, "amount"), "100.25", "{shape}");
+        let full = data(&full, 200);
+        assert_eq!(full["paymentMethod"], "card", "{shape}");
+        assert_eq!(
+            (&full["orderID"], &full["customerID"]),
+            (&json!("o7"), &json!("c7")),
+            "{shape}"
+        );
+        let expiry = (&full["card"]["expiryMonth"], &full["card"]["expiryYear"]);
+        assert_eq!(expiry, (&json!(6), &json!(2035)), "{shape}");
+        // One request type: version 1 reads it as well, but for the fields that nobody knows.
+        let newer = server.post("/api/v1/payments", &text, &headers).await;
+        if text.contains("A Customer") {
+            let problem = newer.assert_problem(400, "parameter_unknown");
+            assert_eq!(problem["errors"][0]["pointer"], "/customerInfo/name", "{shape}");
+        } else {
+            assert_eq!(newer.status, 201, "{shape}: {newer:?}");
+        }
+    }
+    for form in [
+        "amount=100.25&currency=INR&paymentMethod=card&cardNumber=4242424242424242\
+         &expiryMonth=06&expiryYear=35&cvv=737&orderID=o7&customerID=c7",
+        "amount=100.25&currency=INR&paymentMethod[type]=card\
+         &paymentMethod[cardNumber]=4242424242424242&paymentMethod[expiryMonth]=06\
+         &paymentMethod[expiryYear]=35&billingAddress[zipCode]=411001",
+        "amount=100.25&currency=INR&paymentMethod=upi&vpa=success%40sim",
+    ] {
+        assert_eq!(process_form(&server, form).await.status, 201, "{form}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn other_methods_have_older_shapes_as_well() {
+    let server = TestServer::start().await;
+    for (method, details, name) in [
+        (json!("UPI"), json!({"vpa": "success@sim"}), "upi"),
+        (json!({"type": "upi", "vpa": "success@sim"}), Value::Null, "upi"),
+        (json!({"type": "NETBANKING", "bankCode": "HDFC"}), Value::Null, "netbanking"),
+        (
+            json!({"type": "wallet", "walletID": "9876543210", "provider": "paytm"}),
+            Value::Null,
+            "wallet",
+        ),
+        (json!("wallet"), json!({"walletID": "9876543210", "provider": "paytm"}), "wallet"),
+    ] {
+        let mut request = json!({"amount": 100, "currency": "INR", "paymentMethod": method});
+        if !details.is_null() {
+            request["paymentDetails"] = details;
+        }
+        let shown = data(&process(&server, &request, &[]).await, 201);
+        let path = format!("/api/payments/{}", shown["paymentID"].as_str().unwrap());
+        let full = data(&server.get(&path).await, 200);
+        assert_eq!(full["paymentMethod"], name, "{request}");
+        for other in ["card", "upi", "netbanking", "wallet"] {
+            assert_eq!(full[other].is_object(), other == name, "{full}");
+        }
+    }
+    let pending = json!({
+        "amount": 100, "currency": "INR", "paymentMethod": {"type": "upi", "vpa": "pending@sim"},
+    });
+    let shown = data(&process(&server, &pending, &[]).await, 201);
+    assert_eq!(shown["status"], "requires_action");
+    assert!(shown["paymentURL"].as_str().unwrap().starts_with("upi://pay?"), "{shown}");
+    assert!(shown["qrCode"].as_str().unwrap().starts_with("data:image/png"), "{shown}");
+    assert!(shown["expiresAt"].is_string(), "{shown}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn faults_lead_to_the_names_that_the_client_wrote() {
+    let server = TestServer::start().await;
+    let card = |number: &str| json!({"cardNumber": number, "expiryMonth": 13, "expiryYear": 35, "cvv": "7"});
+    let with_type = |mut card: Value| {
+        card["type"] = json!("card");
+        card
+    };
+    for (request, pointers) in [
+        (
+            json!({
+                "amount": 1, "currency": "INR", "paymentMethod": "card", "cardDetails": card("1"),
+                "customerInfo": {"email": "no", "customerID": "x".repeat(65)},
+                "billingAddress": {"zipCode": "x".repeat(65)}, "callbackURL": "ftp://x",
+                "orderID": "x".repeat(65), "device": {"userAgent": "x".repeat(1_025)},
+            }),
+            vec![
+                "/billingAddress/zipCode",
+                "/callbackURL",
+                "/cardDetails/cardNumber",
+                "/cardDetails/cvv",
+                "/cardDetails/expiryMonth",
+                "/customerInfo/customerID",
+                "/customerInfo/email",
+                "/device/userAgent",
+                "/orderID",
+            ],
+        ),
+        (
+            json!({
+                "amount": 1, "currency": "INR", "paymentMethod": with_type(card("1")),
+                "orderID": "1", "idempotencyKey": "a b",
+            }),
+            vec!["/idempotencyKey"],
+        ),
+        (
+            json!({"amount": 1, "currency": "INR", "paymentMethod": with_type(card("1"))}),
+            vec!["/paymentMethod/cardNumber", "/paymentMethod/cvv", "/paymentMethod/expiryMonth"],
+        ),
+        (
+            json!({
+                "amount": 1, "amountMinor": 100, "currency": "INR",
+                "paymentMethod": {"type": "barter"},
+            }),
+            vec!["/amountMinor", "/paymentMethod/type"],
+        ),
+        (
+            json!({"amount": 1, "currency": "INR", "paymentMethod": {"cardNumber": GOOD}}),
+            vec!["/paymentMethod/type"],
+        ),
+        (
+            json!({
+                "amount": 1, "currency": "INR", "paymentMethod": "card",
+                "paymentDetails": {"cardNumber": GOOD, "expiryMonth": 6, "expiryYear": 35},
+                "orderID": GOOD,
+            }),
+            vec!["/orderID"],
+        ),
+    ] {
+        let reply = process(&server, &request, &[]).await;
+        let error = reply.json();
+        let mut found: Vec<&str> = error["errors"]
+            .as_array()
+            .map(|faults| faults.iter().filter_map(|fault| fault["pointer"].as_str()).collect())
+            .unwrap_or_default();
+        found.sort_unstable();
+        assert_eq!((reply.status, found), (400, pointers), "{error}");
+    }
+    let form = "amount=1&currency=INR&paymentMethod=card&cardNumber=4242424242424241\
+                &expiryMonth=6&expiryYear=35";
+    let error = assert_error(&process_form(&server, form).await, 400, "card_number_invalid");
+    assert_eq!(error["param"], "/cardNumber");
+    server.stop().await;
+}

@@ -9,4 +9,5 @@ mod lifecycle;
 mod methods;
 mod operator;
 mod payments;
+mod providers;
 mod server;

@@ -32,16 +32,23 @@ pub(in crate::http) async fn process(
         PaymentCreation::begin(&gateway, Route::ClassicPaymentProcess, request.headers())?;
     let key_in_header = key_in_header(request.headers())?.map(Cow::into_owned);
     let (body, media) = read_json_or_form(request, gateway.body_limits).await?;
-    let prepared = match media {
-        MediaType::Json => creation.prepare(&body, key_in_header.as_deref()),
-        MediaType::Form => FormBody::parse(&body).and_then(|form| {
-            creation
-                .prepare(form.json(), key_in_header.as_deref())
-                .map_err(|problem| form.translate(problem))
-        }),
+    let key_in_header = key_in_header.as_deref();
+    let (prepared, names) = match media {
+        MediaType::Json => (creation.prepare(&body, key_in_header), None),
+        MediaType::Form => match FormBody::parse(&body) {
+            Ok(form) => (creation.prepare(form.json(), key_in_header), Some(form.names())),
+            Err(problem) => (Err(problem), None),
+        },
     };
     body::wipe(body);
-    let answer = creation.carry_out(prepared?).await?;
+    let answer = match prepared {
+        Ok(payment) => creation.carry_out(payment).await,
+        Err(problem) => Err(problem),
+    };
+    let answer = answer.map_err(|problem| match names {
+        Some(names) => names.translate(problem),
+        None => problem,
+    })?;
     let payment = &answer.payment;
     let body = ClassicSuccess::of(ClassicCreated(payment));
     let mut response = respond::json(created_status(payment), &body);

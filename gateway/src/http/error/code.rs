@@ -104,6 +104,8 @@ error_codes! {
         "Nothing is served at this path.";
     PaymentNotFound = "payment_not_found", NOT_FOUND, retryable: false, "No such payment",
         "The API key's merchant has no payment with this id in the key's mode.";
+    ProviderNotFound = "provider_not_found", NOT_FOUND, retryable: false, "No such provider",
+        "No provider of this name is configured.";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, retryable: false, "Method not allowed",
         "The path exists, but not for this method. The `Allow` header lists those it has.";
     RequestTimeout = "request_timeout", REQUEST_TIMEOUT, retryable: true, "Request timeout",

@@ -15,6 +15,12 @@ use crate::http::error::{ErrorCode, Problem};
 /// A form as JSON.
 pub(crate) struct FormBody {
     json: Zeroizing<Vec<u8>>,
+    names: FormNames,
+}
+
+/// What a form's names have become.
+#[derive(Clone, Copy)]
+pub(crate) struct FormNames {
     /// Whether flat names were gathered under [`INSTRUMENT`].
     gathered: bool,
 }
@@ -31,8 +37,9 @@ const INSTRUMENT: &str = "payment_details";
 /// Other names of the same object: where a form has one, its author nests, and nothing is gathered.
 const OTHER_INSTRUMENTS: [&str; 4] = [INSTRUMENT, "paymentDetails", "card", "cardDetails"];
 
-/// What older forms write flat, beside the amount.
-const FLAT_INSTRUMENT: [&str; 14] = [
+/// What older forms write flat, beside the amount. The fields of other methods may stand there
+/// anyway.
+const FLAT_INSTRUMENT: [&str; 11] = [
     "cardNumber",
     "card_number",
     "expiryMonth",
@@ -43,10 +50,7 @@ const FLAT_INSTRUMENT: [&str; 14] = [
     "holderName",
     "holder_name",
     "cardHolderName",
-    "vpa",
-    "bank",
-    "walletID",
-    "wallet_id",
+    "card_holder_name",
 ];
 
 enum Node {
@@ -77,7 +81,7 @@ impl FormBody {
         // buffer hardly ever moves and leaves a copy behind.
         let mut json = Zeroizing::new(Vec::with_capacity(2 * body.len() + 64));
         write_object(&mut json, &root, true);
-        Ok(Self { json, gathered })
+        Ok(Self { json, names: FormNames { gathered } })
     }
 
     /// The same as JSON.
@@ -85,9 +89,16 @@ impl FormBody {
         &self.json
     }
 
+    /// Its names, which may outlive what they stand for.
+    pub(crate) fn names(&self) -> FormNames {
+        self.names
+    }
+}
+
+impl FormNames {
     /// A problem of the JSON, in the words of the form: its pointers lead to the form's names, and
     /// lines and columns, which a form has not, are left out.
-    pub(crate) fn translate(&self, problem: Problem) -> Problem {
+    pub(crate) fn translate(self, problem: Problem) -> Problem {
         if problem.code() == ErrorCode::BodyInvalid {
             return invalid(
                 "a name has a value where it should have names in brackets, or the \
@@ -288,7 +299,7 @@ mod tests {
         };
         let pointers = |form: &str| {
             let form = FormBody::parse(form.as_bytes()).unwrap();
-            let problem = form.translate(problem());
+            let problem = form.names().translate(problem());
             problem.faults().iter().map(|fault| fault.pointer.to_string()).collect::<Vec<_>>()
         };
         assert_eq!(pointers("cvv=1"), ["/cvv", "/amount"]);

@@ -13,6 +13,16 @@ pub(crate) trait Field {
         pointer.to_owned()
     }
 
+    /// Whether anything in the value came under another name than its first.
+    fn is_renamed(&self) -> bool {
+        false
+    }
+
+    /// Whether nothing is in it.
+    fn is_empty(&self) -> bool {
+        false
+    }
+
     /// Forgets the names that no field has, where they are to be ignored.
     fn forget_unknown(&mut self) {}
 }
@@ -44,6 +54,15 @@ macro_rules! object {
                 }
                 .unwrap_or_else(|| rest.to_owned());
                 format!("/{written}{rest}")
+            }
+
+            fn is_renamed(&self) -> bool {
+                !self.renamed.is_empty()
+                    $(|| self.$field.as_ref().is_some_and(|value| value.is_renamed()))*
+            }
+
+            fn is_empty(&self) -> bool {
+                self.unknown.is_empty() $(&& self.$field.is_none())*
             }
 
             fn forget_unknown(&mut self) {

@@ -11,13 +11,14 @@
 
 mod card;
 mod method;
+mod method_request;
 
 use tollgate_domain::{Amount, CaptureMode, Currency, MerchantId, Money, Timestamp};
 
 use super::{
     card_number_search::CardNumberSearch,
     number::Raw,
-    object::object,
+    object::{Field, object},
     text::{Metadata, Text},
     validation::{Faults, is_callback_url, is_country, is_email, is_ip, is_phone, present},
 };
@@ -28,6 +29,7 @@ use crate::{
 
 use card::CardRequest;
 use method::{NetBankingRequest, PaymentDetails, UpiRequest, WalletRequest};
+use method_request::MethodRequest;
 
 pub(crate) use method::ValidMethod;
 
@@ -44,30 +46,30 @@ object! {
     /// The body of a payment request.
     PaymentRequest {
         amount: "amount" => Raw<'a>,
-        amount_minor: "amount_minor" => Raw<'a>,
-        amount_paisa: "amount_paisa" => Raw<'a>,
+        amount_minor: "amount_minor" | "amountMinor" => Raw<'a>,
+        amount_paisa: "amount_paisa" | "amountPaisa" => Raw<'a>,
         currency: "currency" => Text<'a>,
-        payment_method: "payment_method" => Text<'a>,
-        card: "card" => CardRequest<'a>,
+        payment_method: "payment_method" | "paymentMethod" => MethodRequest<'a, PaymentDetails<'a>>,
+        card: "card" | "cardDetails" | "card_details" => CardRequest<'a>,
         upi: "upi" => UpiRequest<'a>,
         netbanking: "netbanking" => NetBankingRequest<'a>,
         wallet: "wallet" => WalletRequest<'a>,
         /// The fields of a method may stand here, outside an object of its own.
         vpa: "vpa" => Text<'a>,
-        bank: "bank" => Text<'a>,
+        bank: "bank" | "bank_code" | "bankCode" => Text<'a>,
         provider: "provider" => Text<'a>,
-        wallet_id: "wallet_id" => Text<'a>,
+        wallet_id: "wallet_id" | "walletID" => Text<'a>,
         /// The older place of any method's fields.
-        payment_details: "payment_details" => PaymentDetails<'a>,
-        customer: "customer" => CustomerRequest<'a>,
+        payment_details: "payment_details" | "paymentDetails" => PaymentDetails<'a>,
+        customer: "customer" | "customerInfo" | "customer_info" => CustomerRequest<'a>,
         /// The older name of the customer's id.
-        user_id: "user_id" => Text<'a>,
+        user_id: "user_id" | "userID" | "customer_id" | "customerID" => Text<'a>,
         /// Older clients name the merchant, which the key tells already.
-        merchant_id: "merchant_id" => Text<'a>,
-        billing_address: "billing_address" => AddressRequest<'a>,
-        order_id: "order_id" => Text<'a>,
+        merchant_id: "merchant_id" | "merchantID" => Text<'a>,
+        billing_address: "billing_address" | "billingAddress" => AddressRequest<'a>,
+        order_id: "order_id" | "orderID" => Text<'a>,
         description: "description" => Text<'a>,
-        callback_url: "callback_url" => Text<'a>,
+        callback_url: "callback_url" | "callbackURL" => Text<'a>,
         metadata: "metadata" => Metadata<'a>,
         device: "device" => DeviceRequest<'a>,
         capture: "capture" => Text<'a>,
@@ -78,7 +80,7 @@ object! {
 object! {
     /// Who pays.
     CustomerRequest {
-        id: "id" => Text<'a>,
+        id: "id" | "customer_id" | "customerID" => Text<'a>,
         email: "email" => Text<'a>,
         phone: "phone" => Text<'a>,
     }
@@ -90,7 +92,7 @@ object! {
         street: "street" => Text<'a>,
         city: "city" => Text<'a>,
         state: "state" => Text<'a>,
-        zip_code: "zip_code" => Text<'a>,
+        zip_code: "zip_code" | "zipCode" => Text<'a>,
         country: "country" => Text<'a>,
     }
 }
@@ -100,7 +102,7 @@ object! {
     DeviceRequest {
         fingerprint: "fingerprint" => Text<'a>,
         ip: "ip" => Text<'a>,
-        user_agent: "user_agent" => Text<'a>,
+        user_agent: "user_agent" | "userAgent" => Text<'a>,
     }
 }
 
@@ -126,6 +128,36 @@ impl PaymentRequest<'_> {
     /// Whether the request names another merchant than `own`.
     pub(crate) fn names_another_merchant(&self, own: MerchantId) -> bool {
         present(&self.merchant_id).is_some_and(|named| named.parse() != Ok(own))
+    }
+
+    /// Makes a method that is an object what it stands for: its type the method's name, its other
+    /// fields the payment's details. Where there are details besides, it is left as it is, and
+    /// refused when it is checked.
+    pub(crate) fn unfold_method(&mut self) {
+        let (kind, instrument) = match self.payment_method.take() {
+            Some(MethodRequest::Object { kind, instrument })
+                if self.payment_details.is_none() || instrument.is_empty() =>
+            {
+                (kind, instrument)
+            }
+            other => {
+                self.payment_method = other;
+                return;
+            }
+        };
+        self.payment_method = kind.map(MethodRequest::Name);
+        let place = self.renamed.iter().position(|(first, _written)| *first == "payment_method");
+        let written = match place {
+            Some(place) => self.renamed.swap_remove(place).1,
+            None => Text::from("payment_method"),
+        };
+        let kind_written = Text::from(format!("{}/type", written.as_str()));
+        self.renamed.push(("payment_method", kind_written));
+        let is_elsewhere = self.card.is_some() || self.payment_details.is_some();
+        if !(is_elsewhere && instrument.is_empty()) {
+            self.payment_details = Some(*instrument);
+            self.renamed.push(("payment_details", written));
+        }
     }
 
     /// Checks everything; `idempotency_key` is the one that header and body agree on.

@@ -14,9 +14,13 @@ pub(crate) struct Text<'a>(Cow<'a, str>);
 #[derive(Default, Debug)]
 pub(crate) struct Metadata<'a>(pub(crate) Vec<(Text<'a>, Text<'a>)>);
 
-impl Text<'_> {
+impl<'a> Text<'a> {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+
+    pub(crate) fn into_inner(self) -> Cow<'a, str> {
+        self.0
     }
 }
 
@@ -27,6 +31,12 @@ impl Field for Metadata<'_> {}
 impl<'a> From<&'a str> for Text<'a> {
     fn from(text: &'a str) -> Self {
         Self(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Text<'_> {
+    fn from(text: String) -> Self {
+        Self(Cow::Owned(text))
     }
 }
 

@@ -9,7 +9,8 @@ use serde_json::value::RawValue;
 use tollgate_domain::{Payment, PaymentId, TransactionId};
 
 use super::{
-    CardBody, Hex, Major, Metadata, NextActionBody, PaymentFields, QrImage, UpiLink, ZeroPadded,
+    CardBody, Hex, Major, Metadata, NetBankingBody, NextActionBody, PaymentFields, QrImage,
+    UpiBody, UpiLink, WalletBody, ZeroPadded,
 };
 use crate::http::wire::{id_text::IdText, time::Rfc3339};
 
@@ -90,6 +91,9 @@ struct AllFields<'p> {
     amount_disputed: MajorNumber,
     payment_method: &'static str,
     card: Option<CardFields>,
+    upi: Option<UpiBody<'p>>,
+    netbanking: Option<NetBankingBody<'p>>,
+    wallet: Option<WalletFields<'p>>,
     #[serde(rename = "customerID")]
     customer_id: Option<&'p str>,
     #[serde(rename = "orderID")]
@@ -118,6 +122,14 @@ struct CardFields {
     last4: ZeroPadded<4>,
     expiry_month: u8,
     expiry_year: u16,
+    fingerprint: Hex,
+}
+
+#[derive(Serialize)]
+struct WalletFields<'p> {
+    provider: &'p str,
+    #[serde(rename = "walletID")]
+    wallet_id: Option<&'p str>,
     fingerprint: Hex,
 }
 
@@ -173,6 +185,11 @@ impl Serialize for ClassicPayment<'_> {
             amount_disputed: MajorNumber::of(&shown.amount_disputed),
             payment_method: shown.payment_method,
             card: shown.card.map(CardFields::of),
+            upi: shown.upi,
+            netbanking: shown.netbanking,
+            wallet: shown.wallet.map(|WalletBody { provider, wallet_id, fingerprint }| {
+                WalletFields { provider, wallet_id, fingerprint }
+            }),
             customer_id: shown.customer.id,
             order_id: shown.order_id,
             external_txn_id: shown.external_txn_id,

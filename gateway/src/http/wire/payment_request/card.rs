@@ -25,11 +25,11 @@ const LONGEST_CARD_VALIDITY_YEARS: u64 = 50;
 object! {
     /// A card.
     CardRequest {
-        number: "number" | "card_number" => Text<'a>,
-        expiry_month: "expiry_month" => Digits,
-        expiry_year: "expiry_year" => Digits,
+        number: "number" | "card_number" | "cardNumber" => Text<'a>,
+        expiry_month: "expiry_month" | "expiryMonth" => Digits,
+        expiry_year: "expiry_year" | "expiryYear" => Digits,
         cvv: "cvv" => Text<'a>,
-        holder_name: "holder_name" | "card_holder_name" => Text<'a>,
+        holder_name: "holder_name" | "holderName" | "card_holder_name" | "cardHolderName" => Text<'a>,
     }
 }
 

@@ -19,6 +19,7 @@ use super::{
     },
     PaymentRequest,
     card::{CardFields, CardPointers, ValidCard},
+    method_request::MethodRequest,
 };
 use crate::{
     banks::bank_code,
@@ -44,7 +45,7 @@ object! {
 object! {
     /// A payer by net banking.
     NetBankingRequest {
-        bank: "bank" | "bank_code" => Text<'a>,
+        bank: "bank" | "bank_code" | "bankCode" => Text<'a>,
     }
 }
 
@@ -52,22 +53,22 @@ object! {
     /// A wallet.
     WalletRequest {
         provider: "provider" => Text<'a>,
-        wallet_id: "wallet_id" => Text<'a>,
+        wallet_id: "wallet_id" | "walletID" => Text<'a>,
     }
 }
 
 object! {
     /// The older form: the fields of whichever method.
     PaymentDetails {
-        number: "number" | "card_number" => Text<'a>,
-        expiry_month: "expiry_month" => Digits,
-        expiry_year: "expiry_year" => Digits,
+        number: "number" | "card_number" | "cardNumber" => Text<'a>,
+        expiry_month: "expiry_month" | "expiryMonth" => Digits,
+        expiry_year: "expiry_year" | "expiryYear" => Digits,
         cvv: "cvv" => Text<'a>,
-        holder_name: "holder_name" | "card_holder_name" => Text<'a>,
+        holder_name: "holder_name" | "holderName" | "card_holder_name" | "cardHolderName" => Text<'a>,
         vpa: "vpa" => Text<'a>,
-        bank: "bank" | "bank_code" => Text<'a>,
+        bank: "bank" | "bank_code" | "bankCode" => Text<'a>,
         provider: "provider" => Text<'a>,
-        wallet_id: "wallet_id" => Text<'a>,
+        wallet_id: "wallet_id" | "walletID" => Text<'a>,
     }
 }
 
@@ -108,7 +109,12 @@ impl Rail {
 impl PaymentRequest<'_> {
     pub(super) fn method(&self, now: Timestamp, faults: &mut Faults) -> Option<ValidMethod<'_>> {
         self.unknown_method_fields(faults);
-        let Some(name) = present(&self.payment_method) else {
+        if let Some(MethodRequest::Object { .. }) = &self.payment_method {
+            let detail = "A method that is an object leaves no room for payment_details.";
+            faults.add("/payment_method", ErrorCode::ParameterConflict, detail);
+            return None;
+        }
+        let Some(name) = self.method_name() else {
             faults.missing("/payment_method");
             return None;
         };
@@ -126,9 +132,17 @@ impl PaymentRequest<'_> {
         }
     }
 
+    fn method_name(&self) -> Option<&str> {
+        let name = match self.payment_method.as_ref()? {
+            MethodRequest::Name(name) => name,
+            MethodRequest::Object { kind, .. } => kind.as_ref()?,
+        };
+        Some(name.as_str()).filter(|name| !name.is_empty())
+    }
+
     /// Forgets the fields of other methods than the one that is named, where they are to be ignored.
     pub(crate) fn forget_other_methods(&mut self) {
-        let Some(rail) = present(&self.payment_method).and_then(Rail::named) else { return };
+        let Some(rail) = self.method_name().and_then(Rail::named) else { return };
         let mut unused = PaymentDetails::default();
         let details = self.payment_details.as_mut().unwrap_or(&mut unused);
         if rail != Rail::Card {

@@ -28,14 +28,14 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// Crates from outside that mark a border, and the only ones who may know them.
 ///
-/// HTTP and JSON are the gateway's; loadtest is its client, and benches hold the bare server that
-/// it is measured beside.
+/// HTTP and JSON are the gateway's; loadtest is its client and writes HTTP by hand, and benches hold
+/// the bare server that it is measured beside.
 const BORDERS: &[(&str, &[&str])] = &[
     ("actix", &["tollgate-engine"]),
     ("axum", &["tollgate"]),
     ("bincode", &["tollgate-domain"]),
     ("figment", &["tollgate-config"]),
-    ("hyper", &["tollgate", "tollgate-benches", "tollgate-loadtest"]),
+    ("hyper", &["tollgate", "tollgate-benches"]),
     ("metrics", &["tollgate"]),
     ("metrics-exporter-prometheus", &["tollgate"]),
     ("serde_json", &["tollgate", "tollgate-benches", "tollgate-loadtest"]),

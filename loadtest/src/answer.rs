@@ -36,10 +36,14 @@ pub(crate) enum PaymentAnswer {
     Unexpected(String),
 }
 
-/// How a payment ended.
+/// How a payment stood in its first final answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Completed,
+    /// Funds are reserved; capturing them is an operation of its own.
+    Authorized,
+    /// The customer has to act.
+    ActionRequired,
     Failed,
 }
 
@@ -50,6 +54,14 @@ pub(crate) struct PaymentView {
     pub(crate) status: String,
     pub(crate) amount_minor: i64,
     pub(crate) currency: String,
+    /// The amount in major units, and how much of it was taken and given back. A small test gateway
+    /// has none of them.
+    #[serde(default)]
+    pub(crate) amount: Option<String>,
+    #[serde(default)]
+    pub(crate) amount_captured: Option<String>,
+    #[serde(default)]
+    pub(crate) amount_refunded: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -97,6 +109,7 @@ impl PaymentAnswer {
     fn of_created(answer: &Answer) -> Self {
         match PaymentView::parse(&answer.body) {
             Ok(payment) => match payment.outcome() {
+                Some(Outcome::Failed) => unexpected(answer, "201 with a payment that has failed"),
                 Some(outcome) => Self::Final { payment, outcome },
                 None => unexpected(answer, "201 is final, and this status of a payment is not"),
             },
@@ -130,13 +143,33 @@ impl PaymentView {
         if payment.has_plain_id() { Ok(payment) } else { Err("no payment id".to_owned()) }
     }
 
-    /// How the payment ended, or `None` where it has not.
+    /// How the payment stands, or `None` where a first final answer cannot say so.
     pub(crate) fn outcome(&self) -> Option<Outcome> {
         match self.status.as_str() {
             "completed" => Some(Outcome::Completed),
+            "authorized" => Some(Outcome::Authorized),
+            "requires_action" => Some(Outcome::ActionRequired),
             "failed" => Some(Outcome::Failed),
             _ => None,
         }
+    }
+
+    /// What is wrong with the amounts of a payment on which nothing was done after this outcome.
+    pub(crate) fn amounts_against(&self, outcome: Outcome) -> Option<String> {
+        let (Some(amount), Some(captured), Some(refunded)) =
+            (&self.amount, &self.amount_captured, &self.amount_refunded)
+        else {
+            return None;
+        };
+        let taken = match outcome {
+            Outcome::Completed => captured == amount,
+            Outcome::Authorized | Outcome::ActionRequired | Outcome::Failed => is_zero(captured),
+        };
+        let fits = taken && is_zero(refunded);
+        (!fits).then(|| {
+            let name = outcome.name();
+            format!("{name}, amount {amount}, captured {captured}, refunded {refunded}")
+        })
     }
 
     /// The id goes into a path, so it must be made of harmless characters.
@@ -151,9 +184,34 @@ impl Outcome {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Completed => "completed",
+            Self::Authorized => "authorized",
+            Self::ActionRequired => "requires_action",
             Self::Failed => "failed",
         }
     }
+
+    /// The provider holds an approval for it.
+    pub(crate) fn is_approved(self) -> bool {
+        match self {
+            Self::Completed | Self::Authorized => true,
+            Self::ActionRequired | Self::Failed => false,
+        }
+    }
+
+    /// The payment may read so later though nothing was asked of it: what is reserved or waits for
+    /// the customer expires by itself.
+    pub(crate) fn may_read(self, status: &str) -> bool {
+        status == self.name()
+            || match self {
+                Self::Authorized | Self::ActionRequired => status == "expired",
+                Self::Completed | Self::Failed => false,
+            }
+    }
+}
+
+/// An amount in major units is zero, with however many decimals.
+fn is_zero(amount: &str) -> bool {
+    !amount.is_empty() && amount.bytes().all(|byte| byte == b'0' || byte == b'.')
 }
 
 fn has_code(answer: &Answer, code: &str) -> bool {
@@ -184,6 +242,10 @@ mod tests {
     fn final_answers_carry_their_outcome() {
         let completed = read(201, false, COMPLETED);
         assert!(matches!(completed, PaymentAnswer::Final { outcome: Outcome::Completed, .. }));
+        let authorized = read(201, false, &COMPLETED.replace("completed", "authorized"));
+        assert!(matches!(authorized, PaymentAnswer::Final { outcome: Outcome::Authorized, .. }));
+        let action = read(201, false, &COMPLETED.replace("completed", "requires_action"));
+        assert!(matches!(action, PaymentAnswer::Final { outcome: Outcome::ActionRequired, .. }));
         let declined = read(402, true, &format!(r#"{{"code":"x","payment":{FAILED}}}"#));
         assert!(matches!(declined, PaymentAnswer::Final { outcome: Outcome::Failed, .. }));
     }
@@ -203,6 +265,7 @@ mod tests {
     fn what_the_contract_does_not_allow_is_unexpected() {
         for (status, problem, body) in [
             (201, false, PROCESSING),
+            (201, false, FAILED),
             (201, false, "{"),
             (201, false, &*COMPLETED.replace("pay_1", "../1")),
             (402, false, r#"{"code":"x"}"#),
@@ -216,5 +279,29 @@ mod tests {
             let meaning = read(status, problem, body);
             assert!(matches!(meaning, PaymentAnswer::Unexpected(_)), "{status} {body}");
         }
+    }
+
+    #[test]
+    fn amounts_follow_the_outcome() {
+        let view = |captured: &str, refunded: &str| -> PaymentView {
+            let text = format!(
+                r#"{{"id":"pay_1","status":"completed","amount_minor":100,"currency":"INR",
+                    "amount":"1.00","amount_captured":"{captured}","amount_refunded":"{refunded}"}}"#
+            );
+            PaymentView::parse(text.as_bytes()).unwrap()
+        };
+        assert_eq!(view("1.00", "0.00").amounts_against(Outcome::Completed), None);
+        assert!(view("0.99", "0.00").amounts_against(Outcome::Completed).is_some());
+        assert!(view("1.00", "0.01").amounts_against(Outcome::Completed).is_some());
+        assert_eq!(view("0", "0").amounts_against(Outcome::Authorized), None);
+        assert!(view("1.00", "0.00").amounts_against(Outcome::Failed).is_some());
+    }
+
+    #[test]
+    fn what_waits_may_expire_and_what_is_done_stays() {
+        assert!(Outcome::Authorized.may_read("expired"));
+        assert!(Outcome::ActionRequired.may_read("requires_action"));
+        assert!(!Outcome::Completed.may_read("expired"));
+        assert!(!Outcome::Failed.may_read("completed"));
     }
 }

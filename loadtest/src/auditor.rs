@@ -6,9 +6,16 @@
 //!
 //! Invariant: a key only moves from unanswered over accepted to final, and its payment never
 //! changes.
+//!
+//! Memory: by default every key is remembered. [`Auditor::sampling`] remembers so many and no more:
+//! when they are reached, every second one is let go, chosen by seed and number, and of the keys
+//! that follow only as many are taken up. What is checked of a key is checked of those that are
+//! remembered; the provider's books are searched for double charges as a whole, or in the same
+//! proportion.
 
 mod held_body;
 mod reconciliation;
+mod sample;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -16,23 +23,29 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::answer::{Answer, Outcome, PaymentAnswer, PaymentView};
+use crate::order::PaymentOrder;
 use crate::violation::{Violation, ViolationKind, Violations};
-use crate::workload::PaymentOrder;
 
 use held_body::HeldBody;
 pub(crate) use reconciliation::{LedgerPage, Reconciliation};
+use sample::Sample;
 
-/// All keys of a run and what is known about them.
+/// The keys of a run and what is known about them.
 #[derive(Debug, Default)]
 pub(crate) struct Auditor {
-    records: Vec<KeyRecord>,
+    records: HashMap<RecordId, KeyRecord>,
+    /// How many keys there were, remembered or not.
+    intended: RecordId,
     /// Which key a payment belongs to.
     owners: HashMap<Arc<str>, RecordId>,
+    sample: Sample,
+    /// Others pay at the same server: what no key names may be theirs.
+    shared: bool,
     violations: Violations,
     tally: Tally,
 }
 
-/// A key's place in the auditor; keys of one round lie side by side.
+/// A key's number in the auditor; they are given in order.
 pub(crate) type RecordId = usize;
 
 /// One key: what was asked for, and what is known of the answer.
@@ -88,12 +101,37 @@ pub(crate) struct Tally {
     /// Keys with a 202 when the server was killed that got their final answer afterwards.
     pub(crate) accepted_resolved: u64,
     pub(crate) completed: u64,
+    pub(crate) authorized: u64,
+    pub(crate) action_required: u64,
     pub(crate) failed: u64,
 }
 
 impl Auditor {
+    /// Remembers at most so many keys at once, and of final answers only a digest.
+    pub(crate) fn sampling(seed: u64, most: usize) -> Self {
+        Self { sample: Sample::new(seed, most), ..Self::default() }
+    }
+
+    /// Others pay at the same server while the audit runs.
+    pub(crate) fn among_others(self) -> Self {
+        Self { shared: true, ..self }
+    }
+
+    /// How many keys there were.
     pub(crate) fn len(&self) -> usize {
-        self.records.len()
+        self.intended
+    }
+
+    /// The keys that are remembered, in order.
+    pub(crate) fn remembered(&self) -> Vec<RecordId> {
+        let mut remembered: Vec<RecordId> = self.records.keys().copied().collect();
+        remembered.sort_unstable();
+        remembered
+    }
+
+    /// One key in so many is remembered.
+    pub(crate) fn one_in(&self) -> u64 {
+        self.sample.one_in()
     }
 
     pub(crate) fn tally(&self) -> Tally {
@@ -104,28 +142,39 @@ impl Auditor {
         &self.violations
     }
 
-    pub(crate) fn order(&self, id: RecordId) -> PaymentOrder {
-        self.records[id].order
+    /// What was asked for under a key that is remembered.
+    pub(crate) fn order(&self, id: RecordId) -> Option<PaymentOrder> {
+        self.records.get(&id).map(|record| record.order)
     }
 
     /// The payment that the server named for this key.
     pub(crate) fn payment(&self, id: RecordId) -> Option<Arc<str>> {
-        match &self.records[id].state {
-            KeyState::Unanswered => None,
-            KeyState::Accepted { payment } | KeyState::Final { payment, .. } => {
-                Some(Arc::clone(payment))
-            }
-        }
+        self.records.get(&id)?.payment().map(Arc::clone)
     }
 
     pub(crate) fn is_settled(&self, id: RecordId) -> bool {
-        matches!(self.records[id].state, KeyState::Final { .. })
+        self.records.get(&id).is_some_and(|record| matches!(record.state, KeyState::Final { .. }))
     }
 
     /// Notes an order before it is sent, so that nothing is sent that nobody remembers.
     pub(crate) fn intend(&mut self, order: PaymentOrder) -> RecordId {
-        self.records.push(KeyRecord { order, state: KeyState::Unanswered });
-        self.records.len() - 1
+        let id = self.intended;
+        self.intended += 1;
+        if self.sample.takes(id as u64) {
+            self.records.insert(id, KeyRecord { order, state: KeyState::Unanswered });
+        }
+        if self.sample.is_full(self.records.len()) {
+            self.thin_out();
+        }
+        id
+    }
+
+    fn thin_out(&mut self) {
+        self.sample.halve();
+        let sample = &self.sample;
+        self.records.retain(|&id, _| sample.takes(id as u64));
+        let records = &self.records;
+        self.owners.retain(|_, owner| records.contains_key(owner));
     }
 
     /// A request got no whole answer; this alone is no violation.
@@ -187,6 +236,12 @@ impl Auditor {
         }
     }
 
+    /// An answer to a request that had to be refused, and was not.
+    pub(crate) fn observe_invalid_accepted(&mut self, request: &str, answer: &Answer) {
+        let details = format!("{request}: {}", answer.quote());
+        self.note(ViolationKind::InvalidAccepted, details);
+    }
+
     /// An answer to a read of the key's payment.
     pub(crate) fn observe_read(&mut self, id: RecordId, answer: &Answer) -> Standing {
         self.tally.requests += 1;
@@ -223,8 +278,10 @@ impl Auditor {
     /// Lets go of the bytes of final answers and keeps their digests; what differs can still be
     /// told, though not where.
     pub(crate) fn release_bodies(&mut self, records: Range<RecordId>) {
-        for record in &mut self.records[records] {
-            if let KeyState::Final { body, .. } = &mut record.state {
+        for id in records {
+            if let Some(KeyRecord { state: KeyState::Final { body, .. }, .. }) =
+                self.records.get_mut(&id)
+            {
                 body.release();
             }
         }
@@ -248,6 +305,7 @@ impl Auditor {
         }
     }
 
+    /// Of a key that is not remembered there is nothing to say.
     fn observe_final(
         &mut self,
         id: RecordId,
@@ -256,17 +314,23 @@ impl Auditor {
         outcome: Outcome,
         moment: Moment,
     ) -> Standing {
-        if !self.claim(id, payment) {
-            return Standing::Broken;
+        if let Some(standing) = self.claim(id, payment) {
+            return standing;
         }
-        match &self.records[id].state {
+        if let Some(details) = payment.amounts_against(outcome) {
+            return self.broken(ViolationKind::PaymentDiffers, id, details);
+        }
+        let bounded = self.sample.is_bounded();
+        let Some(record) = self.records.get_mut(&id) else { return Standing::Settled };
+        let tally = &mut self.tally;
+        match &record.state {
             KeyState::Final { status, body, .. } => {
                 let difference = if *status == answer.status {
                     body.difference(&answer.body)
                 } else {
                     Some(format!("the status was {status}"))
                 };
-                self.tally.replays_checked += 1;
+                tally.replays_checked += 1;
                 if let Some(difference) = difference {
                     let details = format!("{difference}; now {}", answer.quote());
                     return self.broken(ViolationKind::AnswerChanged, id, details);
@@ -277,21 +341,23 @@ impl Auditor {
             }
             open @ (KeyState::Unanswered | KeyState::Accepted { .. }) => {
                 match (open, moment) {
-                    (KeyState::Unanswered, Moment::Load) => self.tally.acknowledged += 1,
-                    (KeyState::Unanswered, Moment::Audit) => self.tally.unanswered_resolved += 1,
-                    (KeyState::Accepted { .. }, Moment::Audit) => self.tally.accepted_resolved += 1,
+                    (KeyState::Unanswered, Moment::Load) => tally.acknowledged += 1,
+                    (KeyState::Unanswered, Moment::Audit) => tally.unanswered_resolved += 1,
+                    (KeyState::Accepted { .. }, Moment::Audit) => tally.accepted_resolved += 1,
                     (KeyState::Accepted { .. } | KeyState::Final { .. }, _) => {}
                 }
                 match outcome {
-                    Outcome::Completed => self.tally.completed += 1,
-                    Outcome::Failed => self.tally.failed += 1,
+                    Outcome::Completed => tally.completed += 1,
+                    Outcome::Authorized => tally.authorized += 1,
+                    Outcome::ActionRequired => tally.action_required += 1,
+                    Outcome::Failed => tally.failed += 1,
                 }
-                self.records[id].state = KeyState::Final {
-                    payment: Arc::from(payment.id.as_str()),
-                    status: answer.status,
-                    body: HeldBody::whole(answer.body),
-                    outcome,
-                };
+                let mut body = HeldBody::whole(answer.body);
+                if bounded {
+                    body.release();
+                }
+                let payment = Arc::from(payment.id.as_str());
+                record.state = KeyState::Final { payment, status: answer.status, body, outcome };
             }
         }
         Standing::Settled
@@ -304,10 +370,11 @@ impl Auditor {
         payment: &PaymentView,
         moment: Moment,
     ) -> Standing {
-        if !self.claim(id, payment) {
-            return Standing::Broken;
+        if let Some(standing) = self.claim(id, payment) {
+            return standing;
         }
-        match &self.records[id].state {
+        let Some(record) = self.records.get_mut(&id) else { return Standing::Settled };
+        match &record.state {
             KeyState::Final { status, .. } => {
                 let details = format!("the status was {status}; now {}", answer.quote());
                 self.broken(ViolationKind::AnswerChanged, id, details)
@@ -317,8 +384,7 @@ impl Auditor {
                 if moment == Moment::Load {
                     self.tally.acknowledged += 1;
                 }
-                self.records[id].state =
-                    KeyState::Accepted { payment: Arc::from(payment.id.as_str()) };
+                record.state = KeyState::Accepted { payment: Arc::from(payment.id.as_str()) };
                 Standing::Open
             }
         }
@@ -326,27 +392,32 @@ impl Auditor {
 
     fn observe_view(&mut self, id: RecordId, view: &PaymentView) -> Standing {
         self.tally.reads_checked += 1;
-        if !self.claim(id, view) {
-            return Standing::Broken;
+        if let Some(standing) = self.claim(id, view) {
+            return standing;
         }
-        if let KeyState::Final { outcome, .. } = &self.records[id].state
-            && view.outcome() != Some(*outcome)
-        {
-            let details = format!("answered {}, reads {}", outcome.name(), view.status);
-            return self.broken(ViolationKind::StatusChanged, id, details);
+        let Some(record) = self.records.get(&id) else { return Standing::Settled };
+        if let KeyState::Final { outcome, .. } = record.state {
+            if !outcome.may_read(&view.status) {
+                let details = format!("answered {}, reads {}", outcome.name(), view.status);
+                return self.broken(ViolationKind::StatusChanged, id, details);
+            }
+            if let Some(details) = view.amounts_against(outcome) {
+                return self.broken(ViolationKind::PaymentDiffers, id, details);
+            }
         }
         Standing::Settled
     }
 
-    /// Holds that this payment is the key's: the only one, of no other key, and as asked for.
-    fn claim(&mut self, id: RecordId, view: &PaymentView) -> bool {
-        let order = self.records[id].order;
-        if let Some(known) = self.payment(id)
-            && *known != *view.id
+    /// Holds that this payment is the key's: the only one, of no other key, and as asked for. Gives
+    /// where the key stands if that is the end of it: broken, or not remembered.
+    fn claim(&mut self, id: RecordId, view: &PaymentView) -> Option<Standing> {
+        let Some(record) = self.records.get(&id) else { return Some(Standing::Settled) };
+        let order = record.order;
+        if let Some(known) = record.payment()
+            && **known != *view.id
         {
             let details = format!("first {known}, now {}", view.id);
-            self.broken(ViolationKind::KeyNamesTwoPayments, id, details);
-            return false;
+            return Some(self.broken(ViolationKind::KeyNamesTwoPayments, id, details));
         }
         match self.owners.entry(Arc::from(view.id.as_str())) {
             Entry::Vacant(free) => {
@@ -354,10 +425,10 @@ impl Auditor {
             }
             Entry::Occupied(owner) if *owner.get() == id => {}
             Entry::Occupied(owner) => {
-                let other = self.records[*owner.get()].order.key();
+                let other = self.records.get(owner.get()).map(|record| record.order.key());
+                let other = other.unwrap_or_default();
                 let details = format!("{} was also answered to {other}", view.id);
-                self.broken(ViolationKind::PaymentOfTwoKeys, id, details);
-                return false;
+                return Some(self.broken(ViolationKind::PaymentOfTwoKeys, id, details));
             }
         }
         if view.amount_minor != order.amount_minor || view.currency != order.currency.code() {
@@ -368,31 +439,41 @@ impl Auditor {
                 view.amount_minor,
                 view.currency
             );
-            self.broken(ViolationKind::PaymentDiffers, id, details);
-            return false;
+            return Some(self.broken(ViolationKind::PaymentDiffers, id, details));
         }
-        true
+        None
     }
 
     fn broken(&mut self, kind: ViolationKind, id: RecordId, details: String) -> Standing {
-        let key = Some(self.records[id].order.key());
+        let key = self.records.get(&id).map(|record| record.order.key());
         let payment = self.payment(id).map(|payment| payment.to_string());
         self.violations.push(Violation { kind, key, payment, details });
         Standing::Broken
     }
 }
 
+impl KeyRecord {
+    fn payment(&self) -> Option<&Arc<str>> {
+        match &self.state {
+            KeyState::Unanswered => None,
+            KeyState::Accepted { payment } | KeyState::Final { payment, .. } => Some(payment),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workload::{Card, Currency, OrderNumber};
+    use crate::order::{Capture, Card, Currency, Method, OrderNumber};
 
     pub(super) fn order(sequence: u32) -> PaymentOrder {
         PaymentOrder {
             number: OrderNumber { round: 0, connection: 0, sequence },
+            merchant: 0,
             amount_minor: 10_000,
             currency: Currency::Inr,
-            card: Card::Approved,
+            method: Method::Card(Card::Approved),
+            capture: Capture::Automatic,
             fault: None,
             respond_async: false,
         }
@@ -408,6 +489,10 @@ mod tests {
 
     pub(super) fn completed(payment: &str) -> Answer {
         answer(201, false, payment, "completed", 10_000)
+    }
+
+    pub(super) fn authorized(payment: &str) -> Answer {
+        answer(201, false, payment, "authorized", 10_000)
     }
 
     pub(super) fn failed(payment: &str) -> Answer {
@@ -610,7 +695,53 @@ mod tests {
         auditor.observe_unresolved(id, "processing for 15 s".to_owned());
         let violation = &auditor.violations().first()[0];
         assert_eq!(violation.kind, ViolationKind::Unresolved);
-        assert_eq!(violation.key.as_deref(), Some("kill-r0-c0-n4"));
+        assert_eq!(violation.key.as_deref(), Some("load-r0-c0-n4"));
         assert_eq!(violation.payment.as_deref(), Some("pay_0"));
+    }
+
+    #[test]
+    fn an_authorized_payment_stays_authorized_until_it_expires() {
+        let mut auditor = Auditor::default();
+        let id = auditor.intend(order(0));
+        say(&mut auditor, id, authorized("pay_0"));
+        for status in ["authorized", "expired"] {
+            assert_eq!(auditor.observe_read(id, &read("pay_0", status)), Standing::Settled);
+        }
+        assert_eq!(auditor.observe_read(id, &read("pay_0", "failed")), Standing::Broken);
+        assert_eq!(kinds(&auditor), [ViolationKind::StatusChanged]);
+    }
+
+    #[test]
+    fn amounts_that_do_not_fit_the_status_are_found() {
+        let mut auditor = Auditor::default();
+        let id = auditor.intend(order(0));
+        say(&mut auditor, id, completed("pay_0"));
+        let body = r#"{"id":"pay_0","status":"completed","amount_minor":10000,"currency":"INR",
+            "amount":"100.00","amount_captured":"200.00","amount_refunded":"0.00"}"#;
+        let read = Answer { body: body.as_bytes().into(), ..read("pay_0", "completed") };
+        assert_eq!(auditor.observe_read(id, &read), Standing::Broken);
+        assert_eq!(kinds(&auditor), [ViolationKind::PaymentDiffers]);
+    }
+
+    #[test]
+    fn a_sample_bounds_what_is_remembered_and_still_finds() {
+        let mut auditor = Auditor::sampling(7, 100);
+        for sequence in 0..10_000_u32 {
+            let id = auditor.intend(order(sequence));
+            say(&mut auditor, id, completed(&format!("pay_{sequence}")));
+        }
+        let remembered = auditor.remembered();
+        assert!((10..=100).contains(&remembered.len()), "{}", remembered.len());
+        assert!(auditor.owners.len() <= 100 && auditor.one_in() >= 100);
+        assert_eq!(auditor.len(), 10_000);
+        for &id in &remembered {
+            let changed = answer(201, true, &format!("pay_{id}"), "completed", 10_001);
+            say_in_audit(&mut auditor, id, changed);
+        }
+        assert_eq!(auditor.violations().total(), remembered.len() as u64);
+        // What is not remembered is never held against anybody.
+        let forgotten = (0..10_000).find(|id| remembered.binary_search(id).is_err()).unwrap();
+        assert_eq!(say_in_audit(&mut auditor, forgotten, failed("pay_x")), Standing::Settled);
+        assert_eq!(auditor.violations().total(), remembered.len() as u64);
     }
 }

@@ -1,6 +1,6 @@
-//! HTTP towards one server on this machine: one client is one keep-alive connection's worth.
+//! HTTP towards one server on this machine: a pool of connections that are kept alive.
 //!
-//! Not here: retries and judgement. Each call is one request, and an error means that no whole
+//! Not here: retries and judgement. Each call is one request, and a [`Silence`] means that no whole
 //! answer arrived, whatever the reason.
 
 use std::net::SocketAddr;
@@ -8,37 +8,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, Request};
-use hyper_util::client::legacy::Client as HyperClient;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use parking_lot::Mutex;
+use serde::Deserialize;
+use serde_json::json;
 
 use crate::answer::Answer;
 use crate::auditor::LedgerPage;
-use crate::workload::PaymentOrder;
-
-/// No answer of this surface comes near this size; more is refused rather than held in memory.
-const LARGEST_BODY: usize = 4 << 20;
+use crate::connection::{Connection, Silence};
+use crate::credentials::Credentials;
+use crate::order::PaymentOrder;
+use crate::request::{Key, Request};
 
 /// Entries asked for per ledger page: the most that the simulator's ledger gives at once.
 const LEDGER_PAGE: u32 = 1_000;
 
-/// The keys that the server wrote into its data directory.
-#[derive(Clone)]
-pub(crate) struct Credentials {
-    pub(crate) merchant: HeaderValue,
-    pub(crate) operator: HeaderValue,
-}
-
-/// One connection to the server, opened again where the server closed it.
+/// A server and the connections to it; as many as there are requests at once.
+#[derive(Debug)]
 pub(crate) struct Client {
-    http: HyperClient<HttpConnector, Full<Bytes>>,
     server: SocketAddr,
     credentials: Arc<Credentials>,
     patience: Duration,
+    /// The one used last is used next, so that few are kept busy and the others may grow cold.
+    idle: Mutex<Vec<Connection>>,
 }
 
 impl Client {
@@ -49,24 +40,56 @@ impl Client {
         patience: Duration,
     ) -> Result<Self> {
         ensure!(server.ip().is_loopback(), "{server} is not on this machine");
-        Ok(Self { http: connections(), server, credentials, patience })
+        Ok(Self { server, credentials, patience, idle: Mutex::default() })
+    }
+
+    /// The same server, with keys of these merchants beside the operator's.
+    pub(crate) fn with_merchants(&self, keys: Vec<String>) -> Self {
+        let credentials = Arc::new(self.credentials.with_merchants(keys));
+        Self { server: self.server, credentials, patience: self.patience, idle: Mutex::default() }
+    }
+
+    /// Sends a request and hears the answer, on a connection that is free or on a new one.
+    pub(crate) async fn send(&self, request: &Request) -> Result<Answer, Silence> {
+        let bytes = request.render(self.server, &self.credentials);
+        let exchange = async {
+            let mut connection = match self.idle_connection() {
+                Some(connection) => connection,
+                None => Connection::open(self.server).await?,
+            };
+            let answer = connection.exchange(&bytes).await?;
+            self.idle.lock().push(connection);
+            Ok(answer)
+        };
+        tokio::time::timeout(self.patience, exchange)
+            .await
+            .unwrap_or(Err(Silence::TimedOut(self.patience)))
     }
 
     /// `POST /api/v1/payments` with the order's key and request.
-    pub(crate) async fn pay(&self, order: &PaymentOrder) -> Result<Answer> {
-        self.post_payment(order, order.body()).await
+    pub(crate) async fn pay(&self, order: &PaymentOrder) -> Result<Answer, Silence> {
+        self.send(&order.request()).await
     }
 
     /// The order's key with another request.
-    pub(crate) async fn pay_another_amount(&self, order: &PaymentOrder) -> Result<Answer> {
-        self.post_payment(order, order.body_with_another_amount()).await
+    pub(crate) async fn pay_another_amount(&self, order: &PaymentOrder) -> Result<Answer, Silence> {
+        self.send(&order.request_for_another_amount()).await
     }
 
-    /// `GET /api/v1/payments/{id}`.
-    pub(crate) async fn read(&self, payment: &str) -> Result<Answer> {
-        let path = format!("/api/v1/payments/{payment}");
-        let request = self.get(&path, &self.credentials.merchant)?;
-        self.send(request).await
+    /// `GET /api/v1/payments/{id}` with the key of the merchant whose payment it is.
+    pub(crate) async fn read(&self, merchant: u32, payment: &str) -> Result<Answer, Silence> {
+        self.send(&read(merchant, payment)).await
+    }
+
+    /// Registers a merchant with the operator's key; gives its test key.
+    pub(crate) async fn create_merchant(&self, name: &str) -> Result<String> {
+        let body = json!({ "name": name }).to_string();
+        let request = Request::post("/api/v1/merchants", Key::Operator, body);
+        let answer = self.send(&request).await.context("no merchant can be registered")?;
+        ensure!(answer.status == 201, "no merchant can be registered: {}", answer.quote());
+        let merchant: NewMerchant = serde_json::from_slice(&answer.body)
+            .with_context(|| format!("an answer of {} bytes is no merchant", answer.body.len()))?;
+        Ok(merchant.api_keys.secret_test)
     }
 
     /// A page of the simulator's ledger, from the cursor on.
@@ -75,95 +98,43 @@ impl Client {
         if let Some(after) = after {
             path.push_str(&format!("&after={after}"));
         }
-        let request = self.get(&path, &self.credentials.operator)?;
-        let answer = self.send(request).await?;
+        let answer = self.send(&Request::get(path, Key::Operator)).await?;
         ensure!(answer.status == 200, "ledger answered {}", answer.quote());
         serde_json::from_slice(&answer.body)
             .with_context(|| format!("not a ledger page: {}", answer.quote()))
     }
 
-    async fn post_payment(&self, order: &PaymentOrder, body: String) -> Result<Answer> {
-        let mut request = Request::builder()
-            .method(Method::POST)
-            .uri(format!("http://{}/api/v1/payments", self.server))
-            .header(AUTHORIZATION, &self.credentials.merchant)
-            .header(CONTENT_TYPE, "application/json")
-            .header("idempotency-key", order.key());
-        if order.respond_async {
-            request = request.header("prefer", "respond-async");
+    fn idle_connection(&self) -> Option<Connection> {
+        let mut idle = self.idle.lock();
+        while let Some(connection) = idle.pop() {
+            if connection.is_reusable() {
+                return Some(connection);
+            }
         }
-        let request = request.body(Full::from(body)).context("payment request")?;
-        self.send(request).await
+        None
     }
+}
 
-    fn get(&self, path: &str, authorization: &HeaderValue) -> Result<Request<Full<Bytes>>> {
-        Request::builder()
-            .uri(format!("http://{}{path}", self.server))
-            .header(AUTHORIZATION, authorization)
-            .body(Full::default())
-            .with_context(|| format!("request for {path}"))
-    }
-
-    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Answer> {
-        send(&self.http, request, self.patience).await
-    }
+/// The request that reads a payment.
+pub(crate) fn read(merchant: u32, payment: &str) -> Request {
+    Request::get(format!("/api/v1/payments/{payment}"), Key::Merchant(merchant))
 }
 
 /// Asks `/ready` once, without a key.
 pub(crate) async fn is_ready(server: SocketAddr, patience: Duration) -> bool {
-    let Ok(request) = Request::get(format!("http://{server}/ready")).body(Full::default()) else {
-        return false;
-    };
-    send(&connections(), request, patience).await.is_ok_and(|answer| answer.status == 200)
+    let Ok(client) = Client::new(server, Arc::default(), patience) else { return false };
+    client.send(&Request::get("/ready", Key::None)).await.is_ok_and(|answer| answer.status == 200)
 }
 
-fn connections() -> HyperClient<HttpConnector, Full<Bytes>> {
-    let mut connector = HttpConnector::new();
-    connector.set_nodelay(true);
-    HyperClient::builder(TokioExecutor::new())
-        // Two, because an order may be sent twice at the same moment.
-        .pool_max_idle_per_host(2)
-        // Each call is one request, so that the auditor counts what was sent.
-        .retry_canceled_requests(false)
-        .build(connector)
+/// A merchant as its registration is answered; what else is in it is not needed.
+#[derive(Deserialize)]
+struct NewMerchant {
+    api_keys: NewKeys,
 }
 
-async fn send(
-    http: &HyperClient<HttpConnector, Full<Bytes>>,
-    request: Request<Full<Bytes>>,
-    patience: Duration,
-) -> Result<Answer> {
-    let exchange = async {
-        let response = http.request(request).await.context("no answer")?;
-        let (head, body) = response.into_parts();
-        let body = Limited::new(body, LARGEST_BODY)
-            .collect()
-            .await
-            .map_err(|cause| anyhow::anyhow!(cause).context("the answer broke off"))?
-            .to_bytes();
-        Ok(Answer {
-            status: head.status.as_u16(),
-            replayed: is_true(&head.headers, HeaderName::from_static("idempotent-replayed")),
-            problem: is_problem(&head.headers),
-            // Copied, because the bytes are a window into a larger read buffer.
-            body: Box::from(&*body),
-        })
-    };
-    tokio::time::timeout(patience, exchange)
-        .await
-        .with_context(|| format!("no answer within {patience:?}"))?
-}
-
-fn is_true(headers: &HeaderMap, name: HeaderName) -> bool {
-    headers.get(name).is_some_and(|value| value == "true")
-}
-
-fn is_problem(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/problem+json"))
+#[derive(Deserialize)]
+struct NewKeys {
+    secret_test: String,
 }
 
 #[cfg(test)]
@@ -175,21 +146,18 @@ mod tests {
     use tokio::task::JoinHandle;
 
     use super::*;
-    use crate::workload::{Operation, Workload};
+    use crate::workload::{Step, Workload};
 
     const PATIENCE: Duration = Duration::from_secs(5);
 
     fn client(server: SocketAddr) -> Client {
-        let credentials = Credentials {
-            merchant: HeaderValue::from_static("Bearer sk_test_1"),
-            operator: HeaderValue::from_static("Bearer ak_1"),
-        };
+        let credentials = Credentials::of(vec!["sk_test_1".to_owned()], Some("ak_1".to_owned()));
         Client::new(server, Arc::new(credentials), PATIENCE).unwrap()
     }
 
     fn order() -> PaymentOrder {
-        match Workload::new(7, 0, 0, 10).next_operation() {
-            Operation::Pay(order) | Operation::PayTwice(order) => order,
+        match Workload::new(7, 0, 0, 10).next_step() {
+            Step::Pay(order) | Step::PayTwice(order) => order,
             other => panic!("{other:?} before any order"),
         }
     }
@@ -254,7 +222,7 @@ mod tests {
             assert!(request.contains(&format!("idempotency-key: {}\r\n", order.key())));
         }
         assert!(requests[0].ends_with(&order.body()));
-        assert!(requests[1].ends_with(&order.body_with_another_amount()));
+        assert!(requests[1].ends_with(&order.request_for_another_amount().body.unwrap()));
     }
 
     #[tokio::test]
@@ -267,12 +235,48 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_that_breaks_off_is_no_answer() {
-        let (address, served) =
-            server(vec!["HTTP/1.1 201 Created\r\ncontent-length: 100\r\n\r\n{\"id\":"]).await;
-        let answer = client(address).pay(&order()).await;
-        assert!(answer.is_err(), "{answer:?}");
+    async fn a_connection_that_the_server_closed_is_replaced() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let client = client(listener.local_addr().unwrap());
+        let served = tokio::spawn(async move {
+            for _ in 0..2 {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                read_request(&mut stream).await;
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+            }
+        });
+        assert_eq!(client.read(0, "pay_1").await.unwrap().status, 200);
+        // The server's end of the connection has to have arrived, or it could not be known.
+        while client.idle.lock()[0].is_reusable() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(client.read(0, "pay_1").await.unwrap().status, 200);
         served.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_server_that_says_nothing_is_waited_for_so_long_and_no_longer() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let server = listener.local_addr().unwrap();
+        let client = Client::new(server, Arc::default(), Duration::from_millis(20)).unwrap();
+        let silence = client.read(0, "pay_1").await.unwrap_err();
+        assert!(matches!(silence, Silence::TimedOut(_)), "{silence}");
+        drop(listener);
+        let silence = client.read(0, "pay_1").await.unwrap_err();
+        assert!(matches!(silence, Silence::NoConnection(_)), "{silence}");
+    }
+
+    #[tokio::test]
+    async fn a_new_merchant_is_known_by_its_test_key() {
+        let (address, served) = server(vec![
+            "HTTP/1.1 201 Created\r\ncontent-length: 63\r\n\r\n\
+             {\"id\":\"mer_1\",\"api_keys\":{\"secret_test\":\"a\",\"secret_live\":\"b\"}}",
+        ])
+        .await;
+        assert_eq!(client(address).create_merchant("A Shop").await.unwrap(), "a");
+        let request = &served.await.unwrap()[0];
+        assert!(request.starts_with("POST /api/v1/merchants HTTP/1.1\r\n"), "{request}");
+        assert!(request.ends_with("{\"name\":\"A Shop\"}"), "{request}");
     }
 
     #[tokio::test]
@@ -301,11 +305,7 @@ mod tests {
 
     #[test]
     fn other_machines_are_refused() {
-        let credentials = Arc::new(Credentials {
-            merchant: HeaderValue::from_static("x"),
-            operator: HeaderValue::from_static("x"),
-        });
         let outside = SocketAddr::from(([192, 0, 2, 1], 80));
-        assert!(Client::new(outside, credentials, PATIENCE).is_err());
+        assert!(Client::new(outside, Arc::default(), PATIENCE).is_err());
     }
 }

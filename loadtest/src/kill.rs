@@ -2,30 +2,28 @@
 //!
 //! Not here: what a right answer is. This module sends and waits; the auditor judges.
 
-mod ledger;
 mod load;
-mod recheck;
-mod work_directory;
+mod report;
 
 use std::ops::{ControlFlow, Range, RangeInclusive};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use hyper::header::HeaderValue;
+use anyhow::{Result, ensure};
 use parking_lot::Mutex;
 use rand::RngExt;
 
-use crate::answer::PaymentAnswer;
-use crate::auditor::{Auditor, Moment, RecordId, Standing};
-use crate::client::{Client, Credentials};
-use crate::report::{KillReport, TimeToReady};
+use crate::audit::{self, LedgerStart};
+use crate::auditor::{Auditor, RecordId};
+use crate::client::Client;
+use crate::credentials::Credentials;
+use crate::randomness::{Purpose, randomness};
 use crate::server::{Launch, Server};
 use crate::violation::ViolationKind;
-use crate::workload::{Purpose, randomness};
+use crate::work_directory::WorkDirectory;
 
-use work_directory::WorkDirectory;
+pub use report::{KillReport, TimeToReady};
 
 /// A server that was asked to stop has so long; it drains for less.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -263,9 +261,9 @@ impl KillAudit {
         session: &mut Session,
         keys: Vec<RecordId>,
     ) -> Result<ControlFlow<()>> {
-        let clients = session.clients(self.options.connections)?;
-        let checked =
-            recheck::keys(clients, Arc::clone(&self.auditor), keys, self.options.resolve_within);
+        let client = Arc::new(session.client()?);
+        let (at_once, within) = (self.options.connections, self.options.resolve_within);
+        let checked = audit::check_keys(&client, at_once, &self.auditor, keys, within);
         tokio::select! {
             checked = checked => checked.map(ControlFlow::Continue),
             status = session.server.end() => Ok(self.died("in the audit", &status.to_string())),
@@ -274,10 +272,11 @@ impl KillAudit {
 
     async fn check_ledger(&mut self, session: &mut Session) -> Result<ControlFlow<()>> {
         let client = session.client()?;
-        let compared = ledger::compare(&client, &self.auditor, self.options.resolve_within);
+        let (start, within) = (LedgerStart::default(), self.options.resolve_within);
+        let compared = audit::compare_ledger(&client, &self.auditor, &start, within);
         tokio::select! {
-            entries = compared => {
-                self.ledger_entries = entries;
+            summary = compared => {
+                self.ledger_entries = summary.entries;
                 Ok(ControlFlow::Continue(()))
             }
             status = session.server.end() => {
@@ -346,46 +345,5 @@ impl Session {
 
     fn clients(&self, count: u32) -> Result<Vec<Client>> {
         (0..count).map(|_| self.client()).collect()
-    }
-}
-
-impl Credentials {
-    fn from_data_dir(data_dir: &Path) -> Result<Self> {
-        Ok(Self {
-            merchant: bearer(&data_dir.join("demo.key"), "sk_test_")?,
-            operator: bearer(&data_dir.join("operator.key"), "ak_")?,
-        })
-    }
-}
-
-/// The first line of a key file as the value of an `Authorization` header.
-fn bearer(file: &Path, prefix: &str) -> Result<HeaderValue> {
-    let text =
-        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let key = text.lines().next().unwrap_or_default().trim();
-    ensure!(key.starts_with(prefix), "{} does not begin with {prefix}", file.display());
-    let mut value = HeaderValue::from_str(&format!("Bearer {key}"))
-        .with_context(|| format!("{} is no key", file.display()))?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
-/// Sends the key's request and hears the answer; an error means that none arrived whole.
-async fn ask(
-    client: &Client,
-    auditor: &Mutex<Auditor>,
-    id: RecordId,
-    moment: Moment,
-) -> Result<Standing> {
-    let order = auditor.lock().order(id);
-    match client.pay(&order).await {
-        Ok(answer) => {
-            let meaning = PaymentAnswer::of(&answer);
-            Ok(auditor.lock().observe(id, answer, meaning, moment))
-        }
-        Err(cause) => {
-            auditor.lock().observe_silence();
-            Err(cause)
-        }
     }
 }

@@ -1,27 +1,38 @@
-//! Proof over HTTP that the gateway keeps its word.
+//! Load over HTTP, and proof that the gateway keeps its word under it.
 //!
-//! The kill audit starts a server on a data directory of its own, drives payments at it, kills it
-//! with SIGKILL in the middle of the load, starts it again on the same directory and asks for
-//! everything it ever acknowledged: the same key must give the same bytes, every payment must be
-//! readable, and what was in the air must settle. In the end the provider simulator's own ledger
-//! tells whether anybody was charged twice, or charged for a payment that failed.
+//! **A load run** ([`run`]) plays a scenario at a server, measures it from the moment each request
+//! was due, and then audits the money. **The kill audit** ([`kill`]) starts a server on a data
+//! directory of its own, drives payments at it, kills it with SIGKILL in the middle of the load,
+//! starts it again on the same directory and asks for everything it ever acknowledged.
 //!
-//! One seed drives the load and the moments of the kills. What a server answers within a round
-//! depends on its speed, so a seed repeats the pressure, not every interleaving.
+//! Both tell one auditor what was sent and what came back, and both end with the same questions: the
+//! same key must give the same bytes, every payment must be readable as it was answered, what was in
+//! the air must settle, and the provider simulator's own ledger must not know of anybody who was
+//! charged twice, or charged for a payment that failed.
+//!
+//! One seed drives what is asked for, and when. What a server answers depends on its speed, so a
+//! seed repeats the pressure, not every interleaving.
 //!
 //! Invariant: this crate knows the gateway by its HTTP surface alone. It shares no type with it, so
-//! a mistake in the gateway's own notion of money cannot hide itself here. And it speaks to
-//! 127.0.0.1 only: it is not a tool to aim at other people's machines.
-//!
-//! [`kill::run`] is the entry for programs and tests; `tollgate-loadtest kill` is the same thing on
-//! the command line.
+//! a mistake in the gateway's own notion of money cannot hide itself here. And it speaks to this
+//! machine only: it is not a tool to aim at other people's.
 
 pub mod kill;
-pub mod report;
+pub mod operation;
+pub mod run;
+pub mod scenario;
 pub mod violation;
 
 mod answer;
+mod audit;
 mod auditor;
 mod client;
+mod connection;
+mod credentials;
+mod order;
+mod randomness;
+mod request;
+mod schedule;
 mod server;
+mod work_directory;
 mod workload;

@@ -1,6 +1,7 @@
 //! A promise of the gateway found broken: which one, on which key, and what was seen.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 
@@ -33,12 +34,15 @@ pub enum ViolationKind {
     PaymentOfTwoKeys,
     /// An acknowledged payment cannot be read any more.
     PaymentLost,
-    /// A payment has another id, amount or currency than was asked for.
+    /// A payment has another amount or currency than was asked for, or took or gave back another
+    /// amount than its outcome says.
     PaymentDiffers,
     /// A payment reads another status than its final answer gave.
     StatusChanged,
     /// Another request under a used key was not refused with `idempotency_key_reused`.
     ReuseNotRefused,
+    /// A request that must be refused was taken.
+    InvalidAccepted,
     /// An answer that the contract does not allow here.
     UnexpectedAnswer,
     /// A key had no final answer within the deadline.
@@ -79,6 +83,7 @@ impl ViolationKind {
             Self::PaymentDiffers => "payment_differs",
             Self::StatusChanged => "status_changed",
             Self::ReuseNotRefused => "reuse_not_refused",
+            Self::InvalidAccepted => "invalid_accepted",
             Self::UnexpectedAnswer => "unexpected_answer",
             Self::Unresolved => "unresolved",
             Self::ChargedTwice => "charged_twice",
@@ -93,6 +98,19 @@ impl ViolationKind {
             Self::UncleanStop => "unclean_stop",
             Self::NothingProved => "nothing_proved",
         }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.kind.name())?;
+        if let Some(key) = &self.key {
+            write!(f, " key {key}")?;
+        }
+        if let Some(payment) = &self.payment {
+            write!(f, " payment {payment}")?;
+        }
+        write!(f, ": {}", self.details)
     }
 }
 
@@ -157,5 +175,16 @@ mod tests {
         }
         assert_eq!(violations.first().len(), KEPT_IN_FULL);
         assert_eq!(violations.counts()[&ViolationKind::PaymentLost], 205);
+    }
+
+    #[test]
+    fn a_violation_names_key_payment_and_details() {
+        let violation = Violation {
+            kind: ViolationKind::PaymentLost,
+            key: Some("load-r1-c2-n3".to_owned()),
+            payment: Some("pay_1".to_owned()),
+            details: "404".to_owned(),
+        };
+        assert_eq!(violation.to_string(), "payment_lost key load-r1-c2-n3 payment pay_1: 404");
     }
 }

@@ -3,13 +3,15 @@
 //! Only approvals count: an entry that was declined, voided or reversed holds nobody's money.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use serde::Deserialize;
 
 use super::{Auditor, KeyState};
-use crate::answer::Outcome;
+use crate::audit::LedgerSummary;
+use crate::order::PaymentOrder;
 use crate::violation::{Violation, ViolationKind};
-use crate::workload::PaymentOrder;
 
 /// A page of `GET /simulator/ledger`.
 #[derive(Debug, Deserialize)]
@@ -42,7 +44,11 @@ pub(crate) enum EntryState {
 /// The provider's approvals, gathered page by page.
 #[derive(Debug, Default)]
 pub(crate) struct Reconciliation {
-    approved: HashMap<String, Vec<Approval>>,
+    /// Of payments that a remembered key names.
+    approved: HashMap<Arc<str>, Vec<Approval>>,
+    /// Of all others, by a hash of the payment.
+    others: HashMap<u64, Others>,
+    others_sum: Sums,
     entries: u64,
 }
 
@@ -53,31 +59,55 @@ struct Approval {
     currency: String,
 }
 
+/// The approvals of a payment that no remembered key names.
+#[derive(Debug, Default)]
+struct Others {
+    count: u32,
+    /// Payment and approval in full, as far as they are needed to be told.
+    told: Vec<(String, Approval)>,
+}
+
+/// So many approvals of payments without a key are kept in full; one bug can bring many.
+const TOLD: usize = 1_000;
+
 impl Reconciliation {
-    pub(crate) fn entries(&self) -> u64 {
-        self.entries
+    pub(crate) fn summary(&self) -> LedgerSummary {
+        LedgerSummary { entries: self.entries, unnamed: self.others.len() as u64 }
     }
 
-    pub(crate) fn add(&mut self, entry: LedgerEntry) {
+    pub(crate) fn add(&mut self, entry: LedgerEntry, auditor: &Auditor) {
         self.entries += 1;
         let LedgerEntry { attempt_id, payment_id, amount_minor, currency, state } = entry;
         match state {
-            EntryState::Approved => {
-                let approval = Approval { attempt_id, amount_minor, currency };
-                self.approved.entry(payment_id).or_default().push(approval);
-            }
+            EntryState::Approved => {}
             EntryState::Declined
             | EntryState::Pending
             | EntryState::Voided
-            | EntryState::Reversed => {}
+            | EntryState::Reversed => return,
+        }
+        let approval = Approval { attempt_id, amount_minor, currency };
+        if let Some((payment, _owner)) = auditor.owners.get_key_value(payment_id.as_str()) {
+            self.approved.entry(Arc::clone(payment)).or_default().push(approval);
+            return;
+        }
+        self.others_sum.add(&approval.currency, approval.amount_minor);
+        let hash = hash(&payment_id);
+        if auditor.sample.takes(hash) {
+            let told = self.others.len() < TOLD;
+            let others = self.others.entry(hash).or_default();
+            others.count += 1;
+            if told || others.count > 1 {
+                others.told.push((payment_id, approval));
+            }
         }
     }
 
     /// What does not fit between the approvals and the auditor's answers.
     pub(super) fn findings(mut self, auditor: &Auditor) -> Vec<Violation> {
         let mut findings = Vec::new();
-        let (mut completed, mut approved) = (Sums::default(), Sums::default());
-        for record in &auditor.records {
+        let (mut owed, mut approved) = (Sums::default(), Sums::default());
+        for id in auditor.remembered() {
+            let record = &auditor.records[&id];
             let (payment, outcome) = match &record.state {
                 KeyState::Unanswered => continue,
                 KeyState::Accepted { payment } => (payment, None),
@@ -95,29 +125,29 @@ impl Reconciliation {
             // Without an outcome it is reported as unresolved already, and belongs to no sum.
             let Some(outcome) = outcome else { continue };
             approved.add_all(&approvals);
-            match outcome {
-                Outcome::Completed => {
-                    completed.add(order.currency.code(), order.amount_minor);
-                    if approvals.is_empty() {
-                        let details = "the provider has no approved attempt".to_owned();
-                        find(ViolationKind::CompletedWithoutCharge, details);
-                    }
-                    for approval in approvals.iter().filter(|approval| !approval.fits(&order)) {
-                        let (amount, code) = (order.amount_minor, order.currency.code());
-                        let seen = list(std::slice::from_ref(approval));
-                        let details = format!("asked for {amount} {code}, approved {seen}");
-                        find(ViolationKind::ChargeDiffers, details);
-                    }
+            if outcome.is_approved() {
+                owed.add(order.currency.code(), order.amount_minor);
+                if approvals.is_empty() {
+                    let details = "the provider has no approved attempt".to_owned();
+                    find(ViolationKind::CompletedWithoutCharge, details);
                 }
-                Outcome::Failed if approvals.is_empty() => {}
-                Outcome::Failed => find(ViolationKind::FailedButCharged, list(&approvals)),
+                for approval in approvals.iter().filter(|approval| !approval.fits(&order)) {
+                    let (amount, code) = (order.amount_minor, order.currency.code());
+                    let seen = list(std::slice::from_ref(approval));
+                    let details = format!("asked for {amount} {code}, approved {seen}");
+                    find(ViolationKind::ChargeDiffers, details);
+                }
+            } else if !approvals.is_empty() {
+                find(ViolationKind::FailedButCharged, list(&approvals));
             }
         }
-        for approvals in self.approved.values() {
-            approved.add_all(approvals);
+        // Where others pay too, or keys were let go, what no key names may be theirs.
+        let alone = !auditor.shared && auditor.sample.is_everything();
+        if alone {
+            approved.add_sums(&self.others_sum);
         }
-        findings.extend(unowned(self.approved));
-        findings.extend(completed.mismatches(&approved));
+        findings.extend(unnamed(self.others, alone));
+        findings.extend(owed.mismatches(&approved));
         findings
     }
 }
@@ -143,11 +173,17 @@ impl Sums {
         }
     }
 
+    fn add_sums(&mut self, others: &Self) {
+        for (currency, sum) in &others.0 {
+            *self.0.entry(currency.clone()).or_default() += sum;
+        }
+    }
+
     fn of(&self, currency: &str) -> i128 {
         self.0.get(currency).copied().unwrap_or(0)
     }
 
-    /// Where these sums of completed payments differ from those of the approvals.
+    /// Where these sums of approved payments differ from those of the approvals.
     fn mismatches(&self, approved: &Self) -> Vec<Violation> {
         let currencies: BTreeSet<&String> = self.0.keys().chain(approved.0.keys()).collect();
         currencies
@@ -162,18 +198,34 @@ impl Sums {
     }
 }
 
-/// Approvals of payments that no answer ever named.
-fn unowned(approved: HashMap<String, Vec<Approval>>) -> Vec<Violation> {
-    let mut left: Vec<_> = approved.into_iter().collect();
-    left.sort_by(|(one, _), (other, _)| one.cmp(other));
+/// Approvals of payments that no remembered key names. Two of one payment are always one too many;
+/// one alone is a finding only where every payment has to have a key.
+fn unnamed(others: HashMap<u64, Others>, alone: bool) -> Vec<Violation> {
+    let mut left: Vec<_> =
+        others.into_values().filter(|others| alone || others.count > 1).collect();
+    left.sort_by(|one, other| one.told.first().map(payment).cmp(&other.told.first().map(payment)));
     left.into_iter()
-        .map(|(payment, approvals)| Violation {
-            kind: ViolationKind::ChargeWithoutPayment,
-            key: None,
-            payment: Some(payment),
-            details: list(&approvals),
+        .map(|Others { count, told }| {
+            let (kind, details) = match count {
+                1 => (ViolationKind::ChargeWithoutPayment, String::new()),
+                _ => (ViolationKind::ChargedTwice, format!("{count} approvals: ")),
+            };
+            let of = told.first().map(|(payment, _)| payment.clone());
+            let told: Vec<Approval> = told.into_iter().map(|(_, approval)| approval).collect();
+            Violation { kind, key: None, payment: of, details: details + &list(&told) }
         })
         .collect()
+}
+
+fn payment((payment, _approval): &(String, Approval)) -> &str {
+    payment
+}
+
+/// 64 bits guard against accidents, which is all there is to guard against.
+fn hash(payment: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    payment.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn list(approvals: &[Approval]) -> String {
@@ -186,7 +238,7 @@ fn list(approvals: &[Approval]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{completed, failed, kinds, order, say};
+    use super::super::tests::{authorized, completed, failed, kinds, order, say};
     use super::*;
 
     fn entry(payment: &str, attempt: &str, state: EntryState) -> LedgerEntry {
@@ -207,7 +259,7 @@ mod tests {
         say(&mut auditor, declined, failed("pay_1"));
         let mut reconciliation = Reconciliation::default();
         for entry in entries {
-            reconciliation.add(entry);
+            reconciliation.add(entry, &auditor);
         }
         let findings = auditor.compare(reconciliation);
         auditor.conclude(findings);
@@ -307,5 +359,44 @@ mod tests {
         .unwrap();
         assert_eq!(page.data, [entry("pay_0", "att_1", EntryState::Approved)]);
         assert_eq!((page.has_more, page.next), (true, Some(17)));
+    }
+
+    #[test]
+    fn an_authorized_payment_is_approved_once_as_well() {
+        for (approvals, expected) in [
+            (0, vec![ViolationKind::CompletedWithoutCharge, ViolationKind::SumMismatch]),
+            (1, vec![]),
+            (2, vec![ViolationKind::ChargedTwice, ViolationKind::SumMismatch]),
+        ] {
+            let mut auditor = Auditor::default();
+            let id = auditor.intend(order(0));
+            say(&mut auditor, id, authorized("pay_0"));
+            let mut reconciliation = Reconciliation::default();
+            for attempt in 0..approvals {
+                let attempt = format!("att_{attempt}");
+                reconciliation.add(entry("pay_0", &attempt, EntryState::Approved), &auditor);
+            }
+            let found = auditor.compare(reconciliation);
+            let found: Vec<ViolationKind> = found.iter().map(|found| found.kind).collect();
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn where_others_pay_too_only_their_double_charges_are_findings() {
+        let mut auditor = Auditor::default().among_others();
+        let paid = auditor.intend(order(0));
+        say(&mut auditor, paid, completed("pay_0"));
+        let mut reconciliation = Reconciliation::default();
+        for (payment, attempt) in
+            [("pay_0", "att_0"), ("pay_7", "att_7"), ("pay_8", "att_8"), ("pay_8", "att_9")]
+        {
+            reconciliation.add(entry(payment, attempt, EntryState::Approved), &auditor);
+        }
+        assert_eq!(reconciliation.summary(), LedgerSummary { entries: 4, unnamed: 2 });
+        let findings = auditor.compare(reconciliation);
+        auditor.conclude(findings);
+        assert_eq!(kinds(&auditor), [ViolationKind::ChargedTwice]);
+        assert_eq!(auditor.violations().first()[0].payment.as_deref(), Some("pay_8"));
     }
 }

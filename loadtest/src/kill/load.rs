@@ -8,11 +8,14 @@ use anyhow::{Context, Result};
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
-use super::{KillOptions, ask};
+use super::KillOptions;
 use crate::answer::PaymentAnswer;
+use crate::audit::ask;
 use crate::auditor::{Auditor, Moment, RecordId};
 use crate::client::Client;
-use crate::workload::{Operation, PaymentOrder, Workload};
+use crate::connection::Silence;
+use crate::order::PaymentOrder;
+use crate::workload::{Step, Workload};
 
 /// After a request without an answer a worker rests, so that it does not spin on a dead port.
 const REST: Duration = Duration::from_millis(5);
@@ -68,25 +71,25 @@ impl Load {
 impl Worker {
     async fn play(mut self, mut workload: Workload) {
         while !self.stopped.load(Ordering::Relaxed) {
-            if self.perform(workload.next_operation()).await.is_err() {
+            if self.perform(workload.next_step()).await.is_err() {
                 tokio::time::sleep(REST).await;
             }
         }
     }
 
-    async fn perform(&mut self, operation: Operation) -> Result<()> {
-        match operation {
-            Operation::Pay(order) => {
+    async fn perform(&mut self, step: Step) -> Result<(), Silence> {
+        match step {
+            Step::Pay(order) => {
                 let id = self.intend(order);
                 self.ask(id).await
             }
-            Operation::PayTwice(order) => {
+            Step::PayTwice(order) => {
                 let id = self.intend(order);
                 self.ask_twice(id, &order).await
             }
-            Operation::Repeat { earlier } => self.ask(self.orders[earlier]).await,
-            Operation::Reuse { earlier } => self.reuse(self.orders[earlier]).await,
-            Operation::Read { earlier } => self.read(self.orders[earlier]).await,
+            Step::Repeat { earlier } => self.ask(self.orders[earlier]).await,
+            Step::Reuse { earlier } => self.reuse(self.orders[earlier]).await,
+            Step::Read { earlier } => self.read(self.orders[earlier]).await,
         }
     }
 
@@ -96,11 +99,11 @@ impl Worker {
         id
     }
 
-    async fn ask(&self, id: RecordId) -> Result<()> {
+    async fn ask(&self, id: RecordId) -> Result<(), Silence> {
         ask(&self.client, &self.auditor, id, Moment::Load).await.map(|_standing| ())
     }
 
-    async fn ask_twice(&self, id: RecordId, order: &PaymentOrder) -> Result<()> {
+    async fn ask_twice(&self, id: RecordId, order: &PaymentOrder) -> Result<(), Silence> {
         let (one, other) = tokio::join!(self.client.pay(order), self.client.pay(order));
         let (mut heard, mut silence) = (Vec::new(), Ok(()));
         for answer in [one, other] {
@@ -121,14 +124,12 @@ impl Worker {
     }
 
     /// Only a key with a final answer is surely taken; under another it would be a new payment.
-    async fn reuse(&self, id: RecordId) -> Result<()> {
+    async fn reuse(&self, id: RecordId) -> Result<(), Silence> {
         let (settled, order) = {
             let auditor = self.auditor.lock();
             (auditor.is_settled(id), auditor.order(id))
         };
-        if !settled {
-            return self.ask(id).await;
-        }
+        let (true, Some(order)) = (settled, order) else { return self.ask(id).await };
         match self.client.pay_another_amount(&order).await {
             Ok(answer) => {
                 let meaning = PaymentAnswer::of(&answer);
@@ -139,10 +140,13 @@ impl Worker {
         }
     }
 
-    async fn read(&self, id: RecordId) -> Result<()> {
-        let payment = self.auditor.lock().payment(id);
-        let Some(payment) = payment else { return self.ask(id).await };
-        match self.client.read(&payment).await {
+    async fn read(&self, id: RecordId) -> Result<(), Silence> {
+        let (payment, order) = {
+            let auditor = self.auditor.lock();
+            (auditor.payment(id), auditor.order(id))
+        };
+        let (Some(payment), Some(order)) = (payment, order) else { return self.ask(id).await };
+        match self.client.read(order.merchant, &payment).await {
             Ok(answer) => {
                 self.auditor.lock().observe_read(id, &answer);
                 Ok(())
@@ -151,8 +155,8 @@ impl Worker {
         }
     }
 
-    fn unanswered(&self, cause: anyhow::Error) -> Result<()> {
+    fn unanswered(&self, silence: Silence) -> Result<(), Silence> {
         self.auditor.lock().observe_silence();
-        Err(cause)
+        Err(silence)
     }
 }

@@ -10,8 +10,7 @@ mod gateway;
 use std::time::Duration;
 
 use tollgate_loadtest::{
-    kill::{self, KillOptions},
-    report::KillReport,
+    kill::{self, KillOptions, KillReport},
     violation::ViolationKind,
 };
 

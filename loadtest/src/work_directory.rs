@@ -7,14 +7,14 @@ use tempfile::TempDir;
 
 /// A directory of our own: given, and always kept, or temporary, and removed unless kept.
 #[derive(Debug)]
-pub(super) struct WorkDirectory {
+pub(crate) struct WorkDirectory {
     path: PathBuf,
     temporary: Option<TempDir>,
 }
 
 impl WorkDirectory {
     /// The directory given must be new or empty: the ledger of other payments would not fit.
-    pub(super) fn open(given: Option<&Path>) -> Result<Self> {
+    pub(crate) fn open(given: Option<&Path>) -> Result<Self> {
         let directory = match given {
             Some(path) => {
                 std::fs::create_dir_all(path)
@@ -28,7 +28,7 @@ impl WorkDirectory {
                 Self { path, temporary: None }
             }
             None => {
-                let temporary = TempDir::with_prefix("tollgate-kill-")
+                let temporary = TempDir::with_prefix("tollgate-loadtest-")
                     .context("cannot create a temporary directory")?;
                 Self { path: temporary.path().to_owned(), temporary: Some(temporary) }
             }
@@ -38,21 +38,21 @@ impl WorkDirectory {
         Ok(directory)
     }
 
-    pub(super) fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.path.join("data")
     }
 
-    pub(super) fn server_log(&self) -> PathBuf {
+    pub(crate) fn server_log(&self) -> PathBuf {
         self.path.join("server.log")
     }
 
     /// The directory where it stays behind, `None` where it is about to be removed.
-    pub(super) fn kept(&self) -> Option<PathBuf> {
+    pub(crate) fn kept(&self) -> Option<PathBuf> {
         self.temporary.is_none().then(|| self.path.clone())
     }
 
     /// Leaves the directory behind, for whoever looks for the cause.
-    pub(super) fn keep(&mut self) -> PathBuf {
+    pub(crate) fn keep(&mut self) -> PathBuf {
         if let Some(temporary) = self.temporary.take() {
             // The path is the one already held.
             let _ = temporary.keep();

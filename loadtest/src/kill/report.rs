@@ -153,19 +153,6 @@ impl fmt::Display for KillReport {
     }
 }
 
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.kind.name())?;
-        if let Some(key) = &self.key {
-            write!(f, " key {key}")?;
-        }
-        if let Some(payment) = &self.payment {
-            write!(f, " payment {payment}")?;
-        }
-        write!(f, ": {}", self.details)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,16 +163,5 @@ mod tests {
         let times = TimeToReady::of(&starts).unwrap();
         assert_eq!((times.starts, times.median_ms, times.max_ms), (3, 20.0, 30.0));
         assert_eq!(TimeToReady::of(&[]), None);
-    }
-
-    #[test]
-    fn a_violation_names_key_payment_and_details() {
-        let violation = Violation {
-            kind: ViolationKind::PaymentLost,
-            key: Some("kill-r1-c2-n3".to_owned()),
-            payment: Some("pay_1".to_owned()),
-            details: "404".to_owned(),
-        };
-        assert_eq!(violation.to_string(), "payment_lost key kill-r1-c2-n3 payment pay_1: 404");
     }
 }

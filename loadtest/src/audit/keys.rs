@@ -1,4 +1,4 @@
-//! After a restart: every key is asked again until it has its final answer, and its payment read.
+//! Every key is asked again until it has its final answer, and its payment read.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,9 +9,10 @@ use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::ask;
+use crate::answer::PaymentAnswer;
 use crate::auditor::{Auditor, Moment, RecordId, Standing};
 use crate::client::Client;
+use crate::connection::Silence;
 
 /// Pauses between questions about an open key grow from the first to the second.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
@@ -20,18 +21,21 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// A key whose turn comes late in a long audit still may miss an answer or two.
 const LEAST_TIME: Duration = Duration::from_secs(2);
 
-/// Asks for all keys, as many at a time as there are clients.
-pub(super) async fn keys(
-    clients: Vec<Client>,
-    auditor: Arc<Mutex<Auditor>>,
+/// Asks for all keys, so many at a time; what the server knew of when this began has `within` to get
+/// its final answer.
+pub(crate) async fn check_keys(
+    client: &Arc<Client>,
+    at_once: u32,
+    auditor: &Arc<Mutex<Auditor>>,
     keys: Vec<RecordId>,
     within: Duration,
 ) -> Result<()> {
     let restarted = Instant::now();
     let (keys, next) = (Arc::new(keys), Arc::new(AtomicUsize::new(0)));
     let mut workers = JoinSet::new();
-    for client in clients.into_iter().take(keys.len()) {
-        let (auditor, keys, next) = (Arc::clone(&auditor), Arc::clone(&keys), Arc::clone(&next));
+    for _ in 0..keys.len().min(at_once as usize) {
+        let (client, auditor) = (Arc::clone(client), Arc::clone(auditor));
+        let (keys, next) = (Arc::clone(&keys), Arc::clone(&next));
         workers.spawn(async move {
             while let Some(&id) = keys.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let inspection = Inspection { client: &client, auditor: &auditor, id };
@@ -43,6 +47,26 @@ pub(super) async fn keys(
         ended.context("a connection of the audit failed")?;
     }
     Ok(())
+}
+
+/// Sends the key's request and hears the answer; an error means that none arrived whole.
+pub(crate) async fn ask(
+    client: &Client,
+    auditor: &Mutex<Auditor>,
+    id: RecordId,
+    moment: Moment,
+) -> Result<Standing, Silence> {
+    let Some(order) = auditor.lock().order(id) else { return Ok(Standing::Settled) };
+    match client.pay(&order).await {
+        Ok(answer) => {
+            let meaning = PaymentAnswer::of(&answer);
+            Ok(auditor.lock().observe(id, answer, meaning, moment))
+        }
+        Err(silence) => {
+            auditor.lock().observe_silence();
+            Err(silence)
+        }
+    }
 }
 
 /// One key under inspection.
@@ -65,9 +89,13 @@ impl Inspection<'_> {
         self.until_settled(deadline).await;
         // Read even where the answers broke a promise: whether the payment is still there tells more
         // about the cause than the answers do.
-        let payment = self.auditor.lock().payment(self.id);
-        if let Some(payment) = payment {
-            self.until_read(&payment, deadline.max(Instant::now() + LEAST_TIME)).await;
+        let (payment, order) = {
+            let auditor = self.auditor.lock();
+            (auditor.payment(self.id), auditor.order(self.id))
+        };
+        if let (Some(payment), Some(order)) = (payment, order) {
+            self.until_read(order.merchant, &payment, deadline.max(Instant::now() + LEAST_TIME))
+                .await;
         }
     }
 
@@ -86,19 +114,19 @@ impl Inspection<'_> {
         }
     }
 
-    async fn until_read(&self, payment: &str, deadline: Instant) {
+    async fn until_read(&self, merchant: u32, payment: &str, deadline: Instant) {
         let mut pause = SHORTEST_PAUSE;
         loop {
-            let silence = match self.client.read(payment).await {
+            let silence = match self.client.read(merchant, payment).await {
                 Ok(answer) => {
                     if self.auditor.lock().observe_read(self.id, &answer) != Standing::Open {
                         return;
                     }
                     None
                 }
-                Err(cause) => {
+                Err(silence) => {
                     self.auditor.lock().observe_silence();
-                    Some(cause)
+                    Some(silence)
                 }
             };
             if Instant::now() >= deadline {
@@ -109,10 +137,12 @@ impl Inspection<'_> {
         }
     }
 
-    fn give_up(&self, what: &str, silence: Option<anyhow::Error>) {
+    fn give_up(&self, what: &str, silence: Option<Silence>) {
         let mut auditor = self.auditor.lock();
         let details = match (silence, auditor.payment(self.id)) {
-            (Some(cause), _) => format!("{what} in time: {cause:#}"),
+            (Some(silence), _) => {
+                format!("{what} in time: {:#}", anyhow::Error::new(silence))
+            }
             (None, Some(_)) => format!("{what} in time, though accepted"),
             (None, None) => format!("{what} in time, refused or in use"),
         };

@@ -1,0 +1,264 @@
+//! A payment to ask for: everything that its request is made from.
+//!
+//! Not here: who draws it, and what was answered.
+//!
+//! Invariant: the same order gives the same request, byte for byte, at any time.
+
+use crate::request::{Key, Request};
+
+/// A test card's expiry year: far enough to stay valid, near enough for an expiry check.
+const EXPIRY_YEAR: u16 = 2035;
+
+/// Amounts in minor units. The lowest is above usual minimum charges in every currency used, the
+/// highest low enough to look like everyday shopping to fraud rules.
+pub(crate) const AMOUNTS: std::ops::RangeInclusive<i64> = 100..=99_999;
+
+/// One payment to ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PaymentOrder {
+    pub(crate) number: OrderNumber,
+    /// Whose payment it is: a number among the credentials' merchants.
+    pub(crate) merchant: u32,
+    pub(crate) amount_minor: i64,
+    pub(crate) currency: Currency,
+    pub(crate) method: Method,
+    pub(crate) capture: Capture,
+    pub(crate) fault: Option<Fault>,
+    /// Sent with `Prefer: respond-async`.
+    pub(crate) respond_async: bool,
+}
+
+/// What makes an order unique in a run; the idempotency key is made from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct OrderNumber {
+    pub(crate) round: u32,
+    pub(crate) connection: u32,
+    pub(crate) sequence: u32,
+}
+
+/// Currencies with two decimals and with none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Currency {
+    Inr,
+    Usd,
+    Jpy,
+}
+
+/// How the customer pays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    Card(Card),
+}
+
+/// Test cards of the provider simulator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Card {
+    Approved,
+    Declined,
+    InsufficientFunds,
+    /// The cardholder has to prove to be it first (3-D Secure).
+    Challenged,
+}
+
+/// When an authorized amount is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Capture {
+    Automatic,
+    Manual,
+}
+
+/// Faults of the provider simulator, asked for by metadata in test mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    NotSent,
+    TimeoutBeforeApproval,
+    TimeoutAfterApproval,
+    Latency,
+    Pending,
+}
+
+impl PaymentOrder {
+    /// The idempotency key.
+    pub(crate) fn key(&self) -> String {
+        let OrderNumber { round, connection, sequence } = self.number;
+        format!("load-r{round}-c{connection}-n{sequence}")
+    }
+
+    pub(crate) fn request(&self) -> Request {
+        self.request_with(self.body())
+    }
+
+    /// The order's key with a valid body that asks for something else.
+    pub(crate) fn request_for_another_amount(&self) -> Request {
+        self.request_with(self.body_with_amount(self.amount_minor + 1))
+    }
+
+    /// The request's body.
+    pub(crate) fn body(&self) -> String {
+        self.body_with_amount(self.amount_minor)
+    }
+
+    fn request_with(&self, body: String) -> Request {
+        Request {
+            idempotency_key: Some(self.key()),
+            respond_async: self.respond_async,
+            ..Request::post("/api/v1/payments", Key::Merchant(self.merchant), body)
+        }
+    }
+
+    /// Written by hand, because a load harness writes many: every text in it is one of ours, so
+    /// nothing needs to be escaped.
+    fn body_with_amount(&self, amount_minor: i64) -> String {
+        let (currency, method, key) = (self.currency.code(), self.method.fields(), self.key());
+        let capture = match self.capture {
+            Capture::Automatic => "",
+            Capture::Manual => r#","capture":"manual""#,
+        };
+        let fault = match self.fault {
+            None => String::new(),
+            Some(fault) => format!(r#","simulator":"{}""#, fault.directive()),
+        };
+        format!(
+            r#"{{"amount_minor":{amount_minor},"currency":"{currency}",{method}{capture},"metadata":{{"order":"{key}"{fault}}}}}"#
+        )
+    }
+}
+
+impl Method {
+    /// Its fields of a payment's request.
+    fn fields(self) -> String {
+        match self {
+            Self::Card(card) => {
+                let number = card.number();
+                format!(
+                    r#""payment_method":"card","card":{{"number":"{number}","expiry_month":12,"expiry_year":{EXPIRY_YEAR},"cvv":"123","holder_name":"Load Test"}}"#
+                )
+            }
+        }
+    }
+}
+
+impl Currency {
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Self::Inr => "INR",
+            Self::Usd => "USD",
+            Self::Jpy => "JPY",
+        }
+    }
+}
+
+impl Card {
+    fn number(self) -> &'static str {
+        match self {
+            Self::Approved => "4242424242424242",
+            Self::Declined => "4000000000000002",
+            Self::InsufficientFunds => "4000000000009995",
+            Self::Challenged => "4000000000003220",
+        }
+    }
+}
+
+impl Fault {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::NotSent,
+        Self::TimeoutBeforeApproval,
+        Self::TimeoutAfterApproval,
+        Self::Latency,
+        Self::Pending,
+    ];
+
+    /// Its name in scenarios.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::NotSent => "not_sent",
+            Self::TimeoutBeforeApproval => "timeout_before_approval",
+            Self::TimeoutAfterApproval => "timeout_after_approval",
+            Self::Latency => "latency",
+            Self::Pending => "pending",
+        }
+    }
+
+    /// What the simulator understands.
+    pub(crate) fn directive(self) -> &'static str {
+        match self {
+            Self::NotSent => "not_sent",
+            Self::TimeoutBeforeApproval => "timeout_before_approval",
+            Self::TimeoutAfterApproval => "timeout_after_approval",
+            Self::Latency => "latency:50",
+            Self::Pending => "pending",
+        }
+    }
+
+    /// The payment's outcome is not known for longer than a request is kept waiting.
+    pub(crate) fn times_out(self) -> bool {
+        match self {
+            Self::TimeoutBeforeApproval | Self::TimeoutAfterApproval => true,
+            Self::NotSent | Self::Latency | Self::Pending => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn order() -> PaymentOrder {
+        PaymentOrder {
+            number: OrderNumber { round: 1, connection: 2, sequence: 3 },
+            merchant: 0,
+            amount_minor: 1_234,
+            currency: Currency::Usd,
+            method: Method::Card(Card::Approved),
+            capture: Capture::Automatic,
+            fault: None,
+            respond_async: false,
+        }
+    }
+
+    fn parsed(order: &PaymentOrder) -> Value {
+        serde_json::from_str(&order.body()).unwrap()
+    }
+
+    #[test]
+    fn a_body_says_what_the_order_does() {
+        let expected = json!({
+            "amount_minor": 1_234,
+            "currency": "USD",
+            "payment_method": "card",
+            "card": {
+                "number": "4242424242424242",
+                "expiry_month": 12,
+                "expiry_year": EXPIRY_YEAR,
+                "cvv": "123",
+                "holder_name": "Load Test",
+            },
+            "metadata": {"order": "load-r1-c2-n3"},
+        });
+        assert_eq!(parsed(&order()), expected);
+    }
+
+    #[test]
+    fn faults_and_manual_capture_are_in_the_body() {
+        for fault in Fault::ALL {
+            let order = PaymentOrder { fault: Some(fault), ..order() };
+            assert_eq!(parsed(&order)["metadata"]["simulator"], fault.directive());
+        }
+        let order = PaymentOrder { capture: Capture::Manual, ..order() };
+        assert_eq!(parsed(&order)["capture"], "manual");
+    }
+
+    #[test]
+    fn another_amount_is_the_only_difference_of_a_reused_key() {
+        let order = order();
+        let (first, other) = (order.request(), order.request_for_another_amount());
+        assert_eq!(first.idempotency_key, other.idempotency_key);
+        let mut same = parsed(&order);
+        let other: Value = serde_json::from_str(&other.body.unwrap()).unwrap();
+        assert_ne!(same, other);
+        same["amount_minor"] = Value::from(order.amount_minor + 1);
+        assert_eq!(same, other);
+    }
+}

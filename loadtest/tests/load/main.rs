@@ -1,0 +1,182 @@
+//! Load runs against a small gateway: an honest one passes, each planted fault is named, a stall is
+//! seen, and the reports have the shape that is documented.
+
+mod gateway;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use expect_test::expect;
+use serde_json::Value;
+use tollgate_loadtest::run::{self, LoadReport, RunOptions, Server, Stop};
+use tollgate_loadtest::scenario::{Overrides, Scenario};
+use tollgate_loadtest::violation::ViolationKind;
+
+use gateway::Fault;
+
+/// A little of everything, for half a second.
+const MIXED: &str = "about = \"a test\"\naudit = true\n[load]\nrate = 400\n[merchants]\ncount = 3\n\
+    [[phase]]\nname = \"warm-up\"\nseconds = 0.1\ncounted = false\n\
+    [[phase]]\nname = \"steady\"\nseconds = 0.4\n\
+    [mix]\ncard_payment = 40\nmanual_authorization = 5\nasync_payment = 5\nthree_d_secure = 5\n\
+    decline = 5\nrepeat = 10\nreuse = 10\nread = 10\ninvalid = 10\n\
+    [expect]\nerror_ratio = 0.0\np99_ms = 5000\n[expect.of.card_payment]\nmax_ms = 5000\n";
+
+async fn play(scenario: Scenario, fault: Fault) -> LoadReport {
+    let url = gateway::start(fault).await;
+    let server = Server::Running { url, data_dir: PathBuf::new() };
+    let options = RunOptions {
+        seed: 7,
+        operator_key: Some(gateway::OPERATOR.to_owned()),
+        command: "tollgate-loadtest run test".to_owned(),
+        resolve_within: Duration::from_millis(300),
+        ..RunOptions::new(scenario, server)
+    };
+    run::run(options, Stop::default()).await.unwrap()
+}
+
+fn mixed() -> Scenario {
+    Scenario::parse("mixed-test", "test.toml", MIXED).unwrap()
+}
+
+#[tokio::test]
+async fn an_honest_gateway_passes() {
+    let report = play(mixed(), Fault::None).await;
+    assert!(report.passed, "{report:#?}");
+    assert_eq!(report.totals.failed, 0);
+    assert!(report.totals.due > 100, "{:?}", report.totals);
+    let audit = &report.audit;
+    for (what, count) in [
+        ("replays", audit.replays_checked),
+        ("reuses", audit.reuses_checked),
+        ("reads", audit.reads_checked),
+        ("completed", audit.completed),
+        ("authorized", audit.authorized),
+        ("waiting", audit.action_required),
+        ("failed", audit.failed),
+        ("settled afterwards", audit.resolved_afterwards),
+        ("ledger", audit.ledger_entries),
+    ] {
+        assert!(count > 0, "no {what}: {audit:?}");
+    }
+    assert_eq!((audit.one_in, audit.unnamed_charges), (1, 0));
+    assert_eq!(
+        audit.keys,
+        audit.completed + audit.authorized + audit.action_required + audit.failed
+    );
+}
+
+#[tokio::test]
+async fn each_lie_is_named() {
+    for (fault, expected) in [
+        (Fault::AnswersDifferently, ViolationKind::AnswerChanged),
+        (Fault::ForgetsKeys, ViolationKind::KeyNamesTwoPayments),
+        (Fault::LosesPayments, ViolationKind::PaymentLost),
+        (Fault::ChargesTwice, ViolationKind::ChargedTwice),
+        (Fault::ChargesMore, ViolationKind::ChargeDiffers),
+        (Fault::ChargesDeclined, ViolationKind::FailedButCharged),
+        (Fault::AcceptsReuse, ViolationKind::ReuseNotRefused),
+        (Fault::TakesInvalid, ViolationKind::InvalidAccepted),
+        (Fault::NeverSettles, ViolationKind::Unresolved),
+    ] {
+        let report = play(mixed(), fault).await;
+        let found = &report.audit.violations_by_kind;
+        assert!(found.contains_key(&expected), "{fault:?}: {found:?}");
+        assert!(!report.passed, "{fault:?}");
+    }
+}
+
+/// The server stops for 0.7 s while 200 requests a second are due and two may be outstanding: only
+/// those two wait for it, and the 140 that were due meanwhile could not even be sent.
+#[tokio::test]
+async fn a_stall_is_in_the_corrected_latency_and_not_in_the_service_time() {
+    let text = "about = \"a test\"\n[load]\nrate = 200\narrivals = \"uniform\"\noutstanding = 2\n\
+        [[phase]]\nname = \"steady\"\nseconds = 2\n[mix]\ncard_payment = 1\n";
+    let scenario = Scenario::parse("stall", "test.toml", text).unwrap();
+    let stall = Fault::Stalls(Duration::from_millis(300), Duration::from_millis(1_000));
+    let report = play(scenario, stall).await;
+    let (corrected, service) = (report.latency.corrected, report.latency.service);
+    assert!(corrected.p99_ms > 500.0, "{corrected:?}");
+    assert!(corrected.p90_ms > 300.0, "{corrected:?}");
+    assert!(service.p99_ms < 300.0, "{service:?}");
+    assert_eq!((report.totals.failed, report.totals.due), (0, report.totals.succeeded));
+}
+
+/// What cannot be sent in time is told, and fails the expectations that it should.
+#[tokio::test]
+async fn what_could_not_be_sent_is_counted() {
+    let text = "about = \"a test\"\n[load]\nrate = 200\narrivals = \"uniform\"\noutstanding = 1\n\
+        send_within_s = 0.1\n[[phase]]\nname = \"steady\"\nseconds = 1\n[mix]\ncard_payment = 1\n\
+        [expect]\nachieved_ratio = 0.99\n";
+    let scenario = Scenario::parse("stall", "test.toml", text).unwrap();
+    let stall = Fault::Stalls(Duration::from_millis(200), Duration::from_millis(700));
+    let report = play(scenario, stall).await;
+    let totals = report.totals;
+    assert!(totals.not_sent > 20, "{totals:?}");
+    assert_eq!(totals.due, report.latency.corrected.count);
+    assert_eq!(totals.due - totals.not_sent, report.latency.service.count);
+    assert!(report.failures.iter().any(|failure| failure.kind == "not_sent_in_time"));
+    assert!(!report.passed && !report.expectations[0].passed);
+    assert_eq!(report.seconds.iter().map(|second| second.due).sum::<u64>(), totals.due);
+}
+
+#[tokio::test]
+async fn a_closed_loop_keeps_its_connections_busy() {
+    let closed = Overrides { concurrency: Some(4), ..Overrides::default() };
+    let report = play(mixed().with(closed).unwrap(), Fault::None).await;
+    assert!(report.passed, "{report:#?}");
+    assert_eq!((report.load.kind, report.load.concurrency), ("closed", Some(4)));
+    assert!(report.totals.due > 50, "{:?}", report.totals);
+}
+
+#[tokio::test]
+async fn the_json_report_has_its_documented_shape() {
+    let report = play(mixed(), Fault::LosesPayments).await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("report.json");
+    report.write_json(&path).unwrap();
+    let json: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!(json["format"], run::FORMAT);
+    let mut paths = BTreeSet::new();
+    collect(&json, String::new(), &mut paths);
+    let paths: Vec<String> = paths.into_iter().collect();
+    expect![[""]].assert_eq(&paths.join("\n"));
+}
+
+#[tokio::test]
+async fn the_page_needs_nothing_but_itself() {
+    let report = play(mixed(), Fault::ChargesTwice).await;
+    let page = report.html();
+    assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
+    for outside in ["http://", "https://", "src=", "href=", "@import", "url(", "<script"] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    assert_eq!(page.matches("<svg").count(), 3);
+    assert_eq!(page.matches("<svg").count(), page.matches("</svg>").count());
+    assert!(page.contains("prefers-color-scheme: dark"));
+    assert!(page.contains("charged_twice") && page.contains("tollgate-loadtest run test"));
+    for number in ["NaN", "inf"] {
+        assert!(!page.contains(&format!("{number} ")) && !page.contains(&format!("\"{number}\"")));
+    }
+}
+
+/// The paths of all values; elements of a list are alike.
+fn collect(value: &Value, path: String, paths: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                let dot = if path.is_empty() { "" } else { "." };
+                collect(field, format!("{path}{dot}{name}"), paths);
+            }
+        }
+        Value::Array(elements) => {
+            for element in elements {
+                collect(element, format!("{path}[]"), paths);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            paths.insert(path);
+        }
+    }
+}

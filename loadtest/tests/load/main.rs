@@ -1,5 +1,6 @@
 //! Load runs against a small gateway: an honest one passes, each planted fault is named, a stall is
 //! seen, and the reports have the shape that is documented.
+#![expect(clippy::unwrap_used, reason = "the gateway of the tests is a test as well")]
 
 mod gateway;
 
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use expect_test::expect;
 use serde_json::Value;
+use tokio::task::JoinSet;
 use tollgate_loadtest::run::{self, LoadReport, RunOptions, Server, Stop};
 use tollgate_loadtest::scenario::{Overrides, Scenario};
 use tollgate_loadtest::violation::ViolationKind;
@@ -69,6 +71,7 @@ async fn an_honest_gateway_passes() {
 
 #[tokio::test]
 async fn each_lie_is_named() {
+    let mut runs = JoinSet::new();
     for (fault, expected) in [
         (Fault::AnswersDifferently, ViolationKind::AnswerChanged),
         (Fault::ForgetsKeys, ViolationKind::KeyNamesTwoPayments),
@@ -80,7 +83,10 @@ async fn each_lie_is_named() {
         (Fault::TakesInvalid, ViolationKind::InvalidAccepted),
         (Fault::NeverSettles, ViolationKind::Unresolved),
     ] {
-        let report = play(mixed(), fault).await;
+        runs.spawn(async move { (fault, expected, play(mixed(), fault).await) });
+    }
+    while let Some(played) = runs.join_next().await {
+        let (fault, expected, report) = played.unwrap();
         let found = &report.audit.violations_by_kind;
         assert!(found.contains_key(&expected), "{fault:?}: {found:?}");
         assert!(!report.passed, "{fault:?}");
@@ -141,7 +147,147 @@ async fn the_json_report_has_its_documented_shape() {
     let mut paths = BTreeSet::new();
     collect(&json, String::new(), &mut paths);
     let paths: Vec<String> = paths.into_iter().collect();
-    expect![[""]].assert_eq(&paths.join("\n"));
+    expect![[r#"
+        about
+        audit.action_required
+        audit.asked_again
+        audit.authorized
+        audit.carried_out
+        audit.completed
+        audit.failed
+        audit.kept_directory
+        audit.keys
+        audit.ledger_entries
+        audit.one_in
+        audit.passed
+        audit.reads_checked
+        audit.remembered
+        audit.replays_checked
+        audit.resolved_afterwards
+        audit.reuses_checked
+        audit.unnamed_charges
+        audit.violations[].details
+        audit.violations[].key
+        audit.violations[].kind
+        audit.violations[].payment
+        audit.violations_by_kind.payment_lost
+        command
+        curve[][]
+        environment.cores
+        environment.harness
+        environment.load_average
+        environment.memory_mib
+        environment.processor
+        environment.system
+        expectations[].limit
+        expectations[].measured
+        expectations[].of
+        expectations[].passed
+        expectations[].what
+        failures[].count
+        failures[].kind
+        failures[].operation
+        format
+        latency.corrected.count
+        latency.corrected.max_ms
+        latency.corrected.mean_ms
+        latency.corrected.min_ms
+        latency.corrected.p50_ms
+        latency.corrected.p90_ms
+        latency.corrected.p95_ms
+        latency.corrected.p9999_ms
+        latency.corrected.p999_ms
+        latency.corrected.p99_ms
+        latency.dispatch.count
+        latency.dispatch.max_ms
+        latency.dispatch.mean_ms
+        latency.dispatch.min_ms
+        latency.dispatch.p50_ms
+        latency.dispatch.p90_ms
+        latency.dispatch.p95_ms
+        latency.dispatch.p9999_ms
+        latency.dispatch.p999_ms
+        latency.dispatch.p99_ms
+        latency.service.count
+        latency.service.max_ms
+        latency.service.mean_ms
+        latency.service.min_ms
+        latency.service.p50_ms
+        latency.service.p90_ms
+        latency.service.p95_ms
+        latency.service.p9999_ms
+        latency.service.p999_ms
+        latency.service.p99_ms
+        load.arrivals
+        load.concurrency
+        load.hot_share
+        load.kind
+        load.merchants
+        load.mix.async_payment
+        load.mix.card_payment
+        load.mix.decline
+        load.mix.invalid
+        load.mix.manual_authorization
+        load.mix.read
+        load.mix.repeat
+        load.mix.reuse
+        load.mix.three_d_secure
+        load.outstanding
+        load.phases[].begins_s
+        load.phases[].counted
+        load.phases[].ends_s
+        load.phases[].name
+        load.rate
+        load.send_within_s
+        load.timeout_s
+        operations[].about
+        operations[].corrected.count
+        operations[].corrected.max_ms
+        operations[].corrected.mean_ms
+        operations[].corrected.min_ms
+        operations[].corrected.p50_ms
+        operations[].corrected.p90_ms
+        operations[].corrected.p95_ms
+        operations[].corrected.p9999_ms
+        operations[].corrected.p999_ms
+        operations[].corrected.p99_ms
+        operations[].due
+        operations[].failed
+        operations[].not_sent
+        operations[].operation
+        operations[].service.count
+        operations[].service.max_ms
+        operations[].service.mean_ms
+        operations[].service.min_ms
+        operations[].service.p50_ms
+        operations[].service.p90_ms
+        operations[].service.p95_ms
+        operations[].service.p9999_ms
+        operations[].service.p999_ms
+        operations[].service.p99_ms
+        operations[].succeeded
+        passed
+        scenario
+        seconds[].at_s
+        seconds[].due
+        seconds[].ended
+        seconds[].failed
+        seconds[].max_ms
+        seconds[].p50_ms
+        seconds[].p99_ms
+        seed
+        started_at
+        stopped_early
+        totals.achieved_ratio
+        totals.due
+        totals.due_per_second
+        totals.error_ratio
+        totals.failed
+        totals.not_sent
+        totals.seconds
+        totals.succeeded
+        totals.succeeded_per_second"#]]
+    .assert_eq(&paths.join("\n"));
 }
 
 #[tokio::test]

@@ -13,11 +13,14 @@ mod card_payment;
 mod decline;
 mod invalid;
 mod manual_authorization;
+mod netbanking_payment;
 mod provider_fault;
 mod read;
 mod repeat;
 mod reuse;
 mod three_d_secure;
+mod upi_payment;
+mod wallet_payment;
 
 mod draw;
 mod failure;
@@ -70,6 +73,9 @@ operations! {
     ManualAuthorization = manual_authorization;
     AsyncPayment = async_payment;
     ThreeDSecure = three_d_secure;
+    UpiPayment = upi_payment;
+    NetbankingPayment = netbanking_payment;
+    WalletPayment = wallet_payment;
     Decline = decline;
     ProviderFault = provider_fault;
     Repeat = repeat;

@@ -4,6 +4,7 @@
 //!
 //! Invariant: the same order gives the same request, byte for byte, at any time.
 
+use crate::answer::Outcome;
 use crate::request::{Key, Request};
 
 /// A test card's expiry year: far enough to stay valid, near enough for an expiry check.
@@ -48,6 +49,19 @@ pub(crate) enum Currency {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Method {
     Card(Card),
+    Upi(Customer),
+    NetBanking(Customer),
+    Wallet(Customer),
+}
+
+/// What becomes of a payment that is not by card, as the provider simulator has it by the address,
+/// the bank or the wallet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Customer {
+    Pays,
+    IsDeclined,
+    /// Approves in the app, or goes to the bank's or the wallet's page; nobody does.
+    HasToAct,
 }
 
 /// Test cards of the provider simulator.
@@ -134,6 +148,44 @@ impl Method {
                     r#""payment_method":"card","card":{{"number":"{number}","expiry_month":12,"expiry_year":{EXPIRY_YEAR},"cvv":"123","holder_name":"Load Test"}}"#
                 )
             }
+            Self::Upi(customer) => {
+                let vpa = customer.of("success@sim", "failure@sim", "pending@sim");
+                format!(r#""payment_method":"upi","upi":{{"vpa":"{vpa}"}}"#)
+            }
+            Self::NetBanking(customer) => {
+                let bank = customer.of("HDFC", "SIMD", "SIMR");
+                format!(r#""payment_method":"netbanking","bank":"{bank}""#)
+            }
+            Self::Wallet(customer) => {
+                let wallet = customer.of("wallet_7", "wallet_failure", "wallet_redirect");
+                format!(
+                    r#""payment_method":"wallet","wallet":{{"provider":"paytm","wallet_id":"{wallet}"}}"#
+                )
+            }
+        }
+    }
+}
+
+impl Customer {
+    fn of(
+        self,
+        pays: &'static str,
+        is_declined: &'static str,
+        has_to_act: &'static str,
+    ) -> &'static str {
+        match self {
+            Self::Pays => pays,
+            Self::IsDeclined => is_declined,
+            Self::HasToAct => has_to_act,
+        }
+    }
+
+    /// How the payment is answered.
+    pub(crate) fn outcome(self) -> Outcome {
+        match self {
+            Self::Pays => Outcome::Completed,
+            Self::IsDeclined => Outcome::Failed,
+            Self::HasToAct => Outcome::ActionRequired,
         }
     }
 }
@@ -248,6 +300,22 @@ mod tests {
         }
         let order = PaymentOrder { capture: Capture::Manual, ..order() };
         assert_eq!(parsed(&order)["capture"], "manual");
+    }
+
+    #[test]
+    fn each_method_says_who_pays() {
+        for (method, field, pays) in [
+            (Method::Upi(Customer::Pays), "upi", json!({"vpa": "success@sim"})),
+            (Method::NetBanking(Customer::IsDeclined), "bank", json!("SIMD")),
+            (
+                Method::Wallet(Customer::HasToAct),
+                "wallet",
+                json!({"provider": "paytm", "wallet_id": "wallet_redirect"}),
+            ),
+        ] {
+            let parsed = parsed(&PaymentOrder { method, ..order() });
+            assert_eq!((&parsed[field], &parsed["card"]), (&pays, &Value::Null));
+        }
     }
 
     #[test]

@@ -118,14 +118,14 @@ struct Audited {
 }
 
 impl RunOptions {
-    /// A quiet run that remembers up to two million keys.
+    /// A quiet run that remembers up to a million keys, some 250 MB.
     pub fn new(scenario: Scenario, server: Server) -> Self {
         Self {
             scenario,
             seed: 0,
             server,
             operator_key: None,
-            most_keys: 2_000_000,
+            most_keys: 1_000_000,
             asked_again: 20_000,
             resolve_within: Duration::from_secs(20),
             progress: Progress::Silent,

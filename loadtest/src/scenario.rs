@@ -184,7 +184,7 @@ impl Scenario {
                 .sum();
             let factor = wanted.as_secs_f64() / counted;
             for phase in self.phases.iter_mut().filter(|phase| phase.counted) {
-                phase.duration = phase.duration.mul_f64(factor);
+                phase.stretch(factor);
             }
         }
         if let Some(audit) = audit {
@@ -229,6 +229,15 @@ impl Scenario {
 }
 
 impl Phase {
+    /// Takes so many times as long, its spikes as well.
+    fn stretch(&mut self, factor: f64) {
+        self.duration = self.duration.mul_f64(factor);
+        if let Some(spikes) = &mut self.spikes {
+            spikes.duration = spikes.duration.mul_f64(factor);
+            spikes.every = spikes.every.mul_f64(factor);
+        }
+    }
+
     fn check(&self) -> Result<()> {
         ensure!(!self.duration.is_zero(), "seconds is above 0");
         let levels = [self.from, self.to];
@@ -330,6 +339,15 @@ mod tests {
         assert!(matches!(scenario.pace, Pace::Open { rate: 50.0, .. }));
         assert_eq!(scenario.duration(), Duration::from_secs(9), "a warm-up keeps its length");
         assert!(scenario.audit);
+        let spiked = PLAIN.replace(
+            "seconds = 2.0",
+            "seconds = 2.0\nspike = { level = 2.0, seconds = 0.5, every_s = 1.0 }",
+        );
+        let spiked =
+            Scenario::parse("test", "test.toml", &spiked).unwrap().with(overrides).unwrap();
+        let spikes = spiked.phases[1].spikes.unwrap();
+        let seconds = Duration::from_secs;
+        assert_eq!((spikes.duration, spikes.every), (seconds(2), seconds(4)));
         let closed = Overrides { concurrency: Some(8), ..Overrides::default() };
         let scenario = plain().with(closed).unwrap();
         assert_eq!(scenario.pace, Pace::Closed { concurrency: 8 });

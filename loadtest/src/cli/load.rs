@@ -49,7 +49,7 @@ pub(super) struct RunArguments {
     #[arg(long)]
     no_audit: bool,
     /// Most keys that are remembered for the audit; beyond, it is a sample by the seed
-    #[arg(long, value_name = "N", default_value_t = 2_000_000, value_parser = value_parser!(u32).range(1_000..))]
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = value_parser!(u32).range(1_000..))]
     audit_keys: u32,
     /// Of the settled keys that are remembered, so many are asked again
     #[arg(long, value_name = "N", default_value_t = 20_000)]

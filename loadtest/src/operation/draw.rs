@@ -7,7 +7,9 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 
 use crate::auditor::RecordId;
-use crate::order::{AMOUNTS, Capture, Card, Currency, Fault, Method, OrderNumber, PaymentOrder};
+use crate::order::{
+    AMOUNTS, Capture, Card, Currency, Customer, Fault, Method, OrderNumber, PaymentOrder,
+};
 use crate::scenario::{Merchants, Weights};
 
 /// So many earlier payments are within reach; older ones are let go in turn.
@@ -52,6 +54,15 @@ impl<'a> Draw<'a> {
             capture: Capture::Automatic,
             fault: None,
             respond_async: false,
+        }
+    }
+
+    /// Eight of ten pay; the others are declined or have to act, alike.
+    pub(super) fn customer(&mut self) -> Customer {
+        match self.random.random_range(0..10) {
+            0..=7 => Customer::Pays,
+            8 => Customer::IsDeclined,
+            _ => Customer::HasToAct,
         }
     }
 

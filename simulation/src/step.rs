@@ -5,8 +5,8 @@
 //! nothing.
 //!
 //! ```text
-//! pay m2 10000 INR manual key=3/0 card waiting   a merchant asks; also: JPY, BHD, automatic, key=-,
-//!                                  old-card, upi, netbanking, wallet
+//! pay m2 10000 INR manual key=3/0 card small waiting   a merchant asks; also: JPY, BHD, automatic, key=-,
+//!                                  old-card, upi, netbanking, wallet; large, enormous
 //! leave 4                          a client gives up waiting
 //! read 2                           somebody reads a payment
 //! group                            the log writer takes its turn
@@ -27,6 +27,7 @@
 //!   power=sectors:5/nothing        with the power, and this is left of what was not synced
 //!   deciding                       between a decision and its record
 //!   damage=sled:flip:0:99          and this happens to one copy of the log
+//!   recovering=2                   the next process dies before its third mending
 //! ```
 
 use std::{fmt, str::FromStr};
@@ -89,6 +90,8 @@ pub struct Pay {
     pub method: Method,
     /// The merchant's idempotency key, and which body comes with it.
     pub key: Option<(u8, u8)>,
+    /// How much comes with it.
+    pub size: Size,
     /// Whether the client waits until the payment has settled.
     pub waiting: bool,
 }
@@ -104,6 +107,9 @@ pub struct Crash {
     pub deciding: bool,
     /// What happens to the log meanwhile.
     pub damage: Option<Damage>,
+    /// The next process dies as well, when it has mended the log in so many places and would mend
+    /// one more.
+    pub recovering: Option<u8>,
 }
 
 /// What happens to one copy of a segment of the log.
@@ -176,6 +182,18 @@ words! {
         NetBanking = "netbanking",
         /// From a wallet.
         Wallet = "wallet",
+    }
+}
+
+words! {
+    /// How much a merchant sends along.
+    Size {
+        /// Little, as most do.
+        Small = "small",
+        /// So much that the record spans frames.
+        Large = "large",
+        /// More than a record may hold.
+        Enormous = "enormous",
     }
 }
 
@@ -288,7 +306,8 @@ impl fmt::Display for Pay {
             Some((key, body)) => write!(f, " key={key}/{body}")?,
             None => f.write_str(" key=-")?,
         }
-        write!(f, " {}{}", self.method.word(), if self.waiting { " waiting" } else { "" })
+        let waiting = if self.waiting { " waiting" } else { "" };
+        write!(f, " {} {}{waiting}", self.method.word(), self.size.word())
     }
 }
 
@@ -306,6 +325,9 @@ impl fmt::Display for Crash {
         }
         if let Some(Damage { copy, kind, segment, at }) = self.damage {
             write!(f, " damage={}:{}:{segment}:{at}", copy.word(), kind.word())?;
+        }
+        if let Some(mendings) = self.recovering {
+            write!(f, " recovering={mendings}")?;
         }
         Ok(())
     }
@@ -362,9 +384,9 @@ impl FromStr for Step {
 }
 
 fn pay(words: &[&str]) -> Result<Pay, String> {
-    let [merchant, units, currency, capture, key, method, waiting @ ..] = words else {
+    let [merchant, units, currency, capture, key, method, size, waiting @ ..] = words else {
         return Err(
-            "a payment has a merchant, an amount, a currency, a capture, a key and a method"
+            "a payment has a merchant, an amount, a currency, a capture, a key, a method and a size"
                 .to_owned(),
         );
     };
@@ -379,6 +401,7 @@ fn pay(words: &[&str]) -> Result<Pay, String> {
             Some((key, body)) => Some((number(key)?, number(body)?)),
             None => None,
         },
+        size: Size::of_word(size)?,
         waiting: waiting == ["waiting"],
     })
 }
@@ -389,6 +412,7 @@ fn crash(words: &[&str]) -> Result<Crash, String> {
         match word.split_once('=') {
             None if *word == "deciding" => crash.deciding = true,
             Some(("committing", both)) => crash.committing = Some(left_of_both(both)?),
+            Some(("recovering", mendings)) => crash.recovering = Some(number(mendings)?),
             Some(("power", both)) => crash.power = Some(left_of_both(both)?),
             Some(("damage", damage)) => {
                 let parts: Vec<&str> = damage.split(':').collect();

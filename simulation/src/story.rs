@@ -9,7 +9,7 @@ use tollgate_wal::store::faulty::Kept;
 
 use crate::{
     chance::Chance,
-    step::{Claim, Coin, Copy, Crash, Damage, DamageKind, Fate, Method, Pay, Step},
+    step::{Claim, Coin, Copy, Crash, Damage, DamageKind, Fate, Method, Pay, Size, Step},
 };
 
 /// Steps of one play: enough that payments settle, expire and are asked for again, and few enough
@@ -166,6 +166,11 @@ impl Author {
             manual: chance.one_in(3),
             method: chance.pick(Method::ALL),
             key,
+            size: match chance.below(20) {
+                0 => Size::Enormous,
+                1..=3 => Size::Large,
+                _ => Size::Small,
+            },
             waiting: chance.one_in(2),
         })
     }
@@ -199,7 +204,8 @@ impl Author {
             segment: if self.chance.one_in(3) { self.chance.short() % 100 } else { 0 },
             at: u32::from(self.chance.short()),
         });
-        Crash { committing, power, deciding: self.chance.one_in(6), damage }
+        let recovering = self.chance.one_in(4).then(|| self.chance.pick(&[0, 1, 2]));
+        Crash { committing, power, deciding: self.chance.one_in(6), damage, recovering }
     }
 }
 

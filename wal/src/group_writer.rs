@@ -22,6 +22,7 @@ use crate::{
     abort_guard::AbortOnPanic,
     error::Error,
     group::RECORD_HEADER,
+    planted_fault::{PlantedFault, is_planted},
     record::{Record, Stream},
     store::{Committed, FreeSpace, LogStore, Syncs},
 };
@@ -351,7 +352,9 @@ impl<C, R: FnMut(Released<C>)> Writer<C, R> {
         self.records.clear();
         let completions = Vec::with_capacity(self.completions.len());
         let completions = std::mem::replace(&mut self.completions, completions);
-        (self.release)(match &self.poison {
+        let poison =
+            self.poison.as_ref().filter(|_cause| !is_planted(PlantedFault::FailureReleased));
+        (self.release)(match poison {
             None => Released::Durable(completions),
             Some(cause) => Released::Unknown { completions, cause: Arc::clone(cause) },
         });

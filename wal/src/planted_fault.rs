@@ -12,6 +12,8 @@ use std::cell::Cell;
 /// A mistake of the log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PlantedFault {
+    /// A commit that failed is released like one that did not.
+    FailureReleased,
     /// Recovery takes the last group for a torn one.
     LastGroupDropped,
     /// The journal is not synced, and the commit succeeds.

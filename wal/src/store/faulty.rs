@@ -77,6 +77,8 @@ struct Image {
     segments: BTreeMap<u64, Segment>,
     faults: Vec<Fault>,
     commits: u64,
+    /// Mendings that recovery may still make; any number where nothing is said.
+    mendings: Option<u64>,
     /// Incremented by each open, so that an older store cannot write behind a newer one's back.
     owner: u64,
     space: FreeSpace,
@@ -109,6 +111,7 @@ impl Disk {
             segments: BTreeMap::new(),
             faults: Vec::new(),
             commits: 0,
+            mendings: None,
             owner: 0,
             space: FreeSpace { available: u64::MAX, minimum: 0 },
             // Small, so that simulations rotate often.
@@ -149,6 +152,11 @@ impl Disk {
     /// Takes back every fault that is still planned.
     pub fn forget_faults(&self) {
         self.image().faults.clear();
+    }
+
+    /// Recovery dies when it has mended so much and would go on; with `None` it does not.
+    pub fn fail_mending(&self, after: Option<u64>) {
+        self.image().mendings = after;
     }
 
     /// Commits that were tried so far, over all stores.
@@ -219,6 +227,14 @@ impl Disk {
 impl Image {
     fn segment(&mut self, segment: u64) -> &mut Segment {
         self.segments.get_mut(&segment).expect("the segment exists")
+    }
+
+    /// One place of the log is about to be changed by recovery.
+    fn mend(&mut self, segment: u64) -> Result<&mut Segment, Error> {
+        if let Some(left) = &mut self.mendings {
+            *left = left.checked_sub(1).ok_or(Error::Injected)?;
+        }
+        Ok(self.segment(segment))
     }
 
     fn take_fault(&mut self) -> Option<Fault> {
@@ -399,7 +415,9 @@ impl Copies for Disk {
         let mut image = self.image();
         let segment = image.segment(segment);
         into.clone_from(&segment.journal);
-        let unread = segment.journal_unread.clone();
+        // It may have become shorter since.
+        let unread = &segment.journal_unread;
+        let unread = unread.start.min(into.len())..unread.end.min(into.len());
         into[unread.clone()].fill(0);
         Ok(if unread.is_empty() { 0 } else { unread.end })
     }
@@ -417,7 +435,7 @@ impl Copies for Disk {
 
     fn truncate_journal(&mut self, segment: u64, length: usize) -> Result<(), Error> {
         let mut image = self.image();
-        let segment = image.segment(segment);
+        let segment = image.mend(segment)?;
         segment.journal.truncate(length);
         segment.journal_synced = length;
         let unread = segment.journal_unread.clone();
@@ -427,7 +445,7 @@ impl Copies for Disk {
 
     fn rewrite_journal(&mut self, segment: u64, pieces: [&[u8]; 2]) -> Result<(), Error> {
         let mut image = self.image();
-        let segment = image.segment(segment);
+        let segment = image.mend(segment)?;
         segment.journal = pieces.concat();
         segment.journal_synced = segment.journal.len();
         segment.journal_unread = 0..0;
@@ -436,7 +454,7 @@ impl Copies for Disk {
 
     fn rebuild_sled(&mut self, segment: u64, pieces: [&[u8]; 2]) -> Result<(), Error> {
         let mut image = self.image();
-        let segment = image.segment(segment);
+        let segment = image.mend(segment)?;
         segment.sled = pieces.concat();
         segment.sled_synced = segment.sled.len();
         segment.sled_unread = false;
@@ -450,7 +468,7 @@ impl Copies for Disk {
         last_group: &[u8],
     ) -> Result<(), Error> {
         let mut image = self.image();
-        let segment = image.segment(segment);
+        let segment = image.mend(segment)?;
         assert_eq!(segment.journal[offset..], *last_group, "the journal's end");
         segment.journal_synced = segment.journal.len();
         Ok(())
@@ -458,7 +476,7 @@ impl Copies for Disk {
 
     fn settle_sled(&mut self, segment: u64) -> Result<(), Error> {
         let mut image = self.image();
-        let segment = image.segment(segment);
+        let segment = image.mend(segment)?;
         segment.sled_synced = segment.sled.len();
         Ok(())
     }

@@ -4,7 +4,7 @@
 //! Invariant: without the feature `planted-faults` none can be, and every question about it is
 //! answered by the compiler.
 //!
-//! Not here: the mistakes. Each stands where it could have been made, behind [`is_planted`].
+//! Not here: the mistakes. Each stands where it could have been made, behind `is_planted`.
 
 #[cfg(feature = "planted-faults")]
 use std::cell::Cell;

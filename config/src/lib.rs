@@ -7,6 +7,7 @@
 //!
 //! Not here: the components that these values go to, which have options of their own.
 
+mod cors;
 mod engine;
 mod error;
 mod layer;
@@ -14,6 +15,7 @@ mod loaded;
 mod log;
 mod payments;
 mod providers;
+mod rate_limit;
 mod server;
 mod storage;
 
@@ -21,14 +23,16 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use serde::Deserialize;
 
+pub use cors::Cors;
 pub use engine::Engine;
 pub use error::{Error, Fault};
 pub use layer::Origin;
 pub use loaded::Loaded;
-pub use log::{Log, LogFormat};
+pub use log::{AccessLog, Log, LogFormat};
 pub use payments::Payments;
 pub use providers::{Providers, Simulator};
-pub use server::Server;
+pub use rate_limit::RateLimit;
+pub use server::{ForwardedHeader, Server, TransportSecurity};
 pub use storage::Storage;
 
 /// The defaults and their documentation, in one text.
@@ -40,6 +44,10 @@ pub const DEFAULTS: &str = include_str!("../default.toml");
 pub struct Config {
     /// The HTTP listeners.
     pub server: Server,
+    /// How often clients may ask.
+    pub rate_limit: RateLimit,
+    /// Which web pages may call the API.
+    pub cors: Cors,
     /// The data directory.
     pub storage: Storage,
     /// The transaction engine.
@@ -87,6 +95,7 @@ impl Config {
     /// What the sections themselves refuse; the first of it.
     fn check(&self) -> Result<(), Error> {
         self.server.check()?;
+        self.cors.check()?;
         self.engine.check()?;
         self.providers.check()
     }
@@ -143,6 +152,17 @@ mod tests {
                 "providers.simulator.inquiry_horizon_ms",
             ),
             ("[providers.simulator]\npayee_vpa = \"nobody\"", "providers.simulator.payee_vpa"),
+            ("[server]\ntrusted_proxies = [\"10.0.0.300/8\"]", "server.trusted_proxies"),
+            ("[server]\nstrict_transport_security = \"often\"", "strict_transport_security"),
+            ("[rate_limit]\nrequests_per_s = -1", "rate_limit.requests_per_s"),
+            ("[cors]\nallowed_origins = [\"https://shop.example/\"]", "cors.allowed_origins"),
+            ("[cors]\nallowed_origins = [\"shop.example\"]", "cors.allowed_origins"),
+            ("[cors]\nallowed_origins = [\"*\", \"https://a.example\"]", "cors.allowed_origins"),
+            (
+                "[cors]\nallowed_origins = [\"*\"]\nallow_credentials = true",
+                "cors.allow_credentials",
+            ),
+            ("[log]\naccess = \"some\"", "log.access"),
             ("payments = 3", "payments"),
         ] {
             let line = load(text).unwrap_err().to_string();

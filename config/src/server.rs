@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::error::Error;
@@ -30,6 +31,35 @@ pub struct Server {
     pub idle_timeout_ms: u64,
     /// How long a stopping server waits for requests and provider calls, in milliseconds.
     pub drain_timeout_ms: u64,
+    /// The proxies that are believed when they say who the client is.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Where they say it.
+    pub forwarded_header: ForwardedHeader,
+    /// Which answers tell browsers to come by TLS alone.
+    pub strict_transport_security: TransportSecurity,
+}
+
+/// Where a trusted proxy says who the client is. One of them, because a proxy that sets one lets a
+/// client's own value of the other pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For` and `X-Forwarded-Proto`.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
+/// Which answers carry `Strict-Transport-Security` (RFC 6797).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TransportSecurity {
+    /// None.
+    Never,
+    /// Those to requests of which a trusted proxy says that they came by TLS.
+    BehindTls,
+    /// All.
+    Always,
 }
 
 impl Server {

@@ -3,25 +3,37 @@
 //! ```text
 //!   server     sockets, timeouts, drain
 //!   router     paths to operations
-//!   envelope   around every answer: request id, headers, metrics, panics
+//!   envelope   around every answer: request id, limits, headers, metrics, log, panics
 //!   v1         operations, over wire (JSON) and error (problems)
 //!   classic    the same for clients of the older API
 //! ```
 
+mod access_log;
 mod authentication;
 mod body;
 mod classic;
+mod client;
+mod cors;
+mod edge;
 mod envelope;
 mod error;
 mod error_page;
+mod exchange;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod health;
 mod idempotency;
 mod owned_payment;
 mod payment_creation;
 mod prefer;
+mod rate_limit;
+mod refusal_stream;
+mod request_head;
 mod request_id;
+mod request_scope;
 mod respond;
 mod router;
+mod security_headers;
 mod server;
 mod simulator_ledger;
 mod state;
@@ -29,7 +41,13 @@ mod surface;
 mod v1;
 mod wire;
 
+pub(crate) use access_log::AccessLog;
 pub(crate) use body::{BodyLimits, read_json, wipe};
+pub(crate) use client::TrustedProxies;
+pub(crate) use cors::Cors;
+pub(crate) use edge::Edge;
+pub(crate) use rate_limit::{RateLimitOptions, RateLimits, RefusalCounters};
+pub(crate) use refusal_stream::Refuse;
 pub(crate) use respond::json;
 pub(crate) use router::{Route, api, metrics};
 pub(crate) use server::{Server, ServerOptions};

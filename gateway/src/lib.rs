@@ -23,5 +23,9 @@ mod wallet_providers;
 mod http;
 mod provider;
 
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub use http::fuzzing;
+
 pub mod cli;
 pub mod startup;

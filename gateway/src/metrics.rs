@@ -22,7 +22,10 @@ use tollgate_domain::{Currency, Mode, Payment, PaymentStatus, ProviderId};
 use tollgate_engine::{Engine, EngineHealth, GroupObservation, Observer};
 
 use self::series::Series;
-use crate::{http::Route, provider::Instrument};
+use crate::{
+    http::{RefusalCounters, Route},
+    provider::Instrument,
+};
 
 const REQUESTS: Series = Series::counter(
     "tollgate_requests_total",
@@ -38,6 +41,10 @@ const CONNECTIONS: Series = Series::gauge("tollgate_connections", "Open connecti
 const PANICS: Series = Series::counter(
     "tollgate_handler_panics_total",
     "Requests whose handler panicked; each was answered 500.",
+);
+const RATE_LIMITED: Series = Series::counter(
+    "tollgate_rate_limited_total",
+    "Requests refused by a rate limit, by limit: the API key's requests, or the address's failed authentications.",
 );
 const PAYMENTS: Series = Series::counter(
     "tollgate_payments_total",
@@ -113,6 +120,7 @@ const ALL: &[&Series] = &[
     &REQUESTS_IN_FLIGHT,
     &CONNECTIONS,
     &PANICS,
+    &RATE_LIMITED,
     &PAYMENTS,
     &PAYMENT_DURATION,
     &PAYMENTS_UNKNOWN,
@@ -147,8 +155,10 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 const STORAGE_EVERY: Duration = Duration::from_secs(15);
 
 /// The statuses that this gateway answers with; any other is counted as the last.
-const STATUSES: [u16; 18] =
-    [200, 201, 202, 400, 401, 402, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 503, 0];
+const STATUSES: [u16; 21] = [
+    200, 201, 202, 204, 400, 401, 402, 403, 404, 405, 408, 409, 413, 414, 415, 422, 429, 431, 500,
+    503, 0,
+];
 
 /// The methods that are told apart; any other is counted as the last.
 const METHODS: [&str; 3] = ["GET", "POST", "OTHER"];
@@ -169,6 +179,7 @@ pub(crate) struct Metrics {
     pub(crate) requests_in_flight: Gauge,
     pub(crate) connections: Gauge,
     pub(crate) panics: Counter,
+    pub(crate) rate_limited: RefusalCounters,
     payments: Handles<(PaymentMethodName, PaymentStatus, Currency), Counter>,
     payment_duration: Handles<(PaymentMethodName, ProviderId), Histogram>,
     payments_unknown: Counter,
@@ -236,6 +247,11 @@ impl Metrics {
             requests_in_flight: REQUESTS_IN_FLIGHT.register_gauge(&recorder, &[]),
             connections: CONNECTIONS.register_gauge(&recorder, &[]),
             panics: PANICS.register_counter(&recorder, &[]),
+            rate_limited: RefusalCounters {
+                keys: RATE_LIMITED.register_counter(&recorder, &[("limit", "api_key")]),
+                addresses: RATE_LIMITED
+                    .register_counter(&recorder, &[("limit", "failed_authentication")]),
+            },
             payments: RwLock::default(),
             payment_duration: RwLock::default(),
             payments_unknown: PAYMENTS_UNKNOWN.register_counter(&recorder, &[]),

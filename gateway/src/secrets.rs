@@ -93,7 +93,7 @@ impl Secrets {
         Ok(Self::from_key(&key))
     }
 
-    fn from_key(key: &[u8]) -> Self {
+    pub(crate) fn from_key(key: &[u8]) -> Self {
         let derived = |label: &[u8]| {
             let mut mac = keyed(key);
             mac.update(label);

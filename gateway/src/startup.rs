@@ -8,7 +8,7 @@
 //! The listeners come first, so that probes are answered while the log is replayed. No file of the
 //! data directory is touched before the directory is ours.
 
-use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
@@ -24,7 +24,10 @@ use crate::{
     clock::system_clock,
     data_directory::{self, DataDirectory},
     first_keys,
-    http::{self, BodyLimits, Gateway, Server, ServerOptions, Serving},
+    http::{
+        self, AccessLog, BodyLimits, Cors, Edge, Gateway, RateLimitOptions, RateLimits, Server,
+        ServerOptions, Serving, TrustedProxies,
+    },
     metrics::Metrics,
     provider::{
         Clock, DEFAULT_CALL_LIMIT, Instrument, ProviderWorker, Providers, TestProvider,
@@ -158,21 +161,20 @@ impl App {
             header_timeout: config.server.header_timeout(),
             idle_timeout: config.server.idle_timeout(),
         };
-        let api = serve(
-            config.server.listen,
-            http::api(Arc::clone(&gateway)),
-            options,
-            metrics.connections.clone(),
-        )
-        .await?;
+        let edge = edge(&config, &metrics);
+        let (router, refuse) = http::api(Arc::clone(&gateway), Arc::clone(&edge));
+        let api =
+            serve(config.server.listen, router, Some(refuse), options, metrics.connections.clone())
+                .await?;
         let scraped = http::metrics(Arc::clone(&gateway));
         let unmeasured = ::metrics::Gauge::noop();
         let metrics_server =
-            serve(config.server.metrics_listen, scraped, options, unmeasured).await?;
+            serve(config.server.metrics_listen, scraped, None, options, unmeasured).await?;
         tokio::spawn(
             Arc::clone(&metrics).measure_storage(config.storage.data_dir.as_path().into()),
         );
         tokio::spawn(metrics.keep_up());
+        tokio::spawn(async move { edge.limits.keep_swept().await });
         Ok(Self { config, gateway, api, metrics: metrics_server })
     }
 
@@ -368,13 +370,30 @@ fn engine_options(config: &Config) -> EngineOptions {
     }
 }
 
+/// What the front door does for every request.
+fn edge(config: &Config, metrics: &Metrics) -> Arc<Edge> {
+    let Config { server, rate_limit, cors, log, .. } = config;
+    let requests =
+        NonZeroU32::new(rate_limit.requests_per_s).zip(NonZeroU32::new(rate_limit.burst()));
+    let failures = NonZeroU32::new(rate_limit.failed_authentications_per_s);
+    let options = RateLimitOptions { requests, failures };
+    Arc::new(Edge {
+        proxies: TrustedProxies::new(server.trusted_proxies.clone(), server.forwarded_header),
+        limits: RateLimits::new(options, metrics.rate_limited.clone()),
+        cors: Cors::new(&cors.allowed_origins, cors.allow_credentials, cors.max_age_s),
+        by_tls: server.strict_transport_security,
+        access_log: AccessLog::new(log.access, log.slow()),
+    })
+}
+
 async fn serve(
     address: SocketAddr,
     router: axum::Router,
+    refuse: Option<http::Refuse>,
     options: ServerOptions,
     open: ::metrics::Gauge,
 ) -> Result<Server, Error> {
     let failed = |source| Error::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
-    Server::start(listener, router, options, open).map_err(failed)
+    Server::start(listener, router, refuse, options, open).map_err(failed)
 }

@@ -64,6 +64,64 @@ fn faults_of_the_one_who_starts_it_end_with_2_and_all_others_with_1() {
     assert_eq!((code, line.lines().count()), (Some(1), 1), "{line}");
 }
 
+#[test]
+fn the_log_is_json_line_by_line_and_holds_no_secret() {
+    let parent = tempfile::tempdir().unwrap();
+    let data = parent.path().join("data");
+    let server = Server::start(&data, |command| {
+        command
+            .env("TOLLGATE__LOG__FORMAT", "json")
+            .env("TOLLGATE__LOG__LEVEL", "info,tollgate=trace")
+            .env("TOLLGATE__LOG__ACCESS", "all");
+    });
+    let caller = server.caller();
+    let body = r#"{"amount":"100.00","currency":"INR","payment_method":"card","card":{"number":"4242424242424242","expiry_month":12,"expiry_year":2040,"cvv":"123","holder_name":"A Holder"},"customer":{"email":"someone@example.com"}}"#;
+    let paid = caller.pay("X-Request-Id: mine-1\r\n", body).unwrap();
+    assert_eq!(paid.status, 201, "{}", paid.body);
+    assert_eq!(caller.pay("X-Request-Id: mine-2\r\n", "{\"a\":").unwrap().status, 400);
+    assert_eq!(caller.get("/a-path-of-mine?card=5555555555554444").unwrap().status, 404);
+    caller.pay("X-Request-Id: 4242424242424242\r\n", "{}").unwrap();
+    let key = fs::read_to_string(data.join("demo.key")).unwrap();
+    server.signal("TERM");
+    assert!(server.ended().0.success());
+
+    let log = fs::read_to_string(data.with_extension("stderr")).unwrap();
+    let lines: Vec<serde_json::Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|fault| panic!("{fault}: {line}")))
+        .collect();
+    assert!(lines.iter().all(|line| line["timestamp"].is_string() && line["level"].is_string()));
+    let of = |id: &str| {
+        let found: Vec<_> = lines
+            .iter()
+            .filter(|line| line["target"] == "tollgate::access" && line["request_id"] == id)
+            .collect();
+        assert_eq!(found.len(), 1, "{id}: {log}");
+        found[0]
+    };
+    let line = of("mine-1");
+    assert_eq!((&line["level"], &line["status"]), (&"INFO".into(), &201.into()));
+    assert_eq!((&line["route"], &line["method"]), (&"/api/v1/payments".into(), &"POST".into()));
+    assert!(line["merchant_id"].as_str().unwrap().starts_with("mer_"), "{line}");
+    assert!(line["key_id"].as_str().is_some_and(|id| !id.is_empty()), "{line}");
+    assert!(line["duration_us"].as_u64().unwrap() > 0, "{line}");
+    let line = of("mine-2");
+    assert_eq!((&line["status"], &line["code"]), (&400.into(), &"body_invalid".into()));
+    of("(withheld)");
+    let secrets = [
+        key.trim(),
+        "4242424242424242",
+        "5555555555554444",
+        "a-path-of-mine",
+        "someone@example.com",
+        "A Holder",
+        "127.0.0.1:",
+    ];
+    for secret in secrets {
+        assert!(!log.contains(secret), "{secret}: {log}");
+    }
+}
+
 /// All of it at once, each in a line of its own with where it was said.
 #[test]
 fn every_fault_of_the_configuration_is_told_with_its_place() {

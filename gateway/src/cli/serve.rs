@@ -165,7 +165,22 @@ pub(super) fn start_logging(config: &Config) -> Result<(), ServeError> {
         .with_writer(io::stderr);
     match config.log.format {
         LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
+        LogFormat::Json => {
+            log.json().flatten_event(true).init();
+            log_panics();
+        }
     }
     Ok(())
+}
+
+/// Panics are logged: the words that the standard library has for them are no JSON.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!(
+            location = panic.location().map(tracing::field::display),
+            thread = std::thread::current().name(),
+            cause = panic.payload_as_str(),
+            "panicked"
+        );
+    }));
 }

@@ -113,7 +113,8 @@ async fn simulate(config: &Config, arguments: SimulatorArguments) -> Result<(), 
     };
     let router = simulator::router(simulator, limits);
     let unmeasured = ::metrics::Gauge::noop();
-    let server = Server::start(listener, router, server_options, unmeasured).map_err(failed)?;
+    let server =
+        Server::start(listener, router, None, server_options, unmeasured).map_err(failed)?;
     announce(address);
     tokio::select! {
         _ = terminate.recv() => {}

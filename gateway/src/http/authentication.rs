@@ -14,11 +14,14 @@ use tollgate_domain::{ApiKey, ApiKeyHash};
 use tollgate_engine::ControlView;
 use zeroize::Zeroizing;
 
-use super::error::{ErrorCode, Problem};
+use super::{
+    error::{ErrorCode, Problem},
+    request_scope,
+};
 use crate::secrets::api_key_hash;
 
 /// The older header for keys.
-const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+pub(super) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// Longer than any key of ours; more is not hashed.
 const LONGEST_KEY: usize = 255;
@@ -34,7 +37,10 @@ pub(super) fn merchant_key(
 ) -> Result<ApiKey, Problem> {
     let hash = presented_hash(headers)?;
     match control.find_key(&hash) {
-        Some(key) if is_same(&key.hash, &hash) => Ok(key),
+        Some(key) if is_same(&key.hash, &hash) => {
+            request_scope::authenticated(&key.hash, Some(key.merchant))?;
+            Ok(key)
+        }
         Some(_) | None if is_same(operator, &hash) => {
             Err(Problem::of(ErrorCode::MerchantKeyRequired))
         }
@@ -53,7 +59,7 @@ pub(super) fn operator(
 ) -> Result<(), Problem> {
     let hash = presented_hash(headers)?;
     if is_same(operator, &hash) {
-        return Ok(());
+        return request_scope::authenticated(operator, None);
     }
     match control.find_key(&hash) {
         Some(_merchants) => Err(Problem::of(ErrorCode::OperatorKeyRequired)),

@@ -1,4 +1,5 @@
-//! Around every answer: request id, security headers, metrics, and an end to panics.
+//! Around every answer: request id, limits by address, CORS, security headers, metrics, the access
+//! log, and an end to panics.
 //!
 //! One hand-written service instead of a stack of layers, because each layer costs an allocation
 //! and a future for every request.
@@ -10,7 +11,6 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
-    time::Instant,
 };
 
 use axum::{
@@ -18,16 +18,22 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use hyper::{
-    HeaderMap, Method, Request,
-    header::{CACHE_CONTROL, HeaderValue, X_CONTENT_TYPE_OPTIONS},
+    HeaderMap, Method, Request, StatusCode,
+    header::{AUTHORIZATION, HeaderValue},
 };
 use tower::{Layer, Service};
+use tracing::Instrument;
 
 use super::{
+    access_log::loggable,
+    authentication::X_API_KEY,
+    edge::Edge,
     error::{ErrorCode, Problem},
-    request_id::{RequestIds, X_REQUEST_ID},
+    exchange::Exchange,
+    request_head,
+    request_id::RequestIds,
+    request_scope::{Known, RequestScope},
     router::Route,
-    surface::Surface,
 };
 use crate::metrics::Metrics;
 
@@ -49,17 +55,50 @@ pub(super) struct Envelope<S> {
 struct Shared {
     metrics: Arc<Metrics>,
     ids: RequestIds,
+    edge: Arc<Edge>,
 }
 
 impl EnvelopeLayer {
-    pub(super) fn new(metrics: Arc<Metrics>) -> Self {
-        let shared = Shared { metrics, ids: RequestIds::new() };
+    pub(super) fn new(metrics: Arc<Metrics>, edge: Arc<Edge>) -> Self {
+        let shared = Shared { metrics, ids: RequestIds::new(), edge };
         Self { shared: Arc::new(shared), route: Route::Unmatched }
     }
 
     /// The same for another route.
     pub(super) fn at(&self, route: Route) -> Self {
         Self { shared: Arc::clone(&self.shared), route }
+    }
+
+    /// Renders the refusal of a request that could not be read: its headers and body. `None` for a
+    /// status that says no such thing.
+    pub(super) fn refuse(&self, status: StatusCode) -> Option<Vec<u8>> {
+        let code = match status {
+            StatusCode::BAD_REQUEST => ErrorCode::RequestInvalid,
+            StatusCode::URI_TOO_LONG => ErrorCode::UriTooLong,
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => ErrorCode::HeadersTooLarge,
+            _ => return None,
+        };
+        let mut unread = Request::new(Body::empty());
+        // Nothing is known of it; this one is counted as none of those that are told apart.
+        *unread.method_mut() = Method::TRACE;
+        let Shared { metrics, ids, edge } = &*self.shared;
+        let exchange = Exchange::begin(self.route, edge, ids, &unread);
+        let problem = Problem::of(code);
+        let body =
+            problem.render(exchange.surface, exchange.request_id.to_str().unwrap_or_default());
+        let mut response = problem.into_response();
+        exchange.seal(&mut response, Known::default(), edge);
+        exchange.tell(status, Some(code), Known::default(), metrics, edge);
+        let mut bytes = Vec::with_capacity(1_024);
+        for (name, value) in response.headers() {
+            bytes.extend_from_slice(name.as_str().as_bytes());
+            bytes.extend_from_slice(b": ");
+            bytes.extend_from_slice(value.as_bytes());
+            bytes.extend_from_slice(b"\r\n");
+        }
+        bytes.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
+        bytes.extend_from_slice(&body);
+        Some(bytes)
     }
 }
 
@@ -85,22 +124,52 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let begun = Instant::now();
-        let request_id = self.shared.ids.of(request.headers());
-        let method = request.method().clone();
         let shared = Arc::clone(&self.shared);
-        let route = self.route;
-        let surface = Surface::of_path(request.uri().path());
-        let call = self.inner.call(request);
+        let exchange = Exchange::begin(self.route, &shared.edge, &shared.ids, &request);
+        let call = match shared.answer_early(&exchange, &request) {
+            Some(response) => Err(response),
+            None => Ok(self.inner.call(request)),
+        };
         Box::pin(async move {
             let in_flight = InFlight::enter(&shared.metrics);
-            let mut response = without_panic(call, &shared.metrics, &request_id).await;
-            seal(&mut response, request_id, &method, surface);
+            let span = exchange.span();
+            let (mut response, known) = match call {
+                Err(early) => (early, Known::default()),
+                Ok(call) => {
+                    let answer = without_panic(call, &shared.metrics, &exchange.request_id);
+                    let answer = RequestScope::enter(Arc::clone(&shared.edge), answer);
+                    answer.instrument(span.clone()).await
+                }
+            };
+            if response.status() == StatusCode::UNAUTHORIZED {
+                shared.edge.limits.failed(exchange.client.address);
+            }
+            let code = exchange.seal(&mut response, known, &shared.edge);
             drop(in_flight);
-            shared.metrics.request(route, &method, response.status(), begun.elapsed());
+            exchange.tell(response.status(), code, known, &shared.metrics, &shared.edge);
+            exchange.record(&span, response.status(), known);
             Ok(response)
         })
     }
+}
+
+impl Shared {
+    /// The answer to what needs no operation.
+    fn answer_early(&self, exchange: &Exchange, request: &Request<Body>) -> Option<Response> {
+        if let Err(problem) = request_head::check(request) {
+            return Some(problem.into_response());
+        }
+        if self.edge.limits.refuses(exchange.client.address) && brings_a_key(request.headers()) {
+            const TOO_OFTEN: &str = "Too many wrong keys have come from this address.";
+            let problem = Problem::new(ErrorCode::RateLimitExceeded, TOO_OFTEN);
+            return Some(problem.into_response());
+        }
+        self.edge.cors.as_ref().and_then(|cors| cors.preflight(request))
+    }
+}
+
+fn brings_a_key(headers: &HeaderMap) -> bool {
+    headers.contains_key(AUTHORIZATION) || headers.contains_key(X_API_KEY)
 }
 
 /// Counts a request while it is answered, even if its client goes away and the future is dropped.
@@ -132,7 +201,7 @@ async fn without_panic(
         let polled = catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context)));
         polled.unwrap_or_else(|_panic| {
             metrics.panics.increment(1);
-            tracing::error!(?request_id, "an operation panicked");
+            tracing::error!(request_id = loggable(request_id), "an operation panicked");
             Poll::Ready(Ok(Problem::of(ErrorCode::InternalError).into_response()))
         })
     })
@@ -140,38 +209,24 @@ async fn without_panic(
     .unwrap_or_else(|never| match never {})
 }
 
-/// Renders a problem, and sets the headers that every answer has.
-fn seal(response: &mut Response, request_id: HeaderValue, method: &Method, surface: Surface) {
-    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        // HEAD has the headers of the answer alone.
-        problem.write_headers(surface, response.headers_mut());
-        if *method != Method::HEAD {
-            let id = request_id.to_str().unwrap_or_default();
-            *response.body_mut() = Body::from(problem.render(surface, id));
-        }
-    }
-    let headers: &mut HeaderMap = response.headers_mut();
-    headers.insert(X_REQUEST_ID, request_id);
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-}
-
 #[cfg(test)]
 mod tests {
     use axum::{Router, routing::get};
     use http_body_util::BodyExt;
-    use hyper::StatusCode;
+    use hyper::header::HOST;
     use tower::ServiceExt;
 
     use super::*;
+    use crate::http::request_id::X_REQUEST_ID;
 
     #[tokio::test]
     async fn a_panic_is_a_500_and_nothing_more() {
         let metrics = Metrics::new();
-        let layer = EnvelopeLayer::new(Arc::clone(&metrics));
+        let layer = EnvelopeLayer::new(Arc::clone(&metrics), Arc::new(Edge::open_to_all()));
         let broken = get(async || -> &'static str { panic!("on purpose") });
         let router: Router = Router::new().route("/broken", broken.layer(layer));
-        let request = Request::get("/broken").header(X_REQUEST_ID, "mine").body(Body::empty());
+        let request = Request::get("/broken").header(HOST, "t").header(X_REQUEST_ID, "mine");
+        let request = request.body(Body::empty());
         let response = router.oneshot(request.unwrap()).await.unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(response.headers()[X_REQUEST_ID], "mine");

@@ -36,6 +36,13 @@ impl RequestIds {
             .unwrap_or_else(|| self.mint())
     }
 
+    /// Whether an id has the form of those that are made here.
+    pub(super) fn is_ours(id: &str) -> bool {
+        id.strip_prefix("req_").is_some_and(|digits| {
+            digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+        })
+    }
+
     fn mint(&self) -> HeaderValue {
         const HEX: &[u8; 16] = b"0123456789abcdef";
         let count = self.count.fetch_add(1, Ordering::Relaxed);

@@ -14,9 +14,12 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 
 use super::{
     classic,
+    edge::Edge,
     envelope::EnvelopeLayer,
     error::{ErrorCode, Problem},
-    error_page, health, simulator_ledger,
+    error_page, health,
+    refusal_stream::Refuse,
+    simulator_ledger,
     state::Gateway,
     v1,
 };
@@ -78,16 +81,17 @@ routes! {
     ErrorPage = "/docs/errors" => get(error_page::page);
 }
 
-/// The API.
-pub(crate) fn api(gateway: Arc<Gateway>) -> Router {
-    let envelope = EnvelopeLayer::new(Arc::clone(&gateway.metrics));
+/// The API, and what renders the refusal of a request that cannot be read and so never gets to it.
+pub(crate) fn api(gateway: Arc<Gateway>, edge: Arc<Edge>) -> (Router, Refuse) {
+    let envelope = EnvelopeLayer::new(Arc::clone(&gateway.metrics), edge);
     let mut router = Router::new();
     for (route, methods) in operations() {
         let methods = methods.fallback(method_not_allowed).layer(envelope.at(route));
         router = router.route(route.template(), methods);
     }
     let unmatched = axum::routing::any(not_found).layer(envelope.at(Route::Unmatched));
-    router.fallback_service(unmatched.with_state(())).with_state(gateway)
+    let router = router.fallback_service(unmatched.with_state(())).with_state(gateway);
+    (router, Arc::new(move |status| envelope.refuse(status)))
 }
 
 /// What Prometheus reads, on a listener of its own.

@@ -4,7 +4,7 @@
 
 use std::{
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     pin::pin,
     sync::{
         Arc,
@@ -28,6 +28,13 @@ use tokio::{
 };
 use tower::Service;
 
+use super::refusal_stream::{RefusalStream, Refuse};
+
+tokio::task_local! {
+    /// Who is at the other end of the connection, for what answers a request of it.
+    static PEER: IpAddr;
+}
+
 /// How connections are bounded.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ServerOptions {
@@ -50,6 +57,7 @@ struct Shared {
     router: Router,
     http: auto::Builder<TokioExecutor>,
     options: ServerOptions,
+    refuse: Option<Refuse>,
     /// One permit for each open connection.
     room: Arc<Semaphore>,
     open: Gauge,
@@ -66,32 +74,61 @@ struct Activity {
 /// How long to wait when the system refuses another descriptor: others have to close first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// The largest head of a request, in bytes, and the most that is read from a connection ahead of
+/// its handler. Longer than the longest target that is told so in words (`request_head`).
+const LARGEST_HEAD: usize = 65_536;
+
 /// Requests of one HTTP/2 connection at once; the usual bound of other servers.
 const MOST_STREAMS: u32 = 256;
+
+/// Requests that an HTTP/2 client may take back before we have looked at them, and those that we
+/// take back because they are wrong, until the connection is ended: a client that does so on purpose
+/// costs us more than itself (CVE-2023-44487, RUSTSEC-2024-0003).
+const MOST_RESETS_BEFORE_ACCEPTED: usize = 20;
+const MOST_RESETS_FOR_ERRORS: usize = 256;
+
+/// The largest head on HTTP/2, in bytes. h2 also bounds by it how many CONTINUATION frames one may
+/// be spread over (CVE-2024-27316).
+const LARGEST_HEADER_LIST: u32 = 32_768;
+
+/// What an HTTP/2 client may send ahead of its handlers: in one request, and on the connection.
+const STREAM_WINDOW: u32 = 65_535;
+const CONNECTION_WINDOW: u32 = 1 << 20;
 
 /// How long a connection that was told to finish may take when it has no request.
 const CLOSE_GRACE: Duration = Duration::from_secs(1);
 
 impl Server {
-    /// Begins to serve `router` on `listener`.
+    /// Begins to serve `router` on `listener`; `refuse` renders what never gets to it.
     ///
     /// # Errors
     /// If the listener has no address.
     pub(crate) fn start(
         listener: TcpListener,
         router: Router,
+        refuse: Option<Refuse>,
         options: ServerOptions,
         open: Gauge,
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let mut http = auto::Builder::new(TokioExecutor::new());
-        http.http1().timer(TokioTimer::new()).header_read_timeout(options.header_timeout);
-        http.http2().timer(TokioTimer::new()).max_concurrent_streams(MOST_STREAMS);
+        http.http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(options.header_timeout)
+            .max_buf_size(LARGEST_HEAD);
+        http.http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MOST_STREAMS)
+            .max_pending_accept_reset_streams(MOST_RESETS_BEFORE_ACCEPTED)
+            .max_local_error_reset_streams(MOST_RESETS_FOR_ERRORS)
+            .max_header_list_size(LARGEST_HEADER_LIST)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW);
         let room = usize::try_from(options.max_connections)
             .unwrap_or(Semaphore::MAX_PERMITS)
             .min(Semaphore::MAX_PERMITS);
         let room = Arc::new(Semaphore::new(room));
-        let shared = Arc::new(Shared { router, http, options, room, open });
+        let shared = Arc::new(Shared { router, http, refuse, options, room, open });
         let (drain, draining) = watch::channel(false);
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared), draining));
         Ok(Self { address, shared, drain, accepting })
@@ -115,6 +152,12 @@ impl Server {
     }
 }
 
+/// Who is at the other end of the connection whose request is being answered; `None` where there is
+/// no connection.
+pub(super) fn peer() -> Option<IpAddr> {
+    PEER.try_with(|peer| *peer).ok()
+}
+
 async fn accept(listener: TcpListener, shared: Arc<Shared>, mut draining: watch::Receiver<bool>) {
     loop {
         let permit = Arc::clone(&shared.room).acquire_owned();
@@ -128,9 +171,9 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut draining: watch:
             accepted = accepted => accepted,
         };
         match accepted {
-            Ok((stream, _peer)) => {
-                let connection = connection(stream, permit, Arc::clone(&shared), draining.clone());
-                tokio::spawn(connection);
+            Ok((stream, peer)) => {
+                let (shared, draining) = (Arc::clone(&shared), draining.clone());
+                tokio::spawn(connection(stream, peer.ip(), permit, shared, draining));
             }
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "cannot accept");
@@ -142,6 +185,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut draining: watch:
 
 async fn connection(
     stream: TcpStream,
+    peer: IpAddr,
     permit: OwnedSemaphorePermit,
     shared: Arc<Shared>,
     mut draining: watch::Receiver<bool>,
@@ -158,14 +202,15 @@ async fn connection(
         service_fn(move |request: Request<Incoming>| {
             let busy = Busy::new(Arc::clone(&activity));
             let answer = router.clone().call(request.map(Body::new));
-            async move {
+            PEER.scope(peer, async move {
                 let answer = answer.await;
                 drop(busy);
                 answer
-            }
+            })
         })
     };
-    let mut served = pin!(shared.http.serve_connection(TokioIo::new(stream), service));
+    let stream = TokioIo::new(RefusalStream::new(stream, shared.refuse.clone()));
+    let mut served = pin!(shared.http.serve_connection(stream, service));
     let mut deadline = Instant::now() + shared.options.idle_timeout;
     let mut told = false;
     loop {

@@ -3,7 +3,9 @@
 mod batch;
 mod classic;
 mod contract;
+mod edge;
 mod errors;
+mod hostile;
 mod idempotency;
 mod lifecycle;
 mod methods;

@@ -134,13 +134,18 @@ pub(crate) async fn exchange(address: SocketAddr, request: &str) -> Reply {
     let mut bytes = Vec::new();
     // A server that refuses a body early may reset the connection after its answer.
     let _ = stream.read_to_end(&mut bytes).await;
-    let text = String::from_utf8(bytes).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-    let status = head.get(9..12).and_then(|status| status.parse().ok()).unwrap_or_default();
-    Reply { status, head: head.to_owned(), body: body.to_owned() }
+    Reply::parse(&bytes)
 }
 
 impl Reply {
+    /// All that came over a connection; status 0 where that was nothing.
+    pub(crate) fn parse(bytes: &[u8]) -> Self {
+        let text = std::str::from_utf8(bytes).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
+        let status = head.get(9..12).and_then(|status| status.parse().ok()).unwrap_or_default();
+        Self { status, head: head.to_owned(), body: body.to_owned() }
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().skip(1).find_map(|line| {
             let (found, value) = line.split_once(": ")?;

@@ -50,6 +50,8 @@ macro_rules! error_codes {
 error_codes! {
     BodyInvalid = "body_invalid", BAD_REQUEST, retryable: false, "Body cannot be read",
         "The body is not JSON of the documented form. The detail tells the first fault with its line and column.";
+    RequestInvalid = "request_invalid", BAD_REQUEST, retryable: false, "Request cannot be read",
+        "The request is not HTTP as it should be: its first line or a header is malformed, `Host` is missing, or a header that says one thing is given twice.";
     ParameterUnknown = "parameter_unknown", BAD_REQUEST, retryable: false, "Unknown parameter",
         "The body holds a field that this version does not know.";
     ParameterMissing = "parameter_missing", BAD_REQUEST, retryable: false, "Missing parameter",
@@ -116,6 +118,8 @@ error_codes! {
         "The payment's state does not allow the operation.";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, retryable: false, "Body too large",
         "The body is larger than is accepted.";
+    UriTooLong = "uri_too_long", URI_TOO_LONG, retryable: false, "Path too long",
+        "Path and query are longer than 8192 bytes.";
     ContentTypeUnsupported = "content_type_unsupported", UNSUPPORTED_MEDIA_TYPE, retryable: false, "Unsupported content type",
         "The body has to be `application/json`.";
     IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, retryable: false, "Idempotency key reused",
@@ -124,6 +128,10 @@ error_codes! {
         "No payment provider is configured for live mode. Test keys use the simulator.";
     TooManyRequests = "too_many_requests", TOO_MANY_REQUESTS, retryable: true, "Too many requests",
         "The merchant has too many requests under way. Nothing was begun; repeat after `Retry-After` seconds.";
+    RateLimitExceeded = "rate_limit_exceeded", TOO_MANY_REQUESTS, retryable: true, "Rate limit exceeded",
+        "The API key has made more requests than it may, or too many wrong keys have come from this address. Nothing was begun; repeat after `Retry-After` seconds.";
+    HeadersTooLarge = "headers_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, retryable: false, "Headers too large",
+        "The request's headers are larger than is accepted, or there are too many of them.";
     OutcomeUnknown = "outcome_unknown", INTERNAL_SERVER_ERROR, retryable: true, "Outcome unknown",
         "The gateway failed while the request was under way, and cannot tell whether it was carried out. Repeat it with the same idempotency key to learn.";
     InternalError = "internal_error", INTERNAL_SERVER_ERROR, retryable: true, "Internal error",

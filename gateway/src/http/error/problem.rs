@@ -129,6 +129,7 @@ fn header_of(code: ErrorCode) -> Option<(HeaderName, HeaderValue)> {
     let later = [
         ErrorCode::IdempotencyKeyInUse,
         ErrorCode::TooManyRequests,
+        ErrorCode::RateLimitExceeded,
         ErrorCode::Overloaded,
         ErrorCode::StorageFull,
         ErrorCode::NotReady,

@@ -42,7 +42,8 @@ impl Online {
         let options =
             ServerOptions { max_connections: 100, header_timeout: minute, idle_timeout: minute };
         let listener = AsyncListener::from_std(listener).unwrap();
-        let server = Server::start(listener, router, options, metrics::Gauge::noop()).unwrap();
+        let server =
+            Server::start(listener, router, None, options, metrics::Gauge::noop()).unwrap();
         Self { desk, remote: client(&format!("http://{address}"), NOW), _server: server }
     }
 

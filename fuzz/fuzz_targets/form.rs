@@ -1,0 +1,9 @@
+//! The body of a payment as a form.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let _accepted = tollgate::fuzzing::form(bytes);
+});

@@ -1,0 +1,9 @@
+//! The value of a header.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let _accepted = tollgate::fuzzing::header(bytes);
+});

@@ -123,6 +123,13 @@ mod tests {
     }
 
     #[test]
+    fn keys_lie_in_the_data_directory_or_elsewhere() {
+        assert_eq!(Config::defaults().storage.key_store(), PathBuf::from("./data/keys"));
+        let elsewhere = load("[storage]\nkey_store_dir = \"/mnt/keys\"").unwrap();
+        assert_eq!(elsewhere.storage.key_store(), PathBuf::from("/mnt/keys"));
+    }
+
+    #[test]
     fn later_sources_win() {
         let config = load("[payments]\nwait_ms = 5\n[server]\nlisten = \"127.0.0.1:1\"").unwrap();
         assert_eq!(config.payments.wait_ms, 5);

@@ -10,10 +10,26 @@ use serde::Deserialize;
 pub struct Storage {
     /// Everything Tollgate keeps lies below this directory.
     pub data_dir: PathBuf,
+    /// Where the keys of personal data lie; empty for a place in the data directory.
+    pub key_store_dir: PathBuf,
+    /// Whether a start erases damaged keys instead of refusing.
+    pub erase_damaged_keys: bool,
     /// Logical shards; fixed when the directory is created.
     pub shards: NonZeroU16,
     /// Size at which a log segment is sealed, in bytes.
     pub segment_bytes: u64,
     /// With less than this left on the disk, new payments are refused.
     pub min_free_bytes: u64,
+}
+
+impl Storage {
+    /// The directory of the keys of personal data.
+    #[must_use]
+    pub fn key_store(&self) -> PathBuf {
+        if self.key_store_dir.as_os_str().is_empty() {
+            self.data_dir.join("keys")
+        } else {
+            self.key_store_dir.clone()
+        }
+    }
 }

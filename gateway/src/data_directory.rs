@@ -3,6 +3,7 @@
 //! ```text
 //!   <data directory>/lock            held from before the first file is read until the end
 //!                    log/            the engine's, with a lock of its own
+//!                    keys/           the vault's, which may also lie elsewhere
 //!                    secrets/, simulator/, demo.key, operator.key
 //! ```
 //!

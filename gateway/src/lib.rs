@@ -20,6 +20,8 @@ mod routing;
 mod secrets;
 mod wallet_providers;
 
+mod vault;
+
 mod http;
 mod provider;
 

@@ -113,6 +113,22 @@ const STORE_BYTES: Series =
 const BUILD: Series = Series::gauge("tollgate_build_info", "1, with the version as a label.");
 const RECOVERY: Series =
     Series::gauge("tollgate_recovery_seconds", "How long the last start's replay took.");
+const VAULT_KEYS: Series =
+    Series::gauge("tollgate_vault_keys", "Keys of persons whose personal data is sealed.");
+const VAULT_KEYS_AHEAD: Series = Series::gauge(
+    "tollgate_vault_keys_ahead",
+    "Keys that are durable and wait for the next person.",
+);
+const KEY_ASSIGNMENT: Series = Series::seconds(
+    "tollgate_vault_key_assignment_seconds",
+    "How long a person's first payment waited for a key.",
+);
+const KEY_ERASURES: Series =
+    Series::counter("tollgate_vault_erasures_total", "Persons whose key was erased.");
+const UNREADABLE: Series = Series::counter(
+    "tollgate_vault_unreadable_total",
+    "Times that sealed data did not open although its key is there; damage, or a bug.",
+);
 
 const ALL: &[&Series] = &[
     &REQUESTS,
@@ -146,6 +162,11 @@ const ALL: &[&Series] = &[
     &STORE_BYTES,
     &BUILD,
     &RECOVERY,
+    &VAULT_KEYS,
+    &VAULT_KEYS_AHEAD,
+    &KEY_ASSIGNMENT,
+    &KEY_ERASURES,
+    &UNREADABLE,
 ];
 
 /// How often gathered samples are folded into their histograms. Until then they take memory.
@@ -161,7 +182,7 @@ const STATUSES: [u16; 21] = [
 ];
 
 /// The methods that are told apart; any other is counted as the last.
-const METHODS: [&str; 3] = ["GET", "POST", "OTHER"];
+const METHODS: [&str; 4] = ["GET", "POST", "DELETE", "OTHER"];
 
 /// What a payment method is called in labels.
 type PaymentMethodName = &'static str;
@@ -190,6 +211,17 @@ pub(crate) struct Metrics {
     engine: EngineGauges,
     log: LogMetrics,
     recovery: Gauge,
+    pub(crate) vault: VaultMetrics,
+}
+
+/// What the vault counts.
+#[derive(Clone)]
+pub(crate) struct VaultMetrics {
+    pub(crate) held: Gauge,
+    pub(crate) ahead: Gauge,
+    pub(crate) assignment: Histogram,
+    pub(crate) erasures: Counter,
+    pub(crate) unreadable: Counter,
 }
 
 struct EngineGauges {
@@ -279,6 +311,13 @@ impl Metrics {
                 sled_sync: LOG_SYNC.register_histogram(&recorder, &[("copy", "sled")]),
             },
             recovery: RECOVERY.register_gauge(&recorder, &[]),
+            vault: VaultMetrics {
+                held: VAULT_KEYS.register_gauge(&recorder, &[]),
+                ahead: VAULT_KEYS_AHEAD.register_gauge(&recorder, &[]),
+                assignment: KEY_ASSIGNMENT.register_histogram(&recorder, &[]),
+                erasures: KEY_ERASURES.register_counter(&recorder, &[]),
+                unreadable: UNREADABLE.register_counter(&recorder, &[]),
+            },
             recorder,
         };
         ::metrics::with_local_recorder(&metrics.recorder, || metrics.process.describe());
@@ -296,6 +335,7 @@ impl Metrics {
         let method = match *method {
             Method::GET => 0,
             Method::POST => 1,
+            Method::DELETE => 2,
             _ => METHODS.len() - 1,
         };
         let status = STATUSES

@@ -31,6 +31,9 @@ const VPA_LABEL: &[u8] = b"tollgate/vpa-fingerprint/1";
 const WALLET_LABEL: &[u8] = b"tollgate/wallet-fingerprint/1";
 const IDEMPOTENCY_LABEL: &[u8] = b"tollgate/idempotency-key/1";
 const REQUEST_LABEL: &[u8] = b"tollgate/request-fingerprint/1";
+const KEY_OWNER_LABEL: &[u8] = b"tollgate/key-owner/1";
+const SEAL_KEY_LABEL: &[u8] = b"tollgate/seal-key/1";
+const KEY_STORE_LABEL: &[u8] = b"tollgate/key-store/1";
 
 /// Digits of the keys we draw: Crockford's base 32, in which no two look alike.
 const KEY_DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -45,6 +48,15 @@ pub(crate) struct Secrets {
     wallet: Hmac<Sha256>,
     idempotency: Hmac<Sha256>,
     request: Hmac<Sha256>,
+    key_store: KeyStoreSecrets,
+}
+
+/// What the key store's contents are worthless without.
+#[derive(Clone)]
+pub(crate) struct KeyStoreSecrets {
+    owner: Hmac<Sha256>,
+    key: Hmac<Sha256>,
+    check: Hmac<Sha256>,
 }
 
 /// Gathers a request for its fingerprint.
@@ -105,6 +117,11 @@ impl Secrets {
             wallet: derived(WALLET_LABEL),
             idempotency: derived(IDEMPOTENCY_LABEL),
             request: derived(REQUEST_LABEL),
+            key_store: KeyStoreSecrets {
+                owner: derived(KEY_OWNER_LABEL),
+                key: derived(SEAL_KEY_LABEL),
+                check: derived(KEY_STORE_LABEL),
+            },
         }
     }
 
@@ -154,6 +171,46 @@ impl Secrets {
         digest.text(Some(method));
         digest.text(Some(path));
         digest
+    }
+
+    /// The part that the key store works with.
+    pub(crate) fn key_store(&self) -> KeyStoreSecrets {
+        self.key_store.clone()
+    }
+}
+
+impl KeyStoreSecrets {
+    /// Who owns a key: a customer, by the merchant's own id.
+    pub(crate) fn customer(&self, merchant: MerchantId, mode: Mode, id: &str) -> [u8; 16] {
+        self.owner_of(b'c', merchant, mode, id.as_bytes())
+    }
+
+    /// Who owns a key: all customers without an id on a day, counted from 1970.
+    pub(crate) fn guests(&self, merchant: MerchantId, mode: Mode, day: u64) -> [u8; 16] {
+        self.owner_of(b'g', merchant, mode, &day.to_be_bytes())
+    }
+
+    fn owner_of(&self, kind: u8, merchant: MerchantId, mode: Mode, name: &[u8]) -> [u8; 16] {
+        let mut mac = self.owner.clone();
+        mac.update(&[kind, mode.code()]);
+        mac.update(&merchant.to_u128().to_be_bytes());
+        mac.update(name);
+        leading(&mac.finalize().into_bytes())
+    }
+
+    /// The key with this id, from the seed that the key store holds.
+    pub(crate) fn seal_key(&self, id: &[u8; 16], seed: &[u8; 32]) -> Zeroizing<[u8; 32]> {
+        let mut mac = self.key.clone();
+        mac.update(id);
+        mac.update(seed);
+        Zeroizing::new(mac.finalize().into_bytes().into())
+    }
+
+    /// What a key store with this id says, to show that it belongs to `digest.key`.
+    pub(crate) fn key_store_check(&self, id: &[u8; 16]) -> [u8; 32] {
+        let mut mac = self.check.clone();
+        mac.update(id);
+        mac.finalize().into_bytes().into()
     }
 }
 
@@ -303,6 +360,30 @@ mod tests {
         assert_ne!(wallet("paytm", "1"), wallet("phonepe", "1"));
         assert_ne!(wallet("paytm", "1").0, vpa("paytm/1").0, "each kind has a key of its own");
         assert_ne!(secrets.card_fingerprint("paytm/1").0, wallet("paytm", "1").0);
+    }
+
+    #[test]
+    fn owners_and_keys_are_apart() {
+        let secrets = Secrets::from_key(&[7; 32]).key_store();
+        let (one, other) = (MerchantId::from_u128(1), MerchantId::from_u128(2));
+        let owners = [
+            secrets.customer(one, Mode::Test, "k"),
+            secrets.customer(one, Mode::Live, "k"),
+            secrets.customer(other, Mode::Test, "k"),
+            secrets.customer(one, Mode::Test, "l"),
+            secrets.guests(one, Mode::Test, 1),
+            secrets.guests(one, Mode::Test, 2),
+            // A customer may call himself anything.
+            secrets.customer(one, Mode::Test, "\0\0\0\0\0\0\0\u{1}"),
+        ];
+        for (index, owner) in owners.iter().enumerate() {
+            assert!(owners[index + 1..].iter().all(|later| later != owner), "{index}");
+        }
+        assert_ne!(secrets.seal_key(&[1; 16], &[0; 32]), secrets.seal_key(&[2; 16], &[0; 32]));
+        assert_ne!(secrets.seal_key(&[1; 16], &[0; 32]), secrets.seal_key(&[1; 16], &[1; 32]));
+        let others = Secrets::from_key(&[8; 32]).key_store();
+        assert_ne!(secrets.seal_key(&[1; 16], &[0; 32]), others.seal_key(&[1; 16], &[0; 32]));
+        assert_ne!(secrets.key_store_check(&[1; 16]), others.key_store_check(&[1; 16]));
     }
 
     #[test]

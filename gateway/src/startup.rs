@@ -1,8 +1,10 @@
 //! Puts the components together, and takes them apart again: the only place that does.
 //!
 //! ```text
-//!   start:  listeners ─▶ data directory ─▶ secrets, simulator ─▶ engine (replay) ─▶ keys ─▶ ready
-//!   stop:   not ready ─▶ listener drained ─▶ engine stopped ─▶ metrics closed ─▶ data directory
+//!   start:  listeners ─▶ data directory ─▶ secrets, vault, simulator ─▶ engine (replay) ─▶ first
+//!           keys ─▶ ready
+//!   stop:   not ready ─▶ listener drained ─▶ engine stopped ─▶ vault, metrics closed ─▶ data
+//!           directory
 //! ```
 //!
 //! The listeners come first, so that probes are answered while the log is replayed. No file of the
@@ -35,6 +37,7 @@ use crate::{
         simulator::{Faults, LedgerError, Simulator, SimulatorOptions, UnknownFault},
     },
     secrets::{self, Secrets, api_key_hash},
+    vault::{self, DamagedKeys, Vault, VaultOptions},
 };
 
 /// A gateway that listens. [`App::open`] makes it ready.
@@ -50,6 +53,7 @@ pub struct Running {
     app: App,
     engine: Engine<Instrument>,
     keys: Keys,
+    vault: Arc<Vault>,
     directory: DataDirectory,
 }
 
@@ -87,6 +91,9 @@ pub enum Error {
     /// The secrets cannot be had.
     #[error("cannot open the secrets")]
     Secrets(#[from] secrets::Error),
+    /// The keys of personal data cannot be had.
+    #[error("cannot open the vault")]
+    Vault(#[from] vault::OpenError),
     /// The simulator cannot open its ledger.
     #[error("cannot open the provider simulator")]
     Simulator(#[from] LedgerError),
@@ -204,7 +211,7 @@ impl App {
                 .await
                 .expect("opening does not panic")?
         };
-        let Opened { directory, engine, report, providers, simulator, secrets } = opened;
+        let Opened { directory, engine, report, providers, simulator, secrets, vault } = opened;
         self.gateway.metrics.recovered(report.elapsed);
         tracing::info!(
             records = report.records,
@@ -221,10 +228,12 @@ impl App {
             providers,
             simulator,
             secrets,
+            vault: Arc::clone(&vault),
             operator: api_key_hash(&operator.text),
         });
         let new_operator = operator.is_new.then_some(operator.text);
-        Ok(Running { app: self, engine, keys: Keys { demo, new_operator }, directory })
+        let keys = Keys { demo, new_operator };
+        Ok(Running { app: self, engine, keys, vault, directory })
     }
 }
 
@@ -258,7 +267,7 @@ impl Running {
     /// Where the log has failed nothing can be finished any more: who waits is told that the
     /// outcome is unknown, and that is all.
     pub async fn stop(self) -> Ending {
-        let Self { app, engine, keys: _, directory } = self;
+        let Self { app, engine, keys: _, vault, directory } = self;
         let App { config, gateway, api, metrics } = app;
         let grace = config.server.drain_timeout();
         let deadline = Instant::now() + grace;
@@ -268,6 +277,9 @@ impl Running {
         let left = deadline.saturating_duration_since(Instant::now());
         // Closing the log writes to it, which after a failure nobody may.
         let is_closed = !log_failed() && timeout(left + CLOSING, engine.stop(left)).await.is_ok();
+        // Nobody seals any more. Its last sync may take as long as the disk does.
+        let closing = tokio::task::spawn_blocking(move || vault.close());
+        let _slow_or_panicked = timeout(CLOSING, closing).await;
         metrics.drain(LAST_ANSWERS).await;
         let ending = if log_failed() { Ending::LogFailed } else { Ending::Good };
         if !is_closed {
@@ -295,6 +307,7 @@ struct Opened {
     providers: Providers,
     simulator: TestProvider,
     secrets: Secrets,
+    vault: Arc<Vault>,
 }
 
 fn open_components(
@@ -306,6 +319,8 @@ fn open_components(
     let data_dir = &config.storage.data_dir;
     let directory = DataDirectory::take(data_dir)?;
     let secrets = Secrets::open(data_dir)?;
+    let vault =
+        Vault::open(&vault_options(config), secrets.key_store(), gateway.metrics.vault.clone())?;
     let simulator = test_provider(config, api, Arc::clone(&gateway.clock))?;
     let providers = Providers::new([simulator.as_provider()]);
     let worker = ProviderWorker::new(providers.clone(), runtime.clone(), DEFAULT_CALL_LIMIT);
@@ -315,7 +330,21 @@ fn open_components(
         Arc::new(worker),
         Arc::clone(&gateway.metrics) as Arc<dyn tollgate_engine::Observer>,
     )?;
-    Ok(Opened { directory, engine, report, providers, simulator, secrets })
+    let vault = Arc::new(vault);
+    Ok(Opened { directory, engine, report, providers, simulator, secrets, vault })
+}
+
+fn vault_options(config: &Config) -> VaultOptions {
+    let storage = &config.storage;
+    VaultOptions {
+        directory: storage.key_store(),
+        data_dir: storage.data_dir.clone(),
+        damaged_keys: if storage.erase_damaged_keys {
+            DamagedKeys::Erase
+        } else {
+            DamagedKeys::Refuse
+        },
+    }
 }
 
 fn test_provider(config: &Config, api: SocketAddr, clock: Clock) -> Result<TestProvider, Error> {

@@ -241,6 +241,22 @@ fn a_data_directory_belongs_to_one_process_at_a_time() {
     assert_eq!(server.ended().0.code(), Some(0));
 }
 
+/// Everybody would silently count as erased.
+#[test]
+fn keys_that_are_gone_end_a_start_with_1() {
+    let parent = tempfile::tempdir().unwrap();
+    let data = parent.path().join("data");
+    let server = Server::start(&data, |_command| {});
+    server.signal("TERM");
+    server.ended();
+    fs::remove_dir_all(data.join("keys")).unwrap();
+    let listen = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--data-dir"];
+    let arguments = ["serve"].into_iter().chain(listen).chain([data.to_str().unwrap()]);
+    let (code, line) = run(&arguments.collect::<Vec<_>>(), &[]);
+    assert_eq!((code, line.lines().count()), (Some(1), 1), "{line}");
+    assert!(line.contains("keys.store is missing; put it back, or remove"), "{line}");
+}
+
 /// The ledger's bytes, which a start may cut, and the names of the secrets, which a start may make.
 fn contents(data: &Path) -> (Vec<u8>, Vec<std::ffi::OsString>) {
     let ledger = fs::read(data.join("simulator/ledger.log")).unwrap();

@@ -21,8 +21,8 @@ pub struct Sealed {
 impl Sealed {
     /// The most bytes that are taken, so that a record with every text at its longest stays below
     /// [`crate::codec::MAX_RECORD`]. A customer's name, address, contacts and device have some
-    /// hundreds.
-    pub const MAX_BYTES: usize = 2_048;
+    /// hundreds; at their longest, in letters of one byte, they need 3,700.
+    pub const MAX_BYTES: usize = 4_096;
 
     /// Takes sealed bytes; `None` above [`Sealed::MAX_BYTES`].
     #[must_use]
@@ -59,7 +59,7 @@ mod tests {
         let key = SealKeyId([7; 16]);
         let longest = Sealed::new(key, vec![42; Sealed::MAX_BYTES]).unwrap();
         assert_eq!((longest.key(), longest.bytes().len()), (key, Sealed::MAX_BYTES));
-        assert_eq!(format!("{longest:?}"), "Sealed(2048 bytes)");
+        assert_eq!(format!("{longest:?}"), "Sealed(4096 bytes)");
         assert_eq!(Sealed::new(key, vec![42; Sealed::MAX_BYTES + 1]), None);
     }
 }

@@ -21,6 +21,7 @@ struct Components {
     engine: EngineComponent,
     log: LogComponent,
     storage: Component,
+    vault: Component,
     providers: ProvidersComponent,
 }
 
@@ -105,9 +106,11 @@ impl HealthBody {
         let health = serving.engine.health();
         let log = if health.poisoned { Status::Down } else { Status::Up };
         let storage = if health.has_room { Status::Up } else { Status::Full };
+        let vault = if serving.vault.has_failed() { Status::Down } else { Status::Up };
         let status = match (log, http, storage) {
             (Status::Down, _, _) => Status::Down,
             (_, Status::Draining, _) => Status::Draining,
+            _ if vault == Status::Down => Status::Down,
             (_, _, storage) => storage,
         };
         Self {
@@ -131,6 +134,7 @@ impl HealthBody {
                         .unwrap_or(u64::MAX),
                 },
                 storage: Component { status: storage },
+                vault: Component { status: vault },
                 providers: ProvidersComponent {
                     status: Status::Up,
                     calls_in_flight: health.provider_calls,
@@ -157,6 +161,7 @@ impl HealthBody {
                 },
                 log: LogComponent { status, queue_depth: 0, durable_lag_ms: 0 },
                 storage: Component { status },
+                vault: Component { status },
                 providers: ProvidersComponent { status, calls_in_flight: 0 },
             },
         }

@@ -8,7 +8,9 @@
 use std::{borrow::Cow, time::Instant};
 
 use hyper::HeaderMap;
-use tollgate_domain::{ApiKey, CreatePayment, Fingerprint, IdempotencyKey, ProviderId, Rejection};
+use tollgate_domain::{
+    ApiKey, CreatePayment, Fingerprint, IdempotencyKey, Payment, ProviderId, Rejection, Sealed,
+};
 use tollgate_engine::{Answer, CommandError, ControlView, Patience};
 
 use super::{
@@ -21,7 +23,12 @@ use super::{
     surface::Surface,
     wire::{self, Field as _, PaymentRequest, ValidPayment},
 };
-use crate::{provider::Instrument, routing, secrets::Secrets};
+use crate::{
+    provider::Instrument,
+    routing,
+    secrets::Secrets,
+    vault::{OpenedData, Owner, Realm, Sealing, Waiting},
+};
 
 /// Creates payments for whoever asked, as they prefer it.
 pub(super) struct PaymentCreation<'g> {
@@ -40,6 +47,8 @@ pub(super) struct PreparedPayment {
     instrument: Instrument,
     /// Where it is told that the card has expired.
     expiry_pointer: Option<Cow<'static, str>>,
+    /// Personal data that waits for its person's first key.
+    unsealed: Option<Box<Waiting>>,
 }
 
 impl<'g> PaymentCreation<'g> {
@@ -94,24 +103,50 @@ impl<'g> PaymentCreation<'g> {
             request.validate(idempotency_key, (self.gateway.clock)()).map_err(as_written)?;
         let provider = routing::provider_for(self.key.mode)
             .ok_or_else(|| Problem::of(ErrorCode::ProviderNotConfigured))?;
+        let (personal, unsealed) = self.seal(&payment)?;
         let idempotency = idempotency_key.map(|text| self.idempotency(text, &payment));
         let Serving { engine, secrets, .. } = self.serving;
-        let command =
-            command(&payment, provider, &self.key, engine.control(), secrets, idempotency);
+        let command = CreatePayment {
+            personal,
+            ..command(&payment, provider, &self.key, engine.control(), secrets, idempotency)
+        };
         let instrument = payment.method.to_instrument();
         let expiry_pointer = payment.method.expiry().map(|(_expires_at, pointer)| {
             // Hardly any request needs it, so that the usual one pays nothing for it.
             if request.is_renamed() { request.spelled(pointer).into() } else { pointer.into() }
         });
-        Ok(PreparedPayment { command, instrument, expiry_pointer })
+        Ok(PreparedPayment { command, instrument, expiry_pointer, unsealed })
+    }
+
+    /// Seals what the request tells of a person; for a person without a key, what waits for one.
+    fn seal(
+        &self,
+        payment: &ValidPayment<'_>,
+    ) -> Result<(Option<Sealed>, Option<Box<Waiting>>), Problem> {
+        let data = payment.personal_data();
+        if data.is_empty() {
+            return Ok((None, None));
+        }
+        let realm = Realm { merchant: self.key.merchant, mode: self.key.mode };
+        let owner = match payment.customer_id {
+            Some(id) => Owner::Customer(id),
+            None => Owner::GuestsAt((self.gateway.clock)()),
+        };
+        Ok(match self.serving.vault.seal(realm, owner, &data)? {
+            Sealing::Sealed(sealed) => (Some(sealed), None),
+            Sealing::Waiting(waiting) => (None, Some(Box::new(waiting))),
+        })
     }
 
     /// Hands the payment to the engine, and waits for its outcome as long as was asked for.
     ///
     /// # Errors
-    /// What the engine refuses, and what it cannot tell.
+    /// What the engine refuses, and what it cannot tell; a key store that gives no key.
     pub(super) async fn carry_out(&self, payment: PreparedPayment) -> Result<Box<Answer>, Problem> {
-        let PreparedPayment { command, instrument, expiry_pointer } = payment;
+        let PreparedPayment { mut command, instrument, expiry_pointer, unsealed } = payment;
+        if let Some(waiting) = unsealed {
+            command.personal = Some(waiting.finish().await?);
+        }
         let created = self.serving.engine.create_payment(command, instrument, self.patience).await;
         let answer = created.map_err(|error| match (error, expiry_pointer) {
             (CommandError::Rejected(Rejection::CardExpired), Some(pointer)) => expired(pointer),
@@ -123,6 +158,11 @@ impl<'g> PaymentCreation<'g> {
             self.gateway.metrics.payment(&answer.payment, self.begun.elapsed());
         }
         Ok(answer)
+    }
+
+    /// What is sealed in a payment, to be shown; `None` once it is erased.
+    pub(super) fn personal_data(&self, payment: &Payment) -> Option<OpenedData> {
+        self.serving.vault.open_payment(payment)
     }
 
     /// The key's digest, and that of the request: its path and all that it says.

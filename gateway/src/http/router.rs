@@ -8,7 +8,7 @@ use axum::{
     Router,
     extract::State,
     response::{IntoResponse, Response},
-    routing::{MethodRouter, get, post},
+    routing::{MethodRouter, delete, get, post},
 };
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 
@@ -70,6 +70,7 @@ routes! {
     Payment = "/api/v1/payments/{id}" => get(v1::payments::read);
     Providers = "/api/v1/providers" => get(v1::providers::list);
     Provider = "/api/v1/providers/{id}" => get(v1::providers::read);
+    Customer = "/api/v1/customers/{id}" => delete(v1::customers::erase);
     Merchants = "/api/v1/merchants" => post(v1::merchants::create);
     ClassicPaymentProcess = "/api/payments/process" => post(classic::payments::process);
     ClassicPayment = "/api/payments/{id}" => get(classic::payments::read);

@@ -19,6 +19,7 @@ use crate::{
     metrics::Metrics,
     provider::{Clock, Instrument, Providers, TestProvider},
     secrets::Secrets,
+    vault::Vault,
 };
 
 /// The gateway as its operations see it: there from the first connection on, while the engine
@@ -41,6 +42,7 @@ pub(crate) struct Serving {
     pub(crate) providers: Providers,
     pub(crate) simulator: TestProvider,
     pub(crate) secrets: Secrets,
+    pub(crate) vault: Arc<Vault>,
     /// The operator's key.
     pub(crate) operator: ApiKeyHash,
 }

@@ -8,6 +8,7 @@
 
 mod batch;
 mod card_number_search;
+mod customer_answer;
 mod form;
 mod id_text;
 mod ledger_answer;
@@ -23,6 +24,7 @@ mod time;
 mod validation;
 
 pub(crate) use batch::{BatchBody, BatchItem, BatchOutcome, BatchRequest};
+pub(crate) use customer_answer::ErasedCustomerBody;
 pub(crate) use form::FormBody;
 pub(crate) use ledger_answer::LedgerPageBody;
 pub(crate) use merchant_answer::MerchantBody;

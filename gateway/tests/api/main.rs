@@ -3,6 +3,7 @@
 mod batch;
 mod classic;
 mod contract;
+mod customers;
 mod edge;
 mod errors;
 mod hostile;

@@ -71,7 +71,7 @@ async fn an_approved_payment_is_answered_201_with_every_field_in_order() {
         ("amount_captured", json!("100.00")),
         ("amount_refunded", json!("0.00")),
         ("payment_method", json!("card")),
-        ("customer", json!({"id": "c7", "email": null, "phone": null})),
+        ("customer", json!({"id": "c7", "email": "c@example.com", "phone": "+919876543210"})),
         ("order_id", json!("order_456")),
         ("provider", json!("simulator")),
         ("metadata", json!({"k": "v"})),

@@ -104,6 +104,8 @@ error_codes! {
         "The operation is a merchant's, and the API key is the operator's.";
     RouteNotFound = "route_not_found", NOT_FOUND, retryable: false, "No such path",
         "Nothing is served at this path.";
+    CustomerNotFound = "customer_not_found", NOT_FOUND, retryable: false, "No such customer",
+        "Nothing is kept of a customer with this id for the API key's merchant in the key's mode: there never was anything, or it is erased.";
     PaymentNotFound = "payment_not_found", NOT_FOUND, retryable: false, "No such payment",
         "The API key's merchant has no payment with this id in the key's mode.";
     ProviderNotFound = "provider_not_found", NOT_FOUND, retryable: false, "No such provider",
@@ -140,6 +142,8 @@ error_codes! {
         "The gateway has too many requests under way. Nothing was begun; repeat after `Retry-After` seconds.";
     StorageFull = "storage_full", SERVICE_UNAVAILABLE, retryable: true, "Storage full",
         "The gateway has too little disk space for new work. Nothing was begun.";
+    KeyStoreUnavailable = "key_store_unavailable", SERVICE_UNAVAILABLE, retryable: true, "Key store unavailable",
+        "The keys of personal data cannot be written, so that no new customer's data can be kept and none be erased. No payment was begun; repeat after `Retry-After` seconds.";
     NotReady = "not_ready", SERVICE_UNAVAILABLE, retryable: true, "Not ready",
         "The gateway is starting or stopping. Nothing was begun; repeat after `Retry-After` seconds.";
 }

@@ -20,9 +20,12 @@ use tollgate_domain::Rejection;
 use tollgate_engine::CommandError;
 
 use super::{ClassicDocument, ErrorCode, ProblemDocument};
-use crate::http::{
-    respond::{JSON, PROBLEM_JSON},
-    surface::Surface,
+use crate::{
+    http::{
+        respond::{JSON, PROBLEM_JSON},
+        surface::Surface,
+    },
+    vault,
 };
 
 /// How clients may authenticate.
@@ -132,6 +135,7 @@ fn header_of(code: ErrorCode) -> Option<(HeaderName, HeaderValue)> {
         ErrorCode::RateLimitExceeded,
         ErrorCode::Overloaded,
         ErrorCode::StorageFull,
+        ErrorCode::KeyStoreUnavailable,
         ErrorCode::NotReady,
     ];
     later.contains(&code).then_some((RETRY_AFTER, RETRY_SOON))
@@ -164,6 +168,23 @@ impl From<CommandError> for Problem {
             CommandError::StorageFull => Self::of(ErrorCode::StorageFull),
             CommandError::Stopping => Self::of(ErrorCode::NotReady),
             CommandError::Unknown => Self::of(ErrorCode::OutcomeUnknown),
+        }
+    }
+}
+
+impl From<vault::Error> for Problem {
+    fn from(error: vault::Error) -> Self {
+        match error {
+            vault::Error::Unavailable => Self::of(ErrorCode::KeyStoreUnavailable),
+            vault::Error::Overloaded => Self::of(ErrorCode::Overloaded),
+            vault::Error::Random => Self::of(ErrorCode::InternalError),
+            vault::Error::TooLarge => Self::new(
+                ErrorCode::BodyTooLarge,
+                format!(
+                    "Customer, address and device together have more than {} bytes.",
+                    tollgate_domain::Sealed::MAX_BYTES
+                ),
+            ),
         }
     }
 }

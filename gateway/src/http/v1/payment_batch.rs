@@ -65,7 +65,10 @@ async fn outcome(
     match answer {
         Ok(answer) => BatchItem {
             status: created_status(&answer.payment),
-            outcome: BatchOutcome::Payment(answer),
+            outcome: BatchOutcome::Payment {
+                personal: creation.personal_data(&answer.payment),
+                answer,
+            },
         },
         Err(problem) => {
             BatchItem { status: problem.code().status(), outcome: BatchOutcome::Error(problem) }

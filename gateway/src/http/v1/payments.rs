@@ -10,17 +10,20 @@ use axum::{
 use hyper::{HeaderMap, Request, StatusCode};
 use tollgate_domain::{Payment, PaymentState};
 
-use crate::http::{
-    authentication,
-    body::{self, read_json},
-    error::{ErrorCode, Problem},
-    idempotency::{key_in_header, mark_replayed},
-    owned_payment::owned_payment,
-    payment_creation::PaymentCreation,
-    respond,
-    router::Route,
-    state::Gateway,
-    wire::{DeclinedBody, PaymentBody},
+use crate::{
+    http::{
+        authentication,
+        body::{self, read_json},
+        error::{ErrorCode, Problem},
+        idempotency::{key_in_header, mark_replayed},
+        owned_payment::owned_payment,
+        payment_creation::PaymentCreation,
+        respond,
+        router::Route,
+        state::Gateway,
+        wire::{DeclinedBody, PaymentBody},
+    },
+    vault::OpenedData,
 };
 
 /// Creates a payment, and waits for its outcome as long as is configured.
@@ -34,7 +37,8 @@ pub(in crate::http) async fn create(
     let prepared = creation.prepare(&body, key_in_header.as_deref());
     body::wipe(body);
     let answer = creation.carry_out(prepared?).await?;
-    let mut response = created(&answer.payment);
+    let personal = creation.personal_data(&answer.payment);
+    let mut response = created(&answer.payment, personal.as_ref());
     if answer.replayed {
         mark_replayed(&mut response);
     }
@@ -50,18 +54,23 @@ pub(in crate::http) async fn read(
     let serving = gateway.serving()?;
     let key = authentication::merchant_key(&headers, serving.engine.control(), &serving.operator)?;
     match owned_payment(serving, &key, &id).await? {
-        Some(payment) => Ok(respond::json(StatusCode::OK, &PaymentBody(&payment))),
+        Some(payment) => {
+            let personal = serving.vault.open_payment(&payment);
+            let body = PaymentBody { payment: &payment, personal: personal.as_ref() };
+            Ok(respond::json(StatusCode::OK, &body))
+        }
         None => Err(Problem::of(ErrorCode::PaymentNotFound)),
     }
 }
 
-/// Invariant: the answer follows from the payment alone, so that a replay is the same.
-fn created(payment: &Payment) -> Response {
+/// Invariant: the answer follows from the payment alone, so that a replay is the same, but for
+/// personal data that was erased in between.
+fn created(payment: &Payment, personal: Option<&OpenedData>) -> Response {
     let status = created_status(payment);
     if let PaymentState::Failed { reason, .. } = payment.state() {
-        return respond::problem_json(status, &DeclinedBody { payment, reason: *reason });
+        return respond::problem_json(status, &DeclinedBody { payment, personal, reason: *reason });
     }
-    respond::json(status, &PaymentBody(payment))
+    respond::json(status, &PaymentBody { payment, personal })
 }
 
 /// The status that a payment's creation is answered with.
@@ -69,7 +78,7 @@ pub(super) fn created_status(payment: &Payment) -> StatusCode {
     match payment.state() {
         PaymentState::Processing | PaymentState::Unknown { .. } => StatusCode::ACCEPTED,
         PaymentState::Failed { reason, .. } => {
-            DeclinedBody { payment, reason: *reason }.code().status()
+            DeclinedBody { payment, personal: None, reason: *reason }.code().status()
         }
         PaymentState::RequiresAction { .. }
         | PaymentState::Review { .. }

@@ -5,7 +5,10 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use tollgate_engine::Answer;
 
 use super::{number::Raw, object::object, payment_answer::PaymentBody, validation::Faults};
-use crate::http::error::{ErrorCode, Problem};
+use crate::{
+    http::error::{ErrorCode, Problem},
+    vault::OpenedData,
+};
 
 /// Most payments of one batch.
 const MOST_PAYMENTS: usize = 500;
@@ -52,7 +55,11 @@ pub(crate) struct BatchItem {
 
 /// A payment, or why there is none.
 pub(crate) enum BatchOutcome {
-    Payment(Box<Answer>),
+    Payment {
+        answer: Box<Answer>,
+        /// What is sealed in the payment, unless it is erased.
+        personal: Option<OpenedData>,
+    },
     Error(Problem),
 }
 
@@ -83,12 +90,13 @@ impl Serialize for IndexedItem<'_> {
         members.serialize_entry("index", &self.index)?;
         members.serialize_entry("status", &self.item.status.as_u16())?;
         match &self.item.outcome {
-            BatchOutcome::Payment(answer) => {
+            BatchOutcome::Payment { answer, personal } => {
                 // What the header says of a payment alone.
                 if answer.replayed {
                     members.serialize_entry("idempotent_replayed", &true)?;
                 }
-                members.serialize_entry("payment", &PaymentBody(&answer.payment))?;
+                let (payment, personal) = (&answer.payment, personal.as_ref());
+                members.serialize_entry("payment", &PaymentBody { payment, personal })?;
             }
             // The request id is that of the batch, and stands in its header.
             BatchOutcome::Error(problem) => {

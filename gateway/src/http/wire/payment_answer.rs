@@ -1,7 +1,7 @@
 //! A payment as an answer shows it.
 //!
 //! Invariant: the text depends on the payment alone, so that a repeated request is answered byte
-//! for byte as the first. Fields come in the order of the documentation, and those without a value
+//! for byte as the first, but for personal data that was erased in between. Fields come in the order of the documentation, and those without a value
 //! are `null`.
 
 mod classic;
@@ -25,14 +25,22 @@ use tollgate_domain::{
 use upi_link::{QrImage, UpiLink};
 
 use super::{id_text::IdText, time::Rfc3339};
-use crate::http::error::{ErrorCode, FailedPayment, ProblemDocument};
+use crate::{
+    http::error::{ErrorCode, FailedPayment, ProblemDocument},
+    vault::{OpenedData, PersonalField},
+};
 
 /// A payment, to be serialized.
-pub(crate) struct PaymentBody<'p>(pub(crate) &'p Payment);
+pub(crate) struct PaymentBody<'p> {
+    pub(crate) payment: &'p Payment,
+    /// What is sealed in the payment, unless it is erased.
+    pub(crate) personal: Option<&'p OpenedData>,
+}
 
 /// A failed payment as a problem (RFC 9457), to be serialized.
 pub(crate) struct DeclinedBody<'p> {
     pub(crate) payment: &'p Payment,
+    pub(crate) personal: Option<&'p OpenedData>,
     pub(crate) reason: FailureReason,
 }
 
@@ -101,7 +109,7 @@ struct CardBody {
 
 #[derive(Serialize)]
 struct UpiBody<'p> {
-    /// Not kept in the clear, see `payment_request.rs`.
+    /// Sealed in the payment; `null` once it is erased.
     vpa: Option<&'p str>,
     handle: &'p str,
     fingerprint: Hex,
@@ -115,7 +123,7 @@ struct NetBankingBody<'p> {
 #[derive(Serialize)]
 struct WalletBody<'p> {
     provider: &'p str,
-    /// Not kept in the clear either.
+    /// As the address.
     wallet_id: Option<&'p str>,
     fingerprint: Hex,
 }
@@ -123,9 +131,9 @@ struct WalletBody<'p> {
 #[derive(Serialize)]
 struct CustomerBody<'p> {
     id: Option<&'p str>,
-    /// Not kept, see `payment_request.rs`.
+    /// As these.
     email: Option<&'p str>,
-    /// Not kept either.
+    /// As these.
     phone: Option<&'p str>,
 }
 
@@ -160,7 +168,18 @@ struct AttemptBody<'p> {
 
 impl Serialize for PaymentBody<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        PaymentFields::of(self.0).serialize(serializer)
+        let mut fields = PaymentFields::of(self.payment);
+        if let Some(personal) = self.personal {
+            fields.customer.email = personal.get(PersonalField::Email);
+            fields.customer.phone = personal.get(PersonalField::Phone);
+            if let Some(upi) = &mut fields.upi {
+                upi.vpa = personal.get(PersonalField::Vpa);
+            }
+            if let Some(wallet) = &mut fields.wallet {
+                wallet.wallet_id = personal.get(PersonalField::WalletId);
+            }
+        }
+        fields.serialize(serializer)
     }
 }
 
@@ -243,7 +262,7 @@ impl Serialize for DeclinedBody<'_> {
                 instance: format_args!("/api/v1/payments/{}", self.payment.id()),
                 decline_code: declined.map(DeclineCode::as_str),
                 advice_code: declined.map(advice_code),
-                payment: PaymentBody(self.payment),
+                payment: PaymentBody { payment: self.payment, personal: self.personal },
             }),
         }
         .serialize(serializer)

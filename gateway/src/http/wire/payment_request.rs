@@ -2,10 +2,8 @@
 //!
 //! The method's own parts are in `payment_request/`: `method.rs` reads every method, `card.rs` a card.
 //!
-//! Personal data (e-mail, phone, address, names, device) is checked and then dropped: it may enter
-//! a record only sealed, and there is no sealed storage yet. Answers show it as `null`, as they do
-//! for a person whose data has been erased. The merchant's own customer id is no personal data of
-//! this kind and is kept.
+//! Personal data (e-mail, phone, address, names, device) enters a record only sealed; see `vault.rs`.
+//! The merchant's own customer id is no personal data of this kind: it stands in the clear.
 //!
 //! Invariant: a [`ValidPayment`] holds only what every later step may rely on.
 
@@ -25,6 +23,7 @@ use super::{
 use crate::{
     http::error::{ErrorCode, Problem},
     secrets::RequestDigest,
+    vault::{PersonalData, PersonalField},
 };
 
 use card::CardRequest;
@@ -117,12 +116,23 @@ pub(crate) struct ValidPayment<'r> {
     pub(crate) description: Option<&'r str>,
     pub(crate) callback_url: Option<&'r str>,
     metadata: &'r [(Text<'r>, Text<'r>)],
-    /// Dropped with the request; part of what tells two requests apart.
-    personal: [Option<&'r str>; PERSONAL_FIELDS],
+    /// Kept sealed alone; part of what tells two requests apart.
+    personal: [Option<&'r str>; PERSONAL_FIELDS.len()],
 }
 
-/// E-mail, phone, five lines of address, three facts of the device.
-const PERSONAL_FIELDS: usize = 10;
+/// What [`ValidPayment`] knows of a person. The order never changes: fingerprints rest on it.
+const PERSONAL_FIELDS: [PersonalField; 10] = [
+    PersonalField::Email,
+    PersonalField::Phone,
+    PersonalField::Street,
+    PersonalField::City,
+    PersonalField::State,
+    PersonalField::ZipCode,
+    PersonalField::Country,
+    PersonalField::DeviceFingerprint,
+    PersonalField::Ip,
+    PersonalField::UserAgent,
+];
 
 impl PaymentRequest<'_> {
     /// Whether the request names another merchant than `own`.
@@ -327,7 +337,7 @@ impl PaymentRequest<'_> {
         entries
     }
 
-    fn personal(&self, faults: &mut Faults) -> [Option<&str>; PERSONAL_FIELDS] {
+    fn personal(&self, faults: &mut Faults) -> [Option<&str>; PERSONAL_FIELDS.len()] {
         let (mut email, mut phone) = (None, None);
         if let Some(customer) = &self.customer {
             faults.unknown("/customer", &customer.unknown);
@@ -374,6 +384,13 @@ impl<'r> ValidPayment<'r> {
     /// The merchant's own keys and values, in the order of the keys.
     pub(crate) fn metadata(&self) -> impl Iterator<Item = (&'r str, &'r str)> {
         self.metadata.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// What is kept sealed.
+    pub(crate) fn personal_data(&self) -> PersonalData<'r> {
+        let data = self.method.personal_data();
+        let given = PERSONAL_FIELDS.into_iter().zip(self.personal);
+        given.fold(data, |data, (field, text)| data.with(field, text))
     }
 
     /// Feeds everything but the security code to `digest`, in an order that never changes.

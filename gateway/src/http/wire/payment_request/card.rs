@@ -171,6 +171,13 @@ impl<'r> CardFields<'r> {
     }
 }
 
+impl<'r> ValidCard<'r> {
+    /// The name on the card.
+    pub(super) fn holder_name(&self) -> Option<&'r str> {
+        self.holder_name
+    }
+}
+
 impl ValidCard<'_> {
     /// Its number.
     pub(super) fn number(&self) -> &str {
@@ -185,11 +192,6 @@ impl ValidCard<'_> {
     /// Four digits.
     pub(super) fn expiry_year(&self) -> u16 {
         self.expiry_year
-    }
-
-    /// The name on the card.
-    pub(super) fn holder_name(&self) -> Option<&str> {
-        self.holder_name
     }
 
     /// Where a fault of the expiry date is told.

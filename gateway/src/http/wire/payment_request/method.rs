@@ -26,6 +26,7 @@ use crate::{
     http::error::ErrorCode,
     provider::{Instrument, SecretText},
     secrets::{RequestDigest, Secrets},
+    vault::{PersonalData, PersonalField},
     wallet_providers::wallet_provider,
 };
 
@@ -320,6 +321,19 @@ impl PaymentDetails<'_> {
             cvv: &self.cvv,
             holder_name: &self.holder_name,
         }
+    }
+}
+
+impl<'r> ValidMethod<'r> {
+    /// What of the method tells who pays.
+    pub(super) fn personal_data(&self) -> PersonalData<'r> {
+        let (field, text) = match self {
+            Self::Card(card) => (PersonalField::HolderName, card.holder_name()),
+            Self::Upi { vpa } => (PersonalField::Vpa, Some(*vpa)),
+            Self::NetBanking { .. } => return PersonalData::default(),
+            Self::Wallet { provider: _, id } => (PersonalField::WalletId, Some(*id)),
+        };
+        PersonalData::default().with(field, text)
     }
 }
 

@@ -6,6 +6,7 @@
 //!   envelope   around every answer: request id, limits, headers, metrics, log, panics
 //!   v1         operations, over wire (JSON) and error (problems)
 //!   classic    the same for clients of the older API
+//!   openapi    all of it described, for programs and for people
 //! ```
 
 mod access_log;
@@ -23,6 +24,7 @@ mod exchange;
 pub mod fuzzing;
 mod health;
 mod idempotency;
+mod openapi;
 mod owned_payment;
 mod payment_creation;
 mod prefer;

@@ -17,7 +17,7 @@ use super::{
     edge::Edge,
     envelope::EnvelopeLayer,
     error::{ErrorCode, Problem},
-    error_page, health,
+    error_page, health, openapi,
     refusal_stream::Refuse,
     simulator_ledger,
     state::Gateway,
@@ -79,6 +79,8 @@ routes! {
     Health = "/health" => get(health::health);
     Ready = "/ready" => get(health::ready);
     SimulatorLedger = "/simulator/ledger" => get(simulator_ledger::page);
+    OpenApi = "/api/openapi.json" => get(openapi::document);
+    Docs = "/docs" => get(openapi::docs);
     ErrorPage = "/docs/errors" => get(error_page::page);
 }
 

@@ -29,11 +29,11 @@ pub(crate) use form::FormBody;
 pub(crate) use ledger_answer::LedgerPageBody;
 pub(crate) use merchant_answer::MerchantBody;
 pub(crate) use merchant_request::MerchantRequest;
-pub(crate) use object::Field;
+pub(crate) use object::{Field, Names};
 pub(crate) use payment_answer::{
     ClassicCreated, ClassicPayment, ClassicStatus, ClassicSuccess, DeclinedBody, PaymentBody,
 };
-pub(crate) use payment_request::{PaymentRequest, ValidPayment};
+pub(crate) use payment_request::{PaymentRequest, ValidPayment, payment_request_names};
 pub(crate) use provider_answer::{ClassicProvider, ProviderBody, ProviderListBody};
 pub(crate) use time::Rfc3339;
 

@@ -10,6 +10,7 @@ mod hostile;
 mod idempotency;
 mod lifecycle;
 mod methods;
+mod openapi;
 mod operator;
 mod payments;
 mod providers;

@@ -125,7 +125,7 @@ impl Problem {
 }
 
 /// The header that a code brings along.
-fn header_of(code: ErrorCode) -> Option<(HeaderName, HeaderValue)> {
+pub(crate) fn header_of(code: ErrorCode) -> Option<(HeaderName, HeaderValue)> {
     if code == ErrorCode::ApiKeyMissing || code == ErrorCode::ApiKeyInvalid {
         return Some((WWW_AUTHENTICATE, CHALLENGE));
     }

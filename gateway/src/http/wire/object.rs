@@ -29,6 +29,9 @@ pub(crate) trait Field {
 
 impl<T: Field> Field for Vec<T> {}
 
+/// The names of an object's fields: all that each field may come under, its first name first.
+pub(crate) type Names = &'static [&'static [&'static str]];
+
 /// Declares a request object: for each field its names on the wire and its type.
 macro_rules! object {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $key:literal $(| $alias:literal)* => $kind:ty,)* }) => {
@@ -40,6 +43,11 @@ macro_rules! object {
             pub(crate) unknown: Vec<$crate::http::wire::text::Text<'a>>,
             /// Fields that came under another name than their first, and that name.
             renamed: Vec<(&'static str, $crate::http::wire::text::Text<'a>)>,
+        }
+
+        impl $name<'_> {
+            /// The names of each field, its first name first.
+            pub(crate) const NAMES: $crate::http::wire::Names = &[$(&[$key $(, $alias)*],)*];
         }
 
         impl $crate::http::wire::object::Field for $name<'_> {

@@ -16,7 +16,7 @@ use tollgate_domain::{Amount, CaptureMode, Currency, MerchantId, Money, Timestam
 use super::{
     card_number_search::CardNumberSearch,
     number::Raw,
-    object::{Field, object},
+    object::{Field, Names, object},
     text::{Metadata, Text},
     validation::{Faults, is_callback_url, is_country, is_email, is_ip, is_phone, present},
 };
@@ -103,6 +103,21 @@ object! {
         ip: "ip" => Text<'a>,
         user_agent: "user_agent" | "userAgent" => Text<'a>,
     }
+}
+
+/// Which names a payment request and the objects in it take, by the names of their types.
+pub(crate) fn payment_request_names() -> [(&'static str, Names); 9] {
+    [
+        ("PaymentRequest", PaymentRequest::NAMES),
+        ("CardRequest", CardRequest::NAMES),
+        ("UpiRequest", UpiRequest::NAMES),
+        ("NetBankingRequest", NetBankingRequest::NAMES),
+        ("WalletRequest", WalletRequest::NAMES),
+        ("PaymentDetails", PaymentDetails::NAMES),
+        ("CustomerRequest", CustomerRequest::NAMES),
+        ("AddressRequest", AddressRequest::NAMES),
+        ("DeviceRequest", DeviceRequest::NAMES),
+    ]
 }
 
 /// A payment request without a fault.

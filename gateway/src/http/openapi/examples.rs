@@ -1,0 +1,423 @@
+//! Requests and answers to show. Tests send every request to a server, and hold every answer against
+//! its schema.
+
+use serde_json::{Value, json};
+
+use crate::http::error::{ErrorCode, Problem};
+
+/// A payment to create, and what becomes of it; `None` where that is no 201.
+pub(super) struct PaymentExample {
+    pub(super) name: &'static str,
+    pub(super) summary: &'static str,
+    pub(super) request: Value,
+    pub(super) payment: Option<Value>,
+}
+
+const TIME: &str = "2026-01-15T10:30:00.000Z";
+const FINGERPRINT: &str = "5d41402abc4b2a76b9719d911017c592";
+const UPI_LINK: &str = "upi://pay?pa=tollgate@sim&pn=Acme&tr=sim_42&tn=order_456&am=100.00&cu=INR";
+const QR_CODE: &str = "data:image/png;base64,iVBORw0KGgo=";
+
+/// Payments by each method on version 1.
+pub(super) fn payments() -> [PaymentExample; 6] {
+    let card = |number: &str| {
+        json!({
+            "amount": "100.00", "currency": "INR", "payment_method": "card",
+            "card": {"number": number, "expiry_month": 12, "expiry_year": 2030, "cvv": "123"},
+        })
+    };
+    [
+        PaymentExample {
+            name: "card",
+            summary: "A card, with all there is to say",
+            request: json!({
+                "amount": "100.00", "currency": "INR", "payment_method": "card",
+                "card": {
+                    "number": "4111111111111111", "expiry_month": 12, "expiry_year": 2030,
+                    "cvv": "123", "holder_name": "A Holder",
+                },
+                "customer": {
+                    "id": "your-own-customer-7", "email": "customer@example.com",
+                    "phone": "+919876543210",
+                },
+                "billing_address": {
+                    "street": "1 Main Street", "city": "Mumbai", "state": "MH",
+                    "zip_code": "400001", "country": "IN",
+                },
+                "order_id": "order_456", "description": "Two books",
+                "callback_url": "https://shop.example/callback", "metadata": {"cart": "7"},
+                "device": {"fingerprint": "d-1", "ip": "203.0.113.7", "user_agent": "Mozilla/5.0"},
+                "capture": "automatic",
+            }),
+            payment: Some(card_payment()),
+        },
+        PaymentExample {
+            name: "card_3ds",
+            summary: "A card whose holder has to be proven",
+            request: card("4000000000003220"),
+            payment: Some(with(
+                &card_payment(),
+                &json!({
+                    "status": "requires_action", "amount_captured": "0.00",
+                    "amount_authorized": "0.00", "gateway_response": null,
+                    "external_txn_id": null, "processed_at": null, "sequence": 2,
+                    "next_action": {
+                        "type": "redirect_to_url", "url": "https://simulator.invalid/3ds/42",
+                    },
+                    "expires_at": "2026-01-15T10:45:00.000Z",
+                }),
+            )),
+        },
+        PaymentExample {
+            name: "card_declined",
+            summary: "A card without enough money",
+            request: card("4000000000009995"),
+            payment: None,
+        },
+        PaymentExample {
+            name: "upi",
+            summary: "UPI, which the customer has to approve",
+            request: json!({
+                "amount_paisa": 10000, "currency": "INR", "payment_method": "upi",
+                "upi": {"vpa": "pending@sim"}, "order_id": "order_456",
+            }),
+            payment: Some(upi_payment()),
+        },
+        PaymentExample {
+            name: "netbanking",
+            summary: "Net banking",
+            request: json!({
+                "amount_minor": 10000, "currency": "INR", "payment_method": "netbanking",
+                "netbanking": {"bank": "HDFC"},
+            }),
+            payment: Some(with(
+                &card_payment(),
+                &json!({
+                    "payment_method": "netbanking", "card": null, "netbanking": {"bank": "HDFC"},
+                }),
+            )),
+        },
+        PaymentExample {
+            name: "wallet",
+            summary: "A wallet",
+            request: json!({
+                "amount": "100.00", "currency": "INR", "payment_method": "wallet",
+                "wallet": {"provider": "paytm", "wallet_id": "9876543210"},
+            }),
+            payment: Some(with(
+                &card_payment(),
+                &json!({
+                    "payment_method": "wallet", "card": null,
+                    "wallet": {
+                        "provider": "paytm", "wallet_id": "9876543210", "fingerprint": FINGERPRINT,
+                    },
+                }),
+            )),
+        },
+    ]
+}
+
+/// A payment by card that is complete.
+pub(super) fn card_payment() -> Value {
+    json!({
+        "id": "pay_06f1q8zr2w000c4v9kxj3m5t7a", "object": "payment",
+        "payment_id": "pay_06f1q8zr2w000c4v9kxj3m5t7a", "status": "completed",
+        "amount": "100.00", "amount_minor": 10000, "amount_paisa": 10000, "currency": "INR",
+        "amount_authorized": "100.00", "amount_captured": "100.00", "amount_refunded": "0.00",
+        "amount_disputed": "0.00", "fees_minor": 0, "fees_paisa": 0, "payment_method": "card",
+        "card": {
+            "brand": "visa", "bin": "411111", "last4": "1111", "expiry_month": 12,
+            "expiry_year": 2030, "fingerprint": FINGERPRINT,
+        },
+        "upi": null, "netbanking": null, "wallet": null,
+        "customer": {
+            "id": "your-own-customer-7", "email": "customer@example.com",
+            "phone": "+919876543210",
+        },
+        "order_id": "order_456", "transaction_id": "txn_06f1q8zr2w000c5b7n2r6q9e1w",
+        "external_txn_id": "sim_42", "provider": "simulator",
+        "gateway_response": {"rrn": "601510300042", "approval_code": "A1B2C3"},
+        "fraud_score": null, "decline_code": null, "failure_reason": null, "next_action": null,
+        "payment_url": null, "qr_code": null,
+        "attempts": [{
+            "id": "att_06f1q8zr2w000c6d1p8s2y4h0g", "provider": "simulator",
+            "status": "approved", "created_at": TIME,
+        }],
+        "metadata": {"cart": "7"}, "sequence": 3, "livemode": false, "created_at": TIME,
+        "updated_at": TIME, "processed_at": TIME, "expires_at": null,
+    })
+}
+
+/// The same, still under way.
+pub(super) fn processing_payment() -> Value {
+    with(
+        &card_payment(),
+        &json!({
+            "status": "processing", "amount_captured": "0.00", "amount_authorized": "0.00",
+            "gateway_response": null, "external_txn_id": null, "processed_at": null, "sequence": 1,
+        }),
+    )
+}
+
+/// A payment that was declined, as version 1 answers it.
+pub(super) fn declined_problem() -> Value {
+    let code = ErrorCode::PaymentDeclined;
+    json!({
+        "type": code.type_uri(), "title": code.title(), "status": code.status().as_u16(),
+        "detail": "The account has not enough money.",
+        "instance": "/api/v1/payments/pay_06f1q8zr2w000c4v9kxj3m5t7a", "code": code.as_str(),
+        "decline_code": "insufficient_funds", "advice_code": "try_again_later",
+        "retryable": code.retryable(), "payment": declined_payment(),
+    })
+}
+
+/// A batch of a good payment, one that is declined and one that cannot be made; and its answer.
+pub(super) fn batch() -> (Value, Value) {
+    let payment = |number: &str, key: &str| {
+        json!({
+            "amount": "100.00", "currency": "INR", "payment_method": "card",
+            "card": {"number": number, "expiry_month": 12, "expiry_year": 2030, "cvv": "123"},
+            "idempotencyKey": key,
+        })
+    };
+    let mut faulty = payment("4111111111111111", "batch-1-c");
+    faulty["amount"] = json!("10.005");
+    let request = json!({"payments": [
+        payment("4111111111111111", "batch-1-a"), payment("4000000000009995", "batch-1-b"), faulty,
+    ]});
+    let mut problem = refusal(ErrorCode::AmountInvalid);
+    if let Some(members) = problem.as_object_mut() {
+        members.remove("request_id");
+    }
+    let answer = json!({"object": "list", "data": [
+        {"index": 0, "status": 201, "payment": card_payment()},
+        {"index": 1, "status": 402, "payment": declined_payment()},
+        {"index": 2, "status": 400, "error": problem},
+    ]});
+    (request, answer)
+}
+
+/// Payments as clients of the older API make them.
+pub(super) fn classic_payments() -> [PaymentExample; 3] {
+    let card = |number: &str| {
+        json!({
+            "amount": 100.00, "currency": "INR", "paymentMethod": "card",
+            "cardDetails": {
+                "cardNumber": number, "expiryMonth": 12, "expiryYear": 30, "cvv": "123",
+            },
+            "customerInfo": {"customerID": "your-own-customer-7"}, "orderID": "order_456",
+        })
+    };
+    [
+        PaymentExample {
+            name: "method_object",
+            summary: "A card in the method's own object",
+            request: json!({
+                "amount": 100.00, "currency": "INR",
+                "paymentMethod": {
+                    "type": "credit_card", "cardNumber": "4111111111111111", "expiryMonth": "12",
+                    "expiryYear": "2030", "cvv": "123", "holderName": "A Holder",
+                },
+                "billingAddress": {"city": "Mumbai", "zipCode": "400001", "country": "IN"},
+            }),
+            payment: Some(classic_created("completed")),
+        },
+        PaymentExample {
+            name: "card",
+            summary: "A card",
+            request: card("4111111111111111"),
+            payment: Some(classic_created("completed")),
+        },
+        PaymentExample {
+            name: "card_declined",
+            summary: "A card without enough money",
+            request: card("4000000000009995"),
+            payment: Some(with_data(
+                classic_created("failed"),
+                &json!({"declineCode": "insufficient_funds", "failureReason": "declined"}),
+            )),
+        },
+    ]
+}
+
+/// A payment as a form, and its answer.
+pub(super) fn classic_form() -> (Value, Value) {
+    let form = json!({
+        "amount": "100.00", "currency": "INR", "payment_method": "card",
+        "cardNumber": "4111111111111111", "expiryMonth": "12", "expiryYear": "2030", "cvv": "123",
+    });
+    (form, classic_created("completed"))
+}
+
+/// A payment that is read on the classic surface.
+pub(super) fn classic_card_payment() -> Value {
+    with_data(
+        classic_created("completed"),
+        &json!({
+            "amountAuthorized": 100.00, "amountCaptured": 100.00, "amountRefunded": 0.00,
+            "amountDisputed": 0.00, "paymentMethod": "card",
+            "card": {
+                "brand": "visa", "bin": "411111", "last4": "1111", "expiryMonth": 12,
+                "expiryYear": 2030, "fingerprint": FINGERPRINT,
+            },
+            "upi": null, "netbanking": null, "wallet": null, "customerID": "your-own-customer-7", "orderID": "order_456",
+            "externalTxnID": "sim_42",
+            "gatewayResponse": {"rrn": "601510300042", "approvalCode": "A1B2C3"},
+            "declineCode": null, "failureReason": null, "nextAction": null, "paymentURL": null,
+            "qrCode": null, "metadata": {"cart": "7"}, "livemode": false, "updatedAt": TIME,
+            "processedAt": TIME, "expiresAt": null,
+        }),
+    )
+}
+
+/// The same in short.
+pub(super) fn classic_status() -> Value {
+    json!({"success": true, "data": {
+        "paymentID": "pay_06f1q8zr2w000c4v9kxj3m5t7a", "status": "completed",
+        "transactionID": "txn_06f1q8zr2w000c5b7n2r6q9e1w", "createdAt": TIME, "updatedAt": TIME,
+    }})
+}
+
+/// A merchant to register, and its answer.
+pub(super) fn merchant() -> (Value, Value) {
+    let answer = json!({
+        "id": "mer_06f1q8zr2w000051t3a9v8c2kd", "object": "merchant", "name": "Acme",
+        "email": null,
+        "api_keys": {"secret_test": "sk_test_…", "secret_live": "sk_live_…"}, "created_at": TIME,
+    });
+    (json!({"name": "Acme", "email": "owner@example.com"}), answer)
+}
+
+/// A customer who was erased.
+pub(super) fn erased_customer() -> Value {
+    json!({"id": "your-own-customer-7", "object": "customer", "deleted": true})
+}
+
+/// A provider.
+pub(super) fn provider() -> Value {
+    json!({
+        "id": "simulator", "object": "provider", "status": "active", "modes": ["test"],
+        "payment_methods": ["card", "upi", "netbanking", "wallet"],
+        "capabilities": {"inquiry_horizon_ms": 60_000},
+    })
+}
+
+/// All providers.
+pub(super) fn provider_list() -> Value {
+    json!({
+        "object": "list", "data": [provider()], "has_more": false, "url": "/api/v1/providers",
+    })
+}
+
+/// The same on the classic surface.
+pub(super) fn classic_providers() -> Value {
+    json!({"success": true, "data": [{
+        "providerID": "simulator", "status": "active", "modes": ["test"],
+        "paymentMethods": ["card", "upi", "netbanking", "wallet"],
+        "capabilities": {"inquiryHorizonMs": 60_000},
+    }]})
+}
+
+/// A page of the simulator's books.
+pub(super) fn ledger_page() -> Value {
+    json!({"has_more": false, "next": null, "data": [{
+        "attempt_id": "att_06f1q8zr2w000c6d1p8s2y4h0g",
+        "payment_id": "pay_06f1q8zr2w000c4v9kxj3m5t7a", "amount_minor": 10000, "currency": "INR",
+        "state": "approved", "calls": 1,
+    }]})
+}
+
+/// All components, well.
+pub(super) fn health() -> Value {
+    json!({
+        "status": "up", "version": env!("CARGO_PKG_VERSION"),
+        "components": {
+            "http": {"status": "up"},
+            "engine": {
+                "status": "up", "shards": 8, "in_flight": 0, "mailbox_depth": 0,
+                "unknown_outcomes": 0, "oldest_unknown_outcome_ms": 0, "merchants": 1,
+            },
+            "log": {"status": "up", "queue_depth": 0, "durable_lag_ms": 0},
+            "storage": {"status": "up"},
+            "vault": {"status": "up"},
+            "providers": {"status": "up", "calls_in_flight": 0},
+        },
+    })
+}
+
+/// Payments are taken.
+pub(super) fn ready() -> Value {
+    json!({"ready": true, "status": "up"})
+}
+
+/// A refusal on version 1.
+pub(super) fn refusal(code: ErrorCode) -> Value {
+    let problem = Problem::of(code);
+    serde_json::to_value(problem.document(Some(REQUEST_ID))).expect("strings serialize")
+}
+
+/// The same on the classic surface.
+pub(super) fn classic_refusal(code: ErrorCode) -> Value {
+    let problem = Problem::of(code);
+    let document = crate::http::error::ClassicDocument(problem.document(Some(REQUEST_ID)));
+    serde_json::to_value(document).expect("strings serialize")
+}
+
+const REQUEST_ID: &str = "req_8d7f3b2a91c04e560000000000000007";
+
+fn declined_payment() -> Value {
+    with(
+        &card_payment(),
+        &json!({
+            "status": "failed", "amount_captured": "0.00", "amount_authorized": "0.00",
+            "card": {
+                "brand": "visa", "bin": "400000", "last4": "9995", "expiry_month": 12,
+                "expiry_year": 2030, "fingerprint": FINGERPRINT,
+            },
+            "decline_code": "insufficient_funds", "failure_reason": "declined",
+            "gateway_response": null, "external_txn_id": null,
+            "attempts": [{
+                "id": "att_06f1q8zr2w000c6d1p8s2y4h0g", "provider": "simulator",
+                "status": "declined", "created_at": TIME,
+            }],
+        }),
+    )
+}
+
+fn upi_payment() -> Value {
+    with(
+        &card_payment(),
+        &json!({
+            "status": "requires_action", "amount_captured": "0.00", "amount_authorized": "0.00",
+            "payment_method": "upi", "card": null,
+            "upi": {"vpa": "pending@sim", "handle": "sim", "fingerprint": FINGERPRINT},
+            "gateway_response": null, "external_txn_id": null, "sequence": 2,
+            "next_action": {"type": "approve_upi", "url": UPI_LINK}, "payment_url": UPI_LINK,
+            "qr_code": QR_CODE, "processed_at": null, "expires_at": "2026-01-15T10:45:00.000Z",
+        }),
+    )
+}
+
+fn classic_created(status: &str) -> Value {
+    json!({"success": true, "data": {
+        "paymentID": "pay_06f1q8zr2w000c4v9kxj3m5t7a", "status": status, "amount": 100.00,
+        "currency": "INR", "transactionID": "txn_06f1q8zr2w000c5b7n2r6q9e1w", "createdAt": TIME,
+        "provider": "simulator", "fraudScore": null,
+    }})
+}
+
+/// The object with other values for some of its members.
+fn with(object: &Value, members: &Value) -> Value {
+    let mut changed = object.clone();
+    if let (Some(object), Some(members)) = (changed.as_object_mut(), members.as_object()) {
+        object.extend(members.clone());
+    }
+    changed
+}
+
+/// The same for what is in an envelope.
+fn with_data(envelope: Value, members: &Value) -> Value {
+    let mut changed = envelope;
+    changed["data"] = with(&changed["data"], members);
+    changed
+}

@@ -1,0 +1,145 @@
+//! Every operation's description, one file for each kind of object.
+
+mod classic;
+mod customers;
+mod documentation;
+mod merchants;
+mod payments;
+mod probes;
+mod providers;
+mod simulator;
+
+use utoipa::{
+    PartialSchema,
+    openapi::{
+        RefOr, Schema,
+        path::Parameter,
+        schema::{ObjectBuilder, Type},
+    },
+};
+
+use super::operation::{Description, header};
+use crate::http::error::ErrorCode;
+
+/// All of them, in the order of the documentation.
+pub(super) fn descriptions() -> Vec<Description> {
+    let mut all = Vec::new();
+    all.extend(payments::descriptions());
+    all.extend(customers::descriptions());
+    all.extend(providers::descriptions());
+    all.extend(merchants::descriptions());
+    all.extend(classic::descriptions());
+    all.extend(simulator::descriptions());
+    all.extend(probes::descriptions());
+    all.extend(documentation::descriptions());
+    all
+}
+
+/// What any operation may be refused with.
+const ANY: &[ErrorCode] = &[
+    ErrorCode::RequestInvalid,
+    ErrorCode::UriTooLong,
+    ErrorCode::HeadersTooLarge,
+    ErrorCode::InternalError,
+];
+
+/// Where a key is needed.
+const KEYED: &[ErrorCode] = &[
+    ErrorCode::ApiKeyMissing,
+    ErrorCode::ApiKeyInvalid,
+    ErrorCode::RateLimitExceeded,
+    ErrorCode::NotReady,
+];
+
+/// Where the key has to be a merchant's.
+const MERCHANT: &[ErrorCode] = &[ErrorCode::MerchantKeyRequired];
+
+/// Where the key has to be the operator's.
+const OPERATOR: &[ErrorCode] = &[ErrorCode::OperatorKeyRequired];
+
+/// Where there is a body.
+const BODY: &[ErrorCode] = &[
+    ErrorCode::BodyInvalid,
+    ErrorCode::ParameterUnknown,
+    ErrorCode::ParameterMissing,
+    ErrorCode::ParameterInvalid,
+    ErrorCode::BodyTooLarge,
+    ErrorCode::ContentTypeUnsupported,
+    ErrorCode::RequestTimeout,
+];
+
+/// Where the engine is asked to do something.
+const COMMAND: &[ErrorCode] = &[
+    ErrorCode::TooManyRequests,
+    ErrorCode::OutcomeUnknown,
+    ErrorCode::Overloaded,
+    ErrorCode::StorageFull,
+];
+
+/// Where the engine is asked for something.
+const READ: &[ErrorCode] = &[ErrorCode::OutcomeUnknown];
+
+/// What may be wrong with a payment.
+const PAYMENT: &[ErrorCode] = &[
+    ErrorCode::ParameterConflict,
+    ErrorCode::AmountInvalid,
+    ErrorCode::AmountTooSmall,
+    ErrorCode::AmountTooLarge,
+    ErrorCode::CurrencyInvalid,
+    ErrorCode::CurrencyUnsupported,
+    ErrorCode::CardNumberInvalid,
+    ErrorCode::CardNumberInText,
+    ErrorCode::CardExpired,
+    ErrorCode::CardCvvInvalid,
+    ErrorCode::VpaInvalid,
+    ErrorCode::BankInvalid,
+    ErrorCode::WalletProviderInvalid,
+    ErrorCode::PaymentMethodUnsupported,
+    ErrorCode::IdempotencyKeyInvalid,
+    ErrorCode::IdempotencyKeyInUse,
+    ErrorCode::IdempotencyKeyReused,
+    ErrorCode::MerchantMismatch,
+    ErrorCode::ProviderNotConfigured,
+    ErrorCode::KeyStoreUnavailable,
+];
+
+fn refusals(parts: &[&[ErrorCode]]) -> Vec<ErrorCode> {
+    parts.concat()
+}
+
+struct IdempotencyKeyHeader;
+
+impl PartialSchema for IdempotencyKeyHeader {
+    fn schema() -> RefOr<Schema> {
+        // A quoted key may be longer by its quotes and escapes.
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some("^[!-~]{1,255}$"))
+            .examples(["order-456-first-try"])
+            .into()
+    }
+}
+
+struct PreferHeader;
+
+impl PartialSchema for PreferHeader {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::String).examples(["respond-async"]).into()
+    }
+}
+
+/// What a request that creates a payment may say in its head.
+fn idempotency_key() -> Parameter {
+    header::<IdempotencyKeyHeader>(
+        "Idempotency-Key",
+        "Makes a repeat safe: the same key with the same request has one effect and one answer, for \
+         a day at least; with another request it is refused. Bare or quoted.",
+    )
+}
+
+fn prefer() -> Parameter {
+    header::<PreferHeader>(
+        "Prefer",
+        "`respond-async` (RFC 7240) asks for an answer at once, 202, without the outcome.",
+    )
+}

@@ -1,0 +1,141 @@
+//! What else a field of a request is called, from the parsers' own lists.
+//!
+//! ```text
+//!   version 1   the first name; its other names beside it, as deprecated
+//!   classic     the name in camelCase where there is one; its other names beside it; anything else
+//!               is ignored
+//! ```
+//!
+//! Invariant: the schema of a request has exactly the names that its parser takes.
+
+use serde_json::{Map, Value, json};
+
+use crate::http::wire::{BatchRequest, MerchantRequest, Names, payment_request_names};
+
+/// The classic surface's name of a payment request.
+pub(super) const CLASSIC_PAYMENT_REQUEST: &str = "ClassicPaymentRequest";
+
+/// Before the names of the schemas that the classic surface has of its own.
+const CLASSIC: &str = "Classic";
+
+/// A method with its instrument in it: the one that holds it, and the instrument's own schema.
+const METHOD_REQUEST: &str = "MethodRequest";
+const METHOD_OBJECT: &str = "MethodObject";
+const INSTRUMENT: &str = "PaymentDetails";
+
+/// Adds the other names of each field to the schemas of requests, and makes those of the classic
+/// surface.
+///
+/// # Panics
+/// Where a parser has no schema, or knows a field that its schema has not, or the other way round.
+pub(super) fn add(schemas: &mut Map<String, Value>) {
+    let payments = payment_request_names();
+    let others =
+        [("BatchRequest", BatchRequest::NAMES), ("MerchantRequest", MerchantRequest::NAMES)];
+    let mut names_of_all = payments.map(|(name, _names)| name).to_vec();
+    names_of_all.extend([METHOD_REQUEST, METHOD_OBJECT]);
+    for (name, names) in payments {
+        let mut classic = renamed(name, &schemas[name], names, camel_case);
+        ignore_others(&mut classic);
+        lead_to_classic(&mut classic, &names_of_all);
+        schemas.insert(format!("{CLASSIC}{name}"), classic);
+    }
+    let mut method = schemas[METHOD_REQUEST].clone();
+    lead_to_classic(&mut method, &names_of_all);
+    schemas.insert(format!("{CLASSIC}{METHOD_REQUEST}"), method);
+    for (name, names) in payments.into_iter().chain(others) {
+        let with_others = renamed(name, &schemas[name], names, first);
+        schemas.insert(name.to_owned(), with_others);
+    }
+    let object = schemas[METHOD_OBJECT].clone();
+    for prefix in ["", CLASSIC] {
+        let instrument = &schemas[&format!("{prefix}{INSTRUMENT}")];
+        let mut object = object.clone();
+        if let (Some(fields), Some(others)) =
+            (object["properties"].as_object_mut(), instrument["properties"].as_object())
+        {
+            fields.extend(others.clone());
+        }
+        if prefix == CLASSIC {
+            ignore_others(&mut object);
+        }
+        schemas.insert(format!("{prefix}{METHOD_OBJECT}"), object);
+    }
+}
+
+fn first(names: &[&'static str]) -> &'static str {
+    names[0]
+}
+
+/// The name as the classic surface documents it.
+fn camel_case(names: &[&'static str]) -> &'static str {
+    let is_camel =
+        |name: &&&str| !name.contains('_') && name.contains(|letter: char| letter.is_uppercase());
+    names.iter().find(is_camel).copied().unwrap_or(names[0])
+}
+
+/// The schema with each field under the name that `main` chooses, and under its others.
+fn renamed(
+    schema: &str,
+    object: &Value,
+    names: Names,
+    main: impl Fn(&[&'static str]) -> &'static str,
+) -> Value {
+    let mut fields = object["properties"].as_object().cloned().unwrap_or_default();
+    let mut properties = Map::new();
+    let mut others = Map::new();
+    let mut required = Vec::new();
+    for names in names {
+        let (first, main) = (names[0], main(names));
+        let field = fields.remove(first);
+        let field = field.unwrap_or_else(|| panic!("{schema} is described without {first}"));
+        for other in names.iter().filter(|name| **name != main) {
+            let mut other_field = field.clone();
+            other_field["deprecated"] = json!(true);
+            other_field["description"] = json!(format!("Another name of `{main}`."));
+            others.insert((*other).to_owned(), other_field);
+        }
+        if object["required"].as_array().is_some_and(|names| names.contains(&json!(first))) {
+            required.push(main);
+        }
+        properties.insert(main.to_owned(), field);
+    }
+    assert!(fields.is_empty(), "{schema} is described with more than there is: {fields:?}");
+    properties.extend(others);
+    let mut object = object.clone();
+    object["properties"] = properties.into();
+    if !required.is_empty() {
+        object["required"] = json!(required);
+    }
+    object
+}
+
+/// Unknown names are ignored.
+fn ignore_others(object: &mut Value) {
+    if let Some(members) = object.as_object_mut() {
+        members.remove("additionalProperties");
+    }
+}
+
+/// Leads references to those schemas to their classic likes.
+fn lead_to_classic(value: &mut Value, schemas: &[&str]) {
+    match value {
+        Value::Object(members) => {
+            for (key, member) in members {
+                let target = member.as_str().and_then(|text| text.rsplit_once('/'));
+                match target {
+                    Some((path, name)) if key == "$ref" && schemas.contains(&name) => {
+                        *member = json!(format!("{path}/{CLASSIC}{name}"));
+                    }
+                    Some(_) | None => lead_to_classic(member, schemas),
+                }
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                lead_to_classic(item, schemas);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}

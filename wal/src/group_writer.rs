@@ -298,16 +298,17 @@ impl<C, R: FnMut(Released<C>)> Writer<C, R> {
             self.watch_space();
             match inbox.recv_deadline(self.space_due) {
                 Ok(entry) => {
-                    // What came while a group was written waited from that group's start on, at most.
-                    if self.shared.waiting_since.load(Ordering::Relaxed) == 0 {
-                        self.wait_from(Instant::now());
-                    }
-                    self.gather(entry, inbox);
                     let began = Instant::now();
+                    if self.shared.waiting_since.load(Ordering::Relaxed) == 0 {
+                        self.wait_from(began);
+                    }
+                    let took_all = self.gather(entry, inbox);
                     self.finish_group();
                     if inbox.is_empty() {
                         self.shared.waiting_since.store(0, Ordering::Release);
-                    } else {
+                    } else if took_all {
+                        // What waits now came since the group was gathered. Where that left some
+                        // behind, the earlier moment stays.
                         self.wait_from(began);
                     }
                 }
@@ -323,8 +324,8 @@ impl<C, R: FnMut(Released<C>)> Writer<C, R> {
         self.shared.waiting_since.store(nanos + 1, Ordering::Release);
     }
 
-    /// Takes everything that is waiting, up to a group's size.
-    fn gather(&mut self, first: Entry<C>, inbox: &Receiver<Entry<C>>) {
+    /// Takes everything that is waiting, up to a group's size; whether that was all.
+    fn gather(&mut self, first: Entry<C>, inbox: &Receiver<Entry<C>>) -> bool {
         let mut bytes = 0;
         let mut next = Some(first);
         while let Some(entry) = next {
@@ -338,6 +339,7 @@ impl<C, R: FnMut(Released<C>)> Writer<C, R> {
             }
             next = if bytes < self.options.group_bytes { inbox.try_recv().ok() } else { None };
         }
+        bytes < self.options.group_bytes
     }
 
     fn finish_group(&mut self) {

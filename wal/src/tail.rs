@@ -5,8 +5,9 @@
 //!
 //! Invariants: records are visited in log order, each once, by whole groups, and only where group
 //! and hash chain hold from the first group on. What is visited has been synced here, whether or not
-//! the writer has come to it: no crash takes it back, as every later open finds it in the journal.
-//! Its acknowledgement may still be on its way, or never come where the log fails just then.
+//! the writer has come to it: no crash of the process takes it back, for every later open finds it
+//! in the journal. Its acknowledgement may still be on its way, or never come where the log fails
+//! just then; after a sync that failed, a loss of power may take back what was shown since.
 //!
 //! Not here: sled, and so no healing. Where the journal itself is damaged the tail ends there, and
 //! [`verify`](crate::verify) tells whether sled has the rest.

@@ -17,16 +17,12 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use hyper::{
-    HeaderMap, Method, Request, StatusCode,
-    header::{AUTHORIZATION, HeaderValue},
-};
+use hyper::{Method, Request, StatusCode, header::HeaderValue};
 use tower::{Layer, Service};
 use tracing::Instrument;
 
 use super::{
     access_log::loggable,
-    authentication::X_API_KEY,
     edge::Edge,
     error::{ErrorCode, Problem},
     exchange::Exchange,
@@ -126,7 +122,7 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let shared = Arc::clone(&self.shared);
         let exchange = Exchange::begin(self.route, &shared.edge, &shared.ids, &request);
-        let call = match shared.answer_early(&exchange, &request) {
+        let call = match shared.answer_early(&request) {
             Some(response) => Err(response),
             None => Ok(self.inner.call(request)),
         };
@@ -141,8 +137,8 @@ where
                     answer.instrument(span.clone()).await
                 }
             };
-            if response.status() == StatusCode::UNAUTHORIZED {
-                shared.edge.limits.failed(exchange.client.address);
+            if opened_nothing(&response) {
+                shared.count_wrong_key(&exchange, &mut response);
             }
             let code = exchange.seal(&mut response, known, &shared.edge);
             drop(in_flight);
@@ -155,21 +151,34 @@ where
 
 impl Shared {
     /// The answer to what needs no operation.
-    fn answer_early(&self, exchange: &Exchange, request: &Request<Body>) -> Option<Response> {
+    fn answer_early(&self, request: &Request<Body>) -> Option<Response> {
         if let Err(problem) = request_head::check(request) {
-            return Some(problem.into_response());
-        }
-        if self.edge.limits.refuses(exchange.client.address) && brings_a_key(request.headers()) {
-            const TOO_OFTEN: &str = "Too many wrong keys have come from this address.";
-            let problem = Problem::new(ErrorCode::RateLimitExceeded, TOO_OFTEN);
             return Some(problem.into_response());
         }
         self.edge.cors.as_ref().and_then(|cors| cors.preflight(request))
     }
+
+    /// A key that opens nothing counts against its address, and is told no more once there were too
+    /// many. Keys that open something are never in the way of that: behind one address there may be
+    /// many clients, and 256 random bits need no protection from guesses that succeed.
+    fn count_wrong_key(&self, exchange: &Exchange, response: &mut Response) {
+        const TOO_OFTEN: &str = "Too many wrong keys have come from this address.";
+        let address = exchange.client.address;
+        if self.edge.limits.refuses(address) {
+            *response = Problem::new(ErrorCode::RateLimitExceeded, TOO_OFTEN).into_response();
+        } else {
+            self.edge.limits.failed(address);
+        }
+    }
 }
 
-fn brings_a_key(headers: &HeaderMap) -> bool {
-    headers.contains_key(AUTHORIZATION) || headers.contains_key(X_API_KEY)
+/// Whether a key was brought that is none of ours, or none any more.
+fn opened_nothing(response: &Response) -> bool {
+    response.status() == StatusCode::UNAUTHORIZED
+        && response
+            .extensions()
+            .get::<Problem>()
+            .is_some_and(|problem| problem.code() != ErrorCode::ApiKeyMissing)
 }
 
 /// Counts a request while it is answered, even if its client goes away and the future is dropped.

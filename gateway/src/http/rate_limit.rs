@@ -1,8 +1,8 @@
 //! How often one may ask: requests of an API key, and failed authentications of an address.
 //!
 //! Both are token buckets (GCRA). A key's is looked up once a request, by the key's digest. An
-//! address that has used up its failures is refused until it may fail again, before any key is
-//! looked at; while nobody has, that costs the others one load of an integer.
+//! address that has used up its failures is told no more of keys that open nothing until it may fail
+//! again; a key that opens something is served all the while, for many may share an address.
 //!
 //! Answers carry `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`, as drafts 00 to 06
 //! of draft-ietf-httpapi-ratelimit-headers have them. The later drafts' `RateLimit` and

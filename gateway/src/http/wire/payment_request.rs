@@ -311,7 +311,10 @@ impl PaymentRequest<'_> {
             ("/user_id", self.user_id.as_ref()),
             ("/order_id", self.order_id.as_ref()),
             ("/description", self.description.as_ref()),
-        ] {
+        ]
+        .into_iter()
+        .chain(self.personal_texts())
+        {
             if text.is_some_and(|text| search.finds_in(text.as_str())) {
                 faults.add(pointer, ErrorCode::CardNumberInText, DETAIL);
             }
@@ -329,6 +332,30 @@ impl PaymentRequest<'_> {
                 faults.add(metadata_pointer(key), ErrorCode::CardNumberInText, DETAIL);
             }
         }
+    }
+
+    /// The texts about the customer, which are kept sealed.
+    fn personal_texts(&self) -> impl Iterator<Item = (&'static str, Option<&Text<'_>>)> {
+        let customer = self.customer.as_ref();
+        let address = self.billing_address.as_ref();
+        let device = self.device.as_ref();
+        let details = self.payment_details.as_ref();
+        [
+            ("/card/holder_name", self.card.as_ref().and_then(|card| card.holder_name.as_ref())),
+            (
+                "/payment_details/holder_name",
+                details.and_then(|details| details.holder_name.as_ref()),
+            ),
+            ("/customer/email", customer.and_then(|customer| customer.email.as_ref())),
+            ("/customer/phone", customer.and_then(|customer| customer.phone.as_ref())),
+            ("/billing_address/street", address.and_then(|address| address.street.as_ref())),
+            ("/billing_address/city", address.and_then(|address| address.city.as_ref())),
+            ("/billing_address/state", address.and_then(|address| address.state.as_ref())),
+            ("/billing_address/zip_code", address.and_then(|address| address.zip_code.as_ref())),
+            ("/device/fingerprint", device.and_then(|device| device.fingerprint.as_ref())),
+            ("/device/user_agent", device.and_then(|device| device.user_agent.as_ref())),
+        ]
+        .into_iter()
     }
 
     fn checked_metadata(&self, faults: &mut Faults) -> &[(Text<'_>, Text<'_>)] {

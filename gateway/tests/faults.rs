@@ -19,6 +19,7 @@ use std::{
 };
 
 use serde_json::Value;
+use tollgate_loadtest::chaos::SyncShim;
 
 use crate::server::{Answer, Caller, Server, until};
 
@@ -29,11 +30,10 @@ const END_WITHIN: Duration = Duration::from_secs(4);
 #[test]
 fn a_sync_that_fails_ends_the_process_and_loses_nothing() {
     let directory = tempfile::tempdir().unwrap();
-    let shim = compile_shim(directory.path());
-    let trigger = directory.path().join("sync-fails-now");
+    let shim = SyncShim::compile(directory.path()).expect("cc, which Rust links with, runs");
     let data = directory.path().join("data");
     let server = Server::start(&data, |command| {
-        command.env("LD_PRELOAD", &shim).env("TOLLGATE_TEST_FSYNC_FAILS", &trigger);
+        command.envs(shim.environment());
     });
     let mut acknowledged: HashMap<String, Answer> = HashMap::new();
     for number in 0..50 {
@@ -43,7 +43,7 @@ fn a_sync_that_fails_ends_the_process_and_loses_nothing() {
         acknowledged.insert(key, answer);
     }
 
-    fs::write(&trigger, "").unwrap();
+    shim.arm().unwrap();
     let failed = Instant::now();
     let callers: Vec<_> = (0..8)
         .map(|number| {
@@ -77,7 +77,7 @@ fn a_sync_that_fails_ends_the_process_and_loses_nothing() {
         "{said}"
     );
 
-    fs::remove_file(&trigger).unwrap();
+    shim.disarm().unwrap();
     let server = Server::start(&data, |_command| {});
     stand_by(&server.caller(), &acknowledged);
     for number in 0..8 {
@@ -214,18 +214,4 @@ impl Drop for SmallDisk {
     fn drop(&mut self) {
         drop(Command::new("umount").arg("--lazy").arg(&self.path).status());
     }
-}
-
-/// A C compiler is there wherever Rust links.
-fn compile_shim(directory: &Path) -> PathBuf {
-    let shim = directory.join("fsync_fails.so");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/fsync_fails.c");
-    let compiled = Command::new("cc")
-        .args(["-shared", "-fPIC", "-o"])
-        .args([&shim, &source])
-        .arg("-ldl")
-        .status()
-        .expect("cc, which Rust links with, runs");
-    assert!(compiled.success());
-    shim
 }

@@ -77,6 +77,11 @@ impl Answer {
         let cut = if shown.len() < self.body.len() { "…" } else { "" };
         format!("{} {}{cut}", self.status, String::from_utf8_lossy(shown))
     }
+
+    /// 500 `outcome_unknown`: whether anything was done is not known.
+    pub(crate) fn says_outcome_unknown(&self) -> bool {
+        self.status == 500 && has_code(self, "outcome_unknown")
+    }
 }
 
 impl PaymentAnswer {

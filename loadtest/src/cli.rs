@@ -1,5 +1,6 @@
 //! Commands, flags and exit codes: 0 good, 1 something was found or failed, 2 usage.
 
+mod chaos;
 mod kill;
 mod load;
 mod scenarios;
@@ -49,6 +50,18 @@ enum Subject {
         after_long_help = kill::EXAMPLES
     )]
     Kill(kill::KillArguments),
+    /// Let everything befall a server in the middle of load, and audit what it acknowledged
+    #[command(
+        long_about = "Let everything befall a server in the middle of load, and audit what it \
+            acknowledged.\n\n\
+            As `kill`, but in each round something else happens as well: the process is stopped and \
+            continued, its disk runs low or full, every sync of the disk fails, its provider is \
+            killed or stands still. Every kind comes before one comes again, in an order drawn from \
+            the seed. Low and full disks need a tmpfs, and so root; failing syncs need a C compiler. \
+            What cannot be had is left out, and the report says so.",
+        after_long_help = chaos::EXAMPLES
+    )]
+    Chaos(chaos::ChaosArguments),
 }
 
 pub(crate) async fn run() -> ExitCode {
@@ -57,6 +70,7 @@ pub(crate) async fn run() -> ExitCode {
         Subject::Run(arguments) => load::run(arguments).await,
         Subject::Scenarios(arguments) => scenarios::run(&arguments),
         Subject::Kill(arguments) => kill::run(arguments).await,
+        Subject::Chaos(arguments) => chaos::run(arguments).await,
     };
     match outcome {
         Ok(code) => code,

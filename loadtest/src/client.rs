@@ -68,17 +68,17 @@ impl Client {
 
     /// `POST /api/v1/payments` with the order's key and request.
     pub(crate) async fn pay(&self, order: &PaymentOrder) -> Result<Answer, Silence> {
-        self.send(&order.request()).await
+        known(self.send(&order.request()).await?)
     }
 
     /// The order's key with another request.
     pub(crate) async fn pay_another_amount(&self, order: &PaymentOrder) -> Result<Answer, Silence> {
-        self.send(&order.request_for_another_amount()).await
+        known(self.send(&order.request_for_another_amount()).await?)
     }
 
     /// `GET /api/v1/payments/{id}` with the key of the merchant whose payment it is.
     pub(crate) async fn read(&self, merchant: u32, payment: &str) -> Result<Answer, Silence> {
-        self.send(&read(merchant, payment)).await
+        known(self.send(&read(merchant, payment)).await?)
     }
 
     /// Registers a merchant with the operator's key; gives its test key.
@@ -113,6 +113,11 @@ impl Client {
         }
         None
     }
+}
+
+/// An answer that says something. While its log fails, a server can only say that it does not know.
+fn known(answer: Answer) -> Result<Answer, Silence> {
+    if answer.says_outcome_unknown() { Err(Silence::OutcomeUnknown) } else { Ok(answer) }
 }
 
 /// The request that reads a payment.

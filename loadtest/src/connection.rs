@@ -37,6 +37,9 @@ pub(crate) enum Silence {
     TimedOut(std::time::Duration),
     #[error("what came is no HTTP answer: {0}")]
     NotHttp(String),
+    /// 500 `outcome_unknown`: the server itself cannot say, which tells no more than silence.
+    #[error("the server says that the outcome is unknown")]
+    OutcomeUnknown,
 }
 
 /// An open connection.

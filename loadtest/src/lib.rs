@@ -1,9 +1,10 @@
 //! Load over HTTP, and proof that the gateway keeps its word under it.
 //!
 //! **A load run** ([`run`]) plays a scenario at a server, measures it from the moment each request
-//! was due, and then audits the money. **The kill audit** ([`kill`]) starts a server on a data
-//! directory of its own, drives payments at it, kills it with SIGKILL in the middle of the load,
-//! starts it again on the same directory and asks for everything it ever acknowledged.
+//! was due, and then audits the money. **The chaos audit** ([`chaos`]) starts a server on
+//! a data directory of its own, drives payments at it, lets something befall it in the middle of the
+//! load, be it SIGKILL, a full disk or a provider that dies, starts it again on the same directory
+//! and asks for everything it ever acknowledged.
 //!
 //! Both tell one auditor what was sent and what came back, and both end with the same questions: the
 //! same key must give the same bytes, every payment must be readable as it was answered, what was in
@@ -17,7 +18,7 @@
 //! a mistake in the gateway's own notion of money cannot hide itself here. And it speaks to this
 //! machine only: it is not a tool to aim at other people's.
 
-pub mod kill;
+pub mod chaos;
 pub mod operation;
 pub mod run;
 pub mod scenario;
@@ -30,6 +31,7 @@ mod client;
 mod connection;
 mod credentials;
 mod order;
+mod process;
 mod randomness;
 mod request;
 mod schedule;

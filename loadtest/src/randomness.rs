@@ -19,6 +19,8 @@ pub(crate) enum Purpose {
     Arrivals,
     /// What one request of a load asks for, by its number. The round is its lane.
     Request(u32),
+    /// The order in which mishaps come.
+    MishapOrder,
 }
 
 /// The stream of random numbers for one purpose in one round.
@@ -29,6 +31,7 @@ pub(crate) fn randomness(seed: u64, round: u32, purpose: Purpose) -> StdRng {
         Purpose::Sample => (3, 0),
         Purpose::Arrivals => (4, 0),
         Purpose::Request(number) => (5, number),
+        Purpose::MishapOrder => (6, 0),
     };
     let mut material = [0_u8; 32];
     for (part, value) in
@@ -56,6 +59,7 @@ mod tests {
             Purpose::Arrivals,
             Purpose::Request(0),
             Purpose::Request(1),
+            Purpose::MishapOrder,
         ];
         let drawn: std::collections::HashSet<u64> = purposes.map(first).into_iter().collect();
         assert_eq!(drawn.len(), purposes.len());

@@ -65,6 +65,11 @@ pub enum ViolationKind {
     ServerDied,
     /// The server was not ready again within the deadline.
     NotReadyAgain,
+    /// Syncs of the disk failed and the server did not end with exit code 1: it may have taken for
+    /// durable what is not.
+    LostSyncIgnored,
+    /// The disk fell below what is to be kept free, and payments were still taken in.
+    LowDiskIgnored,
     /// The server did not end with exit code 0 in time when asked to.
     UncleanStop,
     /// The load never led to a completed payment, so the audit shows nothing.
@@ -95,6 +100,8 @@ impl ViolationKind {
             Self::LedgerUnreadable => "ledger_unreadable",
             Self::ServerDied => "server_died",
             Self::NotReadyAgain => "not_ready_again",
+            Self::LostSyncIgnored => "lost_sync_ignored",
+            Self::LowDiskIgnored => "low_disk_ignored",
             Self::UncleanStop => "unclean_stop",
             Self::NothingProved => "nothing_proved",
         }

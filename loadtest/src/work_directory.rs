@@ -38,6 +38,10 @@ impl WorkDirectory {
         Ok(directory)
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(crate) fn data(&self) -> PathBuf {
         self.path.join("data")
     }

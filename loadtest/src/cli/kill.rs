@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, value_parser};
 
-use tollgate_loadtest::kill::{self, KillOptions, RoundSummary};
+use tollgate_loadtest::chaos::{self, ChaosOptions, RoundSummary};
 
 use super::{Cli, interruption};
 
@@ -74,7 +74,7 @@ pub(super) async fn run(arguments: KillArguments) -> Result<ExitCode> {
     let seed = options.seed;
     eprintln!("kill audit: {} rounds, seed {seed}", options.rounds);
     let report = tokio::select! {
-        report = kill::run(options) => report.with_context(|| format!("with seed {seed}"))?,
+        report = chaos::run(options) => report.with_context(|| format!("with seed {seed}"))?,
         // Dropping the run kills the server; without this, the default action would leave it.
         interrupted = interruption() => {
             interrupted?;
@@ -89,8 +89,8 @@ pub(super) async fn run(arguments: KillArguments) -> Result<ExitCode> {
 }
 
 impl KillArguments {
-    fn into_options(self) -> KillOptions {
-        KillOptions {
+    fn into_options(self) -> ChaosOptions {
+        ChaosOptions {
             rounds: self.rounds,
             seed: self.seed.unwrap_or_else(rand::random),
             server_arguments: self.server_arguments,
@@ -102,7 +102,7 @@ impl KillArguments {
             resolve_within: Duration::from_secs(self.resolve_within),
             work_dir: self.work_dir,
             on_round: show_round,
-            ..KillOptions::new(self.server)
+            ..ChaosOptions::new(self.server)
         }
     }
 }

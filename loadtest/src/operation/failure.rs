@@ -32,6 +32,7 @@ impl Failure {
             Silence::BrokeOff(_) => Self::BrokeOff,
             Silence::TimedOut(_) => Self::TimedOut,
             Silence::NotHttp(_) => Self::NotHttp,
+            Silence::OutcomeUnknown => Self::Status(500),
         }
     }
 

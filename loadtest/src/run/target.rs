@@ -71,6 +71,7 @@ impl Target {
                     program: program.clone(),
                     data_dir: directory.data(),
                     more_arguments: arguments.clone(),
+                    environment: Vec::new(),
                     log: directory.server_log(),
                     ready_within: READY_WITHIN,
                 };

@@ -10,7 +10,7 @@ mod gateway;
 use std::time::Duration;
 
 use tollgate_loadtest::{
-    kill::{self, KillOptions, KillReport},
+    chaos::{self, ChaosOptions, ChaosReport},
     violation::ViolationKind,
 };
 
@@ -43,22 +43,22 @@ async fn run_all() {
     a_gateway_that_never_starts_is_an_error().await;
 }
 
-fn options(fault: Option<&str>) -> KillOptions {
+fn options(fault: Option<&str>) -> ChaosOptions {
     let server = std::env::current_exe().unwrap();
     let server_arguments = fault.map(|name| vec!["--fault".to_owned(), name.to_owned()]);
-    KillOptions {
+    ChaosOptions {
         rounds: 3,
         seed: 7,
         connections: 16,
         load: Duration::from_millis(100)..=Duration::from_millis(200),
         resolve_within: Duration::from_secs(10),
         server_arguments: server_arguments.unwrap_or_default(),
-        ..KillOptions::new(server)
+        ..ChaosOptions::new(server)
     }
 }
 
-async fn audit(options: KillOptions) -> KillReport {
-    kill::run(options).await.unwrap()
+async fn audit(options: ChaosOptions) -> ChaosReport {
+    chaos::run(options).await.unwrap()
 }
 
 async fn an_honest_gateway_passes() {
@@ -97,7 +97,7 @@ async fn a_planted_fault_is_found(fault: &str, expected: ViolationKind) {
 }
 
 async fn a_gateway_that_never_starts_is_an_error() {
-    let cause = kill::run(options(Some("does_not_start"))).await.unwrap_err();
+    let cause = chaos::run(options(Some("does_not_start"))).await.unwrap_err();
     let text = format!("{cause:#}");
     assert!(text.contains("told not to start"), "{text}");
     let kept = text.strip_prefix("kept ").and_then(|text| text.split(':').next()).unwrap();

@@ -1,4 +1,4 @@
-//! What a kill audit found, for people and for programs.
+//! What a chaos audit found, for people and for programs.
 #![expect(clippy::print_stdout, reason = "the report is what the command is run for")]
 
 use std::collections::BTreeMap;
@@ -9,19 +9,27 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
+use super::mishap::Mishap;
 use crate::violation::{Violation, ViolationKind};
 
 /// The text report shows so many violations; the JSON report has more.
 const SHOWN: usize = 20;
 
-/// The result of a kill audit.
+/// The result of a chaos audit.
 #[derive(Debug, Clone, Serialize)]
-pub struct KillReport {
-    /// Repeats the load and the moments of the kills.
+pub struct ChaosReport {
+    /// Repeats the load, the mishaps and their moments.
     pub seed: u64,
-    pub rounds_asked: u32,
-    /// Rounds that ended with a kill as planned.
+    /// `None` where the time was given instead.
+    pub rounds_asked: Option<u32>,
+    /// Rounds that went as planned.
     pub rounds_done: u32,
+    /// How long it took.
+    pub seconds: u64,
+    /// How often each mishap happened.
+    pub mishaps: BTreeMap<Mishap, u64>,
+    /// What could not happen on this machine.
+    pub left_out: Vec<LeftOut>,
     /// All requests, of the load and of the audits.
     pub requests: u64,
     /// Requests without a whole answer.
@@ -60,6 +68,13 @@ pub struct KillReport {
     pub kept_directory: Option<PathBuf>,
 }
 
+/// A mishap that could not happen on this machine: nothing is shown of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    pub mishap: Mishap,
+    pub why: String,
+}
+
 /// Times to ready, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct TimeToReady {
@@ -68,7 +83,7 @@ pub struct TimeToReady {
     pub max_ms: f64,
 }
 
-impl KillReport {
+impl ChaosReport {
     /// No promise was found broken.
     pub fn passed(&self) -> bool {
         self.violations_by_kind.is_empty()
@@ -92,6 +107,12 @@ impl KillReport {
     }
 }
 
+impl LeftOut {
+    pub(super) fn all(left_out: &[(Mishap, String)]) -> Vec<Self> {
+        left_out.iter().map(|(mishap, why)| Self { mishap: *mishap, why: why.clone() }).collect()
+    }
+}
+
 impl TimeToReady {
     /// `None` where there was no start.
     pub(crate) fn of(starts: &[Duration]) -> Option<Self> {
@@ -106,11 +127,22 @@ impl TimeToReady {
     }
 }
 
-impl fmt::Display for KillReport {
+impl fmt::Display for ChaosReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = if self.passed() { "passed" } else { "FAILED" };
-        writeln!(f, "kill audit {verdict}, seed {}", self.seed)?;
-        writeln!(f, "  rounds            {} of {}", self.rounds_done, self.rounds_asked)?;
+        writeln!(f, "chaos audit {verdict}, seed {}", self.seed)?;
+        match self.rounds_asked {
+            Some(asked) => writeln!(f, "  rounds            {} of {asked}", self.rounds_done)?,
+            None => {
+                writeln!(f, "  rounds            {} in {} s", self.rounds_done, self.seconds)?;
+            }
+        }
+        for (mishap, count) in &self.mishaps {
+            writeln!(f, "    {mishap} x {count}")?;
+        }
+        for LeftOut { mishap, why } in &self.left_out {
+            writeln!(f, "    {mishap} left out: {why}")?;
+        }
         writeln!(
             f,
             "  requests          {} ({} unanswered, {} refused, {} in use)",

@@ -1,14 +1,23 @@
-//! The kill audit: start, check, load, SIGKILL; again and again, and the reckoning at the end.
+//! The chaos audit: start, check, load, a mishap, the end; again and again, and the reckoning.
+//!
+//! The kill audit is the same with SIGKILL for its only mishap.
 //!
 //! Not here: what a right answer is. This module sends and waits; the auditor judges.
 
 mod load;
+mod mishap;
+mod provider;
 mod report;
+mod small_disk;
+mod strike;
+mod surroundings;
+mod sync_shim;
 
+use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range, RangeInclusive};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use parking_lot::Mutex;
@@ -23,7 +32,13 @@ use crate::server::{Launch, Server};
 use crate::violation::ViolationKind;
 use crate::work_directory::WorkDirectory;
 
-pub use report::{KillReport, TimeToReady};
+pub use mishap::Mishap;
+pub use report::{ChaosReport, LeftOut, TimeToReady};
+pub use sync_shim::SyncShim;
+
+use mishap::{Ending, Plan};
+use strike::{Aftermath, strike};
+use surroundings::Surroundings;
 
 /// A server that was asked to stop has so long; it drains for less.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -31,19 +46,23 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// A request has so long: a payment may be waited for two seconds, and the machine may be busy.
 const REQUEST_PATIENCE: Duration = Duration::from_secs(10);
 
-/// What to audit, and how hard. Start from [`KillOptions::new`] and change what differs.
+/// What to audit, and how hard. Start from [`ChaosOptions::new`] and change what differs.
 #[derive(Debug, Clone)]
-pub struct KillOptions {
+pub struct ChaosOptions {
     /// The server's program.
     pub server: PathBuf,
     /// More arguments for its `serve`.
     pub server_arguments: Vec<String>,
-    /// How often it is killed; at least 1.
+    /// How many rounds at the most; at least 1.
     pub rounds: u32,
+    /// No round begins after this.
+    pub time: Option<Duration>,
+    /// What may befall the server, in an order drawn from the seed; at least one.
+    pub mishaps: Vec<Mishap>,
     pub seed: u64,
     /// At least 1.
     pub connections: u32,
-    /// How long the load lasts before the kill.
+    /// How long the load lasts before the mishap.
     pub load: RangeInclusive<Duration>,
     /// Most new payments of a round; beyond it only repeats and reads are sent.
     pub round_payments: u32,
@@ -65,6 +84,7 @@ pub struct RoundSummary {
     /// From 1.
     pub round: u32,
     pub rounds: u32,
+    pub mishap: Mishap,
     pub time_to_ready: Duration,
     /// Keys sent in this round.
     pub keys: usize,
@@ -76,26 +96,32 @@ pub struct RoundSummary {
 /// Runs the audit. Violations are in the report; an error means that it could not be carried out.
 ///
 /// Dropping the future kills the server.
-pub async fn run(options: KillOptions) -> Result<KillReport> {
+pub async fn run(options: ChaosOptions) -> Result<ChaosReport> {
     options.check()?;
     let mut directory = WorkDirectory::open(options.work_dir.as_deref())?;
-    let mut audit = KillAudit::new(options, &directory);
+    let surroundings = Surroundings::prepare(&options.mishaps, &options.server, &directory).await?;
+    let mut audit = ChaosAudit::new(options, surroundings, &directory);
     if let Err(cause) = audit.play().await {
+        audit.surroundings.keep();
         return Err(cause.context(format!("kept {}", directory.keep().display())));
     }
     if !audit.auditor.lock().violations().is_empty() {
+        audit.surroundings.keep();
         directory.keep();
     }
     Ok(audit.report(directory.kept()))
 }
 
-impl KillOptions {
-    /// The defaults: 20 rounds of 100 to 800 ms over 64 connections, seed 0.
+impl ChaosOptions {
+    /// The defaults: 20 rounds of 100 to 800 ms over 64 connections, each ended by SIGKILL and
+    /// nothing worse, seed 0.
     pub fn new(server: impl Into<PathBuf>) -> Self {
         Self {
             server: server.into(),
             server_arguments: Vec::new(),
             rounds: 20,
+            time: None,
+            mishaps: vec![Mishap::Kill],
             seed: 0,
             connections: 64,
             load: Duration::from_millis(100)..=Duration::from_millis(800),
@@ -110,6 +136,7 @@ impl KillOptions {
 
     fn check(&self) -> Result<()> {
         ensure!(self.rounds > 0, "at least one round");
+        ensure!(!self.mishaps.is_empty(), "at least one mishap");
         ensure!(self.connections > 0, "at least one connection");
         ensure!(self.round_payments > 0, "at least one payment a round");
         ensure!(!self.load.is_empty(), "the shortest load is longer than the longest");
@@ -118,9 +145,13 @@ impl KillOptions {
 }
 
 /// A run on its way.
-struct KillAudit {
-    options: KillOptions,
+struct ChaosAudit {
+    options: ChaosOptions,
     launch: Launch,
+    surroundings: Surroundings,
+    begun: Instant,
+    /// How often each mishap happened.
+    mishaps: BTreeMap<Mishap, u64>,
     auditor: Arc<Mutex<Auditor>>,
     /// Read after the first start and used to the end: keys must outlive the kills as well.
     credentials: Option<Arc<Credentials>>,
@@ -137,18 +168,22 @@ struct Session {
     credentials: Arc<Credentials>,
 }
 
-impl KillAudit {
-    fn new(options: KillOptions, directory: &WorkDirectory) -> Self {
+impl ChaosAudit {
+    fn new(options: ChaosOptions, surroundings: Surroundings, directory: &WorkDirectory) -> Self {
         let launch = Launch {
             program: options.server.clone(),
-            data_dir: directory.data(),
+            data_dir: surroundings.data(directory),
             more_arguments: options.server_arguments.clone(),
+            environment: surroundings.environment(),
             log: directory.server_log(),
             ready_within: options.ready_within,
         };
         Self {
             options,
             launch,
+            surroundings,
+            begun: Instant::now(),
+            mishaps: BTreeMap::new(),
             auditor: Arc::default(),
             credentials: None,
             starts: Vec::new(),
@@ -162,6 +197,9 @@ impl KillAudit {
     /// All rounds and the end; stops early where the server is beyond further questions.
     async fn play(&mut self) -> Result<()> {
         for round in 0..self.options.rounds {
+            if self.options.time.is_some_and(|time| self.begun.elapsed() > time) {
+                break;
+            }
             if self.play_round(round).await?.is_break() {
                 return Ok(());
             }
@@ -181,15 +219,19 @@ impl KillAudit {
 
         let time_to_ready = session.server.time_to_ready();
         let first = self.auditor.lock().len();
-        let course = self.load_and_kill(session, round).await?;
+        let Self { options, surroundings, .. } = self;
+        let plan = Plan::of(&surroundings.mishaps, &options.load, options.seed, round);
+        let course = self.load_and_strike(session, round, &plan).await?;
         self.last_round = first..self.auditor.lock().len();
         if course.is_continue() {
             self.rounds_done += 1;
+            *self.mishaps.entry(plan.mishap).or_default() += 1;
         }
         let auditor = self.auditor.lock();
         (self.options.on_round)(&RoundSummary {
             round: round + 1,
             rounds: self.options.rounds,
+            mishap: plan.mishap,
             time_to_ready,
             keys: self.last_round.len(),
             acknowledged: auditor.tally().acknowledged,
@@ -207,15 +249,20 @@ impl KillAudit {
         {
             return Ok(());
         }
-        let ended = session.server.terminate(STOP_WITHIN).await?;
-        self.exit_code = ended.and_then(|status| status.code());
+        self.exit_code = self.terminate(session.server).await?;
+        Ok(())
+    }
+
+    /// SIGTERM; gives the exit code, which must be 0.
+    async fn terminate(&self, server: Server) -> Result<Option<i32>> {
+        let ended = server.terminate(STOP_WITHIN).await?;
         let complaint = match ended {
-            Some(status) if status.code() == Some(0) => return Ok(()),
+            Some(status) if status.code() == Some(0) => return Ok(Some(0)),
             Some(status) => format!("after SIGTERM: {status}"),
             None => format!("still running {STOP_WITHIN:?} after SIGTERM"),
         };
         self.auditor.lock().note(ViolationKind::UncleanStop, complaint);
-        Ok(())
+        Ok(ended.and_then(|status| status.code()))
     }
 
     /// A server that fails its very first start was never there to be audited; one that does not
@@ -225,7 +272,7 @@ impl KillAudit {
             Ok(server) => server,
             Err(cause) if self.starts.is_empty() => return Err(cause),
             Err(cause) => {
-                let details = format!("after kill {}: {cause:#}", self.rounds_done);
+                let details = format!("after round {}: {cause:#}", self.rounds_done);
                 self.auditor.lock().note(ViolationKind::NotReadyAgain, details);
                 return Ok(None);
             }
@@ -285,35 +332,55 @@ impl KillAudit {
         }
     }
 
-    async fn load_and_kill(&self, session: Session, round: u32) -> Result<ControlFlow<()>> {
+    async fn load_and_strike(
+        &mut self,
+        session: Session,
+        round: u32,
+        plan: &Plan,
+    ) -> Result<ControlFlow<()>> {
         let clients = session.clients(self.options.connections)?;
         let mut server = session.server;
-        let moment = randomness(self.options.seed, round, Purpose::KillMoment)
-            .random_range(self.options.load.clone());
         let load = load::Load::begin(clients, &self.auditor, &self.options, round);
-        let ended = tokio::time::timeout(moment, server.end()).await;
-        // Workers begin nothing new from here on, and what is in the air is cut off.
+        let aftermath = match tokio::time::timeout(plan.before, server.end()).await {
+            Ok(status) => Aftermath::Died(status),
+            Err(_still_running) => {
+                strike(plan, &mut server, &mut self.surroundings, &self.auditor).await?
+            }
+        };
+        // Workers begin nothing new from here on, and what is in the air is cut off by a kill.
         load.stop();
-        server.kill().await?;
-        load.join().await?;
-        match ended {
-            Err(_still_running) => Ok(ControlFlow::Continue(())),
-            Ok(status) => Ok(self.died("under load", &status.to_string())),
+        match (&aftermath, plan.ending) {
+            (Aftermath::Runs, Ending::Terminate) => drop(self.terminate(server).await?),
+            (Aftermath::Runs, Ending::Kill)
+            | (Aftermath::EndedWell | Aftermath::Died(_), Ending::Kill | Ending::Terminate) => {
+                server.kill().await?;
+            }
         }
+        load.join().await?;
+        Ok(match aftermath {
+            Aftermath::Runs | Aftermath::EndedWell => ControlFlow::Continue(()),
+            Aftermath::Died(status) => self.died(
+                &format!("under load, in round {round}, {}", plan.mishap),
+                &status.to_string(),
+            ),
+        })
     }
 
     fn died(&self, when: &str, status: &str) -> ControlFlow<()> {
-        let details = format!("{when}, after kill {}: {status}", self.rounds_done);
+        let details = format!("{when}, after {} rounds: {status}", self.rounds_done);
         self.auditor.lock().note(ViolationKind::ServerDied, details);
         ControlFlow::Break(())
     }
 
-    fn report(self, kept_directory: Option<PathBuf>) -> KillReport {
+    fn report(self, kept_directory: Option<PathBuf>) -> ChaosReport {
         let auditor = self.auditor.lock();
         let tally = auditor.tally();
-        KillReport {
+        ChaosReport {
             seed: self.options.seed,
-            rounds_asked: self.options.rounds,
+            rounds_asked: self.options.time.is_none().then_some(self.options.rounds),
+            seconds: self.begun.elapsed().as_secs(),
+            mishaps: self.mishaps.clone(),
+            left_out: LeftOut::all(&self.surroundings.left_out),
             rounds_done: self.rounds_done,
             requests: tally.requests,
             unanswered: tally.unanswered,

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
-use super::KillOptions;
+use super::ChaosOptions;
 use crate::answer::PaymentAnswer;
 use crate::audit::ask;
 use crate::auditor::{Auditor, Moment, RecordId};
@@ -39,7 +39,7 @@ impl Load {
     pub(super) fn begin(
         clients: Vec<Client>,
         auditor: &Arc<Mutex<Auditor>>,
-        options: &KillOptions,
+        options: &ChaosOptions,
         round: u32,
     ) -> Self {
         let stopped = Arc::new(AtomicBool::new(false));

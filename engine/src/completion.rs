@@ -1,9 +1,12 @@
 //! What waits for a record to become durable: a reply, calls that are owed, a publication.
 
 use tokio::sync::oneshot;
-use tollgate_domain::{ControlEvent, Merchant, Payment, Record};
+use tollgate_domain::{ControlEvent, Payment, Record};
 
-use crate::{admission::Permit, effects::PreparedCall, error::CommandError, shard::PaymentReply};
+use crate::{
+    admission::Permit, control_request::ControlAnswer, effects::PreparedCall, error::CommandError,
+    shard::PaymentReply,
+};
 
 /// Rides through the log with its record, or behind the last record it rests on. `A` is what a
 /// call needs and the log must never see, `R` somebody who waits and what he is told.
@@ -22,10 +25,12 @@ pub struct Completion<A, R = Reply> {
 pub enum Reply {
     Payment(PaymentSender, PaymentReply),
     Read(oneshot::Sender<Result<Option<Box<Payment>>, CommandError>>, Option<Box<Payment>>),
-    Merchant(oneshot::Sender<Result<Merchant, CommandError>>, Merchant),
+    Control(ControlReply, Result<ControlAnswer, CommandError>),
 }
 
 pub(crate) type PaymentSender = oneshot::Sender<PaymentReply>;
+
+pub(crate) type ControlReply = oneshot::Sender<Result<ControlAnswer, CommandError>>;
 
 impl<A, R> Completion<A, R> {
     /// A reply alone.
@@ -40,7 +45,7 @@ impl Reply {
         match self {
             Self::Payment(sender, answer) => drop(sender.send(answer)),
             Self::Read(sender, payment) => drop(sender.send(Ok(payment))),
-            Self::Merchant(sender, merchant) => drop(sender.send(Ok(merchant))),
+            Self::Control(sender, answer) => drop(sender.send(answer)),
         }
     }
 
@@ -49,7 +54,7 @@ impl Reply {
         match self {
             Self::Payment(sender, _answer) => drop(sender.send(Err(CommandError::Unknown))),
             Self::Read(sender, _payment) => drop(sender.send(Err(CommandError::Unknown))),
-            Self::Merchant(sender, _merchant) => drop(sender.send(Err(CommandError::Unknown))),
+            Self::Control(sender, _answer) => drop(sender.send(Err(CommandError::Unknown))),
         }
     }
 }

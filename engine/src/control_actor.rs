@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use actix::{Actor, Context, Handler, Message};
 use rand::{RngExt, rngs::StdRng};
-use tokio::sync::oneshot;
 use tollgate_domain::{
-    ControlCommand, ControlEvent, ControlState, CreateMerchant, Env, Merchant, Policy, ShardId,
-    codec,
+    ControlCommand, ControlDecision, ControlState, ControlSubject, Env, Policy, ShardId, codec,
 };
 
 use crate::{
     abort_guard::AbortOnPanic,
     admission::Permit,
     clock::Clock,
-    completion::{Completion, Reply},
+    completion::{Completion, ControlReply, Reply},
+    control_request::ControlAnswer,
     effects::Attachment,
     error::CommandError,
     lane::Lane,
@@ -30,52 +29,83 @@ pub(crate) struct ControlActor<A> {
     pub(crate) entropy: StdRng,
 }
 
-/// An operator's request for a merchant.
+/// A command on merchants or keys.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct SubmitMerchant {
-    pub(crate) command: CreateMerchant,
-    pub(crate) reply: oneshot::Sender<Result<Merchant, CommandError>>,
+pub(crate) struct SubmitControl {
+    pub(crate) command: ControlCommand,
+    pub(crate) reply: ControlReply,
     pub(crate) permit: Permit,
 }
 
-impl<A: Attachment> Actor for ControlActor<A> {
-    type Context = Context<Self>;
-}
-
-impl<A: Attachment> Handler<SubmitMerchant> for ControlActor<A> {
-    type Result = ();
-
-    fn handle(&mut self, message: SubmitMerchant, _context: &mut Context<Self>) {
-        let _guard = AbortOnPanic;
-        if !self.lane.has_room() {
-            drop(message.reply.send(Err(CommandError::StorageFull)));
-            return;
-        }
+impl<A: Attachment> ControlActor<A> {
+    fn submit(&mut self, submission: SubmitControl) {
+        let SubmitControl { command, reply, permit } = submission;
         let env = Env {
             now: self.clock.now(self.state.last_time()),
             shard: ShardId::CONTROL,
             entropy: self.entropy.random(),
             policy: &self.policy,
         };
-        let record = self.state.decide(ControlCommand::CreateMerchant(message.command), &env);
+        let (record, subject) = match self.state.decide(command, &env) {
+            Ok(ControlDecision { record: Some(_), .. }) if !self.lane.has_room() => {
+                return self.answer(reply, Err(CommandError::StorageFull), permit);
+            }
+            Ok(ControlDecision { record: Some(record), subject }) => (record, subject),
+            Ok(ControlDecision { record: None, subject }) => {
+                let answer = self.answer_of(subject);
+                return self.answer(reply, Ok(answer), permit);
+            }
+            Err(rejection) => {
+                return self.answer(reply, Err(CommandError::ControlRejected(rejection)), permit);
+            }
+        };
         let Ok(bytes) = codec::encode_control(&record) else {
-            drop(message.reply.send(Err(CommandError::TooLarge)));
-            return;
+            return self.answer(reply, Err(CommandError::TooLarge), permit);
         };
         self.state.apply(&record);
-        let created = record.events.iter().find_map(|event| match event {
-            ControlEvent::MerchantCreated(merchant) => Some(merchant.clone()),
-            ControlEvent::ApiKeyIssued(_) => None,
-        });
-        let merchant = created.expect("the command creates a merchant");
         let completion = Completion {
-            reply: Some(Reply::Merchant(message.reply, merchant)),
+            reply: Some(Reply::Control(reply, Ok(self.answer_of(subject)))),
             calls: Vec::new(),
             publication: Some(record),
-            permit: Some(message.permit),
+            permit: Some(permit),
         };
         self.lane.append(bytes, completion);
+    }
+
+    /// Answers without a record: once all that the answer rests on is published as well.
+    fn answer(
+        &self,
+        reply: ControlReply,
+        answer: Result<ControlAnswer, CommandError>,
+        permit: Permit,
+    ) {
+        self.lane.after_released(Completion::reply(Reply::Control(reply, answer), Some(permit)));
+    }
+
+    fn answer_of(&self, subject: ControlSubject) -> ControlAnswer {
+        let known = "what was decided on is known";
+        match subject {
+            ControlSubject::Merchant(id) => {
+                ControlAnswer::Merchant(self.state.merchant(id).expect(known).clone())
+            }
+            ControlSubject::ApiKey(id) => {
+                ControlAnswer::ApiKey(self.state.key(id).expect(known).clone())
+            }
+        }
+    }
+}
+
+impl<A: Attachment> Actor for ControlActor<A> {
+    type Context = Context<Self>;
+}
+
+impl<A: Attachment> Handler<SubmitControl> for ControlActor<A> {
+    type Result = ();
+
+    fn handle(&mut self, message: SubmitControl, _context: &mut Context<Self>) {
+        let _guard = AbortOnPanic;
+        self.submit(message);
     }
 }
 

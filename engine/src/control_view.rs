@@ -1,46 +1,77 @@
 //! What the gateway may read of merchants and keys without asking the control shard: only what is
 //! durable.
+//!
+//! ```text
+//!   passes   digest ─▶ what a request's key opens     read by every request: one lookup, a copy
+//!   state    merchants and keys, in order             read by lists and look-ups
+//! ```
+//!
+//! Invariant: both tell the same, and they do so before the command that changed them is answered.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashmap::DashMap;
+use parking_lot::RwLock;
 use tollgate_domain::{
-    ApiKey, ApiKeyHash, ControlEvent, ControlState, Merchant, MerchantId, Record,
+    ApiKey, ApiKeyHash, ApiKeyId, ApiKeyKind, ControlEvent, ControlState, KeyOwner, KeyStanding,
+    Merchant, MerchantId, Record, ScopeSet, Timestamp,
 };
 
 /// The published view of the control shard.
 #[derive(Debug, Default)]
 pub struct ControlView {
-    merchants: DashMap<MerchantId, Merchant>,
-    keys: DashMap<ApiKeyHash, ApiKey>,
+    passes: DashMap<ApiKeyHash, KeyPass>,
+    state: RwLock<ControlState>,
     version: AtomicU64,
 }
 
+/// What a key opens: all that a request needs to know of it, to be copied.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KeyPass {
+    /// Names the key.
+    pub id: ApiKeyId,
+    /// Its digest.
+    pub hash: ApiKeyHash,
+    /// Whose it is, and for what.
+    pub kind: ApiKeyKind,
+    /// What it may do, as far as its kind may.
+    pub scopes: ScopeSet,
+    /// Whether its merchant is suspended.
+    pub suspended: bool,
+    expires_at: Option<Timestamp>,
+    revoked: bool,
+}
+
 impl ControlView {
-    pub(crate) fn of(state: &ControlState) -> Self {
+    pub(crate) fn of(state: ControlState) -> Self {
         Self {
-            merchants: state.merchants().map(|found| (found.id, found.clone())).collect(),
-            keys: state.keys().map(|key| (key.hash, key.clone())).collect(),
+            passes: state.keys().map(|key| (key.hash, KeyPass::of(key, &state))).collect(),
             version: AtomicU64::new(state.version()),
+            state: RwLock::new(state),
         }
     }
 
-    /// The key with this hash. The caller compares the hash again, in constant time.
+    /// The pass of the key with this hash. The caller compares the hash again, in constant time.
     #[must_use]
-    pub fn find_key(&self, hash: &ApiKeyHash) -> Option<ApiKey> {
-        self.keys.get(hash).map(|key| key.clone())
+    pub fn find_key(&self, hash: &ApiKeyHash) -> Option<KeyPass> {
+        self.passes.get(hash).map(|pass| *pass)
+    }
+
+    /// Reads merchants and keys. Publication waits meanwhile, so `read` should not take long.
+    pub fn read<T>(&self, read: impl FnOnce(&ControlState) -> T) -> T {
+        read(&self.state.read())
     }
 
     /// The merchant with this id.
     #[must_use]
     pub fn merchant(&self, id: MerchantId) -> Option<Merchant> {
-        self.merchants.get(&id).map(|merchant| merchant.clone())
+        self.read(|state| state.merchant(id).cloned())
     }
 
     /// How many merchants there are.
     #[must_use]
     pub fn merchant_count(&self) -> usize {
-        self.merchants.len()
+        self.read(ControlState::merchant_count)
     }
 
     /// How many records of the control shard this view holds.
@@ -50,17 +81,62 @@ impl ControlView {
     }
 
     /// Takes in a record that is durable.
-    pub(crate) fn publish(&self, record: Record<ControlEvent>) {
-        for event in record.events {
+    pub(crate) fn publish(&self, record: &Record<ControlEvent>) {
+        let mut state = self.state.write();
+        state.apply(record);
+        for event in &record.events {
             match event {
-                ControlEvent::MerchantCreated(merchant) => {
-                    self.merchants.insert(merchant.id, merchant);
+                ControlEvent::MerchantCreated(_)
+                | ControlEvent::MerchantRenamed { .. }
+                | ControlEvent::MerchantEmailChanged { .. } => {}
+                ControlEvent::MerchantSuspended { merchant }
+                | ControlEvent::MerchantResumed { merchant } => {
+                    let keys = state.keys_of(KeyOwner::Merchant(*merchant));
+                    keys.for_each(|key| self.pass(key, &state));
                 }
-                ControlEvent::ApiKeyIssued(key) => {
-                    self.keys.insert(key.hash, key);
+                ControlEvent::ApiKeyIssued(ApiKey { id: key, .. })
+                | ControlEvent::ApiKeyRotated { key, .. }
+                | ControlEvent::ApiKeyRevoked { key } => {
+                    self.pass(state.key(*key).expect("the record was applied"), &state);
                 }
             }
         }
-        self.version.fetch_add(1, Ordering::Release);
+        self.version.store(state.version(), Ordering::Release);
+    }
+
+    fn pass(&self, key: &ApiKey, state: &ControlState) {
+        self.passes.insert(key.hash, KeyPass::of(key, state));
+    }
+}
+
+impl KeyPass {
+    /// Whether it opens anything at `now`; only a key that expires asks for the time.
+    #[must_use]
+    pub fn standing(&self, now: impl FnOnce() -> Timestamp) -> KeyStanding {
+        if self.revoked {
+            KeyStanding::Revoked
+        } else if self.expires_at.is_some_and(|end| now() >= end) {
+            KeyStanding::Expired
+        } else {
+            KeyStanding::Usable
+        }
+    }
+
+    fn of(key: &ApiKey, state: &ControlState) -> Self {
+        let suspended = match key.owner() {
+            KeyOwner::Merchant(merchant) => {
+                state.merchant(merchant).is_some_and(|found| found.suspended_at.is_some())
+            }
+            KeyOwner::Operators => false,
+        };
+        Self {
+            id: key.id,
+            hash: key.hash,
+            kind: key.kind,
+            scopes: key.scopes,
+            suspended,
+            expires_at: key.expires_at,
+            revoked: key.revoked_at.is_some(),
+        }
     }
 }

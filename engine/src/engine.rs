@@ -18,8 +18,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use tollgate_domain::{
-    CreateMerchant, CreatePayment, Currency, Merchant, Millis, Mode, Payment, PaymentId, ShardId,
-    ShardState,
+    CreatePayment, Currency, Millis, Mode, Payment, PaymentId, ShardId, ShardState,
 };
 use tollgate_wal::{
     Geometry, GroupWriter, LogHandle, LogStore, Recovery, SledStore, Visit, WriterOptions,
@@ -31,7 +30,8 @@ use crate::{
     admission::{Admission, Permit},
     clock::Clock,
     completion::Completion,
-    control_actor::{ControlActor, SubmitMerchant},
+    control_actor::{ControlActor, SubmitControl},
+    control_request::ControlRequest,
     control_view::ControlView,
     effects::{Attachment, EffectSink},
     entropy,
@@ -155,7 +155,7 @@ impl<A: Attachment> Engine<A> {
         observer: Arc<dyn Observer>,
     ) -> Result<(Self, RecoveryReport), Error> {
         let (store, replayed, report) = recover(options.shards, open)?;
-        let control = Arc::new(ControlView::of(&replayed.control));
+        let control = Arc::new(ControlView::of(replayed.control.clone()));
         let admission = Admission::new(
             replayed.sequences.len(),
             options.max_in_flight,
@@ -260,16 +260,22 @@ impl<A: Attachment> Engine<A> {
         payment.await.unwrap_or(Err(CommandError::Unknown))
     }
 
-    /// Registers a merchant.
+    /// Carries out a command on merchants or keys. Once it is answered, [`Engine::control`] shows
+    /// what it did: a key that was revoked opens nothing any more.
     ///
     /// # Errors
     /// Where it is refused; with [`CommandError::Unknown`] it may be recorded all the same.
-    pub async fn create_merchant(&self, command: CreateMerchant) -> Result<Merchant, CommandError> {
+    pub async fn control_command<C: ControlRequest>(
+        &self,
+        command: C,
+    ) -> Result<C::Answer, CommandError> {
         self.check_open()?;
         let permit = self.0.admission.admit(ShardId::CONTROL)?;
-        let (reply, merchant) = oneshot::channel();
-        self.0.router.control().do_send(SubmitMerchant { command, reply, permit });
-        merchant.await.unwrap_or(Err(CommandError::Unknown))
+        let (reply, answer) = oneshot::channel();
+        let command = command.into_command();
+        self.0.router.control().do_send(SubmitControl { command, reply, permit });
+        let answer = answer.await.unwrap_or(Err(CommandError::Unknown))?;
+        Ok(C::answer(answer).expect("a command is answered with its own subject"))
     }
 
     /// Merchants and keys, as far as they are durable.

@@ -1,6 +1,8 @@
 //! What can go wrong, from the callers' point of view.
 
-use tollgate_domain::{Rejection, ShardId, codec::CodecError, invariant::Violation};
+use tollgate_domain::{
+    ControlRejection, Rejection, ShardId, codec::CodecError, invariant::Violation,
+};
 
 /// Why the engine cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +39,9 @@ pub enum CommandError {
     /// Our rules say no.
     #[error("rejected")]
     Rejected(#[source] Rejection),
+    /// The control shard's rules say no.
+    #[error("rejected")]
+    ControlRejected(#[source] ControlRejection),
     /// The first request with this idempotency key still waits for its outcome.
     #[error("a request with the same idempotency key is under way")]
     InProgress,

@@ -54,6 +54,12 @@ impl<T> Lane<T> {
         self.log.barrier(token);
         None
     }
+
+    /// Releases `token` behind everything that has been handed in, once all of that is not only
+    /// durable but released: published, for one thing.
+    pub fn after_released(&self, token: T) {
+        self.log.barrier(token);
+    }
 }
 
 /// Shards and the log's streams have the same numbers.

@@ -10,7 +10,7 @@
 //!                 EffectSink ◀─ provider calls ─ Releaser ─▶ replies
 //! ```
 //!
-//! `create_merchant` goes from admission straight to the `ControlActor`, and on in the same way.
+//! `control_command` goes from admission straight to the `ControlActor`, and on in the same way.
 //!
 //! One actor owns each shard, so state needs no lock. Nothing leaves the engine, not even a
 //! rejection or a read, before what it rests on is durable; replies, calls and publications ride
@@ -31,6 +31,7 @@ mod admission;
 mod clock;
 mod completion;
 mod control_actor;
+mod control_request;
 mod control_view;
 mod courier;
 mod effects;
@@ -53,7 +54,8 @@ mod verify;
 pub use admission::Permit;
 pub use clock::Clock;
 pub use completion::Completion;
-pub use control_view::ControlView;
+pub use control_request::{ControlAnswer, ControlRequest};
+pub use control_view::{ControlView, KeyPass};
 pub use effects::{Attachment, EffectSink, OwedCall, PreparedCall};
 pub use engine::{Answer, Engine, EngineHealth, Patience};
 pub use error::{CommandError, Error};

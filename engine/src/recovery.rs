@@ -68,6 +68,8 @@ impl Replayed {
             (Err(_stopped), Some(failure)) => return Err(failure),
             (Err(error), None) => return Err(error.into()),
         };
+        invariant::control(&self.control)
+            .map_err(|source| Error::Invariant { shard: ShardId::CONTROL, source })?;
         for state in &self.shards {
             invariant::shard(state)
                 .map_err(|source| Error::Invariant { shard: state.shard(), source })?;

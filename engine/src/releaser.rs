@@ -37,7 +37,7 @@ impl<A: Attachment> Releaser<A> {
 
 impl<A: Attachment> Outlet<A, Reply> for Releaser<A> {
     fn publish(&mut self, record: Record<ControlEvent>) {
-        self.control.publish(record);
+        self.control.publish(&record);
     }
 
     fn deliver(&mut self, reply: Reply) {

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     provider::Instrument,
-    secrets::{self, api_key_hash, draw_api_key, read_secret_file, write_secret_file},
+    secrets::{self, draw_api_key, key_imprint, read_secret_file, write_secret_file},
 };
 
 /// The files, in the data directory.
@@ -54,7 +54,7 @@ pub(crate) fn operator_key(
     if let Some(text) = read_key(&path)? {
         return Ok(OperatorKey { text, is_new: false });
     }
-    let text = draw_api_key("ak_")?;
+    let text = draw_api_key("ak_")?.text;
     write_secret_file(&path, text.as_bytes())?;
     Ok(OperatorKey { text, is_new: true })
 }
@@ -69,15 +69,16 @@ pub(crate) async fn demo_key(
         Some(key) => key,
         None if engine.control().merchant_count() > 0 => return Ok(None),
         None => {
-            let key = draw_api_key("sk_test_")?;
+            let key = draw_api_key("sk_test_")?.text;
             write_secret_file(&path, key.as_bytes())?;
             key
         }
     };
-    let hash = api_key_hash(&key);
-    if engine.control().find_key(&hash).is_none() {
-        let command = CreateMerchant { name: DEMO_NAME.into(), keys: vec![(Mode::Test, hash)] };
-        engine.create_merchant(command).await.map_err(Error::Register)?;
+    let imprint = key_imprint(&key).ok_or(Error::NoKey(path))?;
+    if engine.control().find_key(&imprint.hash).is_none() {
+        let keys = vec![(Mode::Test, imprint)];
+        let command = CreateMerchant { name: DEMO_NAME.into(), email: None, keys };
+        engine.control_command(command).await.map_err(Error::Register)?;
     }
     Ok(Some(key))
 }

@@ -17,8 +17,8 @@ use std::{
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use tollgate_domain::{
-    ApiKeyHash, CardFingerprint, Fingerprint, IdempotencyKey, MerchantId, Mode, VpaFingerprint,
-    WalletFingerprint,
+    ApiKeyHash, CardFingerprint, Fingerprint, IdempotencyKey, KeyImprint, KeyTail, MerchantId,
+    Mode, VpaFingerprint, WalletFingerprint,
 };
 use zeroize::Zeroizing;
 
@@ -245,8 +245,16 @@ fn leading<const N: usize>(digest: &[u8]) -> [u8; N] {
     digest.first_chunk().copied().expect("SHA-256 has 32 bytes")
 }
 
+/// A key that was drawn just now.
+pub(crate) struct DrawnKey {
+    /// Its text, which goes to its owner and is kept nowhere.
+    pub(crate) text: Zeroizing<String>,
+    /// What is kept of it.
+    pub(crate) imprint: KeyImprint,
+}
+
 /// Draws an API key: the prefix, then 256 random bits.
-pub(crate) fn draw_api_key(prefix: &str) -> Result<Zeroizing<String>, Error> {
+pub(crate) fn draw_api_key(prefix: &str) -> Result<DrawnKey, Error> {
     let mut bits = Zeroizing::new([0_u8; KEY_BYTES]);
     getrandom::fill(&mut *bits).map_err(Error::Random)?;
     let mut text = Zeroizing::new(String::with_capacity(prefix.len() + KEY_TEXT_DIGITS));
@@ -259,7 +267,14 @@ pub(crate) fn draw_api_key(prefix: &str) -> Result<Zeroizing<String>, Error> {
             .fold(0, |index, bit| index << 1 | usize::from(bits[bit / 8] >> (7 - bit % 8) & 1));
         text.push(char::from(KEY_DIGITS[index]));
     }
-    Ok(text)
+    let imprint = key_imprint(&text).expect("its last four of 52 digits are visible");
+    Ok(DrawnKey { text, imprint })
+}
+
+/// What may be kept of a key's text; `None` where it does not end with four visible characters.
+pub(crate) fn key_imprint(key: &str) -> Option<KeyImprint> {
+    let tail = KeyTail::new(*key.as_bytes().last_chunk()?)?;
+    Some(KeyImprint { hash: api_key_hash(key), tail })
 }
 
 /// The digest by which an API key is known.
@@ -389,9 +404,11 @@ mod tests {
     #[test]
     fn drawn_keys_have_their_form() {
         let key = draw_api_key("sk_test_").unwrap();
-        let digits = key.strip_prefix("sk_test_").unwrap();
+        let digits = key.text.strip_prefix("sk_test_").unwrap();
         assert_eq!(digits.len(), 52);
         assert!(digits.bytes().all(|digit| KEY_DIGITS.contains(&digit)));
-        assert_ne!(*key, *draw_api_key("sk_test_").unwrap());
+        assert_ne!(*key.text, *draw_api_key("sk_test_").unwrap().text);
+        assert_eq!(key.imprint.tail.as_str(), &digits[48..]);
+        assert_eq!(key_imprint("sk\u{e9}"), None);
     }
 }

@@ -337,7 +337,7 @@ fn the_log_is_dumped_as_json_lines_and_tailed_while_a_server_writes_it() {
         &[
             r#"{"sequence":1,"shard":0,"shard_sequence":1,"time":"20"#,
             r#""kind":"control","events":[{"event":"merchant_created","merchant":"mer_"#,
-            r#"{"event":"api_key_issued","hash":""#,
+            r#"{"event":"api_key_issued","key":"key_"#,
             r#""idempotency":null,"effects":[]}"#,
         ],
     );

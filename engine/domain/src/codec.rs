@@ -6,9 +6,11 @@
 //! ```
 //!
 //! Kind 1 is a payment shard's record, kind 2 the control shard's; each kind counts its versions for
-//! itself. A version has frozen structs of its own, and decoding lifts an old one to today's events. Invariant: bytes
-//! that were ever written decode for ever; the golden bytes in `tests/golden` say so.
+//! itself. A version has frozen structs of its own, and decoding lifts an old one to today's
+//! events. Invariant: bytes that were ever written decode for ever; the golden bytes in
+//! `tests/golden` say so.
 
+mod control_v2;
 mod v1;
 mod v2;
 mod value;
@@ -30,7 +32,7 @@ const KIND_CONTROL: u8 = 2;
 
 /// The versions that are written.
 const PAYMENTS_VERSION: u8 = 2;
-const CONTROL_VERSION: u8 = 1;
+const CONTROL_VERSION: u8 = 2;
 
 /// Why bytes are no record, or a record cannot be bytes.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +84,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record<Event>, CodecError> {
 /// # Errors
 /// [`CodecError::TooLarge`] above [`MAX_RECORD`].
 pub fn encode_control(record: &Record<ControlEvent>) -> Result<Vec<u8>, CodecError> {
-    write(KIND_CONTROL, CONTROL_VERSION, &v1::ControlRecord::from(record))
+    write(KIND_CONTROL, CONTROL_VERSION, &control_v2::ControlRecord::from(record))
 }
 
 /// Decodes the control shard's record.
@@ -92,6 +94,7 @@ pub fn encode_control(record: &Record<ControlEvent>) -> Result<Vec<u8>, CodecErr
 pub fn decode_control(bytes: &[u8]) -> Result<Record<ControlEvent>, CodecError> {
     match header(bytes)? {
         (KIND_CONTROL, 1, body) => read::<v1::ControlRecord<'_>>(body)?.try_into(),
+        (KIND_CONTROL, 2, body) => read::<control_v2::ControlRecord<'_>>(body)?.try_into(),
         (kind, version, _body) => Err(CodecError::Unknown { kind, version }),
     }
 }

@@ -1,23 +1,28 @@
 //! What can be asked of a shard. One command, one file: its data, and how it is decided.
 
+mod control;
 mod create_merchant;
 mod create_payment;
 mod inquiry;
+mod issue_api_key;
 mod record_provider_outcome;
 mod resolve_attempts;
+mod revoke_api_key;
+mod rotate_api_key;
 mod tick;
+mod update_merchant;
 
+pub use control::{ControlCommand, ControlDecision, ControlSubject};
 pub use create_merchant::CreateMerchant;
 pub use create_payment::CreatePayment;
+pub use issue_api_key::IssueApiKey;
 pub use record_provider_outcome::RecordProviderOutcome;
+pub use revoke_api_key::RevokeApiKey;
+pub use rotate_api_key::RotateApiKey;
+pub use update_merchant::UpdateMerchant;
 
 use crate::{
-    decision::Decision,
-    env::Env,
-    event::{ControlEvent, Record},
-    id::PaymentId,
-    rejection::Rejection,
-    shard_state::ShardState,
+    decision::Decision, env::Env, id::PaymentId, rejection::Rejection, shard_state::ShardState,
 };
 
 /// Payments that one record deals with at the most, at a tick and after a restart: at some 200
@@ -38,13 +43,6 @@ pub enum Command {
     Tick,
 }
 
-/// A command to the control shard.
-#[derive(Clone, Debug)]
-pub enum ControlCommand {
-    /// Register a merchant with its first keys.
-    CreateMerchant(CreateMerchant),
-}
-
 impl Command {
     pub(crate) fn decide(self, state: &ShardState, env: &Env<'_>) -> Result<Decision, Rejection> {
         match self {
@@ -52,14 +50,6 @@ impl Command {
             Self::RecordProviderOutcome(command) => command.decide(state, env),
             Self::ResolveAttempts(payments) => Ok(resolve_attempts::decide(&payments, state, env)),
             Self::Tick => Ok(tick::decide(state, env)),
-        }
-    }
-}
-
-impl ControlCommand {
-    pub(crate) fn decide(self, env: &Env<'_>) -> Record<ControlEvent> {
-        match self {
-            Self::CreateMerchant(command) => command.decide(env),
         }
     }
 }

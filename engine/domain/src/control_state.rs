@@ -1,37 +1,83 @@
-//! What the control shard owns: merchants and their keys.
+//! What the control shard owns: merchants and keys.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
 
 use crate::{
-    api_key::{ApiKey, ApiKeyHash},
-    command::ControlCommand,
+    api_key::{ApiKey, ApiKeyHash, KeyOwner},
+    command::{ControlCommand, ControlDecision},
+    control_rejection::ControlRejection,
     env::Env,
     event::{ControlEvent, Record},
-    id::MerchantId,
+    id::{ApiKeyId, MerchantId},
     merchant::Merchant,
     state_hash::StateHash,
     timestamp::Timestamp,
 };
 
 /// The state of the control shard.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ControlState {
     merchants: BTreeMap<MerchantId, Merchant>,
-    keys: BTreeMap<ApiKeyHash, ApiKey>,
+    keys: BTreeMap<ApiKeyId, ApiKey>,
+    /// The keys by what recognizes them.
+    by_hash: BTreeMap<ApiKeyHash, ApiKeyId>,
+    /// The keys by whose they are.
+    by_owner: BTreeSet<(KeyOwner, ApiKeyId)>,
     /// How many records there have been: what a reader of the published view has seen.
     version: u64,
     last_time: Timestamp,
 }
 
 impl ControlState {
-    /// The merchants, in the order of their ids.
-    pub fn merchants(&self) -> impl Iterator<Item = &Merchant> {
+    /// The merchants, in the order of their ids, and so of their registration.
+    pub fn merchants(&self) -> impl DoubleEndedIterator<Item = &Merchant> {
         self.merchants.values()
     }
 
-    /// The keys, in the order of their hashes.
-    pub fn keys(&self) -> impl Iterator<Item = &ApiKey> {
+    /// The merchants whose ids lie in that range, in their order.
+    pub fn merchants_in(
+        &self,
+        range: (Bound<MerchantId>, Bound<MerchantId>),
+    ) -> impl DoubleEndedIterator<Item = &Merchant> {
+        self.merchants.range(range).map(|(_id, merchant)| merchant)
+    }
+
+    /// The merchant with this id.
+    #[must_use]
+    pub fn merchant(&self, id: MerchantId) -> Option<&Merchant> {
+        self.merchants.get(&id)
+    }
+
+    /// How many merchants there are.
+    #[must_use]
+    pub fn merchant_count(&self) -> usize {
+        self.merchants.len()
+    }
+
+    /// The keys, in the order of their ids, and so of their issue.
+    pub fn keys(&self) -> impl DoubleEndedIterator<Item = &ApiKey> {
         self.keys.values()
+    }
+
+    /// The keys of one owner, in the order of their ids.
+    pub fn keys_of(&self, owner: KeyOwner) -> impl DoubleEndedIterator<Item = &ApiKey> {
+        let range = (owner, ApiKeyId::from_u128(0))..=(owner, ApiKeyId::from_u128(u128::MAX));
+        self.by_owner.range(range).filter_map(|(_owner, id)| self.keys.get(id))
+    }
+
+    /// The key with this id.
+    #[must_use]
+    pub fn key(&self, id: ApiKeyId) -> Option<&ApiKey> {
+        self.keys.get(&id)
+    }
+
+    /// The key with this digest.
+    #[must_use]
+    pub fn key_of_hash(&self, hash: &ApiKeyHash) -> Option<&ApiKey> {
+        self.keys.get(self.by_hash.get(hash)?)
     }
 
     /// How many records there have been.
@@ -47,24 +93,80 @@ impl ControlState {
     }
 
     /// What `command` comes to. Changes nothing.
-    #[must_use]
-    pub fn decide(&self, command: ControlCommand, env: &Env<'_>) -> Record<ControlEvent> {
-        command.decide(env)
+    ///
+    /// # Errors
+    /// Where our rules say no.
+    pub fn decide(
+        &self,
+        command: ControlCommand,
+        env: &Env<'_>,
+    ) -> Result<ControlDecision, ControlRejection> {
+        command.decide(self, env)
     }
 
-    /// Writes a record into the state, live and in replay alike.
+    /// Writes a record into the state, live, in replay and where it is published alike.
     pub fn apply(&mut self, record: &Record<ControlEvent>) {
         self.version = self.version.saturating_add(1);
         self.last_time = self.last_time.max(record.at);
         for event in &record.events {
-            match event {
-                ControlEvent::MerchantCreated(merchant) => {
-                    self.merchants.insert(merchant.id, merchant.clone());
-                }
-                ControlEvent::ApiKeyIssued(key) => {
-                    self.keys.insert(key.hash, key.clone());
-                }
+            self.apply_event(event, record.at);
+        }
+    }
+
+    fn apply_event(&mut self, event: &ControlEvent, at: Timestamp) {
+        match event {
+            ControlEvent::MerchantCreated(merchant) => {
+                self.merchants.insert(merchant.id, merchant.clone());
             }
+            ControlEvent::MerchantRenamed { merchant, name } => {
+                self.change_merchant(*merchant, at, |merchant| merchant.name.clone_from(name));
+            }
+            ControlEvent::MerchantEmailChanged { merchant, email } => {
+                self.change_merchant(*merchant, at, |merchant| merchant.email.clone_from(email));
+            }
+            ControlEvent::MerchantSuspended { merchant } => {
+                self.change_merchant(*merchant, at, |merchant| merchant.suspended_at = Some(at));
+            }
+            ControlEvent::MerchantResumed { merchant } => {
+                self.change_merchant(*merchant, at, |merchant| merchant.suspended_at = None);
+            }
+            ControlEvent::ApiKeyIssued(key) => {
+                self.by_hash.insert(key.hash, key.id);
+                self.by_owner.insert((key.owner(), key.id));
+                self.keys.insert(key.id, key.clone());
+            }
+            ControlEvent::ApiKeyRotated { key, successor, expires_at } => {
+                self.change_key(*key, |key| {
+                    key.successor = Some(*successor);
+                    key.expires_at = Some(*expires_at);
+                });
+            }
+            ControlEvent::ApiKeyRevoked { key } => {
+                self.change_key(*key, |key| key.revoked_at = Some(at));
+            }
+        }
+    }
+
+    fn change_merchant(
+        &mut self,
+        id: MerchantId,
+        at: Timestamp,
+        change: impl FnOnce(&mut Merchant),
+    ) {
+        let merchant = self.merchants.get_mut(&id).expect("only what is known is changed");
+        change(merchant);
+        merchant.updated_at = at;
+    }
+
+    fn change_key(&mut self, id: ApiKeyId, change: impl FnOnce(&mut ApiKey)) {
+        change(self.keys.get_mut(&id).expect("only what is known is changed"));
+    }
+
+    /// Makes sure that no key has this digest yet.
+    pub(crate) fn check_untaken(&self, hash: &ApiKeyHash) -> Result<(), ControlRejection> {
+        match self.by_hash.get(hash) {
+            Some(key) => Err(ControlRejection::ApiKeyTaken(*key)),
+            None => Ok(()),
         }
     }
 
@@ -75,10 +177,10 @@ impl ControlState {
             use std::hash::Hash;
             (self.version, self.last_time).hash(hasher);
             for merchant in self.merchants.values() {
-                (merchant.id, &merchant.name, merchant.created_at).hash(hasher);
+                merchant.hash(hasher);
             }
             for key in self.keys.values() {
-                (key.hash, key.merchant, key.mode, key.created_at).hash(hasher);
+                key.hash(hasher);
             }
         })
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::{
     api_key::ApiKey,
     effect::Effect,
-    id::{AttemptId, PaymentId},
+    id::{ApiKeyId, AttemptId, MerchantId, PaymentId},
     idempotency::IdempotencyEntry,
     merchant::Merchant,
     money::Amount,
@@ -102,9 +102,24 @@ pub enum Event {
 
 /// What happens on the control shard.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "fields are described once, in docs/glossary.md and their types")]
 pub enum ControlEvent {
-    /// A merchant was registered.
+    /// A merchant was registered. Nothing has happened to it yet: it is not suspended, and was last
+    /// changed when it was created.
     MerchantCreated(Merchant),
-    /// A merchant got a key.
+    /// A merchant is called otherwise.
+    MerchantRenamed { merchant: MerchantId, name: Box<str> },
+    /// A merchant is written to elsewhere, or nowhere.
+    MerchantEmailChanged { merchant: MerchantId, email: Option<Box<str>> },
+    /// A merchant may take no new payments.
+    MerchantSuspended { merchant: MerchantId },
+    /// A merchant may take payments again.
+    MerchantResumed { merchant: MerchantId },
+    /// A merchant or an operator got a key. Nothing has happened to it yet: it is neither revoked
+    /// nor rotated.
     ApiKeyIssued(ApiKey),
+    /// Another key takes a key's place, which opens nothing any more from `expires_at` on.
+    ApiKeyRotated { key: ApiKeyId, successor: ApiKeyId, expires_at: Timestamp },
+    /// A key opens nothing any more.
+    ApiKeyRevoked { key: ApiKeyId },
 }

@@ -40,6 +40,8 @@ pub(crate) mod kind {
         Transaction = "txn_";
         /// A merchant.
         Merchant = "mer_";
+        /// An API key, which the id does not disclose.
+        ApiKey = "key_";
     }
 }
 
@@ -51,6 +53,8 @@ pub type AttemptId = Id<kind::Attempt>;
 pub type TransactionId = Id<kind::Transaction>;
 /// Names a merchant.
 pub type MerchantId = Id<kind::Merchant>;
+/// Names an API key.
+pub type ApiKeyId = Id<kind::ApiKey>;
 
 /// The text is no id of the kind asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]

@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use rustc_hash::FxHashMap;
 
 use crate::{
-    id::PaymentId,
+    api_key::KeyOwner,
+    control_state::ControlState,
+    id::{ApiKeyId, PaymentId},
     ledger::{Account, AccountKey},
     merchant::Mode,
     money::Currency,
@@ -56,6 +58,12 @@ pub enum Violation {
     /// The list of unknown outcomes is not that of the payments.
     #[error("the list of unknown outcomes is not that of the payments")]
     UnknownDiffer,
+    /// A key belongs to a merchant that does not exist.
+    #[error("key {0} belongs to a merchant that does not exist")]
+    KeyWithoutMerchant(ApiKeyId),
+    /// A key does not stand where its digest, its owner or its rotation says.
+    #[error("key {0} does not stand where its digest, owner or rotation says")]
+    KeyMisplaced(ApiKeyId),
 }
 
 /// All invariants of a shard. Takes time in proportion to its payments.
@@ -69,6 +77,29 @@ pub fn shard(state: &ShardState) -> Result<(), Violation> {
     keys_have_payments(state)?;
     timers_are_those_of_payments(state)?;
     unknown_are_those_of_payments(state)
+}
+
+/// All invariants of the control shard. Takes time in proportion to its keys.
+///
+/// # Errors
+/// A violation, if there is any.
+pub fn control(state: &ControlState) -> Result<(), Violation> {
+    for key in state.keys() {
+        if let KeyOwner::Merchant(merchant) = key.owner()
+            && state.merchant(merchant).is_none()
+        {
+            return Err(Violation::KeyWithoutMerchant(key.id));
+        }
+        let by_hash = state.key_of_hash(&key.hash).map(|found| found.id);
+        let by_owner = state.keys_of(key.owner()).any(|found| found.id == key.id);
+        let succeeded = key.successor.is_none_or(|successor| {
+            state.key(successor).is_some_and(|successor| successor.kind == key.kind)
+        });
+        if by_hash != Some(key.id) || !by_owner || !succeeded {
+            return Err(Violation::KeyMisplaced(key.id));
+        }
+    }
+    Ok(())
 }
 
 /// The invariants of one payment at rest, as every record leaves it.

@@ -43,6 +43,7 @@ mod control_state;
 mod merchant;
 
 mod command;
+mod control_rejection;
 mod decision;
 mod effect;
 mod env;
@@ -57,18 +58,25 @@ pub mod invariant;
 pub mod ledger;
 pub mod planted_fault;
 
-pub use api_key::{ApiKey, ApiKeyHash};
+pub use api_key::{
+    ApiKey, ApiKeyHash, ApiKeyKind, KeyAuthority, KeyImprint, KeyOwner, KeyStanding, KeyTail,
+    Scope, ScopeSet,
+};
 pub use card::{CardBrand, CardFacts, CardFingerprint};
 pub use command::{
-    Command, ControlCommand, CreateMerchant, CreatePayment, PAYMENTS_PER_RECORD,
-    RecordProviderOutcome,
+    Command, ControlCommand, ControlDecision, ControlSubject, CreateMerchant, CreatePayment,
+    IssueApiKey, PAYMENTS_PER_RECORD, RecordProviderOutcome, RevokeApiKey, RotateApiKey,
+    UpdateMerchant,
 };
+pub use control_rejection::ControlRejection;
 pub use control_state::ControlState;
 pub use decision::Decision;
 pub use effect::{Effect, ProviderCall};
 pub use env::{Env, Policy};
 pub use event::{ControlEvent, Event, Record};
-pub use id::{AttemptId, Id, IdKind, MerchantId, ParseIdError, PaymentId, ShardId, TransactionId};
+pub use id::{
+    ApiKeyId, AttemptId, Id, IdKind, MerchantId, ParseIdError, PaymentId, ShardId, TransactionId,
+};
 pub use idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey, IdempotencyTable};
 pub use merchant::{Merchant, Mode};
 pub use money::{Amount, AmountError, Currency, Money, UnknownCurrency};

@@ -12,14 +12,20 @@ pub enum Mode {
 }
 
 /// One who takes payments.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Merchant {
     /// Its id, minted by the control shard.
     pub id: MerchantId,
     /// Its name, as customers know it.
     pub name: Box<str>,
+    /// Where the business is written to. It is no customer's address, so it may stand in the log.
+    pub email: Option<Box<str>>,
+    /// Since when it has been suspended: it may take no new payments, and all else goes on.
+    pub suspended_at: Option<Timestamp>,
     /// When it was registered.
     pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
 }
 
 impl Mode {

@@ -1,54 +1,439 @@
-//! The control shard: merchants, their keys, and that replay tells the same of them.
+//! The control shard: what may be done with merchants and keys, and that replay tells the same.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use tollgate_domain::{
-    ApiKeyHash, ControlCommand, ControlState, CreateMerchant, Env, Mode, Policy, ShardId,
-    Timestamp, codec,
+    ApiKey, ApiKeyHash, ApiKeyId, ApiKeyKind, ControlCommand, ControlRejection, ControlState,
+    ControlSubject, CreateMerchant, Env, IssueApiKey, KeyAuthority, KeyImprint, KeyOwner,
+    KeyStanding, KeyTail, MerchantId, Millis, Mode, Policy, RevokeApiKey, RotateApiKey, Scope,
+    ScopeSet, ShardId, Timestamp, UpdateMerchant, codec, invariant,
 };
+
+const DAY: Millis = Millis::from_seconds(86_400);
+
+/// A control shard whose time and chance are the test's.
+#[derive(Default)]
+struct Stage {
+    state: ControlState,
+    now: Timestamp,
+    log: Vec<Vec<u8>>,
+    drawn: u8,
+}
+
+impl Stage {
+    /// A shard with one merchant, which has a key of each mode.
+    fn with_merchant() -> (Self, MerchantId) {
+        let mut stage = Self { now: Timestamp::from_millis(1_768_473_000_000), ..Self::default() };
+        let merchant = stage.create("Café");
+        (stage, merchant)
+    }
+
+    fn run(&mut self, command: ControlCommand) -> Result<ControlSubject, ControlRejection> {
+        let policy = Policy::default();
+        let entropy = [self.log.len() as u64, 0, 0];
+        let env = Env { now: self.now, shard: ShardId::CONTROL, entropy, policy: &policy };
+        let before = self.state.hash();
+        let decision = self.state.decide(command, &env);
+        assert_eq!(self.state.hash(), before, "deciding changes nothing");
+        let decision = decision?;
+        if let Some(record) = decision.record {
+            self.log.push(codec::encode_control(&record).expect("a record fits the log"));
+            self.state.apply(&record);
+            invariant::control(&self.state).unwrap();
+        }
+        Ok(decision.subject)
+    }
+
+    fn imprint(&mut self) -> KeyImprint {
+        self.drawn += 1;
+        KeyImprint { hash: ApiKeyHash([self.drawn; 32]), tail: KeyTail::new(*b"x7q9").unwrap() }
+    }
+
+    fn create(&mut self, name: &str) -> MerchantId {
+        let keys = Mode::ALL.map(|mode| (mode, self.imprint())).to_vec();
+        let command = CreateMerchant { name: name.into(), email: None, keys };
+        match self.run(ControlCommand::CreateMerchant(command)).unwrap() {
+            ControlSubject::Merchant(id) => id,
+            ControlSubject::ApiKey(_) => panic!("a merchant was created"),
+        }
+    }
+
+    fn update(&mut self, command: UpdateMerchant) -> Result<(), ControlRejection> {
+        self.run(ControlCommand::UpdateMerchant(command)).map(drop)
+    }
+
+    fn issue(&mut self, command: IssueApiKey) -> Result<ApiKey, ControlRejection> {
+        let subject = self.run(ControlCommand::IssueApiKey(command))?;
+        Ok(self.key(subject))
+    }
+
+    fn rotate(&mut self, command: RotateApiKey) -> Result<ApiKey, ControlRejection> {
+        let subject = self.run(ControlCommand::RotateApiKey(command))?;
+        Ok(self.key(subject))
+    }
+
+    fn revoke(&mut self, by: KeyAuthority, key: ApiKeyId) -> Result<ApiKey, ControlRejection> {
+        let command = RevokeApiKey { authority: by, key };
+        let subject = self.run(ControlCommand::RevokeApiKey(command))?;
+        Ok(self.key(subject))
+    }
+
+    fn key(&self, subject: ControlSubject) -> ApiKey {
+        match subject {
+            ControlSubject::ApiKey(id) => self.state.key(id).unwrap().clone(),
+            ControlSubject::Merchant(_) => panic!("the command was on a key"),
+        }
+    }
+
+    fn standing(&self, key: ApiKeyId) -> KeyStanding {
+        self.state.key(key).unwrap().standing(self.now)
+    }
+
+    fn first_key(&self, merchant: MerchantId) -> ApiKey {
+        self.state.keys_of(KeyOwner::Merchant(merchant)).next().unwrap().clone()
+    }
+
+    fn wait(&mut self, span: Millis) {
+        self.now = self.now.after(span);
+    }
+
+    /// Plays the log again: it comes to the same.
+    fn check_replay(&self) {
+        let mut replayed = ControlState::default();
+        for bytes in &self.log {
+            replayed.apply(&codec::decode_control(bytes).unwrap());
+        }
+        assert_eq!(replayed.hash(), self.state.hash());
+    }
+}
+
+/// A secret test key, asked for by an operator.
+fn secret(stage: &mut Stage, merchant: MerchantId) -> IssueApiKey {
+    IssueApiKey {
+        authority: KeyAuthority::over_merchant(merchant),
+        kind: ApiKeyKind::Secret { merchant, mode: Mode::Test },
+        imprint: stage.imprint(),
+        name: Some("till 3".into()),
+        scopes: None,
+        expires_at: None,
+    }
+}
+
+fn rotation(stage: &mut Stage, by: KeyAuthority, key: ApiKeyId) -> RotateApiKey {
+    let imprint = stage.imprint();
+    RotateApiKey { authority: by, key, imprint, overlap: DAY, expires_at: None }
+}
+
+fn set<const N: usize>(scopes: [Scope; N]) -> ScopeSet {
+    scopes.into_iter().collect()
+}
 
 #[test]
 fn a_merchant_is_registered_with_its_first_keys() {
-    let (state, log) = registered(&["Café", "Bakery"]);
-    let names: Vec<&str> = state.merchants().map(|merchant| &*merchant.name).collect();
+    let (mut stage, first) = Stage::with_merchant();
+    stage.wait(DAY);
+    let second = stage.create("Bakery");
+    let names: Vec<&str> = stage.state.merchants().map(|merchant| &*merchant.name).collect();
     assert_eq!(names, ["Café", "Bakery"]);
-    assert_eq!((state.version(), state.last_time()), (2, Timestamp::from_millis(2_000)));
-    for merchant in state.merchants() {
-        assert_eq!(merchant.id.shard(), ShardId::CONTROL);
-        assert_eq!(merchant.id.time(), merchant.created_at);
-        let modes: Vec<Mode> =
-            state.keys().filter(|key| key.merchant == merchant.id).map(|key| key.mode).collect();
-        assert_eq!(modes, Mode::ALL);
+    assert_eq!((stage.state.version(), stage.state.last_time()), (2, stage.now));
+    for id in [first, second] {
+        let merchant = stage.state.merchant(id).unwrap();
+        assert_eq!((id.shard(), id.time()), (ShardId::CONTROL, merchant.created_at));
+        let keys: Vec<&ApiKey> = stage.state.keys_of(KeyOwner::Merchant(id)).collect();
+        let modes: Vec<Option<Mode>> = keys.iter().map(|key| key.kind.mode()).collect();
+        assert_eq!(modes, Mode::ALL.map(Some));
+        for key in keys {
+            assert_eq!(key.scopes, ScopeSet::ALL);
+            assert_eq!(key.standing(Timestamp::MAX), KeyStanding::Usable);
+            assert_eq!(stage.state.key_of_hash(&key.hash), Some(key));
+        }
     }
-    let mut replayed = ControlState::default();
-    for bytes in &log {
-        replayed.apply(&codec::decode_control(bytes).unwrap());
+    stage.check_replay();
+}
+
+#[test]
+fn a_merchant_changes_and_what_stays_leaves_no_record() {
+    let (mut stage, id) = Stage::with_merchant();
+    let created = stage.now;
+    stage.wait(DAY);
+    let nothing = UpdateMerchant { merchant: id, name: None, email: None, suspended: None };
+    let email = Some(Some("owner@example.com".into()));
+    let all = UpdateMerchant {
+        name: Some("Bar".into()),
+        email,
+        suspended: Some(true),
+        ..nothing.clone()
+    };
+    stage.update(all.clone()).unwrap();
+    let merchant = stage.state.merchant(id).unwrap().clone();
+    assert_eq!((&*merchant.name, merchant.email.as_deref()), ("Bar", Some("owner@example.com")));
+    assert_eq!((merchant.created_at, merchant.updated_at), (created, stage.now));
+    assert_eq!(merchant.suspended_at, Some(stage.now));
+    stage.wait(DAY);
+    for same in [all, nothing.clone()] {
+        stage.update(same).unwrap();
+        assert_eq!(stage.state.version(), 2);
+        assert_eq!(stage.state.merchant(id), Some(&merchant));
     }
-    assert_eq!(replayed.hash(), state.hash());
+    let back = UpdateMerchant { email: Some(None), suspended: Some(false), ..nothing.clone() };
+    stage.update(back).unwrap();
+    let merchant = stage.state.merchant(id).unwrap();
+    assert_eq!((&merchant.email, merchant.suspended_at), (&None, None));
+    let unknown = MerchantId::from_u128(7);
+    let refused = stage.update(UpdateMerchant { merchant: unknown, ..nothing });
+    assert_eq!(refused, Err(ControlRejection::MerchantNotFound(unknown)));
+    stage.check_replay();
+}
+
+#[test]
+fn a_key_is_issued_as_asked_for() {
+    let (mut stage, merchant) = Stage::with_merchant();
+    let expires_at = Some(stage.now.after(DAY));
+    let command = IssueApiKey {
+        kind: ApiKeyKind::Publishable { merchant, mode: Mode::Live },
+        expires_at,
+        ..secret(&mut stage, merchant)
+    };
+    let key = stage.issue(command).unwrap();
+    assert_eq!((key.name.as_deref(), key.expires_at), (Some("till 3"), expires_at));
+    assert_eq!((key.id.time(), key.id.shard()), (stage.now, ShardId::CONTROL));
+    assert_eq!(key.allowed().collect::<Vec<_>>(), [Scope::MerchantsRead]);
+    assert_eq!(stage.standing(key.id), KeyStanding::Usable);
+    stage.wait(Millis(DAY.0 - 1));
+    assert_eq!(stage.standing(key.id), KeyStanding::Usable);
+    stage.wait(Millis(1));
+    assert_eq!(stage.standing(key.id), KeyStanding::Expired);
+    stage.check_replay();
+}
+
+#[test]
+fn what_cannot_be_issued_is_refused() {
+    let (mut stage, merchant) = Stage::with_merchant();
+    let taken = stage.first_key(merchant);
+    let unknown = MerchantId::from_u128(7);
+    let base = secret(&mut stage, merchant);
+    let now = stage.now;
+    let cases = [
+        (
+            IssueApiKey {
+                kind: ApiKeyKind::Secret { merchant: unknown, mode: Mode::Test },
+                ..base.clone()
+            },
+            ControlRejection::MerchantNotFound(unknown),
+        ),
+        (IssueApiKey { expires_at: Some(now), ..base.clone() }, ControlRejection::ExpiryPast),
+        (IssueApiKey { scopes: Some(ScopeSet::NONE), ..base.clone() }, ControlRejection::NoScopes),
+        (
+            IssueApiKey { scopes: Some(set([Scope::MerchantsWrite])), ..base.clone() },
+            ControlRejection::ScopesNotOfKind,
+        ),
+        (
+            IssueApiKey {
+                imprint: KeyImprint { hash: taken.hash, ..base.imprint },
+                ..base.clone()
+            },
+            ControlRejection::ApiKeyTaken(taken.id),
+        ),
+    ];
+    for (command, rejection) in cases {
+        assert_eq!(stage.issue(command).unwrap_err(), rejection);
+    }
+    // Two were there from the start.
+    for _ in 2..100 {
+        let command = secret(&mut stage, merchant);
+        stage.issue(command).unwrap();
+    }
+    let command = secret(&mut stage, merchant);
+    assert_eq!(stage.issue(command).unwrap_err(), ControlRejection::TooManyApiKeys);
+    // One that is of no use any more makes room.
+    stage.revoke(base.authority, taken.id).unwrap();
+    let command = secret(&mut stage, merchant);
+    stage.issue(command).unwrap();
+}
+
+#[test]
+fn nobody_gives_more_than_he_has() {
+    let (mut stage, merchant) = Stage::with_merchant();
+    let other = stage.create("Bakery");
+    let few = set([Scope::PaymentsRead, Scope::KeysWrite]);
+    let by_few = KeyAuthority::of_merchant(merchant, Mode::Test, few);
+    let by_all = KeyAuthority::of_merchant(merchant, Mode::Test, ScopeSet::ALL);
+    let base = secret(&mut stage, merchant);
+    let live = ApiKeyKind::Secret { merchant, mode: Mode::Live };
+    let others = ApiKeyKind::Secret { merchant: other, mode: Mode::Test };
+    let publishable = ApiKeyKind::Publishable { merchant, mode: Mode::Test };
+    let more = Some(set([Scope::PaymentsRead, Scope::PaymentsWrite]));
+    for (authority, kind, scopes, rejection) in [
+        (by_all, live, None, ControlRejection::OtherMode),
+        (by_all, others, None, ControlRejection::OtherMode),
+        (by_all, ApiKeyKind::Operator, None, ControlRejection::OtherMode),
+        (by_few, base.kind, more, ControlRejection::ScopesExceedAuthority),
+        (by_few, base.kind, Some(ScopeSet::ALL), ControlRejection::ScopesExceedAuthority),
+        // Of what he may do, such a key may do nothing.
+        (by_few, publishable, None, ControlRejection::NoScopes),
+    ] {
+        let command = IssueApiKey { authority, kind, scopes, ..base.clone() };
+        assert_eq!(stage.issue(command).unwrap_err(), rejection, "{kind:?}");
+    }
+    let command = IssueApiKey { authority: by_few, ..base.clone() };
+    assert_eq!(stage.issue(command).unwrap().scopes, few);
+    let command = IssueApiKey { authority: by_all, ..secret(&mut stage, merchant) };
+    let strong = stage.issue(command).unwrap();
+    assert_eq!(strong.scopes, ScopeSet::ALL);
+    // A key that may do more is not to be had by renewing it either; taking it away is no gain.
+    let command = rotation(&mut stage, by_few, strong.id);
+    assert_eq!(stage.rotate(command).unwrap_err(), ControlRejection::ScopesExceedAuthority);
+    stage.revoke(by_few, strong.id).unwrap();
+}
+
+#[test]
+fn operators_give_operators_no_more_than_they_have() {
+    let (mut stage, merchant) = Stage::with_merchant();
+    let base = IssueApiKey {
+        authority: KeyAuthority::over_operators(ScopeSet::ALL),
+        kind: ApiKeyKind::Operator,
+        ..secret(&mut stage, merchant)
+    };
+    let key = stage.issue(base.clone()).unwrap();
+    assert_eq!((key.owner(), key.kind.mode()), (KeyOwner::Operators, None));
+    let few = set([Scope::OperatorKeysWrite, Scope::MerchantsRead]);
+    let by_few = KeyAuthority::over_operators(few);
+    let command = IssueApiKey {
+        authority: by_few,
+        scopes: Some(set([Scope::MerchantsWrite])),
+        imprint: stage.imprint(),
+        ..base
+    };
+    assert_eq!(stage.issue(command).unwrap_err(), ControlRejection::ScopesExceedAuthority);
+    let merchants = stage.first_key(merchant).id;
+    let refused = stage.revoke(by_few, merchants).unwrap_err();
+    assert_eq!(refused, ControlRejection::ApiKeyNotFound(merchants));
+}
+
+#[test]
+fn a_rotated_key_is_good_until_its_overlap_ends() {
+    let (mut stage, merchant) = Stage::with_merchant();
+    let by = KeyAuthority::of_merchant(merchant, Mode::Test, ScopeSet::ALL);
+    let few = set([Scope::PaymentsRead]);
+    let command = IssueApiKey { scopes: Some(few), ..secret(&mut stage, merchant) };
+    let old = stage.issue(command).unwrap();
+    stage.wait(DAY);
+    let command = rotation(&mut stage, by, old.id);
+    let new = stage.rotate(command).unwrap();
+    assert_eq!((new.kind, new.scopes, &new.name), (old.kind, few, &old.name));
+    assert_eq!((new.created_at, new.expires_at), (stage.now, None));
+    assert_ne!((new.id, new.hash), (old.id, old.hash));
+    let replaced = stage.state.key(old.id).unwrap();
+    assert_eq!(replaced.successor, Some(new.id));
+    assert_eq!(replaced.expires_at, Some(stage.now.after(DAY)));
+    let again = rotation(&mut stage, by, old.id);
+    let rejection = ControlRejection::ApiKeyRotated { key: old.id, successor: new.id };
+    assert_eq!(stage.rotate(again).unwrap_err(), rejection);
+    stage.wait(Millis(DAY.0 - 1));
+    assert_eq!(stage.standing(old.id), KeyStanding::Usable);
+    stage.wait(Millis(1));
+    assert_eq!(stage.standing(old.id), KeyStanding::Expired);
+    assert_eq!(stage.standing(new.id), KeyStanding::Usable);
+    // Without overlap the old key ends at once.
+    let command = RotateApiKey { overlap: Millis(0), ..rotation(&mut stage, by, new.id) };
+    stage.rotate(command).unwrap();
+    assert_eq!(stage.standing(new.id), KeyStanding::Expired);
+    stage.check_replay();
+}
+
+#[test]
+fn a_rotation_neither_lengthens_the_old_life_nor_forgets_that_lives_end() {
+    let (mut stage, merchant) = Stage::with_merchant();
+    let by = KeyAuthority::over_merchant(merchant);
+    let week = Millis(7 * DAY.0);
+    let ends = stage.now.after(week);
+    let command = IssueApiKey { expires_at: Some(ends), ..secret(&mut stage, merchant) };
+    let old = stage.issue(command).unwrap();
+    stage.wait(Millis(week.0 - 1));
+    let command = rotation(&mut stage, by, old.id);
+    let new = stage.rotate(command).unwrap();
+    assert_eq!(stage.state.key(old.id).unwrap().expires_at, Some(ends));
+    assert_eq!(new.expires_at, Some(stage.now.after(week)));
+    let asked = Some(stage.now.after(DAY));
+    let command = RotateApiKey { expires_at: asked, ..rotation(&mut stage, by, new.id) };
+    let third = stage.rotate(command).unwrap();
+    assert_eq!(third.expires_at, asked);
+    let command =
+        RotateApiKey { expires_at: Some(stage.now), ..rotation(&mut stage, by, third.id) };
+    assert_eq!(stage.rotate(command).unwrap_err(), ControlRejection::ExpiryPast);
+    stage.wait(DAY);
+    let command = rotation(&mut stage, by, third.id);
+    let expired = ControlRejection::ApiKeyExpired(third.id);
+    assert_eq!(stage.rotate(command).unwrap_err(), expired);
+}
+
+#[test]
+fn a_revoked_key_stays_so() {
+    let (mut stage, merchant) = Stage::with_merchant();
+    let by = KeyAuthority::over_merchant(merchant);
+    let key = stage.first_key(merchant).id;
+    stage.wait(DAY);
+    let revoked = stage.revoke(by, key).unwrap();
+    assert_eq!(revoked.revoked_at, Some(stage.now));
+    assert_eq!(stage.standing(key), KeyStanding::Revoked);
+    stage.wait(DAY);
+    let version = stage.state.version();
+    assert_eq!(stage.revoke(by, key).unwrap(), revoked, "again changes nothing");
+    assert_eq!(stage.state.version(), version);
+    let command = rotation(&mut stage, by, key);
+    assert_eq!(stage.rotate(command).unwrap_err(), ControlRejection::ApiKeyRevoked(key));
+    stage.check_replay();
+}
+
+#[test]
+fn keys_out_of_reach_do_not_exist() {
+    let (mut stage, merchant) = Stage::with_merchant();
+    let other = stage.create("Bakery");
+    let key = stage.first_key(other).id;
+    let unknown = ApiKeyId::from_u128(7);
+    let own_live = KeyAuthority::of_merchant(other, Mode::Live, ScopeSet::ALL);
+    for (by, key) in [
+        (KeyAuthority::over_merchant(merchant), key),
+        (KeyAuthority::of_merchant(merchant, Mode::Test, ScopeSet::ALL), key),
+        (KeyAuthority::over_operators(ScopeSet::ALL), key),
+        (own_live, key),
+        (KeyAuthority::over_merchant(other), unknown),
+    ] {
+        let rejection = ControlRejection::ApiKeyNotFound(key);
+        let command = rotation(&mut stage, by, key);
+        assert_eq!(stage.rotate(command).unwrap_err(), rejection);
+        assert_eq!(stage.revoke(by, key).unwrap_err(), rejection);
+    }
 }
 
 #[test]
 fn the_hash_tells_control_states_apart() {
-    let (one, _log) = registered(&["Café"]);
-    let (other, _log) = registered(&["Cafe"]);
-    let (both, _log) = registered(&["Café", "Cafe"]);
-    assert!(one.hash() != other.hash() && one.hash() != both.hash());
-    assert_eq!(one.hash(), registered(&["Café"]).0.hash());
-}
-
-fn registered(names: &[&str]) -> (ControlState, Vec<Vec<u8>>) {
-    let (mut state, mut log) = (ControlState::default(), Vec::new());
-    for (number, name) in (1..).zip(names) {
-        let policy = Policy::default();
-        let now = Timestamp::from_millis(1_000 * u64::from(number));
-        let entropy = [number.into(), 0, 0];
-        let env = Env { now, shard: ShardId::CONTROL, entropy, policy: &policy };
-        let keys = vec![
-            (Mode::Test, ApiKeyHash([2 * number; 32])),
-            (Mode::Live, ApiKeyHash([2 * number + 1; 32])),
-        ];
-        let command = CreateMerchant { name: (*name).into(), keys };
-        let record = state.decide(ControlCommand::CreateMerchant(command), &env);
-        log.push(codec::encode_control(&record).expect("a record fits the log"));
-        state.apply(&record);
+    let hash_after = |change: fn(&mut Stage, MerchantId)| {
+        let (mut stage, merchant) = Stage::with_merchant();
+        change(&mut stage, merchant);
+        stage.state.hash()
+    };
+    let hashes = [
+        hash_after(|_stage, _merchant| {}),
+        hash_after(|stage, _merchant| {
+            stage.create("Bakery");
+        }),
+        hash_after(|stage, merchant| {
+            let key = stage.first_key(merchant).id;
+            stage.revoke(KeyAuthority::over_merchant(merchant), key).unwrap();
+        }),
+        hash_after(|stage, merchant| {
+            let key = stage.first_key(merchant).id;
+            let command = rotation(stage, KeyAuthority::over_merchant(merchant), key);
+            stage.rotate(command).unwrap();
+        }),
+        hash_after(|stage, merchant| {
+            let (name, email, suspended) = (None, None, Some(true));
+            stage.update(UpdateMerchant { merchant, name, email, suspended }).unwrap();
+        }),
+    ];
+    for (index, hash) in hashes.iter().enumerate() {
+        assert!(hashes[index + 1..].iter().all(|later| later != hash), "{index}");
     }
-    (state, log)
+    assert_eq!(hashes[0], hash_after(|_stage, _merchant| {}));
 }

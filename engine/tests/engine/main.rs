@@ -6,7 +6,11 @@ mod stage;
 use std::time::Duration;
 
 use stage::{Script, Stage, payment};
-use tollgate_domain::{Amount, PaymentStatus, ProviderOutcome, Rejection};
+use tollgate_domain::{
+    Amount, ApiKeyHash, ApiKeyKind, ControlRejection, IssueApiKey, KeyAuthority, KeyStanding,
+    Millis, Mode, PaymentStatus, ProviderOutcome, Rejection, RevokeApiKey, RotateApiKey, Timestamp,
+    UpdateMerchant,
+};
 use tollgate_engine::{CommandError, Patience};
 use tollgate_wal::store::faulty::{Disk, Fault, Kept};
 
@@ -237,15 +241,12 @@ async fn a_disk_without_room_refuses_new_work_only() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn merchants_are_published_once_durable_and_verified_offline() {
-    use tollgate_domain::{ApiKeyHash, CreateMerchant, Mode};
+async fn merchants_and_keys_are_published_once_durable_and_verified_offline() {
     let directory = tempfile::tempdir().unwrap();
     let stage = Stage::open(directory.path(), Script::approving());
-    let hash = ApiKeyHash([7; 32]);
-    let command = CreateMerchant { name: "Shop".into(), keys: vec![(Mode::Test, hash)] };
-    let merchant = stage.engine.create_merchant(command).await.unwrap();
+    let (merchant, hash) = stage.register(7).await;
     let key = stage.engine.control().find_key(&hash).unwrap();
-    assert_eq!((key.merchant, key.mode), (merchant.id, Mode::Test));
+    assert_eq!(key.kind, ApiKeyKind::Secret { merchant, mode: Mode::Test });
     assert_eq!(stage.engine.control().version(), 1);
     stage.create(payment("a"), PATIENT).await.unwrap();
     stage.close().await;
@@ -254,5 +255,71 @@ async fn merchants_are_published_once_durable_and_verified_offline() {
     assert_eq!((report.merchants, report.payments, report.log.records), (1, 1, 3));
     let stage = Stage::open(directory.path(), Script::approving());
     assert_eq!(stage.engine.control().find_key(&hash).unwrap(), key);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_is_worth_what_the_last_answer_said_before_and_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let stage = Stage::open(directory.path(), Script::approving());
+    let (merchant, first) = stage.register(7).await;
+    let authority = KeyAuthority::over_merchant(merchant);
+    let pass = |stage: &Stage, hash: ApiKeyHash| stage.engine.control().find_key(&hash).unwrap();
+    let standing = |stage: &Stage, hash: ApiKeyHash| pass(stage, hash).standing(|| Timestamp::MAX);
+    let key = pass(&stage, first).id;
+    let rotate = RotateApiKey {
+        authority,
+        key,
+        imprint: stage::imprint(8),
+        overlap: Millis(1_000),
+        expires_at: None,
+    };
+    let second = stage.engine.control_command(rotate.clone()).await.unwrap();
+    assert_eq!(standing(&stage, first), KeyStanding::Expired, "once its overlap is over");
+    assert_eq!(pass(&stage, first).standing(|| second.created_at), KeyStanding::Usable);
+    assert_eq!(standing(&stage, second.hash), KeyStanding::Usable);
+    let again = stage.engine.control_command(rotate).await.unwrap_err();
+    let rotated = ControlRejection::ApiKeyRotated { key, successor: second.id };
+    assert_eq!(again, CommandError::ControlRejected(rotated));
+
+    let revoke = RevokeApiKey { authority, key: second.id };
+    stage.engine.control_command(revoke.clone()).await.unwrap();
+    assert_eq!(standing(&stage, second.hash), KeyStanding::Revoked);
+    let version = stage.engine.control().version();
+    stage.engine.control_command(revoke).await.unwrap();
+    assert_eq!(stage.engine.control().version(), version, "it was revoked already");
+
+    let suspend = UpdateMerchant { merchant, name: None, email: None, suspended: Some(true) };
+    let suspended = stage.engine.control_command(suspend).await.unwrap();
+    assert!(suspended.suspended_at.is_some());
+    assert!(pass(&stage, first).suspended && pass(&stage, second.hash).suspended);
+    let before = [first, second.hash].map(|hash| pass(&stage, hash));
+    stage.close().await;
+
+    let stage = Stage::open(directory.path(), Script::approving());
+    assert_eq!([first, second.hash].map(|hash| pass(&stage, hash)), before);
+    assert_eq!(stage.engine.control().version(), version + 1);
+    assert_eq!(stage.engine.control().merchant(merchant), Some(suspended));
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_whose_record_is_lost_opens_nothing() {
+    let disk = Disk::new();
+    let stage = Stage::in_memory(&disk, Script::approving());
+    let (merchant, _hash) = stage.register(7).await;
+    disk.plan(Fault::fail(disk.commits() + 1, Kept::Nothing));
+    let imprint = stage::imprint(8);
+    let issue = IssueApiKey {
+        authority: KeyAuthority::over_merchant(merchant),
+        kind: ApiKeyKind::Secret { merchant, mode: Mode::Test },
+        imprint,
+        name: None,
+        scopes: None,
+        expires_at: None,
+    };
+    let lost = stage.engine.control_command(issue).await.unwrap_err();
+    assert_eq!(lost, CommandError::Unknown);
+    assert_eq!(stage.engine.control().find_key(&imprint.hash), None);
     stage.close().await;
 }

@@ -7,9 +7,9 @@ use std::{num::NonZeroU16, path::Path, sync::Arc, time::Duration};
 use parking_lot::Mutex;
 use tokio::{runtime::Handle, time::sleep};
 use tollgate_domain::{
-    Amount, CaptureMode, CardBrand, CardFacts, CardFingerprint, CreatePayment, Currency, Effect,
-    Fingerprint, IdempotencyKey, MerchantId, Mode, Money, Payment, PaymentId, PaymentMethod,
-    ProviderId, ProviderOutcome, ProviderReceipt,
+    Amount, ApiKeyHash, CaptureMode, CardBrand, CardFacts, CardFingerprint, CreateMerchant,
+    CreatePayment, Currency, Effect, Fingerprint, IdempotencyKey, KeyImprint, KeyTail, MerchantId,
+    Mode, Money, Payment, PaymentId, PaymentMethod, ProviderId, ProviderOutcome, ProviderReceipt,
 };
 use tollgate_engine::{
     Answer, CommandError, EffectSink, Engine, EngineHealth, EngineOptions, NoObserver, OwedCall,
@@ -148,6 +148,14 @@ impl Stage {
         self.engine.create_payment(command, attachment, patience).await.map(|answer| *answer)
     }
 
+    /// Registers a merchant with one test key.
+    pub(crate) async fn register(&self, number: u8) -> (MerchantId, ApiKeyHash) {
+        let imprint = imprint(number);
+        let keys = vec![(Mode::Test, imprint)];
+        let command = CreateMerchant { name: "Shop".into(), email: None, keys };
+        (self.engine.control_command(command).await.unwrap().id, imprint.hash)
+    }
+
     /// Waits until a payment has settled.
     pub(crate) async fn settled(&self, id: PaymentId) -> Payment {
         loop {
@@ -190,6 +198,11 @@ fn options() -> EngineOptions {
     options.policy.inquiry_delays =
         vec![tollgate_domain::Millis(1), tollgate_domain::Millis::from_seconds(60)];
     options
+}
+
+/// What is kept of a key's text that nobody knows.
+pub(crate) fn imprint(number: u8) -> KeyImprint {
+    KeyImprint { hash: ApiKeyHash([number; 32]), tail: KeyTail::new(*b"x7q9").unwrap() }
 }
 
 /// A payment of 100.00 INR with a key of its own.

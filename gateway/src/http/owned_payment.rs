@@ -2,9 +2,9 @@
 //!
 //! Invariant: a payment of another merchant or mode does not exist for whoever asks.
 
-use tollgate_domain::{ApiKey, Payment};
+use tollgate_domain::Payment;
 
-use super::{error::Problem, state::Serving};
+use super::{authentication::MerchantCaller, error::Problem, state::Serving};
 
 /// The payment of that id; `None` where the key's merchant has none in the key's mode, and where
 /// the text is no payment's id.
@@ -13,7 +13,7 @@ use super::{error::Problem, state::Serving};
 /// What the engine cannot tell.
 pub(super) async fn owned_payment(
     serving: &Serving,
-    key: &ApiKey,
+    key: &MerchantCaller,
     id: &str,
 ) -> Result<Option<Box<Payment>>, Problem> {
     let Ok(id) = id.parse() else { return Ok(None) };

@@ -9,12 +9,12 @@ use std::{borrow::Cow, time::Instant};
 
 use hyper::HeaderMap;
 use tollgate_domain::{
-    ApiKey, CreatePayment, Fingerprint, IdempotencyKey, Payment, ProviderId, Rejection, Sealed,
+    CreatePayment, Fingerprint, IdempotencyKey, Payment, ProviderId, Rejection, Scope, Sealed,
 };
 use tollgate_engine::{Answer, CommandError, ControlView, Patience};
 
 use super::{
-    authentication,
+    authentication::{self, MerchantCaller},
     error::{ErrorCode, Fault, Problem},
     idempotency::agreed_key,
     prefer::prefers_async,
@@ -34,7 +34,7 @@ use crate::{
 pub(super) struct PaymentCreation<'g> {
     gateway: &'g Gateway,
     serving: &'g Serving,
-    key: ApiKey,
+    key: MerchantCaller,
     patience: Patience,
     /// Where the request came in; part of its fingerprint.
     route: Route,
@@ -55,7 +55,7 @@ impl<'g> PaymentCreation<'g> {
     /// Begins with the request's head.
     ///
     /// # Errors
-    /// While the gateway is not ready, and without a merchant's key.
+    /// While the gateway is not ready, and without the key of a merchant that may take payments.
     pub(super) fn begin(
         gateway: &'g Gateway,
         route: Route,
@@ -63,8 +63,8 @@ impl<'g> PaymentCreation<'g> {
     ) -> Result<Self, Problem> {
         let begun = Instant::now();
         let serving = gateway.serving()?;
-        let key =
-            authentication::merchant_key(headers, serving.engine.control(), &serving.operator)?;
+        let key = authentication::merchant(gateway, headers, Scope::PaymentsWrite)?;
+        key.check_not_suspended()?;
         let patience = if prefers_async(headers) {
             Patience::UntilRecorded
         } else {
@@ -184,7 +184,7 @@ fn expired(pointer: Cow<'static, str>) -> Problem {
 fn command(
     payment: &ValidPayment<'_>,
     provider: ProviderId,
-    key: &ApiKey,
+    key: &MerchantCaller,
     control: &ControlView,
     secrets: &Secrets,
     idempotency: Option<(IdempotencyKey, Fingerprint)>,

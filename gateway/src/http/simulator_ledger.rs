@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::{body::Body, extract::State, response::Response};
 use hyper::{HeaderMap, StatusCode, Uri, header::CONTENT_TYPE};
+use tollgate_domain::Scope;
 
 use super::{
     authentication,
@@ -25,7 +26,7 @@ pub(super) async fn page(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let serving = gateway.serving()?;
-    authentication::operator(&headers, serving.engine.control(), &serving.operator)?;
+    authentication::operator(&gateway, &headers, Scope::SimulatorRead)?;
     let (after, limit) = parameters(uri.query().unwrap_or_default())?;
     match serving.simulator.clone() {
         TestProvider::Embedded(simulator) => {

@@ -28,7 +28,7 @@ pub(crate) use customer_answer::ErasedCustomerBody;
 pub(crate) use form::FormBody;
 pub(crate) use ledger_answer::LedgerPageBody;
 pub(crate) use merchant_answer::MerchantBody;
-pub(crate) use merchant_request::MerchantRequest;
+pub(crate) use merchant_request::{MerchantRequest, NewMerchant};
 pub(crate) use object::{Field, Names};
 pub(crate) use payment_answer::{
     ClassicCreated, ClassicPayment, ClassicStatus, ClassicSuccess, DeclinedBody, PaymentBody,

@@ -12,7 +12,7 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use super::*;
 use crate::{
-    api_key::{ApiKey, ApiKeyHash},
+    api_key::{ApiKey, ApiKeyHash, ApiKeyKind, KeyTail, Scope, ScopeSet},
     card::{CardBrand, CardFacts, CardFingerprint},
     effect::Effect,
     id::Id,
@@ -76,12 +76,36 @@ const GOLDEN_V1: &str = include_str!("../../tests/golden/payment_record.v1.hex")
 
 #[test]
 fn golden_bytes_of_control_records() {
-    let name = "control_record.v1.hex";
-    let stored = include_str!("../../tests/golden/control_record.v1.hex");
+    let name = "control_record.v2.hex";
+    let stored = include_str!("../../tests/golden/control_record.v2.hex");
     let record = every_control_event();
     if !is_updated(name, &encode_control(&record).unwrap()) {
         assert_eq!(decode_control(&bytes_of(stored)).unwrap(), record, "{name}");
         assert_eq!(hex_of(&encode_control(&record).unwrap()), stored, "{name}");
+    }
+}
+
+/// The first version knew secret keys alone, which might do everything for ever and had no ids.
+#[test]
+fn control_records_of_version_1_are_lifted() {
+    let stored = bytes_of(include_str!("../../tests/golden/control_record.v1.hex"));
+    let merchant = Merchant { email: None, ..cafe() };
+    let key = |mode| {
+        ControlEvent::ApiKeyIssued(ApiKey {
+            id: Id::new(START, crate::id::ShardId::CONTROL, u64::from_be_bytes(*b"a hash o")),
+            tail: None,
+            kind: ApiKeyKind::Secret { merchant: merchant.id, mode },
+            scopes: ScopeSet::ALL,
+            name: None,
+            expires_at: None,
+            ..full_key()
+        })
+    };
+    let created = ControlEvent::MerchantCreated(merchant.clone());
+    let events = vec![created, key(Mode::Test), key(Mode::Live)];
+    assert_eq!(decode_control(&stored).unwrap(), control_record(events));
+    for length in 0..stored.len() {
+        assert!(decode_control(&stored[..length]).is_err(), "cut to {length} bytes");
     }
 }
 
@@ -110,10 +134,16 @@ fn golden_records_hold_every_event() {
     assert_eq!(held, (0..16).collect());
     let variant = |event: &ControlEvent| match event {
         ControlEvent::MerchantCreated(_) => 0,
-        ControlEvent::ApiKeyIssued(_) => 1,
+        ControlEvent::MerchantRenamed { .. } => 1,
+        ControlEvent::MerchantEmailChanged { .. } => 2,
+        ControlEvent::MerchantSuspended { .. } => 3,
+        ControlEvent::MerchantResumed { .. } => 4,
+        ControlEvent::ApiKeyIssued(_) => 5,
+        ControlEvent::ApiKeyRotated { .. } => 6,
+        ControlEvent::ApiKeyRevoked { .. } => 7,
     };
     let held: BTreeSet<u8> = every_control_event().events.iter().map(variant).collect();
-    assert_eq!(held, (0..2).collect());
+    assert_eq!(held, (0..8).collect());
 }
 
 #[test]
@@ -211,7 +241,7 @@ fn unknown_kinds_and_versions_are_refused() {
             if kind != KIND_PAYMENTS || !matches!(version, 1 | 2) {
                 assert!(refused(decode(&with(&payments)).err()), "{kind} {version}");
             }
-            if (kind, version) != (KIND_CONTROL, 1) {
+            if ![(KIND_CONTROL, 1), (KIND_CONTROL, 2)].contains(&(kind, version)) {
                 assert!(refused(decode_control(&with(&control)).err()), "{kind} {version}");
             }
         }
@@ -224,15 +254,9 @@ fn unknown_kinds_and_versions_are_refused() {
 
 #[test]
 fn records_end_at_the_limit_of_the_log() {
-    let named = |length: usize| Record {
-        at: START,
-        events: vec![ControlEvent::MerchantCreated(Merchant {
-            id: Id::from_u128(1),
-            name: "n".repeat(length).into(),
-            created_at: START,
-        })],
-        idempotency: None,
-        effects: Vec::new(),
+    let named = |length: usize| {
+        let name = "n".repeat(length).into();
+        control_record(vec![ControlEvent::MerchantCreated(Merchant { name, ..cafe() })])
     };
     let overhead = encode_control(&named(0)).unwrap().len();
     let largest = named(MAX_RECORD - overhead);
@@ -593,23 +617,62 @@ fn full_intent(number: u64, brand: CardBrand) -> PaymentIntent {
 }
 
 fn every_control_event() -> Record<ControlEvent> {
-    let merchant = id(4);
-    let key = |mode| ApiKey {
-        hash: ApiKeyHash(*b"a hash of 32 bytes, no one's key"),
-        merchant,
-        mode,
-        created_at: START,
+    let merchant = cafe().id;
+    let key = full_key();
+    let bare = ApiKey {
+        kind: ApiKeyKind::Publishable { merchant, mode: Mode::Live },
+        tail: None,
+        scopes: ScopeSet::ALL,
+        name: None,
+        expires_at: None,
+        ..key.clone()
     };
-    let name = "Café Größe".into();
-    Record {
-        at: START,
-        events: vec![
-            ControlEvent::MerchantCreated(Merchant { id: merchant, name, created_at: START }),
-            ControlEvent::ApiKeyIssued(key(Mode::Test)),
-            ControlEvent::ApiKeyIssued(key(Mode::Live)),
-        ],
-        idempotency: None,
-        effects: Vec::new(),
+    let operators = ApiKey { kind: ApiKeyKind::Operator, scopes: ScopeSet::NONE, ..key.clone() };
+    let every_scope = ApiKey { scopes: Scope::ALL.into_iter().collect(), ..key.clone() };
+    control_record(vec![
+        ControlEvent::MerchantCreated(cafe()),
+        ControlEvent::MerchantCreated(Merchant { email: None, ..cafe() }),
+        ControlEvent::MerchantRenamed { merchant, name: "Bakery".into() },
+        ControlEvent::MerchantEmailChanged { merchant, email: Some("b@example.com".into()) },
+        ControlEvent::MerchantEmailChanged { merchant, email: None },
+        ControlEvent::MerchantSuspended { merchant },
+        ControlEvent::MerchantResumed { merchant },
+        ControlEvent::ApiKeyIssued(key),
+        ControlEvent::ApiKeyIssued(bare),
+        ControlEvent::ApiKeyIssued(operators),
+        ControlEvent::ApiKeyIssued(every_scope),
+        ControlEvent::ApiKeyRotated { key: id(5), successor: id(6), expires_at: Timestamp::MAX },
+        ControlEvent::ApiKeyRevoked { key: id(5) },
+    ])
+}
+
+fn control_record(events: Vec<ControlEvent>) -> Record<ControlEvent> {
+    Record { at: START, events, idempotency: None, effects: Vec::new() }
+}
+
+fn cafe() -> Merchant {
+    Merchant {
+        id: id(4),
+        name: "Café Größe".into(),
+        email: Some("owner@example.com".into()),
+        suspended_at: None,
+        created_at: START,
+        updated_at: START,
+    }
+}
+
+fn full_key() -> ApiKey {
+    ApiKey {
+        id: id(5),
+        hash: ApiKeyHash(*b"a hash of 32 bytes, no one's key"),
+        tail: KeyTail::new(*b"x7q9"),
+        kind: ApiKeyKind::Secret { merchant: id(4), mode: Mode::Test },
+        scopes: [Scope::PaymentsRead, Scope::KeysWrite].into_iter().collect(),
+        name: Some("till 3".into()),
+        created_at: START,
+        expires_at: Some(START.after(crate::timestamp::Millis(86_400_000))),
+        revoked_at: None,
+        successor: None,
     }
 }
 
@@ -634,25 +697,65 @@ fn any_record() -> impl Strategy<Value = Record<Event>> {
 }
 
 fn any_control_record() -> impl Strategy<Value = Record<ControlEvent>> {
-    let merchant = (any_id(), any_text(), any_time()).prop_map(|(id, name, created_at)| {
-        ControlEvent::MerchantCreated(Merchant { id, name, created_at })
-    });
-    let key = (any::<[u8; 32]>(), any_id(), select(&Mode::ALL[..]), any_time()).prop_map(
-        |(hash, merchant, mode, created_at)| {
-            ControlEvent::ApiKeyIssued(ApiKey {
-                hash: ApiKeyHash(hash),
-                merchant,
-                mode,
+    let merchant = (any_id(), any_text(), option::of(any_text()), any_time()).prop_map(
+        |(id, name, email, created_at)| {
+            ControlEvent::MerchantCreated(Merchant {
+                id,
+                name,
+                email,
+                suspended_at: None,
                 created_at,
+                updated_at: created_at,
             })
         },
     );
-    (any_time(), vec(prop_oneof![merchant, key], 1..6)).prop_map(|(at, events)| Record {
+    let event = prop_oneof![
+        merchant,
+        (any_id(), any_text())
+            .prop_map(|(merchant, name)| ControlEvent::MerchantRenamed { merchant, name }),
+        (any_id(), option::of(any_text()))
+            .prop_map(|(merchant, email)| ControlEvent::MerchantEmailChanged { merchant, email }),
+        any_id().prop_map(|merchant| ControlEvent::MerchantSuspended { merchant }),
+        any_id().prop_map(|merchant| ControlEvent::MerchantResumed { merchant }),
+        any_key().prop_map(ControlEvent::ApiKeyIssued),
+        (any_id(), any_id(), any_time()).prop_map(|(key, successor, expires_at)| {
+            ControlEvent::ApiKeyRotated { key, successor, expires_at }
+        }),
+        any_id().prop_map(|key| ControlEvent::ApiKeyRevoked { key }),
+    ];
+    (any_time(), vec(event, 1..6)).prop_map(|(at, events)| Record {
         at,
         events,
         idempotency: None,
         effects: Vec::new(),
     })
+}
+
+fn any_key() -> impl Strategy<Value = ApiKey> {
+    let kind =
+        (0..3_u8, any_id(), select(&Mode::ALL[..])).prop_map(|(kind, merchant, mode)| match kind {
+            0 => ApiKeyKind::Secret { merchant, mode },
+            1 => ApiKeyKind::Publishable { merchant, mode },
+            _ => ApiKeyKind::Operator,
+        });
+    let chosen = vec(select(&Scope::ALL[..]), 0..4).prop_map(|chosen| chosen.into_iter().collect());
+    let scopes = prop_oneof![1 => Just(ScopeSet::ALL), 3 => chosen];
+    let texts = (option::of(Just(KeyTail::new(*b"0z!~").unwrap())), option::of(any_text()));
+    let times = (any_time(), option::of(any_time()));
+    (any_id(), any::<[u8; 32]>(), texts, kind, scopes, times).prop_map(
+        |(id, hash, (tail, name), kind, scopes, (created_at, expires_at))| ApiKey {
+            id,
+            hash: ApiKeyHash(hash),
+            tail,
+            kind,
+            scopes,
+            name,
+            created_at,
+            expires_at,
+            revoked_at: None,
+            successor: None,
+        },
+    )
 }
 
 fn any_event() -> impl Strategy<Value = Event> {

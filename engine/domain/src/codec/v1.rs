@@ -8,14 +8,14 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{
     CodecError,
     value::{amount, amount_or_zero, decline, events, mode, time},
 };
 use crate::{
-    api_key::{ApiKey, ApiKeyHash},
+    api_key::{ApiKey, ApiKeyHash, ApiKeyKind, ScopeSet},
     card::{CardBrand, CardFacts, CardFingerprint},
     effect,
     event::{self, Record},
@@ -36,7 +36,8 @@ pub(super) struct PaymentRecord<'a> {
     effects: Vec<Effect>,
 }
 
-#[derive(Serialize, Deserialize)]
+/// Read, and not written any more.
+#[derive(Deserialize)]
 pub(super) struct ControlRecord<'a> {
     at: u64,
     #[serde(borrow)]
@@ -111,7 +112,7 @@ enum Event<'a> {
     },
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 enum ControlEvent<'a> {
     MerchantCreated { id: u128, name: &'a str, created_at: u64 },
     ApiKeyIssued { hash: [u8; 32], merchant: u128, mode: u8, created_at: u64 },
@@ -200,15 +201,6 @@ impl TryFrom<PaymentRecord<'_>> for Record<event::Event> {
             }),
             effects: record.effects.into_iter().map(Into::into).collect(),
         })
-    }
-}
-
-impl<'a> From<&'a Record<event::ControlEvent>> for ControlRecord<'a> {
-    fn from(record: &'a Record<event::ControlEvent>) -> Self {
-        Self {
-            at: record.at.as_millis(),
-            events: record.events.iter().map(ControlEvent::from).collect(),
-        }
     }
 }
 
@@ -319,24 +311,6 @@ impl TryFrom<Event<'_>> for event::Event {
     }
 }
 
-impl<'a> From<&'a event::ControlEvent> for ControlEvent<'a> {
-    fn from(event: &'a event::ControlEvent) -> Self {
-        match event {
-            event::ControlEvent::MerchantCreated(merchant) => Self::MerchantCreated {
-                id: merchant.id.to_u128(),
-                name: &merchant.name,
-                created_at: merchant.created_at.as_millis(),
-            },
-            event::ControlEvent::ApiKeyIssued(key) => Self::ApiKeyIssued {
-                hash: key.hash.0,
-                merchant: key.merchant.to_u128(),
-                mode: key.mode.code(),
-                created_at: key.created_at.as_millis(),
-            },
-        }
-    }
-}
-
 impl TryFrom<ControlEvent<'_>> for event::ControlEvent {
     type Error = CodecError;
 
@@ -346,15 +320,28 @@ impl TryFrom<ControlEvent<'_>> for event::ControlEvent {
                 Self::MerchantCreated(merchant::Merchant {
                     id: Id::from_u128(id),
                     name: name.into(),
+                    email: None,
+                    suspended_at: None,
                     created_at: time(created_at)?,
+                    updated_at: time(created_at)?,
                 })
             }
             ControlEvent::ApiKeyIssued { hash, merchant, mode: stored, created_at } => {
+                let (hash, created_at) = (ApiKeyHash(hash), time(created_at)?);
                 Self::ApiKeyIssued(ApiKey {
-                    hash: ApiKeyHash(hash),
-                    merchant: Id::from_u128(merchant),
-                    mode: mode(stored)?,
-                    created_at: time(created_at)?,
+                    id: ApiKey::id_of(&hash, created_at),
+                    hash,
+                    tail: None,
+                    kind: ApiKeyKind::Secret {
+                        merchant: Id::from_u128(merchant),
+                        mode: mode(stored)?,
+                    },
+                    scopes: ScopeSet::ALL,
+                    name: None,
+                    created_at,
+                    expires_at: None,
+                    revoked_at: None,
+                    successor: None,
                 })
             }
         })

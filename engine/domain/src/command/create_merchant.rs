@@ -1,9 +1,12 @@
 //! Registers a merchant with its first keys.
 
+use super::control::ControlDecision;
 use crate::{
-    api_key::{ApiKey, ApiKeyHash},
+    api_key::{ApiKey, ApiKeyKind, KeyImprint, ScopeSet},
+    control_rejection::ControlRejection,
+    control_state::ControlState,
     env::Env,
-    event::{ControlEvent, Record},
+    event::ControlEvent,
     merchant::{Merchant, Mode},
 };
 
@@ -12,27 +15,43 @@ use crate::{
 pub struct CreateMerchant {
     /// Its name.
     pub name: Box<str>,
-    /// Its first keys.
-    pub keys: Vec<(Mode, ApiKeyHash)>,
+    /// Where the business is written to.
+    pub email: Option<Box<str>>,
+    /// Its first secret keys; they may do everything that such keys may.
+    pub keys: Vec<(Mode, KeyImprint)>,
 }
 
 impl CreateMerchant {
-    pub(super) fn decide(self, env: &Env<'_>) -> Record<ControlEvent> {
-        let merchant = Merchant { id: env.mint(0), name: self.name, created_at: env.now };
-        let keys = self.keys.into_iter().map(|(mode, hash)| {
-            ControlEvent::ApiKeyIssued(ApiKey {
-                hash,
-                merchant: merchant.id,
-                mode,
+    pub(super) fn decide(
+        self,
+        state: &ControlState,
+        env: &Env<'_>,
+    ) -> Result<ControlDecision, ControlRejection> {
+        let merchant = Merchant {
+            id: env.mint(0),
+            name: self.name,
+            email: self.email,
+            suspended_at: None,
+            created_at: env.now,
+            updated_at: env.now,
+        };
+        let id = merchant.id;
+        let mut events = vec![ControlEvent::MerchantCreated(merchant)];
+        for (mode, imprint) in self.keys {
+            state.check_untaken(&imprint.hash)?;
+            events.push(ControlEvent::ApiKeyIssued(ApiKey {
+                id: ApiKey::id_of(&imprint.hash, env.now),
+                hash: imprint.hash,
+                tail: Some(imprint.tail),
+                kind: ApiKeyKind::Secret { merchant: id, mode },
+                scopes: ScopeSet::ALL,
+                name: None,
                 created_at: env.now,
-            })
-        });
-        let created = ControlEvent::MerchantCreated(merchant.clone());
-        Record {
-            at: env.now,
-            events: std::iter::once(created).chain(keys).collect(),
-            idempotency: None,
-            effects: Vec::new(),
+                expires_at: None,
+                revoked_at: None,
+                successor: None,
+            }));
         }
+        Ok(ControlDecision::of_merchant(id, env, events))
     }
 }

@@ -17,9 +17,9 @@ use serde::{
 };
 use serde_json::Value;
 use tollgate_domain::{
-    ApiKey, CaptureMode, ControlEvent, DeclineCode, Effect, Event, FailureReason, IdempotencyEntry,
-    Merchant, Mode, NextAction, OutcomeSource, PaymentIntent, PaymentMethod, ProviderReceipt,
-    Record, Sealed, Timestamp,
+    ApiKey, ApiKeyKind, CaptureMode, ControlEvent, DeclineCode, Effect, Event, FailureReason,
+    IdempotencyEntry, KeyTail, Merchant, Mode, NextAction, OutcomeSource, PaymentIntent,
+    PaymentMethod, ProviderReceipt, Record, Scope, Sealed, Timestamp,
 };
 use tollgate_engine::{LoggedRecord, RecordContent};
 
@@ -139,20 +139,67 @@ fn payment_event(event: &Event) -> Object {
 
 fn control_event(event: &ControlEvent) -> Object {
     match event {
-        ControlEvent::MerchantCreated(Merchant { id, name, created_at }) => {
+        ControlEvent::MerchantCreated(merchant) => {
+            // What else a merchant has, it has not yet.
+            let Merchant { id, name, email, suspended_at: _, created_at, updated_at: _ } = merchant;
             named("merchant_created")
                 .text("merchant", id)
                 .with("name", &**name)
+                .with("email", email.as_deref())
                 .with("created_at", time(*created_at))
         }
-        ControlEvent::ApiKeyIssued(ApiKey { hash, merchant, mode, created_at }) => {
-            named("api_key_issued")
-                .with("hash", hex(&hash.0))
-                .text("merchant", merchant)
-                .with("mode", mode_name(*mode))
-                .with("created_at", time(*created_at))
+        ControlEvent::MerchantRenamed { merchant, name } => {
+            named("merchant_renamed").text("merchant", merchant).with("name", &**name)
         }
+        ControlEvent::MerchantEmailChanged { merchant, email } => named("merchant_email_changed")
+            .text("merchant", merchant)
+            .with("email", email.as_deref()),
+        ControlEvent::MerchantSuspended { merchant } => {
+            named("merchant_suspended").text("merchant", merchant)
+        }
+        ControlEvent::MerchantResumed { merchant } => {
+            named("merchant_resumed").text("merchant", merchant)
+        }
+        ControlEvent::ApiKeyIssued(key) => api_key_issued(key),
+        ControlEvent::ApiKeyRotated { key, successor, expires_at } => named("api_key_rotated")
+            .text("key", key)
+            .text("successor", successor)
+            .with("expires_at", time(*expires_at)),
+        ControlEvent::ApiKeyRevoked { key } => named("api_key_revoked").text("key", key),
     }
+}
+
+fn api_key_issued(key: &ApiKey) -> Object {
+    let ApiKey {
+        id,
+        hash,
+        tail,
+        kind,
+        scopes: _,
+        name,
+        created_at,
+        expires_at,
+        // What happens to a key later has events of its own.
+        revoked_at: _,
+        successor: _,
+    } = key;
+    let (kind, merchant) = match kind {
+        ApiKeyKind::Secret { merchant, mode: _ } => ("secret", Some(merchant)),
+        ApiKeyKind::Publishable { merchant, mode: _ } => ("publishable", Some(merchant)),
+        ApiKeyKind::Operator => ("operator", None),
+    };
+    let scopes: Vec<&str> = key.allowed().map(Scope::as_str).collect();
+    named("api_key_issued")
+        .text("key", id)
+        .with("hash", hex(&hash.0))
+        .with("last4", tail.as_ref().map(KeyTail::as_str))
+        .with("kind", kind)
+        .with("merchant", merchant.map(ToString::to_string))
+        .with("mode", key.kind.mode().map(mode_name))
+        .with("scopes", scopes)
+        .with("name", name.as_deref())
+        .with("created_at", time(*created_at))
+        .with("expires_at", expires_at.map(time))
 }
 
 fn payment_created(intent: &PaymentIntent) -> Object {

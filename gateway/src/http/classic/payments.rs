@@ -8,7 +8,7 @@ use axum::{
     response::Response,
 };
 use hyper::{HeaderMap, Request, StatusCode};
-use tollgate_domain::{Payment, PaymentState};
+use tollgate_domain::{Payment, PaymentState, Scope};
 
 use crate::http::{
     authentication,
@@ -84,7 +84,7 @@ async fn own_payment(
     headers: &HeaderMap,
 ) -> Result<Box<Payment>, Problem> {
     let serving = gateway.serving()?;
-    let key = authentication::merchant_key(headers, serving.engine.control(), &serving.operator)?;
+    let key = authentication::merchant(gateway, headers, Scope::PaymentsRead)?;
     let payment = owned_payment(serving, &key, id).await?;
     payment.ok_or_else(|| Problem::of(ErrorCode::PaymentNotFound))
 }

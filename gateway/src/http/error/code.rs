@@ -89,9 +89,13 @@ error_codes! {
     IdempotencyKeyInvalid = "idempotency_key_invalid", BAD_REQUEST, retryable: false, "Invalid idempotency key",
         "The idempotency key is not 1 to 255 visible ASCII characters, header and body give different ones, or a batch came with one in its header.";
     ApiKeyMissing = "api_key_missing", UNAUTHORIZED, retryable: false, "Missing API key",
-        "No API key came with the request. Send it as `Authorization: Bearer`, as the user name of Basic authentication, or as `X-Api-Key`.";
+        "No API key came with the request. Send it as `Authorization: Bearer`, as the user name of Basic authentication, or as `X-Api-Key`; or its id as `X-Api-Key` and the key as `X-Api-Secret`.";
     ApiKeyInvalid = "api_key_invalid", UNAUTHORIZED, retryable: false, "Invalid API key",
-        "The API key is not one of ours.";
+        "The API key is not one of ours, or key and secret do not belong together.";
+    ApiKeyExpired = "api_key_expired", UNAUTHORIZED, retryable: false, "Expired API key",
+        "The API key's time is over, or it was rotated and the overlap has ended.";
+    ApiKeyRevoked = "api_key_revoked", UNAUTHORIZED, retryable: false, "Revoked API key",
+        "The API key was revoked.";
     PaymentDeclined = "payment_declined", PAYMENT_REQUIRED, retryable: false, "Payment declined",
         "The issuer declined. `decline_code` tells why, `advice_code` what to do; the payment is in the body.";
     ProviderUnavailable = "provider_unavailable", PAYMENT_REQUIRED, retryable: true, "Provider unavailable",
@@ -102,6 +106,16 @@ error_codes! {
         "The operation is the operator's, and the API key is a merchant's.";
     MerchantKeyRequired = "merchant_key_required", FORBIDDEN, retryable: false, "Merchant key required",
         "The operation is a merchant's, and the API key is the operator's.";
+    SecretKeyRequired = "secret_key_required", FORBIDDEN, retryable: false, "Secret key required",
+        "The operation is not for publishable keys, which anybody can read. Use a secret key, on a server.";
+    ScopeMissing = "scope_missing", FORBIDDEN, retryable: false, "Missing scope",
+        "The API key lacks the scope that the operation needs; the detail names it.";
+    ScopeExceeded = "scope_exceeded", FORBIDDEN, retryable: false, "Scope exceeded",
+        "The key to be issued or rotated might do more than the API key that asks for it.";
+    ModeMismatch = "mode_mismatch", FORBIDDEN, retryable: false, "Not the key's mode",
+        "The key to be issued is of another mode than the API key that asks for it.";
+    MerchantSuspended = "merchant_suspended", FORBIDDEN, retryable: false, "Merchant suspended",
+        "The merchant is suspended and may take no new payments. All else goes on; the operator knows why.";
     RouteNotFound = "route_not_found", NOT_FOUND, retryable: false, "No such path",
         "Nothing is served at this path.";
     CustomerNotFound = "customer_not_found", NOT_FOUND, retryable: false, "No such customer",
@@ -110,6 +124,10 @@ error_codes! {
         "The API key's merchant has no payment with this id in the key's mode.";
     ProviderNotFound = "provider_not_found", NOT_FOUND, retryable: false, "No such provider",
         "No provider of this name is configured.";
+    MerchantNotFound = "merchant_not_found", NOT_FOUND, retryable: false, "No such merchant",
+        "There is no merchant with this id, or it is not the API key's.";
+    ApiKeyNotFound = "api_key_not_found", NOT_FOUND, retryable: false, "No such API key",
+        "There is no key with this id, or none that the API key has a say over.";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, retryable: false, "Method not allowed",
         "The path exists, but not for this method. The `Allow` header lists those it has.";
     RequestTimeout = "request_timeout", REQUEST_TIMEOUT, retryable: true, "Request timeout",
@@ -118,6 +136,10 @@ error_codes! {
         "The first request with this idempotency key still waits for its outcome. Repeat it after `Retry-After` seconds.";
     PaymentUnexpectedState = "payment_unexpected_state", CONFLICT, retryable: false, "Unexpected state",
         "The payment's state does not allow the operation.";
+    ApiKeyUnexpectedState = "api_key_unexpected_state", CONFLICT, retryable: false, "Unexpected state of the key",
+        "The key has expired, was revoked or has a successor already, and cannot be rotated.";
+    ApiKeyLimitReached = "api_key_limit_reached", CONFLICT, retryable: false, "Too many API keys",
+        "The owner has as many usable keys as there may be. Revoke one that is not needed.";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, retryable: false, "Body too large",
         "The body is larger than is accepted.";
     UriTooLong = "uri_too_long", URI_TOO_LONG, retryable: false, "Path too long",

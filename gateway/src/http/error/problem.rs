@@ -12,11 +12,11 @@ use axum::{
 };
 use bytes::Bytes;
 use hyper::{
-    HeaderMap,
+    HeaderMap, StatusCode,
     header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use serde::{Serialize, Serializer};
-use tollgate_domain::Rejection;
+use tollgate_domain::{ControlRejection, Rejection};
 use tollgate_engine::CommandError;
 
 use super::{ClassicDocument, ErrorCode, ProblemDocument};
@@ -126,7 +126,7 @@ impl Problem {
 
 /// The header that a code brings along.
 pub(crate) fn header_of(code: ErrorCode) -> Option<(HeaderName, HeaderValue)> {
-    if code == ErrorCode::ApiKeyMissing || code == ErrorCode::ApiKeyInvalid {
+    if code.status() == StatusCode::UNAUTHORIZED {
         return Some((WWW_AUTHENTICATE, CHALLENGE));
     }
     let later = [
@@ -161,6 +161,7 @@ impl From<CommandError> for Problem {
     fn from(error: CommandError) -> Self {
         match error {
             CommandError::Rejected(rejection) => rejection.into(),
+            CommandError::ControlRejected(rejection) => rejection.into(),
             CommandError::InProgress => Self::of(ErrorCode::IdempotencyKeyInUse),
             CommandError::TooLarge => Self::of(ErrorCode::BodyTooLarge),
             CommandError::Overloaded => Self::of(ErrorCode::Overloaded),
@@ -201,6 +202,34 @@ impl From<Rejection> for Problem {
                 ErrorCode::PaymentUnexpectedState,
                 format!("The payment is {}, which does not allow this.", status.as_str()),
             ),
+        }
+    }
+}
+
+impl From<ControlRejection> for Problem {
+    fn from(rejection: ControlRejection) -> Self {
+        let fault = |pointer, detail| {
+            Self::of_faults(vec![Fault::new(pointer, ErrorCode::ParameterInvalid, detail)])
+        };
+        let state = |detail| Self::new(ErrorCode::ApiKeyUnexpectedState, detail);
+        match rejection {
+            ControlRejection::MerchantNotFound(_) => Self::of(ErrorCode::MerchantNotFound),
+            ControlRejection::ApiKeyNotFound(_) => Self::of(ErrorCode::ApiKeyNotFound),
+            ControlRejection::ApiKeyExpired(_) => state("The key has expired.".to_owned()),
+            ControlRejection::ApiKeyRevoked(_) => state("The key was revoked.".to_owned()),
+            ControlRejection::ApiKeyRotated { key: _, successor } => {
+                state(format!("The key was rotated already: {successor} has taken its place."))
+            }
+            // A text that was drawn just now is nobody's: chance has failed us.
+            ControlRejection::ApiKeyTaken(_) => Self::of(ErrorCode::InternalError),
+            ControlRejection::TooManyApiKeys => Self::of(ErrorCode::ApiKeyLimitReached),
+            ControlRejection::OtherMode => Self::of(ErrorCode::ModeMismatch),
+            ControlRejection::ScopesExceedAuthority => Self::of(ErrorCode::ScopeExceeded),
+            ControlRejection::ScopesNotOfKind => {
+                fault("/scopes", "Keys of this kind cannot have one of these scopes.")
+            }
+            ControlRejection::NoScopes => fault("/scopes", "The key could do nothing."),
+            ControlRejection::ExpiryPast => fault("/expires_at", "This time is past."),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{body::Body, extract::State, response::Response};
 use hyper::{Request, StatusCode};
-use tollgate_domain::{CreateMerchant, Mode};
+use tollgate_domain::{CreateMerchant, Mode, Scope};
 
 use crate::{
     http::{
@@ -13,9 +13,9 @@ use crate::{
         error::{ErrorCode, Problem},
         respond,
         state::Gateway,
-        wire::{self, MerchantBody, MerchantRequest},
+        wire::{self, MerchantBody, MerchantRequest, NewMerchant},
     },
-    secrets::{api_key_hash, draw_api_key},
+    secrets::draw_api_key,
 };
 
 /// Registers a merchant with a test key and a live key.
@@ -24,9 +24,9 @@ pub(in crate::http) async fn create(
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     let serving = gateway.serving()?;
-    authentication::operator(request.headers(), serving.engine.control(), &serving.operator)?;
+    authentication::operator(&gateway, request.headers(), Scope::MerchantsWrite)?;
     let body = read_json(request, gateway.body_limits).await?;
-    let name = wire::parse::<MerchantRequest<'_>>(&body)?.validate()?;
+    let NewMerchant { name, email } = wire::parse::<MerchantRequest<'_>>(&body)?.validate()?;
     let draw = |prefix| {
         draw_api_key(prefix).map_err(|error| {
             tracing::error!(error = &error as &dyn std::error::Error, "no key can be drawn");
@@ -34,7 +34,9 @@ pub(in crate::http) async fn create(
         })
     };
     let (test, live) = (draw("sk_test_")?, draw("sk_live_")?);
-    let keys = vec![(Mode::Test, api_key_hash(&test)), (Mode::Live, api_key_hash(&live))];
-    let merchant = serving.engine.create_merchant(CreateMerchant { name, keys }).await?;
-    Ok(respond::json(StatusCode::CREATED, &MerchantBody::new(&merchant, &test, &live)))
+    let keys = vec![(Mode::Test, test.imprint), (Mode::Live, live.imprint)];
+    let command = CreateMerchant { name, email, keys };
+    let merchant = serving.engine.control_command(command).await?;
+    let body = MerchantBody::with_keys(&merchant, &test.text, &live.text);
+    Ok(respond::json(StatusCode::CREATED, &body))
 }

@@ -8,7 +8,7 @@ use axum::{
     response::Response,
 };
 use hyper::{HeaderMap, Request, StatusCode};
-use tollgate_domain::{Payment, PaymentState};
+use tollgate_domain::{Payment, PaymentState, Scope};
 
 use crate::{
     http::{
@@ -52,7 +52,7 @@ pub(in crate::http) async fn read(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let serving = gateway.serving()?;
-    let key = authentication::merchant_key(&headers, serving.engine.control(), &serving.operator)?;
+    let key = authentication::merchant(&gateway, &headers, Scope::PaymentsRead)?;
     match owned_payment(serving, &key, &id).await? {
         Some(payment) => {
             let personal = serving.vault.open_payment(&payment);

@@ -1,20 +1,24 @@
-//! A merchant as its registration's answer shows it.
+//! A merchant as answers show it.
 
 use serde::Serialize;
 use tollgate_domain::{Merchant, MerchantId};
 
 use super::{id_text::IdText, time::Rfc3339};
 
-/// A new merchant with its first keys, to be serialized.
+/// A merchant, to be serialized.
 #[derive(Serialize)]
 pub(crate) struct MerchantBody<'m> {
     id: IdText<MerchantId>,
     object: &'static str,
     name: &'m str,
-    /// Not kept: there is no sealed storage for it yet.
     email: Option<&'m str>,
-    api_keys: KeysBody<'m>,
+    status: &'static str,
+    suspended_at: Option<Rfc3339>,
+    /// Only in the answer to its registration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_keys: Option<KeysBody<'m>>,
     created_at: Rfc3339,
+    updated_at: Rfc3339,
 }
 
 #[derive(Serialize)]
@@ -24,15 +28,28 @@ struct KeysBody<'m> {
 }
 
 impl<'m> MerchantBody<'m> {
-    /// The merchant with the texts of its keys, which are shown this once.
-    pub(crate) fn new(merchant: &'m Merchant, secret_test: &'m str, secret_live: &'m str) -> Self {
+    /// The merchant.
+    pub(crate) fn new(merchant: &'m Merchant) -> Self {
         Self {
             id: IdText(merchant.id),
             object: "merchant",
             name: &merchant.name,
-            email: None,
-            api_keys: KeysBody { secret_test, secret_live },
+            email: merchant.email.as_deref(),
+            status: if merchant.suspended_at.is_some() { "suspended" } else { "active" },
+            suspended_at: merchant.suspended_at.map(Rfc3339),
+            api_keys: None,
             created_at: Rfc3339(merchant.created_at),
+            updated_at: Rfc3339(merchant.updated_at),
         }
+    }
+
+    /// The merchant with the texts of its first keys, which are shown this once.
+    pub(crate) fn with_keys(
+        merchant: &'m Merchant,
+        secret_test: &'m str,
+        secret_live: &'m str,
+    ) -> Self {
+        let api_keys = Some(KeysBody { secret_test, secret_live });
+        Self { api_keys, ..Self::new(merchant) }
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     object::object,
     text::Text,
-    validation::{Faults, is_email, present},
+    validation::{Faults, is_email},
 };
 use crate::http::error::Problem;
 
@@ -18,24 +18,33 @@ object! {
     }
 }
 
+/// A merchant without a fault.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct NewMerchant {
+    pub(crate) name: Box<str>,
+    pub(crate) email: Option<Box<str>>,
+}
+
 impl MerchantRequest<'_> {
-    /// The merchant's name.
-    ///
-    /// The e-mail address is checked and not kept: there is no sealed storage for it yet.
+    /// The merchant to register.
     ///
     /// # Errors
     /// All faults at once.
-    pub(crate) fn validate(&self) -> Result<Box<str>, Problem> {
+    pub(crate) fn validate(&self) -> Result<NewMerchant, Problem> {
         let mut faults = Faults::default();
         faults.unknown("", &self.unknown);
         let name = faults.bounded("/name", &self.name, LONGEST_NAME);
         if name.is_none() {
             faults.missing("/name");
         }
-        faults.formed("/email", &self.email, is_email, "This is no e-mail address.");
-        match present(&self.name) {
-            Some(name) if faults.is_empty() => Ok(name.into()),
+        let email = faults.formed("/email", &self.email, is_email, NO_EMAIL);
+        match name {
+            Some(name) if faults.is_empty() => {
+                Ok(NewMerchant { name: name.into(), email: email.map(Into::into) })
+            }
             Some(_) | None => Err(faults.into_problem()),
         }
     }
 }
+
+const NO_EMAIL: &str = "This is no e-mail address.";

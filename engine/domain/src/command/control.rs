@@ -1,0 +1,75 @@
+//! Commands to the control shard, and what they come to.
+
+use super::{CreateMerchant, IssueApiKey, RevokeApiKey, RotateApiKey, UpdateMerchant};
+use crate::{
+    control_rejection::ControlRejection,
+    control_state::ControlState,
+    env::Env,
+    event::{ControlEvent, Record},
+    id::{ApiKeyId, MerchantId},
+};
+
+/// A command to the control shard.
+#[derive(Clone, Debug)]
+pub enum ControlCommand {
+    /// Register a merchant with its first keys.
+    CreateMerchant(CreateMerchant),
+    /// Change a merchant.
+    UpdateMerchant(UpdateMerchant),
+    /// Issue a key.
+    IssueApiKey(IssueApiKey),
+    /// Put another key in a key's place.
+    RotateApiKey(RotateApiKey),
+    /// Take a key out of use.
+    RevokeApiKey(RevokeApiKey),
+}
+
+/// What a command on the control shard comes to, if it is not rejected.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ControlDecision {
+    /// What happens: append it, then apply it. `None` where everything is as asked for already.
+    pub record: Option<Record<ControlEvent>>,
+    /// What the answer speaks of, as it is afterwards.
+    pub subject: ControlSubject,
+}
+
+/// What a command on the control shard was about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ControlSubject {
+    /// A merchant.
+    Merchant(MerchantId),
+    /// A key; after a rotation the new one.
+    ApiKey(ApiKeyId),
+}
+
+impl ControlCommand {
+    pub(crate) fn decide(
+        self,
+        state: &ControlState,
+        env: &Env<'_>,
+    ) -> Result<ControlDecision, ControlRejection> {
+        match self {
+            Self::CreateMerchant(command) => command.decide(state, env),
+            Self::UpdateMerchant(command) => command.decide(state, env),
+            Self::IssueApiKey(command) => command.decide(state, env),
+            Self::RotateApiKey(command) => command.decide(state, env),
+            Self::RevokeApiKey(command) => command.decide(state, env),
+        }
+    }
+}
+
+impl ControlDecision {
+    pub(super) fn of_merchant(id: MerchantId, env: &Env<'_>, events: Vec<ControlEvent>) -> Self {
+        Self { record: record(env, events), subject: ControlSubject::Merchant(id) }
+    }
+
+    pub(super) fn of_key(id: ApiKeyId, env: &Env<'_>, events: Vec<ControlEvent>) -> Self {
+        Self { record: record(env, events), subject: ControlSubject::ApiKey(id) }
+    }
+}
+
+/// A record of nothing is none.
+fn record(env: &Env<'_>, events: Vec<ControlEvent>) -> Option<Record<ControlEvent>> {
+    let record = Record { at: env.now, events, idempotency: None, effects: Vec::new() };
+    Some(record).filter(|record| !record.events.is_empty())
+}

@@ -1,0 +1,54 @@
+//! What can be asked of the control shard, each with the type of its answer.
+
+use tollgate_domain::{
+    ApiKey, ControlCommand, CreateMerchant, IssueApiKey, Merchant, RevokeApiKey, RotateApiKey,
+    UpdateMerchant,
+};
+
+/// A command to the control shard, for [`Engine::control_command`](crate::Engine::control_command).
+pub trait ControlRequest: Send {
+    /// What it is answered with: its subject, as it is afterwards.
+    type Answer;
+
+    /// The command.
+    fn into_command(self) -> ControlCommand;
+
+    /// The answer; `None` if it is of another kind, which it never is.
+    fn answer(answer: ControlAnswer) -> Option<Self::Answer>;
+}
+
+/// The subject of a command, as it is afterwards.
+#[derive(Clone, Debug)]
+pub enum ControlAnswer {
+    /// A merchant.
+    Merchant(Merchant),
+    /// A key.
+    ApiKey(ApiKey),
+}
+
+macro_rules! control_requests {
+    ($($command:ident => $answer:ident;)*) => {
+        $(impl ControlRequest for $command {
+            type Answer = $answer;
+
+            fn into_command(self) -> ControlCommand {
+                ControlCommand::$command(self)
+            }
+
+            fn answer(answer: ControlAnswer) -> Option<$answer> {
+                match answer {
+                    ControlAnswer::$answer(answer) => Some(answer),
+                    _other => None,
+                }
+            }
+        })*
+    };
+}
+
+control_requests! {
+    CreateMerchant => Merchant;
+    UpdateMerchant => Merchant;
+    IssueApiKey => ApiKey;
+    RotateApiKey => ApiKey;
+    RevokeApiKey => ApiKey;
+}

@@ -26,6 +26,7 @@ mod health;
 mod idempotency;
 mod openapi;
 mod owned_payment;
+mod page;
 mod payment_creation;
 mod prefer;
 mod rate_limit;

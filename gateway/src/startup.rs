@@ -18,7 +18,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 use tollgate_config::Config;
-use tollgate_domain::{Millis, Policy};
+use tollgate_domain::{Millis, Policy, Timestamp};
 use tollgate_engine::{Engine, EngineOptions, RecoveryReport};
 use zeroize::Zeroizing;
 
@@ -150,19 +150,25 @@ impl App {
     /// # Errors
     /// If an address cannot be had.
     pub async fn listen(config: Config) -> Result<Self, Error> {
+        Self::listen_by(config, system_clock()).await
+    }
+
+    /// The same by another clock: for the front door and the simulator, while shards keep their own.
+    ///
+    /// # Errors
+    /// As [`App::listen`].
+    pub async fn listen_by(
+        config: Config,
+        clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    ) -> Result<Self, Error> {
         let metrics = Metrics::new();
         let body_limits =
             BodyLimits { bytes: config.server.max_body_bytes, time: config.server.body_timeout() };
         let batch_body_limits =
             BodyLimits { bytes: config.server.max_batch_body_bytes, ..body_limits };
         let wait = config.payments.wait();
-        let gateway = Gateway::new(
-            Arc::clone(&metrics),
-            system_clock(),
-            body_limits,
-            batch_body_limits,
-            wait,
-        );
+        let gateway =
+            Gateway::new(Arc::clone(&metrics), clock, body_limits, batch_body_limits, wait);
         let options = ServerOptions {
             max_connections: config.server.max_connections,
             header_timeout: config.server.header_timeout(),

@@ -146,6 +146,56 @@ fn nothing_secret_is_written_anywhere() {
     }
 }
 
+#[test]
+fn texts_of_keys_are_in_the_answers_to_their_issue_alone() {
+    let parent = tempfile::tempdir().unwrap();
+    let data = parent.path().join("data");
+    let server = Server::start(&data, |command| {
+        command.env("TOLLGATE__LOG__LEVEL", "trace");
+    });
+    let operator = server.operator();
+    let post = |path: &str, body: &str| -> Value {
+        let answer = operator.post(path, body).unwrap();
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        serde_json::from_str(&answer.body).unwrap()
+    };
+    let merchant = post("/api/v1/merchants", "{\"name\":\"Acme\"}");
+    let keys = format!("/api/v1/merchants/{}/keys", merchant["id"].as_str().unwrap());
+    let secret = post(&keys, "{\"name\":\"till\"}");
+    let publishable = post(&keys, "{\"kind\":\"publishable\"}");
+    let of_operator = post("/api/v1/operator-keys", "{}");
+    let rotated = post(&format!("{keys}/{}/rotate", secret["id"].as_str().unwrap()), "");
+    let listed = operator.get(&keys).unwrap().body;
+    assert!(listed.contains("till"), "{listed}");
+    let texts = [
+        &merchant["api_keys"]["secret_test"],
+        &merchant["api_keys"]["secret_live"],
+        &secret["key"],
+        &publishable["key"],
+        &of_operator["key"],
+        &rotated["key"],
+    ]
+    .map(|text| text.as_str().unwrap());
+    // It is used, so that it might be logged.
+    let used = server.caller().by(texts[0]).get("/api/v1/merchants/me").unwrap();
+    assert_eq!(used.status, 200);
+    let metrics = server.metrics();
+    server.signal("TERM");
+    let (_status, said) = server.ended();
+    for text in texts {
+        // Without the prefix, and without the last four characters, which are shown.
+        let digits = &text[text.rfind('_').unwrap() + 1..text.len() - 4];
+        assert_eq!(digits.len(), 48, "{text}");
+        for (name, place) in [("list", &listed), ("metrics", &metrics), ("output", &said)] {
+            assert!(!place.contains(digits), "{name}");
+        }
+        for file in files_below(&data) {
+            let bytes = fs::read(&file).unwrap();
+            assert!(!contains(&bytes, digits.as_bytes()), "{}", file.display());
+        }
+    }
+}
+
 fn payment(number: &str) -> Value {
     json!({
         "amount": "100.00", "currency": "INR", "payment_method": "card",

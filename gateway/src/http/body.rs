@@ -68,6 +68,20 @@ async fn read(request: Request<Body>, limits: BodyLimits) -> Result<Bytes, Probl
         .map_err(|_elapsed| Problem::of(ErrorCode::RequestTimeout))?
 }
 
+/// Reads a JSON body where there is one; `None` where it is empty, whatever its type.
+///
+/// # Errors
+/// As [`read_json`].
+pub(super) async fn read_optional_json(
+    request: Request<Body>,
+    limits: BodyLimits,
+) -> Result<Option<Bytes>, Problem> {
+    if request.body().is_end_stream() {
+        return Ok(None);
+    }
+    read_json(request, limits).await.map(Some)
+}
+
 /// Overwrites a body, which may hold a card's number. Where the connection still shares the buffer
 /// that is not ours to do, and the next request overwrites it.
 pub(crate) fn wipe(body: Bytes) {

@@ -71,7 +71,23 @@ routes! {
     Providers = "/api/v1/providers" => get(v1::providers::list);
     Provider = "/api/v1/providers/{id}" => get(v1::providers::read);
     Customer = "/api/v1/customers/{id}" => delete(v1::customers::erase);
-    Merchants = "/api/v1/merchants" => post(v1::merchants::create);
+    Merchants = "/api/v1/merchants" => get(v1::merchants::list).post(v1::merchants::create);
+    OwnMerchant = "/api/v1/merchants/me" => get(v1::merchants::read_own);
+    Merchant = "/api/v1/merchants/{id}" =>
+        get(v1::merchants::read).patch(v1::merchants::update);
+    MerchantKeys = "/api/v1/merchants/{id}/keys" =>
+        get(v1::keys::list_of_merchant).post(v1::keys::issue_for_merchant);
+    MerchantKey = "/api/v1/merchants/{id}/keys/{key}" => delete(v1::keys::revoke_of_merchant);
+    MerchantKeyRotation = "/api/v1/merchants/{id}/keys/{key}/rotate" =>
+        post(v1::keys::rotate_of_merchant);
+    OwnKeys = "/api/v1/keys" => get(v1::keys::list_own).post(v1::keys::issue_own);
+    OwnKey = "/api/v1/keys/{key}" => delete(v1::keys::revoke_own);
+    OwnKeyRotation = "/api/v1/keys/{key}/rotate" => post(v1::keys::rotate_own);
+    OperatorKeys = "/api/v1/operator-keys" =>
+        get(v1::keys::list_of_operators).post(v1::keys::issue_for_operators);
+    OperatorKey = "/api/v1/operator-keys/{key}" => delete(v1::keys::revoke_of_operators);
+    OperatorKeyRotation = "/api/v1/operator-keys/{key}/rotate" =>
+        post(v1::keys::rotate_of_operators);
     ClassicPaymentProcess = "/api/payments/process" => post(classic::payments::process);
     ClassicPayment = "/api/payments/{id}" => get(classic::payments::read);
     ClassicPaymentStatus = "/api/payments/{id}/status" => get(classic::payments::read_status);

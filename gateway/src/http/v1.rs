@@ -1,6 +1,7 @@
 //! Version 1 of the API: one file for each kind of object.
 
 pub(super) mod customers;
+pub(super) mod keys;
 pub(super) mod merchants;
 pub(super) mod payment_batch;
 pub(super) mod payments;

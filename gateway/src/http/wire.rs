@@ -11,6 +11,8 @@ mod card_number_search;
 mod customer_answer;
 mod form;
 mod id_text;
+mod key_answer;
+mod key_request;
 mod ledger_answer;
 mod merchant_answer;
 mod merchant_request;
@@ -26,9 +28,11 @@ mod validation;
 pub(crate) use batch::{BatchBody, BatchItem, BatchOutcome, BatchRequest};
 pub(crate) use customer_answer::ErasedCustomerBody;
 pub(crate) use form::FormBody;
+pub(crate) use key_answer::KeyBody;
+pub(crate) use key_request::{KeyRequest, NewKey, NewMerchantKey, RotationRequest};
 pub(crate) use ledger_answer::LedgerPageBody;
-pub(crate) use merchant_answer::MerchantBody;
-pub(crate) use merchant_request::{MerchantRequest, NewMerchant};
+pub(crate) use merchant_answer::{MerchantBody, PublicMerchantBody};
+pub(crate) use merchant_request::{MerchantChange, MerchantRequest, NewMerchant};
 pub(crate) use object::{Field, Names};
 pub(crate) use payment_answer::{
     ClassicCreated, ClassicPayment, ClassicStatus, ClassicSuccess, DeclinedBody, PaymentBody,

@@ -8,6 +8,7 @@ mod edge;
 mod errors;
 mod hostile;
 mod idempotency;
+mod keys;
 mod lifecycle;
 mod methods;
 mod openapi;

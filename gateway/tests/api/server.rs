@@ -2,7 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::{net::SocketAddr, path::Path};
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -12,6 +20,7 @@ use tokio::{
 };
 use tollgate::startup::{App, Running};
 use tollgate_config::Config;
+use tollgate_domain::Timestamp;
 use zeroize::Zeroizing;
 
 pub(crate) const OPERATOR: &str = "ak_of_the_test";
@@ -20,6 +29,8 @@ pub(crate) struct TestServer {
     running: Running,
     directory: TempDir,
     demo_key: String,
+    /// How far the gateway's clock is ahead of the system's, in milliseconds.
+    ahead: Arc<AtomicU64>,
 }
 
 /// An answer as it came.
@@ -54,10 +65,17 @@ impl TestServer {
     async fn start_in(directory: TempDir, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = config(directory.path());
         change(&mut config);
-        let app = App::listen(config).await.unwrap();
+        let ahead = Arc::new(AtomicU64::new(0));
+        let app = App::listen_by(config, clock(Arc::clone(&ahead))).await.unwrap();
         let running = app.open(Some(Zeroizing::new(OPERATOR.to_owned()))).await.unwrap();
         let demo_key = running.keys().demo.as_ref().unwrap().to_string();
-        Self { running, directory, demo_key }
+        Self { running, directory, demo_key, ahead }
+    }
+
+    /// Lets time pass, as the front door knows it.
+    pub(crate) fn advance(&self, span: Duration) {
+        let millis = u64::try_from(span.as_millis()).unwrap();
+        self.ahead.fetch_add(millis, Ordering::Relaxed);
     }
 
     pub(crate) async fn restart(self) -> Self {
@@ -125,6 +143,15 @@ impl TestServer {
         text.push_str(body);
         exchange(self.address(), &text).await
     }
+}
+
+/// The system's clock, ahead by so many milliseconds.
+fn clock(ahead: Arc<AtomicU64>) -> Arc<dyn Fn() -> Timestamp + Send + Sync> {
+    Arc::new(move || {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let now = u64::try_from(since.as_millis()).unwrap();
+        Timestamp::from_millis(now + ahead.load(Ordering::Relaxed))
+    })
 }
 
 /// Sends `request` on a connection of its own, and reads to the end.

@@ -157,6 +157,23 @@ impl Caller {
         self.send(&head, body)
     }
 
+    /// The same with another key.
+    #[allow(dead_code, reason = "not every test that starts a server needs it")]
+    pub(crate) fn by(&self, key: &str) -> Self {
+        Self { key: key.to_owned(), ..self.clone() }
+    }
+
+    /// Posts JSON to a path. `None` where the server is gone.
+    #[allow(dead_code, reason = "not every test that starts a server needs it")]
+    pub(crate) fn post(&self, path: &str, body: &str) -> Option<Answer> {
+        let length = body.len();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n"
+        );
+        self.send(&head, body)
+    }
+
     /// Gets a path. `None` where the server is gone.
     pub(crate) fn get(&self, path: &str) -> Option<Answer> {
         self.send(&format!("GET {path} HTTP/1.1\r\n"), "")

@@ -26,6 +26,10 @@ pub enum Scope {
     OperatorKeysWrite,
     /// Look into the books of the provider simulator.
     SimulatorRead,
+    /// Look at providers and what they can do.
+    ProvidersRead,
+    /// Erase what is known of customers.
+    CustomersWrite,
 }
 
 /// A set of scopes.
@@ -34,7 +38,7 @@ pub struct ScopeSet(u64);
 
 impl Scope {
     /// Every scope, in the order of [`Scope::code`].
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::PaymentsRead,
         Self::PaymentsWrite,
         Self::MerchantsRead,
@@ -44,6 +48,8 @@ impl Scope {
         Self::OperatorKeysRead,
         Self::OperatorKeysWrite,
         Self::SimulatorRead,
+        Self::ProvidersRead,
+        Self::CustomersWrite,
     ];
 
     /// The scope's bit in stored sets. Invariant: never changes.
@@ -59,6 +65,8 @@ impl Scope {
             Self::OperatorKeysRead => 6,
             Self::OperatorKeysWrite => 7,
             Self::SimulatorRead => 8,
+            Self::ProvidersRead => 9,
+            Self::CustomersWrite => 10,
         }
     }
 
@@ -75,6 +83,8 @@ impl Scope {
             Self::OperatorKeysRead => "operator_keys:read",
             Self::OperatorKeysWrite => "operator_keys:write",
             Self::SimulatorRead => "simulator:read",
+            Self::ProvidersRead => "providers:read",
+            Self::CustomersWrite => "customers:write",
         }
     }
 
@@ -94,7 +104,9 @@ impl Scope {
                 | Self::PaymentsWrite
                 | Self::MerchantsRead
                 | Self::KeysRead
-                | Self::KeysWrite,
+                | Self::KeysWrite
+                | Self::ProvidersRead
+                | Self::CustomersWrite,
             )
             | (ApiKeyKind::Publishable { .. }, Self::MerchantsRead)
             | (
@@ -105,7 +117,8 @@ impl Scope {
                 | Self::KeysWrite
                 | Self::OperatorKeysRead
                 | Self::OperatorKeysWrite
-                | Self::SimulatorRead,
+                | Self::SimulatorRead
+                | Self::ProvidersRead,
             ) => true,
             (
                 ApiKeyKind::Secret { .. },
@@ -123,9 +136,14 @@ impl Scope {
                 | Self::KeysWrite
                 | Self::OperatorKeysRead
                 | Self::OperatorKeysWrite
-                | Self::SimulatorRead,
+                | Self::SimulatorRead
+                | Self::ProvidersRead
+                | Self::CustomersWrite,
             )
-            | (ApiKeyKind::Operator, Self::PaymentsRead | Self::PaymentsWrite) => false,
+            | (
+                ApiKeyKind::Operator,
+                Self::PaymentsRead | Self::PaymentsWrite | Self::CustomersWrite,
+            ) => false,
         }
     }
 

@@ -21,10 +21,12 @@ use super::{
     operations::descriptions,
     other_names,
     schemas::{
-        Batch, BatchRequest, ClassicCreatedAnswer, ClassicPaymentAnswer, ClassicPaymentForm,
-        ClassicProblem, ClassicProvidersAnswer, ClassicStatusAnswer, CustomerId, ErasedCustomer,
-        ErrorPage, FailedPaymentProblem, Health, LedgerPage, Merchant, MerchantRequest, Payment,
-        PaymentId, PaymentRequest, Problem, Provider, ProviderId, ProviderList, Ready,
+        ApiKey as ApiKeySchema, ApiKeyId, ApiKeyList, Batch, BatchRequest, ClassicCreatedAnswer,
+        ClassicPaymentAnswer, ClassicPaymentForm, ClassicProblem, ClassicProvidersAnswer,
+        ClassicStatusAnswer, CustomerId, ErasedCustomer, ErrorPage, FailedPaymentProblem, Health,
+        IssuedApiKey, KeyRequest, LedgerPage, Merchant, MerchantChange, MerchantId, MerchantList,
+        MerchantRequest, OperatorKeyRequest, Payment, PaymentId, PaymentRequest, Problem, Provider,
+        ProviderId, ProviderList, PublicMerchant, Ready, RegisteredMerchant, RotationRequest,
     },
 };
 use crate::http::{error::ErrorCode, surface::Surface};
@@ -181,7 +183,19 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<ProviderList>(&mut schemas);
     add::<ClassicProvidersAnswer>(&mut schemas);
     add::<MerchantRequest>(&mut schemas);
+    add::<MerchantChange>(&mut schemas);
+    add::<MerchantId>(&mut schemas);
     add::<Merchant>(&mut schemas);
+    add::<RegisteredMerchant>(&mut schemas);
+    add::<PublicMerchant>(&mut schemas);
+    add::<MerchantList>(&mut schemas);
+    add::<KeyRequest>(&mut schemas);
+    add::<OperatorKeyRequest>(&mut schemas);
+    add::<RotationRequest>(&mut schemas);
+    add::<ApiKeyId>(&mut schemas);
+    add::<ApiKeySchema>(&mut schemas);
+    add::<IssuedApiKey>(&mut schemas);
+    add::<ApiKeyList>(&mut schemas);
     add::<ClassicPaymentForm>(&mut schemas);
     add::<ClassicCreatedAnswer>(&mut schemas);
     add::<ClassicPaymentAnswer>(&mut schemas);

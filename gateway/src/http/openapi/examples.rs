@@ -278,14 +278,90 @@ pub(super) fn classic_status() -> Value {
     }})
 }
 
-/// A merchant to register, and its answer.
-pub(super) fn merchant() -> (Value, Value) {
-    let answer = json!({
-        "id": "mer_06f1q8zr2w000051t3a9v8c2kd", "object": "merchant", "name": "Acme",
-        "email": null,
-        "api_keys": {"secret_test": "sk_test_…", "secret_live": "sk_live_…"}, "created_at": TIME,
-    });
-    (json!({"name": "Acme", "email": "owner@example.com"}), answer)
+/// A merchant to register.
+pub(super) fn merchant_request() -> Value {
+    json!({"name": "Acme", "email": "owner@example.com"})
+}
+
+/// What is to change of it.
+pub(super) fn merchant_change() -> Value {
+    json!({"name": "Acme & Co", "email": "owner@acme.example", "status": "active"})
+}
+
+/// The merchant.
+pub(super) fn merchant() -> Value {
+    json!({
+        "id": "mer_06f1q8zr2w000051t3a9v8c2kd", "object": "merchant", "name": "Acme & Co",
+        "email": "owner@acme.example", "status": "active", "suspended_at": null,
+        "created_at": TIME, "updated_at": TIME,
+    })
+}
+
+/// The same with its first keys.
+pub(super) fn registered_merchant() -> Value {
+    let mut merchant = merchant();
+    merchant["name"] = json!("Acme");
+    merchant["email"] = json!("owner@example.com");
+    merchant["api_keys"] = json!({"secret_test": "sk_test_…", "secret_live": "sk_live_…"});
+    merchant
+}
+
+/// The same as customers may know it.
+pub(super) fn public_merchant() -> Value {
+    json!({"id": "mer_06f1q8zr2w000051t3a9v8c2kd", "object": "merchant", "name": "Acme & Co"})
+}
+
+/// A page of merchants.
+pub(super) fn merchant_list() -> Value {
+    json!({
+        "object": "list", "data": [merchant()], "has_more": false, "url": "/api/v1/merchants",
+    })
+}
+
+/// A merchant's key to issue.
+pub(super) fn key_request() -> Value {
+    json!({"name": "reports", "scopes": ["payments:read"], "expires_in_seconds": 7_776_000})
+}
+
+/// An operator's key to issue.
+pub(super) fn operator_key_request() -> Value {
+    json!({"name": "support", "scopes": ["merchants:read"]})
+}
+
+/// How a key is rotated.
+pub(super) fn rotation_request() -> Value {
+    json!({"overlap_seconds": 3_600})
+}
+
+/// A key.
+pub(super) fn key() -> Value {
+    json!({
+        "id": "key_06f1q8zr2w0000qm2x7c4t9v1h", "object": "api_key", "kind": "secret",
+        "merchant_id": "mer_06f1q8zr2w000051t3a9v8c2kd", "mode": "test", "livemode": false,
+        "name": "reports", "scopes": ["payments:read"], "last4": "x7q9", "status": "active",
+        "replaced_by": null, "created_at": TIME, "expires_at": "2026-04-15T10:30:00.000Z",
+        "revoked_at": null,
+    })
+}
+
+/// The same with its text.
+pub(super) fn issued_key() -> Value {
+    let mut key = key();
+    key["key"] = json!("sk_test_…x7q9");
+    key
+}
+
+/// The same, revoked.
+pub(super) fn revoked_key() -> Value {
+    let mut key = key();
+    key["status"] = json!("revoked");
+    key["revoked_at"] = json!(TIME);
+    key
+}
+
+/// A page of keys.
+pub(super) fn key_list() -> Value {
+    json!({"object": "list", "data": [key()], "has_more": false, "url": "/api/v1/keys"})
 }
 
 /// A customer who was erased.

@@ -62,6 +62,7 @@ pub(super) enum Group {
     Customers,
     Providers,
     Merchants,
+    Keys,
     Classic,
     Simulator,
     Probes,
@@ -84,6 +85,7 @@ pub(super) enum Access {
 /// A body, in each form that it may have.
 pub(super) struct Body {
     pub(super) forms: Vec<BodyForm>,
+    required: bool,
 }
 
 /// A body in one form.
@@ -108,11 +110,12 @@ pub(super) struct Answer {
 type Examples = Vec<(&'static str, &'static str, Value)>;
 
 impl Group {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Payments,
         Self::Customers,
         Self::Providers,
         Self::Merchants,
+        Self::Keys,
         Self::Classic,
         Self::Simulator,
         Self::Probes,
@@ -125,6 +128,7 @@ impl Group {
             Self::Customers => "Customers",
             Self::Providers => "Providers",
             Self::Merchants => "Merchants",
+            Self::Keys => "Keys",
             Self::Classic => "Classic",
             Self::Simulator => "Simulator",
             Self::Probes => "Probes",
@@ -137,7 +141,8 @@ impl Group {
             Self::Payments => "What merchants are paid with.",
             Self::Customers => "Whom payments are made by, as far as something personal is kept.",
             Self::Providers => "Who moves the money.",
-            Self::Merchants => "Whom payments are made to; for the operator.",
+            Self::Merchants => "Whom payments are made to.",
+            Self::Keys => "What clients prove themselves with.",
             Self::Classic => {
                 "For clients that were written for the older API: camelCase, answers and errors in \
                  an envelope, unknown fields ignored. Its operations are those of version 1."
@@ -177,7 +182,13 @@ impl Access {
 
 impl Body {
     pub(super) fn json(schema: RefOr<Schema>) -> Self {
-        Self { forms: vec![BodyForm { media_type: JSON, schema, examples: Vec::new() }] }
+        let forms = vec![BodyForm { media_type: JSON, schema, examples: Vec::new() }];
+        Self { forms, required: true }
+    }
+
+    /// A body that need not be there.
+    pub(super) fn optional(self) -> Self {
+        Self { required: false, ..self }
     }
 
     /// The same in another form; examples that follow are of that form.
@@ -274,8 +285,9 @@ impl Description {
             operation = operation.parameter(parameter);
         }
         operation = operation.parameter_ref(Ref::new("#/components/parameters/RequestId"));
-        if let Some(Body { forms }) = self.body {
-            let mut body = RequestBodyBuilder::new().required(Some(Required::True));
+        if let Some(Body { forms, required }) = self.body {
+            let required = if required { Required::True } else { Required::False };
+            let mut body = RequestBodyBuilder::new().required(Some(required));
             for BodyForm { media_type, schema, examples } in forms {
                 body = body.content(media_type, content(schema, examples));
             }
@@ -352,6 +364,17 @@ pub(super) fn query_number(
         .required(Required::False)
         .description(Some(description))
         .schema(Some(number))
+        .build()
+}
+
+/// An optional id in the query.
+pub(super) fn query_id<T: ToSchema>(name: &'static str, description: &'static str) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Query)
+        .required(Required::False)
+        .description(Some(description))
+        .schema(Some(reference::<T>()))
         .build()
 }
 

@@ -3,6 +3,7 @@
 mod classic;
 mod customers;
 mod documentation;
+mod keys;
 mod merchants;
 mod payments;
 mod probes;
@@ -10,7 +11,7 @@ mod providers;
 mod simulator;
 
 use utoipa::{
-    PartialSchema,
+    PartialSchema, ToSchema,
     openapi::{
         RefOr, Schema,
         path::Parameter,
@@ -18,7 +19,7 @@ use utoipa::{
     },
 };
 
-use super::operation::{Description, header};
+use super::operation::{Description, header, query_id, query_number};
 use crate::http::error::ErrorCode;
 
 /// All of them, in the order of the documentation.
@@ -28,6 +29,7 @@ pub(super) fn descriptions() -> Vec<Description> {
     all.extend(customers::descriptions());
     all.extend(providers::descriptions());
     all.extend(merchants::descriptions());
+    all.extend(keys::descriptions());
     all.extend(classic::descriptions());
     all.extend(simulator::descriptions());
     all.extend(probes::descriptions());
@@ -47,6 +49,10 @@ const ANY: &[ErrorCode] = &[
 const KEYED: &[ErrorCode] = &[
     ErrorCode::ApiKeyMissing,
     ErrorCode::ApiKeyInvalid,
+    ErrorCode::ApiKeyExpired,
+    ErrorCode::ApiKeyRevoked,
+    ErrorCode::SecretKeyRequired,
+    ErrorCode::ScopeMissing,
     ErrorCode::RateLimitExceeded,
     ErrorCode::NotReady,
 ];
@@ -99,9 +105,14 @@ const PAYMENT: &[ErrorCode] = &[
     ErrorCode::IdempotencyKeyInUse,
     ErrorCode::IdempotencyKeyReused,
     ErrorCode::MerchantMismatch,
+    ErrorCode::MerchantSuspended,
     ErrorCode::ProviderNotConfigured,
     ErrorCode::KeyStoreUnavailable,
 ];
+
+/// Where a page of a list is asked for.
+const LIST: &[ErrorCode] =
+    &[ErrorCode::ParameterUnknown, ErrorCode::ParameterInvalid, ErrorCode::ParameterConflict];
 
 fn refusals(parts: &[&[ErrorCode]]) -> Vec<ErrorCode> {
     parts.concat()
@@ -142,4 +153,13 @@ fn prefer() -> Parameter {
         "Prefer",
         "`respond-async` (RFC 7240) asks for an answer at once, 202, without the outcome.",
     )
+}
+
+/// Which page of a list, by ids of that form.
+fn page<I: ToSchema>() -> [Parameter; 3] {
+    [
+        query_number("limit", "The most rows of the page.", 1, Some(100), 10),
+        query_id::<I>("starting_after", "Shows what is older than this row."),
+        query_id::<I>("ending_before", "Shows what is newer than this row."),
+    ]
 }

@@ -10,7 +10,10 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::http::wire::{BatchRequest, MerchantRequest, Names, payment_request_names};
+use crate::http::wire::{
+    BatchRequest, KeyRequest, MerchantChange, MerchantRequest, Names, RotationRequest,
+    payment_request_names,
+};
 
 /// The classic surface's name of a payment request.
 pub(super) const CLASSIC_PAYMENT_REQUEST: &str = "ClassicPaymentRequest";
@@ -30,8 +33,13 @@ const INSTRUMENT: &str = "PaymentDetails";
 /// Where a parser has no schema, or knows a field that its schema has not, or the other way round.
 pub(super) fn add(schemas: &mut Map<String, Value>) {
     let payments = payment_request_names();
-    let others =
-        [("BatchRequest", BatchRequest::NAMES), ("MerchantRequest", MerchantRequest::NAMES)];
+    let others = [
+        ("BatchRequest", BatchRequest::NAMES),
+        ("MerchantRequest", MerchantRequest::NAMES),
+        ("MerchantChange", MerchantChange::NAMES),
+        ("KeyRequest", KeyRequest::NAMES),
+        ("RotationRequest", RotationRequest::NAMES),
+    ];
     let mut names_of_all = payments.map(|(name, _names)| name).to_vec();
     names_of_all.extend([METHOD_REQUEST, METHOD_OBJECT]);
     for (name, names) in payments {

@@ -9,6 +9,7 @@
 mod classic;
 mod customer;
 mod health;
+mod key;
 mod ledger;
 mod merchant;
 mod payment;
@@ -20,10 +21,15 @@ mod values;
 pub(super) use classic::{ClassicCreatedAnswer, ClassicPaymentAnswer, ClassicStatusAnswer};
 pub(super) use customer::ErasedCustomer;
 pub(super) use health::{Health, Ready};
+pub(super) use key::{
+    ApiKey, ApiKeyList, IssuedApiKey, KeyRequest, OperatorKeyRequest, RotationRequest,
+};
 pub(super) use ledger::LedgerPage;
-pub(super) use merchant::{Merchant, MerchantRequest};
+pub(super) use merchant::{
+    Merchant, MerchantChange, MerchantList, MerchantRequest, PublicMerchant, RegisteredMerchant,
+};
 pub(super) use payment::{Batch, Payment};
 pub(super) use payment_request::{BatchRequest, ClassicPaymentForm, PaymentRequest};
 pub(super) use problem::{ClassicProblem, FailedPaymentProblem, Problem};
 pub(super) use provider::{ClassicProvidersAnswer, Provider, ProviderList};
-pub(super) use values::{CustomerId, ErrorPage, PaymentId, ProviderId};
+pub(super) use values::{ApiKeyId, CustomerId, ErrorPage, MerchantId, PaymentId, ProviderId};

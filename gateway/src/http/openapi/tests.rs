@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use tollgate_domain::DeclineCode;
+use tollgate_domain::{DeclineCode, Scope};
 
 use super::{document::document, operations::descriptions, page};
 use crate::http::{error::ErrorCode, router::Route};
@@ -105,6 +105,14 @@ fn decline_codes_are_those_of_the_domain() {
     let described = document["components"]["schemas"]["DeclineCode"]["enum"].as_array().unwrap();
     let described: Vec<&str> = described.iter().filter_map(Value::as_str).collect();
     assert_eq!(described, DeclineCode::ALL.map(DeclineCode::as_str));
+}
+
+#[test]
+fn scopes_are_those_of_the_domain() {
+    let document = document();
+    let described = document["components"]["schemas"]["Scope"]["enum"].as_array().unwrap();
+    let described: Vec<&str> = described.iter().filter_map(Value::as_str).collect();
+    assert_eq!(described, Scope::ALL.map(Scope::as_str));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use axum::{
     response::Response,
 };
 use hyper::{HeaderMap, StatusCode};
+use tollgate_domain::Scope;
 
 use crate::{
     http::{
@@ -29,7 +30,7 @@ pub(in crate::http) async fn erase(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let serving = gateway.serving()?;
-    let key = authentication::merchant_key(&headers, serving.engine.control(), &serving.operator)?;
+    let key = authentication::merchant(&gateway, &headers, Scope::CustomersWrite)?;
     let realm = Realm { merchant: key.merchant, mode: key.mode };
     if !serving.vault.erase(realm, &id).await? {
         return Err(Problem::of(ErrorCode::CustomerNotFound));

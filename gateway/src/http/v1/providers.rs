@@ -8,6 +8,7 @@ use axum::{
     response::Response,
 };
 use hyper::{HeaderMap, StatusCode};
+use tollgate_domain::Scope;
 
 use crate::http::{
     authentication,
@@ -46,13 +47,6 @@ pub(in crate::http) fn providers(
     gateway: &Gateway,
     headers: &HeaderMap,
 ) -> Result<Vec<ProviderBody>, Problem> {
-    let serving = gateway.serving()?;
-    let control = serving.engine.control();
-    match authentication::operator(headers, control, &serving.operator) {
-        Ok(()) => {}
-        // A key of ours, and a merchant's.
-        Err(problem) if problem.code() == ErrorCode::OperatorKeyRequired => {}
-        Err(problem) => return Err(problem),
-    }
-    Ok(serving.providers.iter().map(ProviderBody::of).collect())
+    authentication::caller(gateway, headers, Scope::ProvidersRead)?;
+    Ok(gateway.serving()?.providers.iter().map(ProviderBody::of).collect())
 }

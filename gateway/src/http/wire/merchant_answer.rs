@@ -21,6 +21,14 @@ pub(crate) struct MerchantBody<'m> {
     updated_at: Rfc3339,
 }
 
+/// What customers may know of a merchant, to be serialized.
+#[derive(Serialize)]
+pub(crate) struct PublicMerchantBody<'m> {
+    id: IdText<MerchantId>,
+    object: &'static str,
+    name: &'m str,
+}
+
 #[derive(Serialize)]
 struct KeysBody<'m> {
     secret_test: &'m str,
@@ -51,5 +59,12 @@ impl<'m> MerchantBody<'m> {
     ) -> Self {
         let api_keys = Some(KeysBody { secret_test, secret_live });
         Self { api_keys, ..Self::new(merchant) }
+    }
+}
+
+impl<'m> PublicMerchantBody<'m> {
+    /// What is public of the merchant.
+    pub(crate) fn new(merchant: &'m Merchant) -> Self {
+        Self { id: IdText(merchant.id), object: "merchant", name: &merchant.name }
     }
 }

@@ -1,4 +1,6 @@
-//! A merchant to register, as an operator writes it.
+//! Merchants to register and to change, as an operator writes them.
+
+use tollgate_domain::{MerchantId, UpdateMerchant};
 
 use super::{
     object::object,
@@ -15,6 +17,16 @@ object! {
     MerchantRequest {
         name: "name" => Text<'a>,
         email: "email" => Text<'a>,
+    }
+}
+
+object! {
+    /// The body of a change: what is absent stays as it is.
+    MerchantChange {
+        name: "name" => Text<'a>,
+        /// Empty for none.
+        email: "email" => Text<'a>,
+        status: "status" => Text<'a>,
     }
 }
 
@@ -44,6 +56,40 @@ impl MerchantRequest<'_> {
             }
             Some(_) | None => Err(faults.into_problem()),
         }
+    }
+}
+
+impl MerchantChange<'_> {
+    /// The change of that merchant.
+    ///
+    /// # Errors
+    /// All faults at once.
+    pub(crate) fn validate(&self, merchant: MerchantId) -> Result<UpdateMerchant, Problem> {
+        let mut faults = Faults::default();
+        faults.unknown("", &self.unknown);
+        let name = faults.bounded("/name", &self.name, LONGEST_NAME);
+        if self.name.is_some() && name.is_none() {
+            faults.invalid("/name", "A merchant has a name.");
+        }
+        let email = faults.formed("/email", &self.email, is_email, NO_EMAIL);
+        let suspended = match self.status.as_ref().map(Text::as_str) {
+            None => None,
+            Some("active") => Some(false),
+            Some("suspended") => Some(true),
+            Some(_other) => {
+                faults.invalid("/status", "A merchant is `active` or `suspended`.");
+                None
+            }
+        };
+        if !faults.is_empty() {
+            return Err(faults.into_problem());
+        }
+        Ok(UpdateMerchant {
+            merchant,
+            name: name.map(Into::into),
+            email: self.email.as_ref().map(|_given| email.map(Into::into)),
+            suspended,
+        })
     }
 }
 

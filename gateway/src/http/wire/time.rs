@@ -51,6 +51,40 @@ impl CivilDate {
     }
 }
 
+/// Reads a time in UTC: `2026-01-15T10:30:00Z`, with or without a fraction of a second, of which
+/// milliseconds count. `None` where it is no such time, or before 1970.
+pub(crate) fn parse_rfc3339(text: &str) -> Option<Timestamp> {
+    let text = text.strip_suffix('Z')?;
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let separators = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
+    let well_formed = whole.len() == 19
+        && separators.iter().all(|(place, sign)| whole.as_bytes().get(*place) == Some(sign))
+        && !fraction.is_empty()
+        && digits(fraction);
+    if !well_formed {
+        return None;
+    }
+    let number = |from: usize, to: usize| -> Option<u64> {
+        whole.get(from..to).filter(|part| digits(part))?.parse().ok()
+    };
+    let date = CivilDate { year: number(0, 4)?, month: number(5, 7)?, day: number(8, 10)? };
+    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    if date.year < 1970 || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    // Years begin in March here, so that the day of a month follows from the months before it.
+    let (year, month) =
+        if date.month > 2 { (date.year, date.month - 3) } else { (date.year - 1, date.month + 9) };
+    let day_of_year = (153 * month + 2) / 5 + date.day.checked_sub(1)?;
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + day_of_year - 719_468;
+    let padded: String = fraction.chars().chain("00".chars()).take(3).collect();
+    let millis = ((days * 24 + hour) * 60 + minute) * 60_000 + second * 1_000;
+    let time = Timestamp::from_millis(millis + padded.parse::<u64>().ok()?);
+    // A day or month that does not exist comes out as another.
+    (CivilDate::of(time) == date).then_some(time)
+}
+
 impl fmt::Display for Rfc3339 {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let CivilDate { year, month, day } = CivilDate::of(self.0);
@@ -123,6 +157,33 @@ mod tests {
             (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
         ] {
             assert_eq!(Rfc3339(Timestamp::from_millis(millis)).to_string(), text);
+            assert_eq!(parse_rfc3339(text), Some(Timestamp::from_millis(millis)), "{text}");
+        }
+    }
+
+    #[test]
+    fn times_are_read_in_utc_alone_and_days_must_exist() {
+        let read = |text| parse_rfc3339(text).map(Timestamp::as_millis);
+        assert_eq!(read("1970-01-01T00:00:01Z"), Some(1_000));
+        assert_eq!(read("1970-01-01T00:00:01.5Z"), Some(1_500));
+        assert_eq!(read("1970-01-01T00:00:01.123456Z"), Some(1_123));
+        for wrong in [
+            "",
+            "Z",
+            "2026-01-15",
+            "2026-01-15T10:30:00",
+            "2026-01-15T10:30:00+05:30",
+            "2026-02-29T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-00-01T00:00:00Z",
+            "2026-01-00T00:00:00Z",
+            "2026-01-15T24:00:00Z",
+            "2026-01-15T10:60:00Z",
+            "1969-12-31T23:59:59Z",
+            "2026-01-15T10:30:00.Z",
+            "+026-01-15T10:30:00Z",
+        ] {
+            assert_eq!(read(wrong), None, "{wrong}");
         }
     }
 }

@@ -24,6 +24,11 @@ impl Faults {
         self.0.push(Fault::new(pointer, code, detail));
     }
 
+    /// Notes a value that is not of its form.
+    pub(super) fn invalid(&mut self, pointer: &'static str, detail: &'static str) {
+        self.add(pointer, ErrorCode::ParameterInvalid, detail);
+    }
+
     /// Notes a field that has to be there.
     pub(super) fn missing(&mut self, pointer: &'static str) {
         self.add(pointer, ErrorCode::ParameterMissing, "This field is needed.");

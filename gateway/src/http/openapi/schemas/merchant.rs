@@ -2,7 +2,10 @@
 
 use utoipa::ToSchema;
 
-use super::values::{MerchantId, Time};
+use super::{
+    payment::ListObject,
+    values::{MerchantId, Time},
+};
 
 /// A merchant to register.
 #[derive(ToSchema)]
@@ -14,6 +17,18 @@ pub(in crate::http::openapi) struct MerchantRequest {
     email: Option<String>,
 }
 
+/// What is to change of a merchant.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http::openapi) struct MerchantChange {
+    #[schema(min_length = 1, max_length = 128, examples("Acme"))]
+    name: Option<String>,
+    /// Empty for none.
+    #[schema(max_length = 254, examples("owner@example.com"))]
+    email: Option<String>,
+    status: Option<MerchantStatus>,
+}
+
 /// A merchant.
 #[derive(ToSchema)]
 pub(in crate::http::openapi) struct Merchant {
@@ -22,14 +37,58 @@ pub(in crate::http::openapi) struct Merchant {
     name: String,
     #[schema(required = true)]
     email: Option<String>,
+    status: MerchantStatus,
+    #[schema(required = true)]
+    suspended_at: Option<Time>,
+    created_at: Time,
+    updated_at: Time,
+}
+
+/// A merchant that was registered just now.
+#[derive(ToSchema)]
+pub(in crate::http::openapi) struct RegisteredMerchant {
+    id: MerchantId,
+    object: MerchantObject,
+    name: String,
+    #[schema(required = true)]
+    email: Option<String>,
+    status: MerchantStatus,
+    #[schema(required = true)]
+    suspended_at: Option<Time>,
     api_keys: FirstKeys,
     created_at: Time,
+    updated_at: Time,
+}
+
+/// What customers may know of a merchant.
+#[derive(ToSchema)]
+pub(in crate::http::openapi) struct PublicMerchant {
+    id: MerchantId,
+    object: MerchantObject,
+    name: String,
+}
+
+/// A page of merchants.
+#[derive(ToSchema)]
+pub(in crate::http::openapi) struct MerchantList {
+    object: ListObject,
+    data: Vec<Merchant>,
+    has_more: bool,
+    url: String,
 }
 
 #[derive(ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum MerchantObject {
     Merchant,
+}
+
+/// Whether it may take new payments.
+#[derive(ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum MerchantStatus {
+    Active,
+    Suspended,
 }
 
 /// A merchant's first keys, shown this once.

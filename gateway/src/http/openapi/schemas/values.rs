@@ -50,6 +50,10 @@ texts! {
     ProviderId = "^[a-z0-9_-]{1,32}$", "simulator";
     /// A merchant's id.
     MerchantId = "^mer_[0-7][0-9a-hjkmnp-tv-z]{25}$", "mer_06f1q8zr2w000051t3a9v8c2kd";
+    /// A key's id, which is no secret.
+    ApiKeyId = "^key_[0-7][0-9a-hjkmnp-tv-z]{25}$", "key_06f1q8zr2w0000qm2x7c4t9v1h";
+    /// A point in time: RFC 3339, UTC, from 1970 on.
+    WrittenTime = "^(19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]+)?Z$", "2030-01-31T12:00:00Z";
     /// A point in time: RFC 3339, UTC, with milliseconds.
     Time = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$", "2026-01-15T10:30:00.000Z";
     /// An ISO 4217 code of a currency with minor units, in upper case.

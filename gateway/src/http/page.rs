@@ -1,0 +1,163 @@
+//! Pages of a list: newest first, by cursor.
+//!
+//! Rows are in the order of their ids, which begin with the time. A cursor is an id, so that a page
+//! stays where it is while rows arrive.
+
+use std::{ops::Bound, str::FromStr};
+
+use serde::Serialize;
+
+use super::error::{ErrorCode, Fault, Problem};
+
+/// Rows of a page if the request does not say, and at the most.
+const USUAL_LIMIT: usize = 10;
+const LARGEST_LIMIT: usize = 100;
+
+/// Which page of a list is asked for; `I` is the id of a row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct PageRequest<I> {
+    limit: usize,
+    from: From<I>,
+}
+
+/// From where on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum From<I> {
+    /// The newest rows.
+    Newest,
+    /// Those that are older than this one.
+    After(I),
+    /// Those that are newer than this one.
+    Before(I),
+}
+
+/// A page, to be serialized.
+#[derive(Serialize)]
+pub(super) struct PageBody<'u, R> {
+    object: &'static str,
+    data: Vec<R>,
+    has_more: bool,
+    url: &'u str,
+}
+
+impl<I: Copy + PartialEq + FromStr> PageRequest<I> {
+    /// Reads `limit`, `starting_after` and `ending_before` of a query. None of them ever holds
+    /// anything that is escaped.
+    ///
+    /// # Errors
+    /// All faults at once.
+    pub(super) fn parse(query: Option<&str>) -> Result<Self, Problem> {
+        let mut page = Self { limit: USUAL_LIMIT, from: From::Newest };
+        let mut faults = Vec::new();
+        let pairs = query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+        for pair in pairs {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            match name {
+                "limit" => match value.parse() {
+                    Ok(limit @ 1..=LARGEST_LIMIT) => page.limit = limit,
+                    Ok(_) | Err(_) => {
+                        faults.push(invalid("limit", "A limit is from 1 to 100."));
+                    }
+                },
+                "starting_after" | "ending_before" => {
+                    let is_after = name == "starting_after";
+                    let pointer = if is_after { "starting_after" } else { "ending_before" };
+                    if page.from != From::Newest {
+                        let detail = "Only one cursor can be given.";
+                        faults.push(Fault::new(pointer, ErrorCode::ParameterConflict, detail));
+                    }
+                    match value.parse() {
+                        Ok(id) if is_after => page.from = From::After(id),
+                        Ok(id) => page.from = From::Before(id),
+                        Err(_) => faults.push(invalid(pointer, "A cursor is the id of a row.")),
+                    }
+                }
+                _other => {
+                    let detail = "There is no such parameter.";
+                    faults.push(Fault::new(name.to_owned(), ErrorCode::ParameterUnknown, detail));
+                }
+            }
+        }
+        if faults.is_empty() { Ok(page) } else { Err(Problem::of_faults(faults)) }
+    }
+
+    /// In which range of ids the rows lie.
+    pub(super) fn range(&self) -> (Bound<I>, Bound<I>) {
+        match self.from {
+            From::Newest => (Bound::Unbounded, Bound::Unbounded),
+            From::After(id) => (Bound::Unbounded, Bound::Excluded(id)),
+            From::Before(id) => (Bound::Excluded(id), Bound::Unbounded),
+        }
+    }
+
+    /// Takes the page's rows from those of its range, which come oldest first.
+    pub(super) fn take<'u, R>(
+        &self,
+        rows: impl DoubleEndedIterator<Item = R>,
+        url: &'u str,
+    ) -> PageBody<'u, R> {
+        // One more than fits tells whether there are more.
+        let room = self.limit + 1;
+        let mut data: Vec<R> = match self.from {
+            From::Newest | From::After(_) => rows.rev().take(room).collect(),
+            From::Before(_) => rows.take(room).collect(),
+        };
+        let has_more = data.len() > self.limit;
+        data.truncate(self.limit);
+        if let From::Before(_) = self.from {
+            data.reverse();
+        }
+        PageBody { object: "list", data, has_more, url }
+    }
+}
+
+fn invalid(name: &'static str, detail: &'static str) -> Fault {
+    Fault::new(name, ErrorCode::ParameterInvalid, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use tollgate_domain::MerchantId;
+
+    use super::*;
+
+    fn page(query: &str) -> (Vec<u128>, bool) {
+        let rows: BTreeSet<MerchantId> = (1..=5).map(MerchantId::from_u128).collect();
+        let request = PageRequest::<MerchantId>::parse(Some(query)).unwrap();
+        let body = request.take(rows.range(request.range()), "/rows");
+        (body.data.iter().map(|id| id.to_u128()).collect(), body.has_more)
+    }
+
+    fn id(number: u128) -> String {
+        MerchantId::from_u128(number).to_string()
+    }
+
+    #[test]
+    fn pages_are_newest_first_and_lead_both_ways() {
+        assert_eq!(page(""), (vec![5, 4, 3, 2, 1], false));
+        assert_eq!(page("limit=2"), (vec![5, 4], true));
+        assert_eq!(page(&format!("limit=2&starting_after={}", id(4))), (vec![3, 2], true));
+        assert_eq!(page(&format!("limit=2&starting_after={}", id(3))), (vec![2, 1], false));
+        assert_eq!(page(&format!("limit=2&ending_before={}", id(2))), (vec![4, 3], true));
+        assert_eq!(page(&format!("limit=2&ending_before={}", id(3))), (vec![5, 4], false));
+        assert_eq!(page(&format!("starting_after={}", id(1))), (vec![], false));
+    }
+
+    #[test]
+    fn what_is_no_page_is_refused() {
+        let both = format!("starting_after={0}&ending_before={0}", id(1));
+        for (query, code) in [
+            ("limit=0", ErrorCode::ParameterInvalid),
+            ("limit=101", ErrorCode::ParameterInvalid),
+            ("limit=ten", ErrorCode::ParameterInvalid),
+            ("starting_after=mer_1", ErrorCode::ParameterInvalid),
+            ("offset=1", ErrorCode::ParameterUnknown),
+            (&both, ErrorCode::ParameterConflict),
+        ] {
+            let refused = PageRequest::<MerchantId>::parse(Some(query));
+            assert_eq!(refused.unwrap_err().code(), code, "{query}");
+        }
+    }
+}

@@ -140,7 +140,8 @@ async fn a_upi_payment_to_approve_has_a_link_a_code_and_an_end() {
 
 #[tokio::test]
 async fn faults_hold_on_every_rail() {
-    let server = TestServer::start_with(|config| config.payments.wait_ms = 50).await;
+    // Long enough for a busy machine, and shorter than the wait before the first inquiry.
+    let server = TestServer::start_with(|config| config.payments.wait_ms = 300).await;
     for mut request in [
         upi("success@sim"),
         by("netbanking", &json!({"bank": "SBIN"})),

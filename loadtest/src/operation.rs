@@ -42,7 +42,7 @@ macro_rules! operations {
         }
 
         impl Operation {
-            /// Every operation, each at its [`Operation::index`].
+            /// Every operation, each at its `Operation::index`.
             pub const ALL: &[Self] = &[$(Self::$operation,)*];
 
             /// The name in scenarios and reports.

@@ -1,11 +1,12 @@
-//! What waits for a record to become durable: a reply, calls that are owed, a publication.
+//! What waits for a record to become durable: a reply, calls that are owed, a publication, those who
+//! observe.
 
 use tokio::sync::oneshot;
 use tollgate_domain::{ControlEvent, Payment, Record};
 
 use crate::{
-    admission::Permit, control_request::ControlAnswer, effects::PreparedCall, error::CommandError,
-    shard::PaymentReply,
+    admission::Permit, control_request::ControlAnswer, durable_record::DurableRecord,
+    effects::PreparedCall, error::CommandError, shard::PaymentReply,
 };
 
 /// Rides through the log with its record, or behind the last record it rests on. `A` is what a
@@ -17,6 +18,8 @@ pub struct Completion<A, R = Reply> {
     pub calls: Vec<PreparedCall<A>>,
     /// What everybody may read from now on.
     pub publication: Option<Record<ControlEvent>>,
+    /// What observers are shown, where there are any.
+    pub observation: Option<DurableRecord>,
     /// Given back once durable, where no call carries it on.
     pub permit: Option<Permit>,
 }
@@ -35,7 +38,7 @@ pub(crate) type ControlReply = oneshot::Sender<Result<ControlAnswer, CommandErro
 impl<A, R> Completion<A, R> {
     /// A reply alone.
     pub fn reply(reply: R, permit: Option<Permit>) -> Self {
-        Self { reply: Some(reply), calls: Vec::new(), publication: None, permit }
+        Self { reply: Some(reply), calls: Vec::new(), publication: None, observation: None, permit }
     }
 }
 

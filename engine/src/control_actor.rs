@@ -14,6 +14,7 @@ use crate::{
     clock::Clock,
     completion::{Completion, ControlReply, Reply},
     control_request::ControlAnswer,
+    durable_record::DurableRecord,
     effects::Attachment,
     error::CommandError,
     lane::Lane,
@@ -27,6 +28,8 @@ pub(crate) struct ControlActor<A> {
     pub(crate) policy: Arc<Policy>,
     pub(crate) clock: Arc<Clock>,
     pub(crate) entropy: StdRng,
+    /// Whether anybody observes.
+    pub(crate) observed: bool,
 }
 
 /// A command on merchants or keys.
@@ -64,10 +67,14 @@ impl<A: Attachment> ControlActor<A> {
             return self.answer(reply, Err(CommandError::TooLarge), permit);
         };
         self.state.apply(&record);
+        let sequence = self.lane.sequence() + 1;
+        let observation =
+            self.observed.then(|| DurableRecord::of_control(sequence, record.clone()));
         let completion = Completion {
             reply: Some(Reply::Control(reply, Ok(self.answer_of(subject)))),
             calls: Vec::new(),
             publication: Some(record),
+            observation,
             permit: Some(permit),
         };
         self.lane.append(bytes, completion);

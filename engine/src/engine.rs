@@ -39,6 +39,7 @@ use crate::{
     gauges::Gauges,
     lane::Lane,
     options::{EngineOptions, Observer},
+    record_observer::RecordObservers,
     recovery::{RecoveryReport, Replayed, recover},
     releaser::Releaser,
     router::Router,
@@ -53,6 +54,7 @@ struct Inner<A: Attachment> {
     router: Arc<Router<A>>,
     admission: Arc<Admission>,
     control: Arc<ControlView>,
+    observers: RecordObservers,
     failed: watch::Receiver<bool>,
     stopping: AtomicBool,
     /// Gone once the engine has stopped.
@@ -116,7 +118,8 @@ pub struct EngineHealth {
 impl<A: Attachment> Engine<A> {
     /// Recovers what the log holds and starts. Blocks as long as replay takes.
     ///
-    /// Replies and provider calls are released on `runtime`; `sink` runs the calls.
+    /// Replies and provider calls are released on `runtime`; `sink` runs the calls, and
+    /// `observers` are shown every record that they lack before this returns.
     ///
     /// # Errors
     /// Where the log cannot be opened, understood or written, and where threads cannot be had.
@@ -125,6 +128,7 @@ impl<A: Attachment> Engine<A> {
         runtime: &Handle,
         sink: Arc<dyn EffectSink<A>>,
         observer: Arc<dyn Observer>,
+        observers: RecordObservers,
     ) -> Result<(Self, RecoveryReport), Error> {
         let log = options.log_options();
         Self::start_on(
@@ -136,6 +140,7 @@ impl<A: Attachment> Engine<A> {
             runtime,
             sink,
             observer,
+            observers,
         )
     }
 
@@ -153,8 +158,9 @@ impl<A: Attachment> Engine<A> {
         runtime: &Handle,
         sink: Arc<dyn EffectSink<A>>,
         observer: Arc<dyn Observer>,
+        observers: RecordObservers,
     ) -> Result<(Self, RecoveryReport), Error> {
-        let (store, replayed, report) = recover(options.shards, open)?;
+        let (store, replayed, report) = recover(options.shards, &observers, open)?;
         let control = Arc::new(ControlView::of(replayed.control.clone()));
         let admission = Admission::new(
             replayed.sequences.len(),
@@ -171,7 +177,8 @@ impl<A: Attachment> Engine<A> {
             // The releaser is gone only when its runtime is: then nobody is left to be told.
             move |released| drop(groups_in.send(released)),
         )?;
-        let (system, actors, router) = start_actors(&options, replayed, &log)?;
+        let (system, actors, router) =
+            start_actors(&options, replayed, &log, !observers.is_empty())?;
         let router = Arc::new(router);
         let (failed_in, failed) = watch::channel(false);
         let releaser = Releaser {
@@ -179,6 +186,7 @@ impl<A: Attachment> Engine<A> {
             router: Arc::clone(&router),
             sink,
             control: Arc::clone(&control),
+            observers: observers.clone(),
             failed: failed_in,
         };
         spawn_vital(runtime, releaser.run());
@@ -187,6 +195,7 @@ impl<A: Attachment> Engine<A> {
             router,
             admission,
             control,
+            observers,
             failed,
             stopping: AtomicBool::new(false),
             log: RwLock::new(Some(log)),
@@ -206,6 +215,9 @@ impl<A: Attachment> Engine<A> {
         patience: Patience,
     ) -> Result<Box<Answer>, CommandError> {
         self.check_open()?;
+        if !self.0.observers.have_room() {
+            return Err(CommandError::Overloaded);
+        }
         let shard = self.0.router.shard_of(command.merchant);
         let permit = self.0.admission.admit(shard)?;
         let (reply, mut answer) = oneshot::channel();
@@ -366,6 +378,7 @@ fn start_actors<A: Attachment>(
     options: &EngineOptions,
     replayed: Replayed,
     log: &LogHandle<Completion<A>>,
+    observed: bool,
 ) -> Result<(System, JoinHandle<()>, Router<A>), Error> {
     let (started_in, started) = std::sync::mpsc::channel();
     let (options, log) = (options.clone(), log.clone());
@@ -376,7 +389,7 @@ fn start_actors<A: Attachment>(
             let arbiters: Vec<Arbiter> =
                 (0..options.threads.max(1)).map(|_index| Arbiter::new()).collect();
             let router = runner.block_on(async {
-                let router = spawn_actors(&options, replayed, log, &arbiters);
+                let router = spawn_actors(&options, replayed, log, &arbiters, observed);
                 router.until_idle_mailboxes().await;
                 router
             });
@@ -401,6 +414,7 @@ fn spawn_actors<A: Attachment>(
     replayed: Replayed,
     log: LogHandle<Completion<A>>,
     arbiters: &[Arbiter],
+    observed: bool,
 ) -> Router<A> {
     let Replayed { control, shards, sequences } = replayed;
     let policy = Arc::new(options.policy.clone());
@@ -414,6 +428,7 @@ fn spawn_actors<A: Attachment>(
         policy: Arc::clone(&policy),
         clock: Arc::clone(&clock),
         entropy: entropy::generator(),
+        observed,
     };
     let control = ControlActor::start_in_arbiter(&arbiter_of(0), |_context| control_actor);
     let shards = shards
@@ -427,6 +442,7 @@ fn spawn_actors<A: Attachment>(
                 clock: Arc::clone(&clock),
                 entropy: entropy::generator(),
                 gauges: Arc::clone(&gauges),
+                observed,
             };
             ShardActor::start_in_arbiter(&arbiter_of(index), |_context| actor)
         })

@@ -24,7 +24,8 @@
 //! [`Shard`], [`Lane`], [`Completion`], [`release`] and [`recover`]. Actors, channels and threads are
 //! wrapped around them, and a simulation can drive them in their place.
 //!
-//! Not here: HTTP, JSON, metrics, providers. [`EffectSink`] and [`Observer`] are where they begin.
+//! Not here: HTTP, JSON, metrics, providers, views of the log. [`EffectSink`], [`Observer`] and
+//! [`RecordObserver`] are where they begin.
 
 mod abort_guard;
 mod admission;
@@ -34,6 +35,7 @@ mod control_actor;
 mod control_request;
 mod control_view;
 mod courier;
+mod durable_record;
 mod effects;
 mod engine;
 mod entropy;
@@ -43,6 +45,7 @@ mod inspect;
 mod lane;
 mod options;
 pub mod planted_fault;
+mod record_observer;
 mod recovery;
 mod release;
 mod releaser;
@@ -56,12 +59,14 @@ pub use clock::Clock;
 pub use completion::Completion;
 pub use control_request::{ControlAnswer, ControlRequest};
 pub use control_view::{ControlView, KeyPass};
+pub use durable_record::{DurableContent, DurableRecord};
 pub use effects::{Attachment, EffectSink, OwedCall, PreparedCall};
 pub use engine::{Answer, Engine, EngineHealth, Patience};
 pub use error::{CommandError, Error};
 pub use inspect::{LogTail, LoggedRecord, RecordContent, Selection, Show, dump};
 pub use lane::Lane;
 pub use options::{EngineOptions, NoObserver, Observer};
+pub use record_observer::{RecordObserver, RecordObservers};
 pub use recovery::{RecoveryReport, Replayed, recover};
 pub use release::{Outlet, release};
 pub use shard::{Caller, Moment, NewRecord, PaymentReply, Shard, Step, Submission};

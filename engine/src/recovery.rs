@@ -9,8 +9,10 @@ use tollgate_domain::{ControlState, ShardId, ShardState, codec, invariant};
 use tollgate_wal::{Geometry, LogStore, RecordRef, Recovery, Repair, Visit, VisitError};
 
 use crate::{
+    durable_record::DurableRecord,
     error::Error,
     planted_fault::{PlantedFault, is_planted},
+    record_observer::{RecordObservers, ReplayFeed},
 };
 
 /// What replay found.
@@ -50,14 +52,16 @@ impl Replayed {
     }
 
     /// Replays what `read` reads, and checks every invariant of what it comes to; `read` calls its
-    /// visitor for each record in log order.
+    /// visitor for each record in log order. Observers are shown what they lack.
     pub(crate) fn replay<T>(
         &mut self,
+        observers: &RecordObservers,
         read: impl FnOnce(&mut Visit<'_>) -> Result<T, tollgate_wal::Error>,
     ) -> Result<T, Error> {
         let mut failure = None;
+        let mut feed = ReplayFeed::new(observers, self.sequences.len());
         let read = read(&mut |record| {
-            self.apply(record).map_err(|error| {
+            self.apply(record, &mut feed).map_err(|error| {
                 let text = error.to_string();
                 failure = Some(error);
                 VisitError::from(text)
@@ -74,22 +78,31 @@ impl Replayed {
             invariant::shard(state)
                 .map_err(|source| Error::Invariant { shard: state.shard(), source })?;
         }
+        feed.finish();
         Ok(found)
     }
 
     /// Decodes and applies one record.
-    fn apply(&mut self, record: RecordRef<'_>) -> Result<(), Error> {
+    fn apply(&mut self, record: RecordRef<'_>, feed: &mut ReplayFeed) -> Result<(), Error> {
         let shard = ShardId(record.stream.0);
         let index = usize::from(shard.0);
         let failed = |source| Error::Replay { shard, sequence: record.sequence, source };
         if shard == ShardId::CONTROL {
-            self.control.apply(&codec::decode_control(record.bytes).map_err(failed)?);
+            let decoded = codec::decode_control(record.bytes).map_err(failed)?;
+            self.control.apply(&decoded);
+            feed.read(shard, record.sequence, record.bytes.len(), || {
+                DurableRecord::of_control(record.sequence, decoded)
+            });
         } else {
             let mut decoded = codec::decode(record.bytes).map_err(failed)?;
             if is_planted(PlantedFault::ReplayedBackwards) {
                 decoded.events.reverse();
             }
-            self.shards[index - 1].apply(&decoded);
+            let state = &mut self.shards[index - 1];
+            state.apply(&decoded);
+            feed.read(shard, record.sequence, record.bytes.len(), || {
+                DurableRecord::of_payments(state, record.sequence, decoded)
+            });
         }
         self.sequences[index] = record.sequence;
         Ok(())
@@ -97,12 +110,13 @@ impl Replayed {
 }
 
 /// Opens the log, replays it and checks what it comes to. `open` calls its visitor for each record
-/// in log order, and then takes new ones.
+/// in log order, and then takes new ones. Observers are shown what they lack.
 ///
 /// # Errors
 /// Where the log cannot be opened or understood, and where what it tells breaks an invariant.
 pub fn recover(
     shards: NonZeroU16,
+    observers: &RecordObservers,
     open: impl FnOnce(
         Geometry,
         &mut Visit<'_>,
@@ -111,7 +125,7 @@ pub fn recover(
     let began = Instant::now();
     let mut replayed = Replayed::new(shards);
     let geometry = Geometry { streams: shards.get() + 1 };
-    let (store, recovery) = replayed.replay(|visit| open(geometry, visit))?;
+    let (store, recovery) = replayed.replay(observers, |visit| open(geometry, visit))?;
     let report = RecoveryReport {
         created: recovery.created,
         records: recovery.records,

@@ -8,10 +8,13 @@
 use tollgate_domain::{ControlEvent, Record};
 use tollgate_wal::Released;
 
-use crate::{completion::Completion, effects::PreparedCall};
+use crate::{completion::Completion, durable_record::DurableRecord, effects::PreparedCall};
 
 /// Where what is let go leaves to.
 pub trait Outlet<A, R> {
+    /// Shows observers the records of a group, in its order, before anybody is answered.
+    fn observe(&mut self, records: Vec<DurableRecord>);
+
     /// Shows everybody a record of the control shard.
     fn publish(&mut self, record: Record<ControlEvent>);
 
@@ -31,7 +34,12 @@ pub trait Outlet<A, R> {
 /// Lets go of a group that came back from the log.
 pub fn release<A, R>(group: Released<Completion<A, R>>, outlet: &mut impl Outlet<A, R>) {
     match group {
-        Released::Durable(completions) => {
+        Released::Durable(mut completions) => {
+            let observed: Vec<_> =
+                completions.iter_mut().filter_map(|left| left.observation.take()).collect();
+            if !observed.is_empty() {
+                outlet.observe(observed);
+            }
             completions.into_iter().for_each(|completion| release_one(completion, outlet));
         }
         Released::Unknown { completions, cause } => {
@@ -44,7 +52,7 @@ pub fn release<A, R>(group: Released<Completion<A, R>>, outlet: &mut impl Outlet
 }
 
 fn release_one<A, R>(completion: Completion<A, R>, outlet: &mut impl Outlet<A, R>) {
-    let Completion { reply, calls, publication, permit } = completion;
+    let Completion { reply, calls, publication, observation: _, permit } = completion;
     // Published before it is answered: who was given a key can use it.
     if let Some(record) = publication {
         outlet.publish(record);

@@ -1,4 +1,4 @@
-//! Lets go of what is durable: replies, provider calls, publications.
+//! Lets go of what is durable: replies, provider calls, publications, and records to observers.
 //!
 //! The log-writer thread hands over a whole group at once and so wakes the runtime once, not each
 //! caller.
@@ -12,7 +12,9 @@ use tollgate_wal::Released;
 use crate::{
     completion::{Completion, Reply},
     control_view::ControlView,
+    durable_record::DurableRecord,
     effects::{Attachment, EffectSink, OwedCall, PreparedCall},
+    record_observer::RecordObservers,
     release::{Outlet, release},
     router::Router,
 };
@@ -23,6 +25,7 @@ pub(crate) struct Releaser<A: Attachment> {
     pub(crate) router: Arc<Router<A>>,
     pub(crate) sink: Arc<dyn EffectSink<A>>,
     pub(crate) control: Arc<ControlView>,
+    pub(crate) observers: RecordObservers,
     pub(crate) failed: watch::Sender<bool>,
 }
 
@@ -36,6 +39,10 @@ impl<A: Attachment> Releaser<A> {
 }
 
 impl<A: Attachment> Outlet<A, Reply> for Releaser<A> {
+    fn observe(&mut self, records: Vec<DurableRecord>) {
+        self.observers.observe(records);
+    }
+
     fn publish(&mut self, record: Record<ControlEvent>) {
         self.control.publish(&record);
     }

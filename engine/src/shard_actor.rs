@@ -18,6 +18,7 @@ use crate::{
     admission::Permit,
     clock::Clock,
     completion::{Completion, PaymentSender, Reply},
+    durable_record::DurableRecord,
     effects::Attachment,
     error::CommandError,
     gauges::Gauges,
@@ -45,6 +46,8 @@ pub(crate) struct ShardActor<A: Attachment> {
     pub(crate) clock: Arc<Clock>,
     pub(crate) entropy: StdRng,
     pub(crate) gauges: Arc<Gauges>,
+    /// Whether anybody observes.
+    pub(crate) observed: bool,
 }
 
 /// What can be sent to a shard.
@@ -174,11 +177,15 @@ impl<A: Attachment> ShardActor<A> {
     fn carry_out(&mut self, step: Step<PaymentSender, A>, permit: Option<Permit>) {
         let Step { record, created: _, reply, calls } = step;
         let reply = reply.map(|(caller, reply)| Reply::Payment(caller, reply));
-        let completion = Completion { reply, calls, publication: None, permit };
-        match record {
-            Some(NewRecord { bytes, .. }) => self.lane.append(bytes, completion),
-            None => self.let_go(completion),
+        let mut completion =
+            Completion { reply, calls, publication: None, observation: None, permit };
+        let Some(NewRecord { record, bytes }) = record else { return self.let_go(completion) };
+        if self.observed {
+            let sequence = self.lane.sequence() + 1;
+            completion.observation =
+                Some(DurableRecord::of_payments(self.shard.state(), sequence, record));
         }
+        self.lane.append(bytes, completion);
     }
 
     fn let_go(&self, completion: Completion<A>) {

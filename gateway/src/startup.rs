@@ -19,7 +19,7 @@ use tokio::{
 };
 use tollgate_config::Config;
 use tollgate_domain::{Millis, Policy, Timestamp};
-use tollgate_engine::{Engine, EngineOptions, RecoveryReport};
+use tollgate_engine::{Engine, EngineOptions, RecordObservers, RecoveryReport};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -335,6 +335,7 @@ fn open_components(
         runtime,
         Arc::new(worker),
         Arc::clone(&gateway.metrics) as Arc<dyn tollgate_engine::Observer>,
+        RecordObservers::none(),
     )?;
     let vault = Arc::new(vault);
     Ok(Opened { directory, engine, report, providers, simulator, secrets, vault })

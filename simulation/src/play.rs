@@ -10,6 +10,7 @@
 mod answers;
 mod clients;
 mod damage;
+mod diary;
 mod expectation;
 mod log;
 mod rest;
@@ -28,10 +29,13 @@ use tollgate_domain::{
     AttemptId, IdempotencyKey, Millis, OutcomeSource, Payment, PaymentId, Policy, ProviderOutcome,
     ShardId, StateHash, Timestamp,
 };
-use tollgate_engine::{Caller, Clock, Completion, Lane, PaymentReply, PreparedCall, Shard};
+use tollgate_engine::{
+    Caller, Clock, Completion, DurableRecord, Lane, PaymentReply, PreparedCall, RecordObservers,
+    Shard,
+};
 use tollgate_wal::{InlineWriter, LogHandle, Released, store::faulty::Disk};
 
-use self::clients::leave;
+use self::{clients::leave, diary::Diary};
 use crate::{
     chance::Chance,
     coverage::Coverage,
@@ -61,6 +65,9 @@ pub(crate) struct Play<'a> {
     /// Every record handed to the log, in its order, as far as the log holds it.
     history: Vec<Handed>,
     told: Told,
+    /// What somebody who observes was shown.
+    diary: Arc<Diary>,
+    observers: RecordObservers,
     /// Every idempotency key that ever stood for a payment.
     keys: BTreeSet<IdempotencyKey>,
     /// Which client's card pays for a payment.
@@ -80,6 +87,8 @@ pub(crate) struct Play<'a> {
 struct Handed {
     entry: Entry,
     hash: StateHash,
+    /// What observers have to be shown of it.
+    observation: DurableRecord,
 }
 
 /// What the world has seen; no crash takes it back.
@@ -163,6 +172,7 @@ impl<'a> Play<'a> {
             idempotency_retention: Millis(chance.pick(&[60_000, 86_400_000])),
             ..Policy::default()
         };
+        let diary = Arc::new(Diary::default());
         let mut play = Self {
             shards,
             policy: Arc::new(policy),
@@ -174,6 +184,8 @@ impl<'a> Play<'a> {
             models: vec![Model::default(); usize::from(shards.get())],
             history: Vec::new(),
             told: Told::default(),
+            observers: RecordObservers::new(vec![Arc::clone(&diary) as _]),
+            diary,
             keys: BTreeSet::new(),
             cards: BTreeMap::new(),
             last_group: (0, 0),

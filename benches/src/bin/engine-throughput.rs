@@ -12,7 +12,9 @@ use clap::Parser;
 use tokio::runtime::Handle;
 use tollgate_benches::{merchant, payment, receipt};
 use tollgate_domain::ProviderOutcome;
-use tollgate_engine::{EffectSink, Engine, EngineOptions, NoObserver, OwedCall, Patience};
+use tollgate_engine::{
+    EffectSink, Engine, EngineOptions, NoObserver, OwedCall, Patience, RecordObservers,
+};
 
 #[derive(Parser)]
 struct Arguments {
@@ -55,7 +57,13 @@ fn main() {
         options.min_free_bytes = 0;
         options.threads = arguments.threads;
         let start = |options: EngineOptions| {
-            Engine::start(options, &Handle::current(), Arc::new(Approves), Arc::new(NoObserver))
+            Engine::start(
+                options,
+                &Handle::current(),
+                Arc::new(Approves),
+                Arc::new(NoObserver),
+                RecordObservers::none(),
+            )
                 .expect("a good log")
         };
         let (engine, _report) = start(options.clone());

@@ -3,15 +3,15 @@
 
 mod stage;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use stage::{Script, Stage, payment};
+use stage::{Notes, Script, Stage, payment};
 use tollgate_domain::{
     Amount, ApiKeyHash, ApiKeyKind, ControlRejection, IssueApiKey, KeyAuthority, KeyStanding,
     Millis, Mode, PaymentStatus, ProviderOutcome, Rejection, RevokeApiKey, RotateApiKey, Timestamp,
     UpdateMerchant,
 };
-use tollgate_engine::{CommandError, Patience};
+use tollgate_engine::{CommandError, DurableContent, DurableRecord, Patience};
 use tollgate_wal::store::faulty::{Disk, Fault, Kept};
 
 const PATIENT: Patience = Patience::UntilSettled(Duration::from_secs(30));
@@ -238,6 +238,85 @@ async fn a_disk_without_room_refuses_new_work_only() {
     stage.script.until_called(2).await;
     stage.script.answer_all(ProviderOutcome::Approved(stage::receipt()));
     stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn observers_are_shown_each_durable_record_with_its_payments_live_and_after_a_restart() {
+    let (disk, live) = (Disk::new(), Arc::new(Notes::default()));
+    let stage = Stage::observed(&disk, Script::approving(), &live);
+    stage.register(7).await;
+    let paid = stage.create(payment("a"), PATIENT).await.unwrap().payment;
+    stage.close().await;
+    let shown = live.shown();
+    let [merchant, intent, outcome] = &shown[..] else { panic!("three records: {shown:?}") };
+    assert_eq!((merchant.shard.0, merchant.sequence), (0, 1));
+    assert!(matches!(merchant.content, DurableContent::Control(_)));
+    assert_eq!((intent.shard, intent.sequence), (paid.id().shard(), 1));
+    assert_eq!(status_in(intent), PaymentStatus::Processing, "as it stood after the record");
+    assert_eq!((outcome.shard, outcome.sequence), (paid.id().shard(), 2));
+    assert_eq!(status_in(outcome), PaymentStatus::Completed);
+
+    let anew = Arc::new(Notes::default());
+    Stage::observed(&disk, Script::approving(), &anew).close().await;
+    assert_eq!(anew.shown(), shown, "who knows nothing is shown all of it, the same");
+
+    let behind = Arc::new(Notes::default());
+    behind.keep(BTreeMap::from([(merchant.shard, 1), (intent.shard, 1)]));
+    let stage = Stage::observed(&disk, Script::approving(), &behind);
+    assert_eq!(behind.shown(), shown[2..], "what it lacks, before anybody is served");
+    stage.create(payment("b"), PATIENT).await.unwrap();
+    stage.close().await;
+    let sequences: Vec<u64> = behind.shown().iter().map(|record| record.sequence).collect();
+    assert_eq!(sequences, [2, 3, 4]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn observers_see_nothing_of_a_group_that_failed() {
+    let (disk, notes) = (Disk::new(), Arc::new(Notes::default()));
+    let stage = Stage::observed(&disk, Script::approving(), &notes);
+    disk.plan(Fault::fail(disk.commits() + 1, Kept::All));
+    stage.create(payment("a"), PATIENT).await.unwrap_err();
+    stage.close().await;
+    assert_eq!(notes.shown(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_log_is_shown_whole_and_in_order() {
+    const PAYMENTS: u64 = 6_000;
+    let (disk, live) = (Disk::new(), Arc::new(Notes::default()));
+    let stage = Stage::observed(&disk, Script::approving(), &live);
+    for number in 0..PAYMENTS {
+        let mut large = payment(&number.to_string());
+        large.metadata = vec![("k".into(), "v".repeat(500).into())];
+        stage.create(large, Patience::UntilRecorded).await.unwrap();
+    }
+    stage.until_idle().await;
+    stage.close().await;
+    assert_eq!(live.shown().len() as u64, 2 * PAYMENTS);
+
+    let anew = Arc::new(Notes::default());
+    Stage::observed(&disk, Script::approving(), &anew).close().await;
+    assert_eq!(anew.shown(), live.shown());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_payment_is_begun_while_an_observer_has_fallen_behind() {
+    let notes = Arc::new(Notes::default());
+    let stage = Stage::observed(&Disk::new(), Script::approving(), &notes);
+    notes.fall_behind(true);
+    let refused = stage.create(payment("a"), PATIENT).await.unwrap_err();
+    assert_eq!(refused, CommandError::Overloaded);
+    notes.fall_behind(false);
+    stage.create(payment("a"), PATIENT).await.unwrap();
+    stage.close().await;
+}
+
+/// The status of the one payment that a record touched.
+fn status_in(record: &DurableRecord) -> PaymentStatus {
+    match &record.content {
+        DurableContent::Payments { payments, .. } => payments[0].state().status(),
+        DurableContent::Control(record) => panic!("of a payment shard: {record:?}"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

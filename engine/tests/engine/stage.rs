@@ -2,7 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::{num::NonZeroU16, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    num::NonZeroU16,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use tokio::{runtime::Handle, time::sleep};
@@ -10,10 +19,11 @@ use tollgate_domain::{
     Amount, ApiKeyHash, CaptureMode, CardBrand, CardFacts, CardFingerprint, CreateMerchant,
     CreatePayment, Currency, Effect, Fingerprint, IdempotencyKey, KeyImprint, KeyTail, MerchantId,
     Mode, Money, Payment, PaymentId, PaymentMethod, ProviderId, ProviderOutcome, ProviderReceipt,
+    ShardId,
 };
 use tollgate_engine::{
-    Answer, CommandError, EffectSink, Engine, EngineHealth, EngineOptions, NoObserver, OwedCall,
-    Patience, RecoveryReport,
+    Answer, CommandError, DurableRecord, EffectSink, Engine, EngineHealth, EngineOptions,
+    NoObserver, OwedCall, Patience, RecordObserver, RecordObservers, RecoveryReport,
 };
 use tollgate_wal::{
     LogStore,
@@ -86,6 +96,47 @@ impl Script {
     }
 }
 
+/// What somebody who observes was shown, and what of it he would still know after a crash.
+#[derive(Default)]
+pub(crate) struct Notes {
+    shown: Mutex<Vec<Arc<DurableRecord>>>,
+    kept: Mutex<BTreeMap<ShardId, u64>>,
+    behind: AtomicBool,
+}
+
+impl Notes {
+    pub(crate) fn shown(&self) -> Vec<Arc<DurableRecord>> {
+        self.shown.lock().clone()
+    }
+
+    /// Everything up to these will be known to whoever comes next.
+    pub(crate) fn keep(&self, positions: BTreeMap<ShardId, u64>) {
+        *self.kept.lock() = positions;
+    }
+
+    pub(crate) fn fall_behind(&self, behind: bool) {
+        self.behind.store(behind, Ordering::Release);
+    }
+}
+
+impl RecordObserver for Notes {
+    fn position(&self, shard: ShardId) -> u64 {
+        self.kept.lock().get(&shard).copied().unwrap_or(0)
+    }
+
+    fn replay(&self, records: Vec<Arc<DurableRecord>>) {
+        self.shown.lock().extend(records);
+    }
+
+    fn observe(&self, records: Vec<Arc<DurableRecord>>) {
+        self.shown.lock().extend(records);
+    }
+
+    fn has_room(&self) -> bool {
+        !self.behind.load(Ordering::Acquire)
+    }
+}
+
 impl EffectSink<String> for Script {
     fn run(&self, mut call: OwedCall<String>) {
         *self.calls.lock() += 1;
@@ -107,22 +158,36 @@ impl Stage {
         options.directory = directory.to_owned();
         options.min_free_bytes = 0;
         let sink = Arc::clone(&script) as Arc<dyn EffectSink<String>>;
+        let observers = RecordObservers::none();
         let (engine, report) =
-            Engine::start(options, &Handle::current(), sink, Arc::new(NoObserver)).unwrap();
+            Engine::start(options, &Handle::current(), sink, Arc::new(NoObserver), observers)
+                .unwrap();
         Self { engine, script, report }
     }
 
     /// On a simulated disk.
     pub(crate) fn in_memory(disk: &Disk, script: Arc<Script>) -> Self {
-        Self::simulated(disk, script, options())
+        Self::simulated(disk, script, options(), RecordObservers::none())
+    }
+
+    /// On a simulated disk, with somebody who observes.
+    pub(crate) fn observed(disk: &Disk, script: Arc<Script>, notes: &Arc<Notes>) -> Self {
+        let observers = RecordObservers::new(vec![Arc::clone(notes) as _]);
+        Self::simulated(disk, script, options(), observers)
     }
 
     /// On a simulated disk, with room for so many commands in flight.
     pub(crate) fn limited(script: Arc<Script>, max_in_flight: usize) -> Self {
-        Self::simulated(&Disk::new(), script, EngineOptions { max_in_flight, ..options() })
+        let options = EngineOptions { max_in_flight, ..options() };
+        Self::simulated(&Disk::new(), script, options, RecordObservers::none())
     }
 
-    fn simulated(disk: &Disk, script: Arc<Script>, options: EngineOptions) -> Self {
+    fn simulated(
+        disk: &Disk,
+        script: Arc<Script>,
+        options: EngineOptions,
+        observers: RecordObservers,
+    ) -> Self {
         let sink = Arc::clone(&script) as Arc<dyn EffectSink<String>>;
         let (engine, report) = Engine::start_on(
             options,
@@ -133,6 +198,7 @@ impl Stage {
             &Handle::current(),
             sink,
             Arc::new(NoObserver),
+            observers,
         )
         .unwrap();
         Self { engine, script, report }

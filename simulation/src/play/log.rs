@@ -4,14 +4,17 @@ use std::{collections::VecDeque, sync::Arc};
 
 use tollgate_domain::{ControlEvent, Record, ShardId, Timestamp, codec, invariant};
 use tollgate_engine::{
-    Completion, LogError, NewRecord, Outlet, PreparedCall, Shard, Step as Decided, release,
+    Completion, DurableRecord, LogError, NewRecord, Outlet, PreparedCall, RecordObserver, Shard,
+    Step as Decided, release,
 };
 use tollgate_wal::{
     FreeSpace, Released,
     store::faulty::{Fault, Kept},
 };
 
-use super::{Card, Client, Handed, Life, MINIMUM_SPACE, Play, Reply, Ticket, Told, index_of};
+use super::{
+    Card, Client, Handed, Life, MINIMUM_SPACE, Play, Reply, Ticket, Told, diary::Diary, index_of,
+};
 use crate::{coverage::Coverage, model::Entry};
 
 impl Play<'_> {
@@ -25,7 +28,8 @@ impl Play<'_> {
     ) {
         let Decided { record, created: _, reply, calls } = step;
         let reply = reply.map(|(client, reply)| Reply::Payment(client, reply));
-        let completion = Completion { reply, calls, publication: None, permit: None };
+        let mut completion =
+            Completion { reply, calls, publication: None, observation: None, permit: None };
         let Some(NewRecord { record, bytes }) = record else {
             self.after_durable(life, shard, completion);
             return;
@@ -38,9 +42,11 @@ impl Play<'_> {
         assert_eq!(invariant::shard(state), Ok(()), "after {record:?}");
         let lane = &mut life.lanes[index];
         let sequence = lane.sequence() + 1;
+        let observation = DurableRecord::of_payments(state, sequence, record);
+        completion.observation = Some(observation.clone());
         lane.append(bytes, Ticket { shard, rests_on: sequence, completion });
         let entry = Entry { shard, sequence, model: self.models[index].clone() };
-        self.history.push(Handed { entry, hash: state.hash() });
+        self.history.push(Handed { entry, hash: state.hash(), observation });
         self.note_standings(index);
     }
 
@@ -60,8 +66,8 @@ impl Play<'_> {
 
     pub(super) fn let_go(&mut self, life: &mut Life, ticket: Ticket) {
         let Ticket { shard, rests_on, completion } = ticket;
-        let (told, coverage) = (&mut self.told, &mut self.coverage);
-        let mut world = World { shard, rests_on, told, calls: &mut life.calls, coverage };
+        let (told, diary, coverage) = (&mut self.told, &*self.diary, &mut self.coverage);
+        let mut world = World { shard, rests_on, told, diary, calls: &mut life.calls, coverage };
         release(Released::Durable(vec![completion]), &mut world);
     }
 
@@ -106,9 +112,9 @@ impl Play<'_> {
                 assert!(life.log.is_poisoned(), "only a log that failed knows nothing");
                 for ticket in completions {
                     let Ticket { shard, rests_on, completion } = ticket;
-                    let (told, coverage) = (&mut self.told, &mut self.coverage);
-                    let calls = &mut life.calls;
-                    let mut world = World { shard, rests_on, told, calls, coverage };
+                    let (told, diary) = (&mut self.told, &*self.diary);
+                    let (calls, coverage) = (&mut life.calls, &mut self.coverage);
+                    let mut world = World { shard, rests_on, told, diary, calls, coverage };
                     let completions = vec![completion];
                     release(
                         Released::Unknown { completions, cause: Arc::clone(&cause) },
@@ -154,6 +160,7 @@ struct World<'a> {
     shard: ShardId,
     rests_on: u64,
     told: &'a mut Told,
+    diary: &'a Diary,
     calls: &'a mut VecDeque<PreparedCall<Card>>,
     coverage: &'a mut Coverage,
 }
@@ -166,6 +173,11 @@ impl World<'_> {
 }
 
 impl Outlet<Card, Reply> for World<'_> {
+    fn observe(&mut self, records: Vec<DurableRecord>) {
+        self.rely();
+        self.diary.observe(records.into_iter().map(Arc::new).collect());
+    }
+
     fn publish(&mut self, record: Record<ControlEvent>) {
         unreachable!("payment shards publish nothing: {record:?}");
     }

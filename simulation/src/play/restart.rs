@@ -46,6 +46,8 @@ impl Play<'_> {
             self.coverage.saw("crash: after a call, before its answer");
         }
         drop(life);
+        self.compare_diary();
+        self.diary.lose_the_end(&mut self.chance);
         if let Some((journal, sled)) = crash.power {
             self.disk.lose_power(journal, sled);
             self.coverage.saw("crash: with the power");
@@ -98,11 +100,12 @@ impl Play<'_> {
 
     pub(super) fn open(&mut self) -> Result<(Box<dyn LogStore>, Replayed), Error> {
         let mut found: Option<Recovery> = None;
-        let (store, replayed, report) = recover(self.shards, |geometry, visit| {
-            let (store, recovery) = Faulty::open(&self.disk, Some(geometry), visit)?;
-            found = Some(recovery.clone());
-            Ok((Box::new(store) as Box<dyn LogStore>, recovery))
-        })?;
+        let (store, replayed, report) =
+            recover(self.shards, &self.observers, |geometry, visit| {
+                let (store, recovery) = Faulty::open(&self.disk, Some(geometry), visit)?;
+                found = Some(recovery.clone());
+                Ok((Box::new(store) as Box<dyn LogStore>, recovery))
+            })?;
         if report.created {
             self.coverage.saw("recovery: first start");
         }
@@ -152,7 +155,7 @@ impl Play<'_> {
             let found = sequences[usize::from(shard.0)];
             let last = self.history.iter().rev().find(|handed| handed.entry.shard == shard);
             let (sequence, hash) = match last {
-                Some(Handed { entry, hash }) => {
+                Some(Handed { entry, hash, observation: _ }) => {
                     *model = entry.model.clone();
                     (entry.sequence, *hash)
                 }
@@ -165,6 +168,21 @@ impl Play<'_> {
             assert_eq!(state.hash(), hash, "replay gives the state that was lived");
             if self.told.durable.get(&shard).copied().unwrap_or(0) < found {
                 self.coverage.saw("recovery: kept what nobody was told");
+            }
+            let shown = self.diary.of(shard).len() as u64;
+            assert_eq!(shown, found, "observers of shard {} know what the log holds", shard.0);
+        }
+        self.compare_diary();
+    }
+
+    /// What was observed is what happened, from the beginning and without a gap.
+    fn compare_diary(&self) {
+        for shard in (1..=self.shards.get()).map(ShardId) {
+            let shown = self.diary.of(shard);
+            let mut lived = self.history.iter().filter(|handed| handed.entry.shard == shard);
+            for record in shown {
+                let handed = lived.next().map(|handed| &handed.observation);
+                assert_eq!(Some(&*record), handed, "observers see what happened");
             }
         }
     }

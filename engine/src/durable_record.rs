@@ -1,0 +1,69 @@
+//! A record that is durable, as those see it who derive something from the log: the event feed, the
+//! views.
+//!
+//! Invariant: its payments stand as the record left them, whatever has become of them since. Live
+//! and in replay they are the same.
+//!
+//! Not here: who is shown it, and when; see `record_observer.rs`.
+
+use tollgate_domain::{
+    ControlEvent, Event, Payment, PaymentId, Record, ShardId, ShardState, Timestamp,
+};
+
+/// One record of the log, with what it led to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DurableRecord {
+    /// Whose it is.
+    pub shard: ShardId,
+    /// Its place among the shard's records, from 1 and without a gap.
+    pub sequence: u64,
+    /// What it says.
+    pub content: DurableContent,
+}
+
+/// What a durable record says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum DurableContent {
+    /// Of a payment shard.
+    Payments {
+        /// What happened.
+        record: Record<Event>,
+        /// Each payment that it touched and that the shard still holds, once, in the order in which
+        /// they were first touched.
+        payments: Vec<Payment>,
+    },
+    /// Of the control shard.
+    Control(Record<ControlEvent>),
+}
+
+impl DurableRecord {
+    /// Of a payment shard, whose `state` holds the record already and nothing after it.
+    #[must_use]
+    pub fn of_payments(state: &ShardState, sequence: u64, record: Record<Event>) -> Self {
+        let mut touched: Vec<PaymentId> = Vec::with_capacity(1);
+        for payment in record.events.iter().filter_map(Event::payment) {
+            // A record's events mostly come by payment, so that the last is looked at first.
+            if !touched.iter().rev().any(|known| *known == payment) {
+                touched.push(payment);
+            }
+        }
+        let payments = touched.into_iter().filter_map(|id| state.payment(id).cloned()).collect();
+        let content = DurableContent::Payments { record, payments };
+        Self { shard: state.shard(), sequence, content }
+    }
+
+    /// Of the control shard.
+    #[must_use]
+    pub fn of_control(sequence: u64, record: Record<ControlEvent>) -> Self {
+        Self { shard: ShardId::CONTROL, sequence, content: DurableContent::Control(record) }
+    }
+
+    /// The shard's time when it was decided.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        match &self.content {
+            DurableContent::Payments { record, .. } => record.at,
+            DurableContent::Control(record) => record.at,
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Those who derive something from the log: how they are shown its records, live and at start.
+//!
+//! ```text
+//!   start   replay ─▶ records above its position ─▶ replay(…)     may wait: nobody is served yet
+//!   live    releaser ─▶ each durable group ─▶ observe(…)          must not
+//! ```
+//!
+//! Invariant: an observer is shown each shard's records without a gap, in order, and only once they
+//! are durable. One that stores its position together with what it derived sees each record exactly
+//! once, however often the process dies.
+//!
+//! Not here: what is derived. Where nobody observes, nothing is kept for it.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use tollgate_domain::ShardId;
+
+use crate::durable_record::DurableRecord;
+
+/// Derives something from the log.
+pub trait RecordObserver: Send + Sync + 'static {
+    /// The last record of this shard that it needs not be shown any more, 0 where it has none. Asked
+    /// once for each shard, before the log is replayed.
+    fn position(&self, shard: ShardId) -> u64;
+
+    /// Is shown records while the log is replayed: the ones above its position. May block, so that a
+    /// long log does not outrun it.
+    fn replay(&self, records: Vec<Arc<DurableRecord>>);
+
+    /// Is shown a group that has become durable, before anybody is answered. Must not block.
+    fn observe(&self, records: Vec<Arc<DurableRecord>>);
+
+    /// Whether it keeps up. Where one does not, no new payments are taken until it does: what it has
+    /// not looked at yet lies in memory.
+    fn has_room(&self) -> bool {
+        true
+    }
+}
+
+/// Everybody who observes.
+#[derive(Clone, Default)]
+pub struct RecordObservers(Arc<[Arc<dyn RecordObserver>]>);
+
+impl RecordObservers {
+    /// These.
+    #[must_use]
+    pub fn new(observers: Vec<Arc<dyn RecordObserver>>) -> Self {
+        Self(observers.into())
+    }
+
+    /// Nobody.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Whether there is nobody.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether all keep up.
+    #[must_use]
+    pub fn have_room(&self) -> bool {
+        self.0.iter().all(|observer| observer.has_room())
+    }
+
+    /// Shows everybody a durable group, in its order.
+    pub fn observe(&self, records: Vec<DurableRecord>) {
+        let records: Vec<_> = records.into_iter().map(Arc::new).collect();
+        for observer in self.0.iter() {
+            observer.observe(records.clone());
+        }
+    }
+}
+
+/// Records that one batch of the replay shows: enough to spread the cost of handing it over, and
+/// still few megabytes.
+const BATCH: usize = 4_096;
+
+/// How many bytes of records must follow a record before it is shown while the log is still being
+/// read: more than a group has. All groups but the last are known to be on the disk; the last may be
+/// in the system's cache alone until the log has been opened, and a power cut would take it from the
+/// log and leave it with the observer.
+const HELD_BACK: usize = 4 << 20;
+
+/// Shows observers a log that is replayed.
+pub(crate) struct ReplayFeed {
+    pending: Vec<Pending>,
+    held_back: VecDeque<Held>,
+    /// Bytes of all records read so far.
+    bytes: usize,
+}
+
+struct Pending {
+    observer: Arc<dyn RecordObserver>,
+    /// By shard, the control shard first.
+    positions: Vec<u64>,
+    records: Vec<Arc<DurableRecord>>,
+}
+
+struct Held {
+    record: DurableRecord,
+    /// How many bytes had been read when it was.
+    read_at: usize,
+}
+
+impl ReplayFeed {
+    pub(crate) fn new(observers: &RecordObservers, streams: usize) -> Self {
+        let pending = |observer: &Arc<dyn RecordObserver>| Pending {
+            positions: (0..=u16::MAX)
+                .take(streams)
+                .map(|shard| observer.position(ShardId(shard)))
+                .collect(),
+            observer: Arc::clone(observer),
+            records: Vec::new(),
+        };
+        let pending = observers.0.iter().map(pending).collect();
+        Self { pending, held_back: VecDeque::new(), bytes: 0 }
+    }
+
+    /// A record of so many bytes is read; `observed` makes of it what observers see, and is asked
+    /// only where one of them lacks it.
+    pub(crate) fn read(
+        &mut self,
+        shard: ShardId,
+        sequence: u64,
+        bytes: usize,
+        observed: impl FnOnce() -> DurableRecord,
+    ) {
+        self.bytes += bytes;
+        if self.pending.iter().any(|pending| pending.lacks(shard, sequence)) {
+            self.held_back.push_back(Held { record: observed(), read_at: self.bytes });
+        }
+        while self.held_back.front().is_some_and(|held| self.bytes - held.read_at > HELD_BACK) {
+            self.show_next();
+        }
+    }
+
+    /// The log is open, and all that was read is on the disk.
+    pub(crate) fn finish(mut self) {
+        while !self.held_back.is_empty() {
+            self.show_next();
+        }
+        for Pending { observer, records, .. } in self.pending {
+            observer.replay(records);
+        }
+    }
+
+    fn show_next(&mut self) {
+        let Some(Held { record, .. }) = self.held_back.pop_front() else { return };
+        let record = Arc::new(record);
+        for pending in &mut self.pending {
+            if !pending.lacks(record.shard, record.sequence) {
+                continue;
+            }
+            pending.records.push(Arc::clone(&record));
+            if pending.records.len() >= BATCH {
+                pending.observer.replay(std::mem::take(&mut pending.records));
+            }
+        }
+    }
+}
+
+impl Pending {
+    fn lacks(&self, shard: ShardId, sequence: u64) -> bool {
+        sequence > self.positions[usize::from(shard.0)]
+    }
+}

@@ -161,7 +161,7 @@ impl SnapshotStore {
             fs::remove_file(&path).map_err(Error::io("delete", path))?;
         }
         sync_directory(&self.directory)?;
-        Ok(frames.into_iter().take(count).last())
+        Ok(frames.get(..count.min(frames.len())).and_then(<[u64]>::last).copied())
     }
 
     /// Where a snapshot lies.

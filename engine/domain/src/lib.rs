@@ -54,6 +54,7 @@ mod shard_state;
 mod state_hash;
 
 pub mod codec;
+pub mod image;
 pub mod invariant;
 pub mod ledger;
 pub mod planted_fault;

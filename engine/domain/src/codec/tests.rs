@@ -17,12 +17,15 @@ use crate::{
     effect::Effect,
     id::Id,
     idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey},
+    image::ImageEnd,
+    ledger::{Account, AccountKey, Balance},
     merchant::{Merchant, Mode},
     money::{Amount, Currency, Money},
     net_banking::NetBankingFacts,
     payment::{CaptureMode, FailureReason, NextAction, PaymentIntent, PaymentMethod},
     provider::{DeclineCode, OutcomeSource, ProviderId, ProviderReceipt},
     sealed::{SealKeyId, Sealed},
+    state_hash::StateHash,
     timestamp::Timestamp,
     upi::{UpiFacts, VpaFingerprint},
     wallet::{WalletFacts, WalletFingerprint},
@@ -107,6 +110,59 @@ fn control_records_of_version_1_are_lifted() {
     for length in 0..stored.len() {
         assert!(decode_control(&stored[..length]).is_err(), "cut to {length} bytes");
     }
+}
+
+/// The pieces of an image that are no records, one after the other.
+#[test]
+fn golden_bytes_of_image_pieces() {
+    let name = "image_pieces.v1.hex";
+    let stored = include_str!("../../tests/golden/image_pieces.v1.hex");
+    let pieces = every_piece();
+    let written: Vec<Vec<u8>> = pieces.iter().map(|piece| encode_piece(piece).unwrap()).collect();
+    if is_updated(name, &written.concat()) {
+        return;
+    }
+    assert_eq!(hex_of(&written.concat()), stored);
+    for (bytes, piece) in written.iter().zip(pieces) {
+        assert_eq!(decode_piece(bytes).unwrap(), piece);
+        for length in 0..bytes.len() {
+            assert!(decode_piece(&bytes[..length]).is_err(), "cut to {length} bytes");
+        }
+    }
+    let history = Piece::History(bare_record());
+    assert_eq!(encode_piece(&history).unwrap(), encode(&bare_record()).unwrap());
+    assert_eq!(decode_piece(&encode_piece(&history).unwrap()).unwrap(), history);
+    assert!(decode_piece(&encode_control(&every_control_event()).unwrap()).is_err());
+}
+
+fn every_piece() -> Vec<Piece> {
+    let key = |account| AccountKey { mode: Mode::Live, currency: Currency::INR, account };
+    let balance = Balance { debits: 1 << 70, credits: -2 };
+    let accounts = [
+        Account::ProviderReceivable(ProviderId::SIMULATOR),
+        Account::Bank,
+        Account::MerchantPayable(id(1)),
+        Account::RefundsPending(id(2)),
+        Account::DisputesHeld(id(3)),
+        Account::Fees,
+        Account::Exceptions,
+    ];
+    let entry = IdempotencyEntry {
+        key: IdempotencyKey([7; 16]),
+        fingerprint: Fingerprint(0x0102_0304),
+        payment: id(4),
+    };
+    let end = |oldest_key| {
+        Piece::End(ImageEnd {
+            shard: crate::id::ShardId(0x0102),
+            sequence: 5,
+            last_time: START,
+            oldest_key,
+            hash: StateHash::from_bytes([9; 32]),
+        })
+    };
+    let accounts = accounts.into_iter().map(|account| Piece::Account(key(account), balance));
+    accounts.chain([Piece::Key(entry, 1_768_473_000), end(None), end(Some(START))]).collect()
 }
 
 /// A variant that is new here needs a new version of the format, and golden bytes of its own.

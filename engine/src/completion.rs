@@ -2,7 +2,7 @@
 //! observe.
 
 use tokio::sync::oneshot;
-use tollgate_domain::{ControlEvent, Payment, Record};
+use tollgate_domain::{ControlEvent, Payment, Record, StateHash};
 
 use crate::{
     admission::Permit, control_request::ControlAnswer, durable_record::DurableRecord,
@@ -29,7 +29,13 @@ pub enum Reply {
     Payment(PaymentSender, PaymentReply),
     Read(oneshot::Sender<Result<Option<Box<Payment>>, CommandError>>, Option<Box<Payment>>),
     Control(ControlReply, Result<ControlAnswer, CommandError>),
+    /// To whom everything before had to be sealed.
+    Sealed(oneshot::Sender<()>),
+    /// To whoever compares a shard with its records.
+    Hash(HashSender, (u64, StateHash)),
 }
+
+pub(crate) type HashSender = oneshot::Sender<(u64, StateHash)>;
 
 pub(crate) type PaymentSender = oneshot::Sender<PaymentReply>;
 
@@ -49,6 +55,8 @@ impl Reply {
             Self::Payment(sender, answer) => drop(sender.send(answer)),
             Self::Read(sender, payment) => drop(sender.send(Ok(payment))),
             Self::Control(sender, answer) => drop(sender.send(answer)),
+            Self::Sealed(sender) => drop(sender.send(())),
+            Self::Hash(sender, hash) => drop(sender.send(hash)),
         }
     }
 
@@ -58,6 +66,8 @@ impl Reply {
             Self::Payment(sender, _answer) => drop(sender.send(Err(CommandError::Unknown))),
             Self::Read(sender, _payment) => drop(sender.send(Err(CommandError::Unknown))),
             Self::Control(sender, _answer) => drop(sender.send(Err(CommandError::Unknown))),
+            // Who waits is told by the sender's end.
+            Self::Sealed(_) | Self::Hash(..) => {}
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     abort_guard::AbortOnPanic,
     admission::Permit,
     clock::Clock,
-    completion::{Completion, PaymentSender, Reply},
+    completion::{Completion, HashSender, PaymentSender, Reply},
     durable_record::DurableRecord,
     effects::Attachment,
     error::CommandError,
@@ -55,6 +55,8 @@ pub(crate) enum Mail<A> {
     Submission(SubmitPayment<A>),
     Outcome(ReportOutcome),
     Read(ReadPayment),
+    /// Asks for the hash of the state and the record that it is after.
+    Hash(HashSender),
 }
 
 /// Mail that arrives together, in order.
@@ -143,6 +145,11 @@ impl<A: Attachment> ShardActor<A> {
         self.let_go(Completion::reply(reply, permit));
     }
 
+    fn tell_hash(&self, reply: HashSender) {
+        let told = (self.lane.sequence(), self.shard.state().hash());
+        self.let_go(Completion::reply(Reply::Hash(reply, told), None));
+    }
+
     /// Does what is due. What is left after some rounds waits for the next tick, so that commands
     /// get their turn in between.
     fn tick(&mut self) {
@@ -225,6 +232,7 @@ impl<A: Attachment> Handler<Bundle<A>> for ShardActor<A> {
                 Mail::Submission(submission) => self.submit(submission),
                 Mail::Outcome(report) => self.record_outcome(report),
                 Mail::Read(read) => self.read(read),
+                Mail::Hash(reply) => self.tell_hash(reply),
             }
         }
     }

@@ -4,7 +4,11 @@ use std::{num::NonZeroU16, path::Path};
 
 use tollgate_domain::{ShardId, StateHash};
 
-use crate::{error::Error, record_observer::RecordObservers, recovery::Replayed};
+use crate::{
+    error::Error,
+    record_observer::{RecordObservers, ReplayFeed},
+    recovery::Replayed,
+};
 
 /// What a log holds.
 #[derive(Debug)]
@@ -27,8 +31,8 @@ pub fn verify(directory: &Path) -> Result<VerifyReport, Error> {
     // How many shards there are stands in the log's superblock, which is read with the records: so
     // there is room for as many as there can be, and those without a record cost little.
     let mut replayed = Replayed::new(NonZeroU16::MAX.min(MOST_SHARDS));
-    let log = replayed
-        .replay(&RecordObservers::none(), |visit| tollgate_wal::verify::verify(directory, visit))?;
+    let feed = ReplayFeed::new(&RecordObservers::none(), replayed.sequences.len());
+    let log = replayed.replay(feed, |visit| tollgate_wal::verify::verify(directory, visit))?;
     let shards = usize::from(log.geometry.streams).saturating_sub(1);
     replayed.shards.truncate(shards);
     let control = (ShardId::CONTROL, replayed.control.hash());

@@ -164,6 +164,18 @@ impl SnapshotStore {
         Ok(frames.get(..count.min(frames.len())).and_then(<[u64]>::last).copied())
     }
 
+    /// Takes one out of the list, for somebody to look at.
+    ///
+    /// # Errors
+    ///
+    /// Where the file system refuses.
+    pub fn put_aside(&self, frame: u64) -> Result<(), Error> {
+        let path = self.path(frame);
+        let aside = path.with_extension("damaged");
+        fs::rename(&path, aside).map_err(Error::io("rename", path))?;
+        sync_directory(&self.directory)
+    }
+
     /// Where a snapshot lies.
     #[must_use]
     pub fn path(&self, frame: u64) -> PathBuf {

@@ -77,4 +77,4 @@ pub use snapshot::{
     Snapshots, prove_snapshot, write_shards,
 };
 pub use tollgate_wal::{Error as LogError, GroupObservation, Repair};
-pub use verify::{VerifyReport, verify};
+pub use verify::{SnapshotVerdict, VerifyReport, verify};

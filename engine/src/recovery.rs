@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tollgate_domain::{ControlState, ShardId, ShardState, codec, invariant};
+use tollgate_domain::{ControlState, ShardId, ShardState, StateHash, codec, invariant};
 use tollgate_wal::{
     Checkpoint, Geometry, LogStore, RecordRef, Recovery, Repair, Visit, VisitError,
 };
@@ -62,7 +62,17 @@ impl Replayed {
     /// visitor for each record in log order. Observers are shown what they lack.
     pub(crate) fn replay<T>(
         &mut self,
+        feed: ReplayFeed,
+        read: impl FnOnce(&mut Visit<'_>) -> Result<T, tollgate_wal::Error>,
+    ) -> Result<T, Error> {
+        self.replay_with(feed, &mut |_replayed, _shard, _sequence| {}, read)
+    }
+
+    /// As [`Replayed::replay`]; `look` is called behind each record.
+    pub(crate) fn replay_with<T>(
+        &mut self,
         mut feed: ReplayFeed,
+        look: &mut dyn FnMut(&Self, ShardId, u64),
         read: impl FnOnce(&mut Visit<'_>) -> Result<T, tollgate_wal::Error>,
     ) -> Result<T, Error> {
         let mut failure = None;
@@ -71,7 +81,9 @@ impl Replayed {
                 let text = error.to_string();
                 failure = Some(error);
                 VisitError::from(text)
-            })
+            })?;
+            look(self, ShardId(record.stream.0), record.sequence);
+            Ok(())
         });
         let found = match (read, failure) {
             (Ok(found), _) => found,
@@ -86,6 +98,14 @@ impl Replayed {
         }
         feed.finish();
         Ok(found)
+    }
+
+    /// The hash of a shard's state.
+    pub(crate) fn hash_of(&self, shard: ShardId) -> StateHash {
+        match usize::from(shard.0).checked_sub(1) {
+            None => self.control.hash(),
+            Some(index) => self.shards[index].hash(),
+        }
     }
 
     /// Decodes and applies one record.

@@ -192,10 +192,24 @@ pub fn write_shards(
 /// # Errors
 /// Where it does not.
 pub fn prove_snapshot(source: &mut dyn SnapshotSource) -> Result<(), SnapshotError> {
-    for shard in (0..=u16::MAX).map(ShardId).take(source.checkpoint().positions().len()) {
-        read_shard(source, shard, &mut |_item| Ok(()))?;
+    snapshot_ends(source).map(drop)
+}
+
+/// What stands at each shard's end, once it is proved that the snapshot comes to that.
+///
+/// # Errors
+/// Where it does not.
+pub(crate) fn snapshot_ends(
+    source: &mut dyn SnapshotSource,
+) -> Result<Vec<(u64, StateHash)>, SnapshotError> {
+    let streams = source.checkpoint().positions().len();
+    let mut ends = Vec::with_capacity(streams);
+    for shard in (0..=u16::MAX).map(ShardId).take(streams) {
+        let (state, sequence) = read_shard(source, shard, &mut |_item| Ok(()))?;
+        ends.push((sequence, state.hash()));
     }
-    expect_end(source)
+    expect_end(source)?;
+    Ok(ends)
 }
 
 /// Loads a snapshot.

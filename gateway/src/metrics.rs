@@ -19,7 +19,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, Prometheu
 use metrics_process::Collector;
 use parking_lot::RwLock;
 use tollgate_domain::{Currency, Mode, Payment, PaymentStatus, ProviderId};
-use tollgate_engine::{Engine, EngineHealth, GroupObservation, Observer};
+use tollgate_engine::{Engine, EngineHealth, GroupObservation, Observer, SnapshotObservation};
 
 use self::series::Series;
 use crate::{
@@ -113,6 +113,14 @@ const STORE_BYTES: Series =
 const BUILD: Series = Series::gauge("tollgate_build_info", "1, with the version as a label.");
 const RECOVERY: Series =
     Series::gauge("tollgate_recovery_seconds", "How long the last start's replay took.");
+const SNAPSHOTS: Series =
+    Series::counter("tollgate_snapshots_total", "Snapshots made, by whether they are good.");
+const SNAPSHOT_DURATION: Series = Series::gauge(
+    "tollgate_snapshot_seconds",
+    "How long the last snapshot took, in the background.",
+);
+const SNAPSHOT_RECORDS: Series =
+    Series::gauge("tollgate_snapshot_records", "Records that the last snapshot stands for.");
 const VAULT_KEYS: Series =
     Series::gauge("tollgate_vault_keys", "Keys of persons whose personal data is sealed.");
 const VAULT_KEYS_AHEAD: Series = Series::gauge(
@@ -162,6 +170,9 @@ const ALL: &[&Series] = &[
     &STORE_BYTES,
     &BUILD,
     &RECOVERY,
+    &SNAPSHOTS,
+    &SNAPSHOT_DURATION,
+    &SNAPSHOT_RECORDS,
     &VAULT_KEYS,
     &VAULT_KEYS_AHEAD,
     &KEY_ASSIGNMENT,
@@ -211,6 +222,7 @@ pub(crate) struct Metrics {
     engine: EngineGauges,
     log: LogMetrics,
     recovery: Gauge,
+    snapshots: SnapshotMetrics,
     pub(crate) vault: VaultMetrics,
 }
 
@@ -246,6 +258,13 @@ struct LogMetrics {
     commit: Histogram,
     journal_sync: Histogram,
     sled_sync: Histogram,
+}
+
+struct SnapshotMetrics {
+    made: Counter,
+    failed: Counter,
+    elapsed: Gauge,
+    records: Gauge,
 }
 
 impl Metrics {
@@ -311,6 +330,12 @@ impl Metrics {
                 sled_sync: LOG_SYNC.register_histogram(&recorder, &[("copy", "sled")]),
             },
             recovery: RECOVERY.register_gauge(&recorder, &[]),
+            snapshots: SnapshotMetrics {
+                made: SNAPSHOTS.register_counter(&recorder, &[("result", "good")]),
+                failed: SNAPSHOTS.register_counter(&recorder, &[("result", "failed")]),
+                elapsed: SNAPSHOT_DURATION.register_gauge(&recorder, &[]),
+                records: SNAPSHOT_RECORDS.register_gauge(&recorder, &[]),
+            },
             vault: VaultMetrics {
                 held: VAULT_KEYS.register_gauge(&recorder, &[]),
                 ahead: VAULT_KEYS_AHEAD.register_gauge(&recorder, &[]),
@@ -501,6 +526,17 @@ impl Observer for Metrics {
         self.log.commit.record(group.elapsed);
         self.log.journal_sync.record(group.syncs.journal);
         self.log.sled_sync.record(group.syncs.sled);
+    }
+
+    fn snapshot_made(&self, snapshot: SnapshotObservation) {
+        self.snapshots.made.increment(1);
+        self.snapshots.elapsed.set(snapshot.elapsed.as_secs_f64());
+        #[expect(clippy::cast_precision_loss, reason = "a gauge need not tell 2^53 apart")]
+        self.snapshots.records.set(snapshot.records as f64);
+    }
+
+    fn snapshot_failed(&self) {
+        self.snapshots.failed.increment(1);
     }
 }
 

@@ -220,6 +220,8 @@ impl App {
         let Opened { directory, engine, report, providers, simulator, secrets, vault } = opened;
         self.gateway.metrics.recovered(report.elapsed);
         tracing::info!(
+            in_snapshot = report.in_snapshot,
+            damaged_snapshots = report.damaged_snapshots,
             records = report.records,
             unresolved = report.unresolved,
             torn_bytes = report.torn_bytes,
@@ -394,6 +396,7 @@ fn engine_options(config: &Config) -> EngineOptions {
         threads: engine.threads,
         segment_bytes: storage.segment_bytes,
         min_free_bytes: storage.min_free_bytes,
+        snapshot_bytes: storage.snapshot_bytes,
         max_in_flight: engine.max_in_flight,
         max_in_flight_per_shard: engine.max_in_flight_per_shard,
         policy: Policy {

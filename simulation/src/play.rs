@@ -15,6 +15,7 @@ mod expectation;
 mod log;
 mod rest;
 mod restart;
+mod snapshots;
 mod time;
 
 use std::{
@@ -35,7 +36,7 @@ use tollgate_engine::{
 };
 use tollgate_wal::{InlineWriter, LogHandle, Released, store::faulty::Disk};
 
-use self::{clients::leave, diary::Diary};
+use self::{clients::leave, diary::Diary, snapshots::Shelf};
 use crate::{
     chance::Chance,
     coverage::Coverage,
@@ -57,6 +58,7 @@ pub(crate) struct Play<'a> {
     policy: Arc<Policy>,
     chance: Chance,
     disk: Disk,
+    shelf: Shelf,
     wall: u64,
     monotonic: u64,
     provider: Provider,
@@ -178,6 +180,7 @@ impl<'a> Play<'a> {
             policy: Arc::new(policy),
             chance,
             disk,
+            shelf: Shelf::default(),
             wall: START.as_millis(),
             monotonic: 1_000,
             provider: Provider::default(),
@@ -227,6 +230,7 @@ impl<'a> Play<'a> {
             Step::Jump(span) => self.jump(&life, span),
             Step::Space(bytes) => self.set_space(&mut life, bytes),
             Step::Fail(journal, sled) => self.fail(&mut life, journal, sled),
+            Step::Snapshot => self.take_snapshot(),
             Step::Crash(crash) => return self.crash(life, crash),
         }
         life

@@ -1,5 +1,7 @@
 //! A shard's image: whatever has happened, its pieces come to the same state again.
 
+#![allow(clippy::unwrap_used, reason = "this is a test, in its helpers too")]
+
 #[path = "stage/stage.rs"]
 mod stage;
 

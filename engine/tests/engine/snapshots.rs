@@ -41,6 +41,7 @@ fn damage(path: &Path) {
 /// What the whole log comes to, by shard.
 fn hashes(directory: &Path) -> Vec<String> {
     let report = verify(directory).unwrap();
+    assert!(report.snapshots.iter().all(|snapshot| snapshot.finding.is_ok()), "{report:?}");
     report.hashes.iter().map(|(shard, hash)| format!("{} {hash}", shard.0)).collect()
 }
 
@@ -116,6 +117,9 @@ async fn where_a_snapshot_is_damaged_the_older_one_serves_and_then_the_archive()
     let [older, newer] = &snapshots(directory.path())[..] else { panic!("two are kept") };
 
     damage(newer);
+    let found = verify(directory.path()).unwrap().snapshots;
+    assert!(found[0].finding.as_ref().unwrap_err().contains("is damaged"), "{found:?}");
+    assert_eq!(found[1].finding, Ok(10));
     let stage = Stage::open(directory.path(), Script::approving());
     let report = &stage.report;
     assert_eq!((report.damaged_snapshots, report.in_snapshot, report.records), (1, 10, 10));

@@ -83,12 +83,19 @@ impl ControlView {
     /// Takes in a record that is durable.
     pub(crate) fn publish(&self, record: &Record<ControlEvent>) {
         let mut state = self.state.write();
+        for event in &record.events {
+            if let ControlEvent::ApiKeyForgotten { key } = event {
+                let key = state.key(*key).expect("only what is known is forgotten");
+                self.passes.remove(&key.hash);
+            }
+        }
         state.apply(record);
         for event in &record.events {
             match event {
                 ControlEvent::MerchantCreated(_)
                 | ControlEvent::MerchantRenamed { .. }
-                | ControlEvent::MerchantEmailChanged { .. } => {}
+                | ControlEvent::MerchantEmailChanged { .. }
+                | ControlEvent::ApiKeyForgotten { .. } => {}
                 ControlEvent::MerchantSuspended { merchant }
                 | ControlEvent::MerchantResumed { merchant } => {
                     let keys = state.keys_of(KeyOwner::Merchant(*merchant));

@@ -2,11 +2,12 @@
 //!
 //! Each key is written to its file before it is registered, and every start makes sure that the key
 //! in the file is registered: a crash in between leaves a file whose key the next start registers.
-//! A data directory that already had merchants gets no demo merchant.
+//! A data directory that already has merchants gets no demo merchant: not even again, where the key
+//! in the file is none any more, or what was revoked and forgotten would be good again.
 
 use std::path::Path;
 
-use tollgate_domain::{CreateMerchant, Mode};
+use tollgate_domain::{Asker, CreateMerchant, Mode};
 use tollgate_engine::{CommandError, Engine};
 use zeroize::Zeroizing;
 
@@ -76,8 +77,12 @@ pub(crate) async fn demo_key(
     };
     let imprint = key_imprint(&key).ok_or(Error::NoKey(path))?;
     if engine.control().find_key(&imprint.hash).is_none() {
+        if engine.control().merchant_count() > 0 {
+            return Ok(None);
+        }
         let keys = vec![(Mode::Test, imprint)];
-        let command = CreateMerchant { name: DEMO_NAME.into(), email: None, keys };
+        let asker = Asker::Process;
+        let command = CreateMerchant { asker, name: DEMO_NAME.into(), email: None, keys };
         engine.control_command(command).await.map_err(Error::Register)?;
     }
     Ok(Some(key))

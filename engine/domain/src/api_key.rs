@@ -1,9 +1,11 @@
 //! API keys: whose they are, what they may do and for how long. Of their texts only a digest and the
 //! last four characters are known here.
 
+mod asker;
 mod authority;
 mod scope;
 
+pub use asker::Asker;
 pub use authority::KeyAuthority;
 pub use scope::{Scope, ScopeSet};
 
@@ -52,7 +54,7 @@ pub struct ApiKey {
     pub expires_at: Option<Timestamp>,
     /// Since when it has been revoked.
     pub revoked_at: Option<Timestamp>,
-    /// The key that took its place by rotation.
+    /// The key that took its place by rotation, which may be forgotten by now.
     pub successor: Option<ApiKeyId>,
 }
 
@@ -144,6 +146,16 @@ impl ApiKey {
             KeyStanding::Expired
         } else {
             KeyStanding::Usable
+        }
+    }
+
+    /// Since when it opens nothing any more, if it does not at `now`.
+    #[must_use]
+    pub fn dead_since(&self, now: Timestamp) -> Option<Timestamp> {
+        let expired_at = self.expires_at.filter(|end| now >= *end);
+        match (self.revoked_at, expired_at) {
+            (Some(revoked), Some(expired)) => Some(revoked.min(expired)),
+            (revoked, expired) => revoked.or(expired),
         }
     }
 

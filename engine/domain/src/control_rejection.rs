@@ -5,6 +5,12 @@ use crate::id::{ApiKeyId, MerchantId};
 /// Why a command on merchants or keys is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ControlRejection {
+    /// The key of the one who asks has expired since he began to ask.
+    #[error("key {0}, which asks, has expired")]
+    AskerExpired(ApiKeyId),
+    /// The key of the one who asks was revoked since he began to ask.
+    #[error("key {0}, which asks, is revoked")]
+    AskerRevoked(ApiKeyId),
     /// There is no such merchant.
     #[error("no merchant {0}")]
     MerchantNotFound(MerchantId),

@@ -144,6 +144,11 @@ impl ControlState {
             ControlEvent::ApiKeyRevoked { key } => {
                 self.change_key(*key, |key| key.revoked_at = Some(at));
             }
+            ControlEvent::ApiKeyForgotten { key } => {
+                let key = self.keys.remove(key).expect("only what is known is forgotten");
+                self.by_hash.remove(&key.hash);
+                self.by_owner.remove(&(key.owner(), key.id));
+            }
         }
     }
 

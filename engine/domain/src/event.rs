@@ -147,4 +147,6 @@ pub enum ControlEvent {
     ApiKeyRotated { key: ApiKeyId, successor: ApiKeyId, expires_at: Timestamp },
     /// A key opens nothing any more.
     ApiKeyRevoked { key: ApiKeyId },
+    /// A key that has opened nothing for long is known no more.
+    ApiKeyForgotten { key: ApiKeyId },
 }

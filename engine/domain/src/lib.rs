@@ -60,8 +60,8 @@ pub mod ledger;
 pub mod planted_fault;
 
 pub use api_key::{
-    ApiKey, ApiKeyHash, ApiKeyKind, KeyAuthority, KeyImprint, KeyOwner, KeyStanding, KeyTail,
-    Scope, ScopeSet,
+    ApiKey, ApiKeyHash, ApiKeyKind, Asker, KeyAuthority, KeyImprint, KeyOwner, KeyStanding,
+    KeyTail, Scope, ScopeSet,
 };
 pub use card::{CardBrand, CardFacts, CardFingerprint};
 pub use command::{

@@ -3,10 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use tollgate_domain::{
-    ApiKey, ApiKeyHash, ApiKeyId, ApiKeyKind, ControlCommand, ControlRejection, ControlState,
-    ControlSubject, CreateMerchant, Env, IssueApiKey, KeyAuthority, KeyImprint, KeyOwner,
-    KeyStanding, KeyTail, MerchantId, Millis, Mode, Policy, RevokeApiKey, RotateApiKey, Scope,
-    ScopeSet, ShardId, Timestamp, UpdateMerchant, codec, invariant,
+    ApiKey, ApiKeyHash, ApiKeyId, ApiKeyKind, Asker, ControlCommand, ControlRejection,
+    ControlState, ControlSubject, CreateMerchant, Env, IssueApiKey, KeyAuthority, KeyImprint,
+    KeyOwner, KeyStanding, KeyTail, MerchantId, Millis, Mode, Policy, RevokeApiKey, RotateApiKey,
+    Scope, ScopeSet, ShardId, Timestamp, UpdateMerchant, codec, invariant,
 };
 
 const DAY: Millis = Millis::from_seconds(86_400);
@@ -17,7 +17,7 @@ struct Stage {
     state: ControlState,
     now: Timestamp,
     log: Vec<Vec<u8>>,
-    drawn: u8,
+    drawn: u16,
 }
 
 impl Stage {
@@ -46,12 +46,15 @@ impl Stage {
 
     fn imprint(&mut self) -> KeyImprint {
         self.drawn += 1;
-        KeyImprint { hash: ApiKeyHash([self.drawn; 32]), tail: KeyTail::new(*b"x7q9").unwrap() }
+        let mut hash = [0; 32];
+        hash[..2].copy_from_slice(&self.drawn.to_be_bytes());
+        KeyImprint { hash: ApiKeyHash(hash), tail: KeyTail::new(*b"x7q9").unwrap() }
     }
 
     fn create(&mut self, name: &str) -> MerchantId {
         let keys = Mode::ALL.map(|mode| (mode, self.imprint())).to_vec();
-        let command = CreateMerchant { name: name.into(), email: None, keys };
+        let asker = Asker::Process;
+        let command = CreateMerchant { asker, name: name.into(), email: None, keys };
         match self.run(ControlCommand::CreateMerchant(command)).unwrap() {
             ControlSubject::Merchant(id) => id,
             ControlSubject::ApiKey(_) => panic!("a merchant was created"),
@@ -78,6 +81,18 @@ impl Stage {
         Ok(self.key(subject))
     }
 
+    fn issue_to_operators(&mut self) -> ApiKeyId {
+        let command = IssueApiKey {
+            authority: KeyAuthority::over_operators(Asker::Process, ScopeSet::ALL),
+            kind: ApiKeyKind::Operator,
+            imprint: self.imprint(),
+            name: None,
+            scopes: None,
+            expires_at: None,
+        };
+        self.issue(command).unwrap().id
+    }
+
     fn key(&self, subject: ControlSubject) -> ApiKey {
         match subject {
             ControlSubject::ApiKey(id) => self.state.key(id).unwrap().clone(),
@@ -91,6 +106,13 @@ impl Stage {
 
     fn first_key(&self, merchant: MerchantId) -> ApiKey {
         self.state.keys_of(KeyOwner::Merchant(merchant)).next().unwrap().clone()
+    }
+
+    /// A merchant's say over its own keys, by its first key of that mode.
+    fn by_own_key(&self, merchant: MerchantId, mode: Mode, scopes: ScopeSet) -> KeyAuthority {
+        let mut keys = self.state.keys_of(KeyOwner::Merchant(merchant));
+        let key = keys.find(|key| key.kind.mode() == Some(mode)).unwrap().id;
+        KeyAuthority::of_merchant(key, merchant, mode, scopes)
     }
 
     fn wait(&mut self, span: Millis) {
@@ -110,7 +132,7 @@ impl Stage {
 /// A secret test key, asked for by an operator.
 fn secret(stage: &mut Stage, merchant: MerchantId) -> IssueApiKey {
     IssueApiKey {
-        authority: KeyAuthority::over_merchant(merchant),
+        authority: KeyAuthority::over_merchant(Asker::Process, merchant),
         kind: ApiKeyKind::Secret { merchant, mode: Mode::Test },
         imprint: stage.imprint(),
         name: Some("till 3".into()),
@@ -156,7 +178,8 @@ fn a_merchant_changes_and_what_stays_leaves_no_record() {
     let (mut stage, id) = Stage::with_merchant();
     let created = stage.now;
     stage.wait(DAY);
-    let nothing = UpdateMerchant { merchant: id, name: None, email: None, suspended: None };
+    let asker = Asker::Process;
+    let nothing = UpdateMerchant { asker, merchant: id, name: None, email: None, suspended: None };
     let email = Some(Some("owner@example.com".into()));
     let all = UpdateMerchant {
         name: Some("Bar".into()),
@@ -256,8 +279,8 @@ fn nobody_gives_more_than_he_has() {
     let (mut stage, merchant) = Stage::with_merchant();
     let other = stage.create("Bakery");
     let few = set([Scope::PaymentsRead, Scope::KeysWrite]);
-    let by_few = KeyAuthority::of_merchant(merchant, Mode::Test, few);
-    let by_all = KeyAuthority::of_merchant(merchant, Mode::Test, ScopeSet::ALL);
+    let by_few = stage.by_own_key(merchant, Mode::Test, few);
+    let by_all = stage.by_own_key(merchant, Mode::Test, ScopeSet::ALL);
     let base = secret(&mut stage, merchant);
     let live = ApiKeyKind::Secret { merchant, mode: Mode::Live };
     let others = ApiKeyKind::Secret { merchant: other, mode: Mode::Test };
@@ -290,14 +313,14 @@ fn nobody_gives_more_than_he_has() {
 fn operators_give_operators_no_more_than_they_have() {
     let (mut stage, merchant) = Stage::with_merchant();
     let base = IssueApiKey {
-        authority: KeyAuthority::over_operators(ScopeSet::ALL),
+        authority: KeyAuthority::over_operators(Asker::Process, ScopeSet::ALL),
         kind: ApiKeyKind::Operator,
         ..secret(&mut stage, merchant)
     };
     let key = stage.issue(base.clone()).unwrap();
     assert_eq!((key.owner(), key.kind.mode()), (KeyOwner::Operators, None));
     let few = set([Scope::OperatorKeysWrite, Scope::MerchantsRead]);
-    let by_few = KeyAuthority::over_operators(few);
+    let by_few = KeyAuthority::over_operators(Asker::Process, few);
     let command = IssueApiKey {
         authority: by_few,
         scopes: Some(set([Scope::MerchantsWrite])),
@@ -313,7 +336,7 @@ fn operators_give_operators_no_more_than_they_have() {
 #[test]
 fn a_rotated_key_is_good_until_its_overlap_ends() {
     let (mut stage, merchant) = Stage::with_merchant();
-    let by = KeyAuthority::of_merchant(merchant, Mode::Test, ScopeSet::ALL);
+    let by = stage.by_own_key(merchant, Mode::Test, ScopeSet::ALL);
     let few = set([Scope::PaymentsRead]);
     let command = IssueApiKey { scopes: Some(few), ..secret(&mut stage, merchant) };
     let old = stage.issue(command).unwrap();
@@ -344,7 +367,7 @@ fn a_rotated_key_is_good_until_its_overlap_ends() {
 #[test]
 fn a_rotation_neither_lengthens_the_old_life_nor_forgets_that_lives_end() {
     let (mut stage, merchant) = Stage::with_merchant();
-    let by = KeyAuthority::over_merchant(merchant);
+    let by = KeyAuthority::over_merchant(Asker::Process, merchant);
     let week = Millis(7 * DAY.0);
     let ends = stage.now.after(week);
     let command = IssueApiKey { expires_at: Some(ends), ..secret(&mut stage, merchant) };
@@ -370,7 +393,7 @@ fn a_rotation_neither_lengthens_the_old_life_nor_forgets_that_lives_end() {
 #[test]
 fn a_revoked_key_stays_so() {
     let (mut stage, merchant) = Stage::with_merchant();
-    let by = KeyAuthority::over_merchant(merchant);
+    let by = KeyAuthority::over_merchant(Asker::Process, merchant);
     let key = stage.first_key(merchant).id;
     stage.wait(DAY);
     let revoked = stage.revoke(by, key).unwrap();
@@ -385,19 +408,142 @@ fn a_revoked_key_stays_so() {
     stage.check_replay();
 }
 
+/// A request may begin with a key that is good, and end after it was revoked.
+#[test]
+fn a_key_that_died_since_it_began_to_ask_gets_nothing_done() {
+    let (mut stage, merchant) = Stage::with_merchant();
+    let operator = stage.issue_to_operators();
+    let dying = stage.issue_to_operators();
+    let by = KeyAuthority::over_operators(Asker::Process, ScopeSet::ALL);
+    stage.revoke(by, dying).unwrap();
+    let expires_at = Some(stage.now.after(DAY));
+    let short = IssueApiKey { expires_at, ..secret(&mut stage, merchant) };
+    let short = stage.issue(short).unwrap().id;
+    stage.wait(DAY);
+    let unknown = ApiKeyId::from_u128(7);
+    for (asker, rejection) in [
+        (Asker::Key(operator), None),
+        (Asker::Key(dying), Some(ControlRejection::AskerRevoked(dying))),
+        (Asker::Key(short), Some(ControlRejection::AskerExpired(short))),
+        // It was forgotten; to be forgotten it has to be dead.
+        (Asker::Key(unknown), Some(ControlRejection::AskerRevoked(unknown))),
+    ] {
+        let authority = KeyAuthority::over_merchant(asker, merchant);
+        let issue = IssueApiKey { authority, ..secret(&mut stage, merchant) };
+        let victim = secret(&mut stage, merchant);
+        let victim = stage.issue(victim).unwrap().id;
+        let rotate = rotation(&mut stage, authority, victim);
+        let keys = vec![(Mode::Test, stage.imprint())];
+        for command in [
+            ControlCommand::IssueApiKey(issue),
+            ControlCommand::RotateApiKey(rotate),
+            ControlCommand::RevokeApiKey(RevokeApiKey { authority, key: victim }),
+            ControlCommand::CreateMerchant(CreateMerchant {
+                asker,
+                name: "Deli".into(),
+                email: None,
+                keys,
+            }),
+            ControlCommand::UpdateMerchant(UpdateMerchant {
+                asker,
+                merchant,
+                name: Some("Deli".into()),
+                email: None,
+                suspended: None,
+            }),
+        ] {
+            assert_eq!(stage.run(command).err(), rejection, "{asker:?}");
+        }
+    }
+    stage.check_replay();
+}
+
+#[test]
+fn of_dead_keys_those_that_died_last_are_kept() {
+    let (mut stage, merchant) = Stage::with_merchant();
+    let by = KeyAuthority::over_merchant(Asker::Process, merchant);
+    let owner = KeyOwner::Merchant(merchant);
+    // The oldest key of all dies last.
+    let oldest = stage.first_key(merchant);
+    let mut ended = Vec::new();
+    for _ in 0..150 {
+        let command = secret(&mut stage, merchant);
+        let key = stage.issue(command).unwrap();
+        stage.wait(Millis(1));
+        stage.revoke(by, key.id).unwrap();
+        ended.push(key);
+    }
+    stage.revoke(by, oldest.id).unwrap();
+    let command = secret(&mut stage, merchant);
+    stage.issue(command).unwrap();
+    let dead: Vec<ApiKeyId> = stage
+        .state
+        .keys_of(owner)
+        .filter(|key| key.standing(stage.now) != KeyStanding::Usable)
+        .map(|key| key.id)
+        .collect();
+    assert_eq!(dead.len(), 100);
+    assert!(dead.contains(&oldest.id) && dead.contains(&ended[149].id));
+    for forgotten in &ended[..51] {
+        assert_eq!(stage.state.key(forgotten.id), None);
+        assert_eq!(stage.state.key_of_hash(&forgotten.hash), None, "its text opens nothing");
+    }
+    assert!(ended[51..].iter().all(|kept| dead.contains(&kept.id)));
+    stage.check_replay();
+}
+
+#[test]
+fn a_rotation_makes_room_as_well_and_a_successor_may_be_forgotten_first() {
+    let (mut stage, merchant) = Stage::with_merchant();
+    let by = KeyAuthority::over_merchant(Asker::Process, merchant);
+    let old = stage.first_key(merchant).id;
+    let command = RotateApiKey { overlap: Millis(365 * DAY.0), ..rotation(&mut stage, by, old) };
+    let successor = stage.rotate(command).unwrap().id;
+    stage.revoke(by, successor).unwrap();
+    let mut live = secret(&mut stage, merchant);
+    for _ in 0..101 {
+        stage.wait(Millis(1));
+        let key = stage.issue(live).unwrap().id;
+        let command = RotateApiKey { overlap: Millis(0), ..rotation(&mut stage, by, key) };
+        let next = stage.rotate(command).unwrap().id;
+        stage.revoke(by, next).unwrap();
+        live = secret(&mut stage, merchant);
+    }
+    assert_eq!(stage.state.key(successor), None);
+    assert_eq!(stage.standing(old), KeyStanding::Usable);
+    assert_eq!(stage.state.key(old).unwrap().successor, Some(successor));
+    let again = rotation(&mut stage, by, old);
+    let rejection = ControlRejection::ApiKeyRotated { key: old, successor };
+    assert_eq!(stage.rotate(again).unwrap_err(), rejection);
+    stage.check_replay();
+}
+
+/// The process may be given any text as its root key; a revoked one must not come back so.
+#[test]
+fn operators_dead_keys_are_not_forgotten() {
+    let (mut stage, _merchant) = Stage::with_merchant();
+    let by = KeyAuthority::over_operators(Asker::Process, ScopeSet::ALL);
+    for _ in 0..102 {
+        let key = stage.issue_to_operators();
+        stage.revoke(by, key).unwrap();
+    }
+    stage.issue_to_operators();
+    assert_eq!(stage.state.keys_of(KeyOwner::Operators).count(), 103);
+}
+
 #[test]
 fn keys_out_of_reach_do_not_exist() {
     let (mut stage, merchant) = Stage::with_merchant();
     let other = stage.create("Bakery");
     let key = stage.first_key(other).id;
     let unknown = ApiKeyId::from_u128(7);
-    let own_live = KeyAuthority::of_merchant(other, Mode::Live, ScopeSet::ALL);
+    let own_live = stage.by_own_key(other, Mode::Live, ScopeSet::ALL);
     for (by, key) in [
-        (KeyAuthority::over_merchant(merchant), key),
-        (KeyAuthority::of_merchant(merchant, Mode::Test, ScopeSet::ALL), key),
-        (KeyAuthority::over_operators(ScopeSet::ALL), key),
+        (KeyAuthority::over_merchant(Asker::Process, merchant), key),
+        (stage.by_own_key(merchant, Mode::Test, ScopeSet::ALL), key),
+        (KeyAuthority::over_operators(Asker::Process, ScopeSet::ALL), key),
         (own_live, key),
-        (KeyAuthority::over_merchant(other), unknown),
+        (KeyAuthority::over_merchant(Asker::Process, other), unknown),
     ] {
         let rejection = ControlRejection::ApiKeyNotFound(key);
         let command = rotation(&mut stage, by, key);
@@ -420,16 +566,17 @@ fn the_hash_tells_control_states_apart() {
         }),
         hash_after(|stage, merchant| {
             let key = stage.first_key(merchant).id;
-            stage.revoke(KeyAuthority::over_merchant(merchant), key).unwrap();
+            stage.revoke(KeyAuthority::over_merchant(Asker::Process, merchant), key).unwrap();
         }),
         hash_after(|stage, merchant| {
             let key = stage.first_key(merchant).id;
-            let command = rotation(stage, KeyAuthority::over_merchant(merchant), key);
+            let command =
+                rotation(stage, KeyAuthority::over_merchant(Asker::Process, merchant), key);
             stage.rotate(command).unwrap();
         }),
         hash_after(|stage, merchant| {
-            let (name, email, suspended) = (None, None, Some(true));
-            stage.update(UpdateMerchant { merchant, name, email, suspended }).unwrap();
+            let (asker, name, email, suspended) = (Asker::Process, None, None, Some(true));
+            stage.update(UpdateMerchant { asker, merchant, name, email, suspended }).unwrap();
         }),
     ];
     for (index, hash) in hashes.iter().enumerate() {

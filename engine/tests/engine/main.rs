@@ -8,9 +8,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use stage::{Notes, Script, Stage, payment};
 use tollgate_domain::{
-    Amount, ApiKeyHash, ApiKeyKind, ControlRejection, IssueApiKey, KeyAuthority, KeyStanding,
-    Millis, Mode, PaymentStatus, ProviderOutcome, Rejection, RevokeApiKey, RotateApiKey, Timestamp,
-    UpdateMerchant,
+    Amount, ApiKeyHash, ApiKeyKind, Asker, ControlRejection, IssueApiKey, KeyAuthority,
+    KeyStanding, Millis, Mode, PaymentStatus, ProviderOutcome, Rejection, RevokeApiKey,
+    RotateApiKey, Timestamp, UpdateMerchant,
 };
 use tollgate_engine::{CommandError, DurableContent, DurableRecord, Patience};
 use tollgate_wal::store::faulty::{Disk, Fault, Kept};
@@ -343,7 +343,7 @@ async fn a_key_is_worth_what_the_last_answer_said_before_and_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let stage = Stage::open(directory.path(), Script::approving());
     let (merchant, first) = stage.register(7).await;
-    let authority = KeyAuthority::over_merchant(merchant);
+    let authority = KeyAuthority::over_merchant(Asker::Process, merchant);
     let pass = |stage: &Stage, hash: ApiKeyHash| stage.engine.control().find_key(&hash).unwrap();
     let standing = |stage: &Stage, hash: ApiKeyHash| pass(stage, hash).standing(|| Timestamp::MAX);
     let key = pass(&stage, first).id;
@@ -369,7 +369,9 @@ async fn a_key_is_worth_what_the_last_answer_said_before_and_after_a_restart() {
     stage.engine.control_command(revoke).await.unwrap();
     assert_eq!(stage.engine.control().version(), version, "it was revoked already");
 
-    let suspend = UpdateMerchant { merchant, name: None, email: None, suspended: Some(true) };
+    let asker = Asker::Process;
+    let suspend =
+        UpdateMerchant { asker, merchant, name: None, email: None, suspended: Some(true) };
     let suspended = stage.engine.control_command(suspend).await.unwrap();
     assert!(suspended.suspended_at.is_some());
     assert!(pass(&stage, first).suspended && pass(&stage, second.hash).suspended);
@@ -391,7 +393,7 @@ async fn a_key_whose_record_is_lost_opens_nothing() {
     disk.plan(Fault::fail(disk.commits() + 1, Kept::Nothing));
     let imprint = stage::imprint(8);
     let issue = IssueApiKey {
-        authority: KeyAuthority::over_merchant(merchant),
+        authority: KeyAuthority::over_merchant(Asker::Process, merchant),
         kind: ApiKeyKind::Secret { merchant, mode: Mode::Test },
         imprint,
         name: None,

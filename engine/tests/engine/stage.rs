@@ -16,7 +16,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::{runtime::Handle, time::sleep};
 use tollgate_domain::{
-    Amount, ApiKeyHash, CaptureMode, CardBrand, CardFacts, CardFingerprint, CreateMerchant,
+    Amount, ApiKeyHash, Asker, CaptureMode, CardBrand, CardFacts, CardFingerprint, CreateMerchant,
     CreatePayment, Currency, Effect, Fingerprint, IdempotencyKey, KeyImprint, KeyTail, MerchantId,
     Mode, Money, Payment, PaymentId, PaymentMethod, ProviderId, ProviderOutcome, ProviderReceipt,
     ShardId,
@@ -227,7 +227,8 @@ impl Stage {
     pub(crate) async fn register(&self, number: u8) -> (MerchantId, ApiKeyHash) {
         let imprint = imprint(number);
         let keys = vec![(Mode::Test, imprint)];
-        let command = CreateMerchant { name: "Shop".into(), email: None, keys };
+        let command =
+            CreateMerchant { asker: Asker::Process, name: "Shop".into(), email: None, keys };
         (self.engine.control_command(command).await.unwrap().id, imprint.hash)
     }
 

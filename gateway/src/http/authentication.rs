@@ -12,7 +12,8 @@ use hyper::{
 };
 use subtle::ConstantTimeEq;
 use tollgate_domain::{
-    ApiKeyHash, ApiKeyId, ApiKeyKind, KeyOwner, KeyStanding, MerchantId, Mode, Scope, ScopeSet,
+    ApiKeyHash, ApiKeyId, ApiKeyKind, Asker, KeyOwner, KeyStanding, MerchantId, Mode, Scope,
+    ScopeSet,
 };
 use tollgate_engine::{ControlView, KeyPass};
 use zeroize::Zeroizing;
@@ -119,6 +120,13 @@ pub(super) fn operator(
         Caller::Merchant(_) | Caller::Checkout(_) => {
             Err(Problem::of(ErrorCode::OperatorKeyRequired))
         }
+    }
+}
+
+impl OperatorCaller {
+    /// What the control shard looks at again when it decides.
+    pub(super) fn asker(&self) -> Asker {
+        if self.key == ROOT_OPERATOR { Asker::Process } else { Asker::Key(self.key) }
     }
 }
 

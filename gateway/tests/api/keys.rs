@@ -5,6 +5,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::server::{GOOD, OPERATOR, Reply, TestServer, payment};
 
@@ -14,6 +18,21 @@ const DAY: Duration = Duration::from_secs(86_400);
 struct Merchant {
     id: String,
     key: String,
+}
+
+/// A request whose body has not come yet.
+struct BegunRequest {
+    stream: TcpStream,
+    body: String,
+}
+
+impl BegunRequest {
+    async fn finish(mut self) -> Reply {
+        self.stream.write_all(self.body.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        self.stream.read_to_end(&mut answer).await.unwrap();
+        Reply::parse(&answer)
+    }
 }
 
 impl TestServer {
@@ -40,6 +59,23 @@ impl TestServer {
         assert_eq!(reply.status, 201, "{reply:?}");
         let key = reply.json();
         (key["id"].as_str().unwrap().to_owned(), key["key"].as_str().unwrap().to_owned())
+    }
+
+    /// Begins a request, up to its body: the server waits for that, so it knows who asks.
+    async fn begin(&self, method: &str, path: &str, by: &str, body: String) -> BegunRequest {
+        const LEAVE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+        let mut stream = TcpStream::connect(self.address()).await.unwrap();
+        let length = body.len();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\
+             Expect: 100-continue\r\nAuthorization: Bearer {by}\r\n\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut leave = [0; LEAVE.len()];
+        stream.read_exact(&mut leave).await.unwrap();
+        assert_eq!(leave, LEAVE);
+        BegunRequest { stream, body }
     }
 
     async fn pay_by(&self, key: &str) -> Reply {
@@ -306,6 +342,68 @@ async fn a_revoked_key_opens_nothing_even_after_a_restart() {
     assert_eq!(server.pay_by(&kept).await.status, 201);
     let listed = server.get_with("/api/v1/keys", &shop.key).await.json();
     assert_eq!(listed["data"].as_array().unwrap().len(), 3, "{listed}");
+    server.stop().await;
+}
+
+/// Asked for with a key that was good when the request began: its body came after the revocation.
+#[tokio::test]
+async fn a_key_that_is_revoked_while_a_body_comes_issues_none() {
+    let server = TestServer::start().await;
+    let shop = server.merchant("Acme").await;
+    let (id, text) = server.issue("/api/v1/keys", &shop.key, json!({})).await;
+    let operators = "/api/v1/operator-keys";
+    let (operator_id, operator) = server.issue(operators, OPERATOR, json!({})).await;
+    let (spare, _text) = server.issue("/api/v1/keys", &shop.key, json!({})).await;
+    let own = format!("/api/v1/keys/{id}");
+    let operators_own = format!("{operators}/{operator_id}");
+    let of_shop = format!("/api/v1/merchants/{}", shop.id);
+    let mut begun = Vec::new();
+    for (method, path, by, body) in [
+        ("POST", "/api/v1/keys".to_owned(), &text, json!({})),
+        ("POST", format!("/api/v1/keys/{spare}/rotate"), &text, json!({})),
+        ("POST", operators.to_owned(), &operator, json!({})),
+        ("POST", format!("{of_shop}/keys"), &operator, json!({})),
+        ("POST", "/api/v1/merchants".to_owned(), &operator, json!({"name": "Bakery"})),
+        ("PATCH", of_shop.clone(), &operator, json!({"name": "Bakery"})),
+    ] {
+        begun.push(server.begin(method, &path, by, body.to_string()).await);
+    }
+    for (path, by) in [(own, &*shop.key), (operators_own, OPERATOR)] {
+        assert_eq!(server.call("DELETE", &path, by, &Value::Null).await.status, 200);
+    }
+    for request in begun {
+        request.finish().await.assert_problem(401, "api_key_revoked");
+    }
+    let merchants = server.get_with("/api/v1/merchants", OPERATOR).await.json();
+    let names = merchants["data"].as_array().unwrap().iter().map(|row| row["name"].clone());
+    assert!(names.clone().all(|name| name != "Bakery"), "{merchants}");
+    server.stop().await;
+}
+
+/// Even the key in the data directory's own file: it is not registered anew.
+#[tokio::test]
+async fn forgotten_keys_are_unknown_and_stay_so_after_a_restart() {
+    let server = TestServer::start().await;
+    let demo = server.key().to_owned();
+    let first = server.get_with("/api/v1/keys", &demo).await.json();
+    let (_id, kept) = server.issue("/api/v1/keys", &demo, json!({})).await;
+    let revoke = async |by: &str, id: &str| {
+        let path = format!("/api/v1/keys/{id}");
+        assert_eq!(server.call("DELETE", &path, by, &Value::Null).await.status, 200);
+    };
+    revoke(&kept, first["data"][0]["id"].as_str().unwrap()).await;
+    server.pay_by(&demo).await.assert_problem(401, "api_key_revoked");
+    for _ in 0..101 {
+        let (id, _text) = server.issue("/api/v1/keys", &kept, json!({})).await;
+        revoke(&kept, &id).await;
+    }
+    server.issue("/api/v1/keys", &kept, json!({})).await;
+    server.pay_by(&demo).await.assert_problem(401, "api_key_invalid");
+    let server = server.restart().await;
+    server.pay_by(&demo).await.assert_problem(401, "api_key_invalid");
+    assert_eq!(server.pay_by(&kept).await.status, 201);
+    let merchants = server.get_with("/api/v1/merchants", OPERATOR).await.json();
+    assert_eq!(merchants["data"].as_array().unwrap().len(), 1, "no second demo: {merchants}");
     server.stop().await;
 }
 

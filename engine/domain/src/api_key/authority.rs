@@ -3,7 +3,7 @@
 //! Invariant: nobody issues or renews a key that may do more than he may, or one of another owner or
 //! of a world that is not his.
 
-use super::{ApiKey, ApiKeyKind, KeyOwner, ScopeSet};
+use super::{ApiKey, ApiKeyKind, Asker, KeyOwner, ScopeSet};
 use crate::{
     control_rejection::ControlRejection,
     id::{ApiKeyId, MerchantId},
@@ -13,6 +13,8 @@ use crate::{
 /// Over which keys somebody has a say. Whether he has any at all, the gateway has checked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct KeyAuthority {
+    /// Whose say it is.
+    pub asker: Asker,
     /// Whose keys.
     pub owner: KeyOwner,
     /// Of one world alone, or of both.
@@ -24,20 +26,26 @@ pub struct KeyAuthority {
 impl KeyAuthority {
     /// An operator's say over a merchant's keys.
     #[must_use]
-    pub const fn over_merchant(merchant: MerchantId) -> Self {
-        Self { owner: KeyOwner::Merchant(merchant), mode: None, scopes: ScopeSet::ALL }
+    pub const fn over_merchant(asker: Asker, merchant: MerchantId) -> Self {
+        Self { asker, owner: KeyOwner::Merchant(merchant), mode: None, scopes: ScopeSet::ALL }
     }
 
     /// An operator's say over operators' keys, by a key with these scopes.
     #[must_use]
-    pub const fn over_operators(scopes: ScopeSet) -> Self {
-        Self { owner: KeyOwner::Operators, mode: None, scopes }
+    pub const fn over_operators(asker: Asker, scopes: ScopeSet) -> Self {
+        Self { asker, owner: KeyOwner::Operators, mode: None, scopes }
     }
 
-    /// A merchant's say over its own keys, by a key of that world with these scopes.
+    /// A merchant's say over its own keys, by this key of that world with these scopes.
     #[must_use]
-    pub const fn of_merchant(merchant: MerchantId, mode: Mode, scopes: ScopeSet) -> Self {
-        Self { owner: KeyOwner::Merchant(merchant), mode: Some(mode), scopes }
+    pub const fn of_merchant(
+        key: ApiKeyId,
+        merchant: MerchantId,
+        mode: Mode,
+        scopes: ScopeSet,
+    ) -> Self {
+        let owner = KeyOwner::Merchant(merchant);
+        Self { asker: Asker::Key(key), owner, mode: Some(mode), scopes }
     }
 
     /// Whether a key exists, for him.

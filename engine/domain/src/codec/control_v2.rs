@@ -57,6 +57,9 @@ enum ControlEvent<'a> {
     ApiKeyRevoked {
         key: u128,
     },
+    ApiKeyForgotten {
+        key: u128,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -132,6 +135,7 @@ impl<'a> From<&'a event::ControlEvent> for ControlEvent<'a> {
                 expires_at: expires_at.as_millis(),
             },
             From::ApiKeyRevoked { key } => Self::ApiKeyRevoked { key: key.to_u128() },
+            From::ApiKeyForgotten { key } => Self::ApiKeyForgotten { key: key.to_u128() },
         }
     }
 }
@@ -171,6 +175,9 @@ impl TryFrom<ControlEvent<'_>> for event::ControlEvent {
                 expires_at: time(expires_at)?,
             },
             ControlEvent::ApiKeyRevoked { key } => Self::ApiKeyRevoked { key: Id::from_u128(key) },
+            ControlEvent::ApiKeyForgotten { key } => {
+                Self::ApiKeyForgotten { key: Id::from_u128(key) }
+            }
         })
     }
 }

@@ -197,9 +197,10 @@ fn golden_records_hold_every_event() {
         ControlEvent::ApiKeyIssued(_) => 5,
         ControlEvent::ApiKeyRotated { .. } => 6,
         ControlEvent::ApiKeyRevoked { .. } => 7,
+        ControlEvent::ApiKeyForgotten { .. } => 8,
     };
     let held: BTreeSet<u8> = every_control_event().events.iter().map(variant).collect();
-    assert_eq!(held, (0..8).collect());
+    assert_eq!(held, (0..9).collect());
 }
 
 #[test]
@@ -699,6 +700,7 @@ fn every_control_event() -> Record<ControlEvent> {
         ControlEvent::ApiKeyIssued(every_scope),
         ControlEvent::ApiKeyRotated { key: id(5), successor: id(6), expires_at: Timestamp::MAX },
         ControlEvent::ApiKeyRevoked { key: id(5) },
+        ControlEvent::ApiKeyForgotten { key: id(6) },
     ])
 }
 
@@ -778,6 +780,7 @@ fn any_control_record() -> impl Strategy<Value = Record<ControlEvent>> {
             ControlEvent::ApiKeyRotated { key, successor, expires_at }
         }),
         any_id().prop_map(|key| ControlEvent::ApiKeyRevoked { key }),
+        any_id().prop_map(|key| ControlEvent::ApiKeyForgotten { key }),
     ];
     (any_time(), vec(event, 1..6)).prop_map(|(at, events)| Record {
         at,

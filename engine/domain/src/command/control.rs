@@ -2,6 +2,7 @@
 
 use super::{CreateMerchant, IssueApiKey, RevokeApiKey, RotateApiKey, UpdateMerchant};
 use crate::{
+    api_key::Asker,
     control_rejection::ControlRejection,
     control_state::ControlState,
     env::Env,
@@ -48,12 +49,23 @@ impl ControlCommand {
         state: &ControlState,
         env: &Env<'_>,
     ) -> Result<ControlDecision, ControlRejection> {
+        self.asker().check(|id| state.key(id), env.now)?;
         match self {
             Self::CreateMerchant(command) => command.decide(state, env),
             Self::UpdateMerchant(command) => command.decide(state, env),
             Self::IssueApiKey(command) => command.decide(state, env),
             Self::RotateApiKey(command) => command.decide(state, env),
             Self::RevokeApiKey(command) => command.decide(state, env),
+        }
+    }
+
+    fn asker(&self) -> Asker {
+        match self {
+            Self::CreateMerchant(command) => command.asker,
+            Self::UpdateMerchant(command) => command.asker,
+            Self::IssueApiKey(command) => command.authority.asker,
+            Self::RotateApiKey(command) => command.authority.asker,
+            Self::RevokeApiKey(command) => command.authority.asker,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::control::ControlDecision;
 use crate::{
-    api_key::{ApiKey, ApiKeyKind, KeyImprint, ScopeSet},
+    api_key::{ApiKey, ApiKeyKind, Asker, KeyImprint, ScopeSet},
     control_rejection::ControlRejection,
     control_state::ControlState,
     env::Env,
@@ -13,6 +13,8 @@ use crate::{
 /// A merchant to register. The keys were drawn by the caller, who alone ever sees their text.
 #[derive(Clone, Debug)]
 pub struct CreateMerchant {
+    /// Who asks.
+    pub asker: Asker,
     /// Its name.
     pub name: Box<str>,
     /// Where the business is written to.

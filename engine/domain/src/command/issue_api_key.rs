@@ -1,4 +1,4 @@
-//! Issues a key.
+//! Issues a key. What its owner has too many of, keys that are dead, is forgotten on the occasion.
 
 use super::control::ControlDecision;
 use crate::{
@@ -7,12 +7,21 @@ use crate::{
     control_state::ControlState,
     env::Env,
     event::ControlEvent,
+    id::ApiKeyId,
     timestamp::Timestamp,
 };
 
 /// Usable keys that one owner may have: as many servers as anybody gives keys of their own, and a
 /// bound on what a merchant can make the control shard hold.
 pub(crate) const USABLE_KEYS: usize = 100;
+
+/// Dead keys of a merchant that are kept, so that it sees what became of them: as many as it may
+/// have in use. With the bound above, nobody makes the control shard hold more by issuing and
+/// revoking keys for ever.
+pub(crate) const DEAD_KEYS: usize = 100;
+
+/// Keys that one record forgets at the most, so that it fits the log whatever was there before.
+const FORGOTTEN_AT_ONCE: usize = 100;
 
 /// A key to issue. Its text was drawn by the caller, who alone ever sees it.
 #[derive(Clone, Debug)]
@@ -68,6 +77,32 @@ impl IssueApiKey {
             revoked_at: None,
             successor: None,
         };
-        Ok(ControlDecision::of_key(key.id, env, vec![ControlEvent::ApiKeyIssued(key)]))
+        let id = key.id;
+        let mut events = vec![ControlEvent::ApiKeyIssued(key)];
+        events.extend(forgotten(state, owner, env.now));
+        Ok(ControlDecision::of_key(id, env, events))
     }
+}
+
+/// The dead keys of an owner beyond those that are kept; the longest dead go first.
+///
+/// A forgotten key stays dead, as its text is unknown from then on. Operators' keys are not
+/// forgotten: the process is given its root key as a text, and one that was revoked must not come
+/// back that way. Nor need they be, as operators are trusted with what grows, such as the number of
+/// merchants.
+pub(super) fn forgotten(
+    state: &ControlState,
+    owner: KeyOwner,
+    now: Timestamp,
+) -> impl Iterator<Item = ControlEvent> {
+    let mut dead: Vec<(Timestamp, ApiKeyId)> = match owner {
+        KeyOwner::Operators => Vec::new(),
+        KeyOwner::Merchant(_) => state
+            .keys_of(owner)
+            .filter_map(|key| key.dead_since(now).map(|since| (since, key.id)))
+            .collect(),
+    };
+    dead.sort_unstable();
+    let surplus = dead.len().saturating_sub(DEAD_KEYS).min(FORGOTTEN_AT_ONCE);
+    dead.into_iter().take(surplus).map(|(_since, key)| ControlEvent::ApiKeyForgotten { key })
 }

@@ -1,7 +1,7 @@
 //! Puts another key in a key's place; for a while both are good, so that servers can be told one
 //! after the other.
 
-use super::control::ControlDecision;
+use super::{control::ControlDecision, issue_api_key::forgotten};
 use crate::{
     api_key::{ApiKey, KeyAuthority, KeyImprint, KeyStanding},
     control_rejection::ControlRejection,
@@ -64,7 +64,8 @@ impl RotateApiKey {
         let expires_at = old.expires_at.map_or(overlap_ends, |end| end.min(overlap_ends));
         let successor = new.id;
         let rotated = ControlEvent::ApiKeyRotated { key: old.id, successor, expires_at };
-        let events = vec![ControlEvent::ApiKeyIssued(new), rotated];
+        let mut events = vec![ControlEvent::ApiKeyIssued(new), rotated];
+        events.extend(forgotten(state, old.owner(), env.now));
         Ok(ControlDecision::of_key(successor, env, events))
     }
 }

@@ -2,13 +2,15 @@
 
 use super::control::ControlDecision;
 use crate::{
-    control_rejection::ControlRejection, control_state::ControlState, env::Env,
+    api_key::Asker, control_rejection::ControlRejection, control_state::ControlState, env::Env,
     event::ControlEvent, id::MerchantId,
 };
 
 /// What is to change; `None` leaves a thing as it is.
 #[derive(Clone, Debug)]
 pub struct UpdateMerchant {
+    /// Who asks.
+    pub asker: Asker,
     /// Which merchant.
     pub merchant: MerchantId,
     /// Its name.

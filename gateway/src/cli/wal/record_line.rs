@@ -166,6 +166,7 @@ fn control_event(event: &ControlEvent) -> Object {
             .text("successor", successor)
             .with("expires_at", time(*expires_at)),
         ControlEvent::ApiKeyRevoked { key } => named("api_key_revoked").text("key", key),
+        ControlEvent::ApiKeyForgotten { key } => named("api_key_forgotten").text("key", key),
     }
 }
 

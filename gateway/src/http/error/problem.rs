@@ -213,6 +213,8 @@ impl From<ControlRejection> for Problem {
         };
         let state = |detail| Self::new(ErrorCode::ApiKeyUnexpectedState, detail);
         match rejection {
+            ControlRejection::AskerExpired(_) => Self::of(ErrorCode::ApiKeyExpired),
+            ControlRejection::AskerRevoked(_) => Self::of(ErrorCode::ApiKeyRevoked),
             ControlRejection::MerchantNotFound(_) => Self::of(ErrorCode::MerchantNotFound),
             ControlRejection::ApiKeyNotFound(_) => Self::of(ErrorCode::ApiKeyNotFound),
             ControlRejection::ApiKeyExpired(_) => state("The key has expired.".to_owned()),

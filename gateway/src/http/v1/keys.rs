@@ -158,13 +158,14 @@ fn over_merchant(
     let caller = authentication::caller(gateway, headers, scope)?;
     let merchant: MerchantId = merchant.parse().map_err(|_no_id| absent())?;
     match caller {
-        Caller::Operator(_) => {
+        Caller::Operator(operator) => {
             let control = gateway.serving()?.engine.control();
             let known = control.read(|state| state.merchant(merchant).is_some());
-            if known { Ok(KeyAuthority::over_merchant(merchant)) } else { Err(absent()) }
+            let authority = KeyAuthority::over_merchant(operator.asker(), merchant);
+            if known { Ok(authority) } else { Err(absent()) }
         }
         Caller::Merchant(own) if own.merchant == merchant => {
-            Ok(KeyAuthority::of_merchant(merchant, own.mode, own.scopes))
+            Ok(KeyAuthority::of_merchant(own.key, merchant, own.mode, own.scopes))
         }
         Caller::Merchant(_) | Caller::Checkout(_) => Err(absent()),
     }
@@ -173,7 +174,7 @@ fn over_merchant(
 /// The say of a merchant over its own keys.
 fn over_own(gateway: &Gateway, headers: &HeaderMap, scope: Scope) -> Result<KeyAuthority, Problem> {
     let own = authentication::merchant(gateway, headers, scope)?;
-    Ok(KeyAuthority::of_merchant(own.merchant, own.mode, own.scopes))
+    Ok(KeyAuthority::of_merchant(own.key, own.merchant, own.mode, own.scopes))
 }
 
 /// The say of an operator over operators' keys.
@@ -183,7 +184,7 @@ fn over_operators(
     scope: Scope,
 ) -> Result<KeyAuthority, Problem> {
     let operator = authentication::operator(gateway, headers, scope)?;
-    Ok(KeyAuthority::over_operators(operator.scopes))
+    Ok(KeyAuthority::over_operators(operator.asker(), operator.scopes))
 }
 
 async fn issue(

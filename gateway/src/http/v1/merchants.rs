@@ -27,7 +27,7 @@ pub(in crate::http) async fn create(
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     let serving = gateway.serving()?;
-    authentication::operator(&gateway, request.headers(), Scope::MerchantsWrite)?;
+    let operator = authentication::operator(&gateway, request.headers(), Scope::MerchantsWrite)?;
     let body = read_json(request, gateway.body_limits).await?;
     let NewMerchant { name, email } = wire::parse::<MerchantRequest<'_>>(&body)?.validate()?;
     // Whose they are stands in the record; the text tells the mode alone.
@@ -35,7 +35,7 @@ pub(in crate::http) async fn create(
     let draw = |mode| drawn(ApiKeyKind::Secret { merchant: nobody, mode });
     let (test, live) = (draw(Mode::Test)?, draw(Mode::Live)?);
     let keys = vec![(Mode::Test, test.imprint), (Mode::Live, live.imprint)];
-    let command = CreateMerchant { name, email, keys };
+    let command = CreateMerchant { asker: operator.asker(), name, email, keys };
     let merchant = serving.engine.control_command(command).await?;
     let body = MerchantBody::with_keys(&merchant, &test.text, &live.text);
     Ok(respond::json(StatusCode::CREATED, &body))
@@ -86,10 +86,10 @@ pub(in crate::http) async fn update(
     Path(id): Path<String>,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
-    authentication::operator(&gateway, request.headers(), Scope::MerchantsWrite)?;
+    let operator = authentication::operator(&gateway, request.headers(), Scope::MerchantsWrite)?;
     let id = id.parse().map_err(|_no_id| Problem::of(ErrorCode::MerchantNotFound))?;
     let body = read_json(request, gateway.body_limits).await?;
-    let command = wire::parse::<MerchantChange<'_>>(&body)?.validate(id)?;
+    let command = wire::parse::<MerchantChange<'_>>(&body)?.validate(operator.asker(), id)?;
     let merchant = gateway.serving()?.engine.control_command(command).await?;
     Ok(respond::json(StatusCode::OK, &MerchantBody::new(&merchant)))
 }

@@ -1,6 +1,6 @@
 //! Merchants to register and to change, as an operator writes them.
 
-use tollgate_domain::{MerchantId, UpdateMerchant};
+use tollgate_domain::{Asker, MerchantId, UpdateMerchant};
 
 use super::{
     object::object,
@@ -60,11 +60,15 @@ impl MerchantRequest<'_> {
 }
 
 impl MerchantChange<'_> {
-    /// The change of that merchant.
+    /// The change of that merchant, for the one who asks.
     ///
     /// # Errors
     /// All faults at once.
-    pub(crate) fn validate(&self, merchant: MerchantId) -> Result<UpdateMerchant, Problem> {
+    pub(crate) fn validate(
+        &self,
+        asker: Asker,
+        merchant: MerchantId,
+    ) -> Result<UpdateMerchant, Problem> {
         let mut faults = Faults::default();
         faults.unknown("", &self.unknown);
         let name = faults.bounded("/name", &self.name, LONGEST_NAME);
@@ -85,6 +89,7 @@ impl MerchantChange<'_> {
             return Err(faults.into_problem());
         }
         Ok(UpdateMerchant {
+            asker,
             merchant,
             name: name.map(Into::into),
             email: self.email.as_ref().map(|_given| email.map(Into::into)),

@@ -1,7 +1,10 @@
 //! The command line.
 
+mod api;
 mod completions;
 mod config;
+mod keys;
+mod merchants;
 mod output;
 mod serve;
 mod simulator;
@@ -9,6 +12,7 @@ mod wal;
 
 use clap::{Parser, Subcommand};
 
+pub use api::{ApiError, ConnectionError, Refusal};
 pub use output::OutputError;
 pub use serve::ServeError;
 pub use simulator::SimulatorError;
@@ -33,6 +37,12 @@ enum Command {
     Serve(serve::ServeArguments),
     /// Check the configuration, or print what it comes to.
     Config(config::ConfigArguments),
+    /// List, issue, rotate and revoke API keys of a running gateway.
+    #[command(after_help = keys::EXAMPLES, after_long_help = help_of_api(keys::EXAMPLES))]
+    Keys(keys::KeysArguments),
+    /// List, register, rename, suspend and resume merchants of a running gateway.
+    #[command(after_help = merchants::EXAMPLES, after_long_help = help_of_api(merchants::EXAMPLES))]
+    Merchants(merchants::MerchantsArguments),
     /// Look into the write-ahead log.
     Wal(wal::WalArguments),
     /// Serve the provider simulator by itself, for gateways in other processes.
@@ -52,6 +62,7 @@ Examples:
   tollgate config print > tollgate.toml       A commented file to begin with
   tollgate config check --config tollgate.toml
   tollgate simulator                          The provider simulator by itself, on port 8070
+  tollgate keys --help                        Keys and merchants of a running gateway
   tollgate wal verify --data-dir ./data       Check the log of a server that does not run
 
 Environment:
@@ -67,6 +78,11 @@ Exit codes:
   2  The command line or the configuration has to be changed; one line for each fault says how
   1  Everything else, with one line that says what";
 
+/// What the long help of commands adds that ask a running gateway.
+fn help_of_api(examples: &str) -> String {
+    format!("{examples}\n\n{}", api::ENVIRONMENT)
+}
+
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -79,6 +95,9 @@ pub enum Error {
     /// The simulator cannot serve.
     #[error(transparent)]
     Simulator(#[from] SimulatorError),
+    /// A running gateway cannot be asked, or says no.
+    #[error(transparent)]
+    Api(#[from] ApiError),
     /// The log is not well.
     #[error(transparent)]
     Wal(#[from] WalError),
@@ -98,6 +117,8 @@ impl Cli {
             // Flags may stand before the command as well as after it.
             Some(Command::Serve(arguments)) => serve::run(arguments.or(self.serve)),
             Some(Command::Config(arguments)) => config::run(arguments),
+            Some(Command::Keys(arguments)) => Ok(keys::run(arguments)?),
+            Some(Command::Merchants(arguments)) => Ok(merchants::run(arguments)?),
             Some(Command::Wal(arguments)) => Ok(wal::run(arguments)?),
             Some(Command::Simulator(arguments)) => simulator::run(arguments),
             Some(Command::Completions(arguments)) => Ok(completions::run(arguments)?),
@@ -113,8 +134,11 @@ impl Error {
             Self::Configuration(_)
             | Self::Serve(ServeError::LogLevel(_))
             | Self::Simulator(SimulatorError::Faults(_)) => 2,
+            Self::Api(error) if error.is_usage() => 2,
             Self::Serve(ServeError::Startup(error)) if error.is_configuration() => 2,
-            Self::Serve(_) | Self::Wal(_) | Self::Simulator(_) | Self::Output(_) => 1,
+            Self::Serve(_) | Self::Api(_) | Self::Wal(_) | Self::Simulator(_) | Self::Output(_) => {
+                1
+            }
         }
     }
 

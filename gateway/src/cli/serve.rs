@@ -22,7 +22,7 @@ use crate::startup::{self, App, Ending, Running};
 /// Sets the operator's key.
 ///
 /// Not here: a flag for it, because command lines are no secret to the machine's other users.
-const ADMIN_KEY: &str = "TOLLGATE_ADMIN_KEY";
+pub(super) const ADMIN_KEY: &str = "TOLLGATE_ADMIN_KEY";
 
 /// What help says of the environment.
 pub(super) const ENVIRONMENT: &str = "\

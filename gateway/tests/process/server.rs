@@ -103,6 +103,12 @@ impl Server {
         found.expect("waited for")
     }
 
+    /// Host and port of the API.
+    #[allow(dead_code, reason = "not every test that starts a server needs it")]
+    pub(crate) fn address(&self) -> &str {
+        &self.caller.address
+    }
+
     /// A client with the demo merchant's key.
     pub(crate) fn caller(&self) -> Caller {
         self.caller.clone()

@@ -31,7 +31,9 @@ mod timestamp;
 mod id;
 
 mod card;
+mod fees;
 mod net_banking;
+mod order;
 mod payment;
 mod provider;
 mod sealed;
@@ -64,29 +66,37 @@ pub use api_key::{
 };
 pub use card::{CardBrand, CardFacts, CardFingerprint};
 pub use command::{
-    Command, ControlCommand, ControlDecision, ControlSubject, CreateMerchant, CreatePayment,
-    IssueApiKey, PAYMENTS_PER_RECORD, RecordProviderOutcome, RevokeApiKey, RotateApiKey,
-    UpdateMerchant,
+    CapturePayment, Command, ConfirmPayment, ControlCommand, ControlDecision, ControlSubject,
+    CreateMerchant, CreateOrder, CreatePayment, DecideReview, IssueApiKey, KeyedRequest,
+    PAYMENTS_PER_RECORD, RecordOperationOutcome, RecordProviderOutcome, RefundPayment, ResolveCase,
+    ReversePayment, ReviewVerdict, RevokeApiKey, RotateApiKey, Target, UpdateMerchant, VoidPayment,
 };
 pub use control_rejection::ControlRejection;
 pub use control_state::ControlState;
 pub use decision::Decision;
-pub use effect::{Effect, ProviderCall};
-pub use env::{Env, Policy};
+pub use effect::{Effect, OperationCall, ProviderCall};
+pub use env::{Env, LateApprovals, Policy};
 pub use event::{ControlEvent, Event, Record};
+pub use fees::{FeeRule, FeeSchedule};
 pub use id::{
-    ApiKeyId, AttemptId, Id, IdKind, MerchantId, ParseIdError, PaymentId, ShardId, TransactionId,
+    ApiKeyId, AttemptId, CaseId, Id, IdKind, MerchantId, OperationId, OrderId, ParseIdError,
+    PaymentId, RefundId, ShardId, TransactionId,
 };
-pub use idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey, IdempotencyTable};
+pub use idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey, IdempotencyTable, Subject};
 pub use merchant::{Merchant, Mode};
 pub use money::{Amount, AmountError, Currency, Money, UnknownCurrency};
 pub use net_banking::NetBankingFacts;
+pub use order::{Order, OrderIntent, OrderStatus};
 pub use payment::{
-    Attempt, AttemptState, CaptureMode, FailureReason, NextAction, Payment, PaymentIntent,
-    PaymentMethod, PaymentState, PaymentStatus,
+    Attempt, AttemptState, Booked, CaptureMode, Case, Cause, Contradiction, EmiPlan, FailureReason,
+    Matter, NextAction, Operation, OperationFailure, OperationIntent, OperationKind,
+    OperationState, Payment, PaymentIntent, PaymentMethod, PaymentState, PaymentStatus, Resolution,
+    Schedule,
 };
-pub use provider::{DeclineCode, OutcomeSource, ProviderId, ProviderOutcome, ProviderReceipt};
-pub use rejection::Rejection;
+pub use provider::{
+    DeclineCode, OperationOutcome, OutcomeSource, ProviderId, ProviderOutcome, ProviderReceipt,
+};
+pub use rejection::{MAX_OPERATIONS, Rejection};
 pub use sealed::{SealKeyId, Sealed};
 pub use shard_state::ShardState;
 pub use state_hash::StateHash;

@@ -292,31 +292,6 @@ impl Event {
     }
 }
 
-impl Event {
-    /// The payment that it happens to; keys that are forgotten are no payment's.
-    #[must_use]
-    pub fn payment(&self) -> Option<PaymentId> {
-        match self {
-            Self::PaymentCreated(intent) => Some(intent.id),
-            Self::AttemptStarted { payment, .. }
-            | Self::AttemptApproved { payment, .. }
-            | Self::AttemptDeclined { payment, .. }
-            | Self::AttemptActionRequired { payment, .. }
-            | Self::AttemptPending { payment, .. }
-            | Self::AttemptNotSent { payment, .. }
-            | Self::AttemptUnknown { payment, .. }
-            | Self::InquiryStarted { payment, .. }
-            | Self::AttemptApprovedLate { payment, .. }
-            | Self::AttemptContradicted { payment, .. }
-            | Self::PaymentAuthorized { payment, .. }
-            | Self::PaymentCaptured { payment, .. }
-            | Self::PaymentFailed { payment, .. }
-            | Self::PaymentExpired { payment } => Some(*payment),
-            Self::IdempotencyKeysForgotten { .. } => None,
-        }
-    }
-}
-
 /// What happens on the control shard.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(missing_docs, reason = "fields are described once, in docs/glossary.md and their types")]

@@ -3,7 +3,7 @@
 use std::{num::NonZeroU16, sync::Arc};
 
 use actix::{Addr, Message};
-use tollgate_domain::{MerchantId, RecordProviderOutcome, ShardId};
+use tollgate_domain::{MerchantId, ShardId};
 
 use crate::{
     admission::Permit,
@@ -12,6 +12,7 @@ use crate::{
     courier::Courier,
     effects::{Attachment, CallsInFlight},
     gauges::Gauges,
+    provider_report::ProviderReport,
     shard_actor::{Bundle, LogFailed, Mail, ReportOutcome, ShardActor},
 };
 
@@ -105,8 +106,9 @@ impl<A: Attachment> Router<A> {
     }
 
     /// Takes a provider's answer to the payment it is for. Never refused.
-    pub(crate) fn record_outcome(&self, command: RecordProviderOutcome, permit: Option<Permit>) {
-        self.send(command.payment.shard(), Mail::Outcome(ReportOutcome { command, permit }));
+    pub(crate) fn record_outcome(&self, report: ProviderReport, permit: Option<Permit>) {
+        let shard = report.payment().shard();
+        self.send(shard, Mail::Outcome(ReportOutcome { report, reply: None, permit }));
     }
 
     /// Delivers what waits, and waits until every actor has started and taken in what was in its

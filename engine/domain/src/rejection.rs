@@ -51,8 +51,13 @@ pub enum Rejection {
     #[error("the order is paid already")]
     OrderPaid(PaymentId),
     /// The payment's state does not allow the operation.
-    #[error("not allowed while the payment is {}", .0.as_str())]
-    UnexpectedState(PaymentStatus),
+    #[error("not allowed while the payment is {}", .status.as_str())]
+    UnexpectedState {
+        /// The state.
+        status: PaymentStatus,
+        /// What it allows, by name.
+        allowed: &'static [&'static str],
+    },
     /// Another operation on the payment has no outcome yet.
     #[error("{0} of the payment has no outcome yet")]
     OperationInProgress(&'static str),

@@ -17,7 +17,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tollgate_domain::{AttemptId, Effect, ProviderCall, ProviderOutcome};
-use tollgate_engine::{EffectSink, OwedCall};
+use tollgate_engine::{CallOutcome, EffectSink, OwedCall};
 
 use super::{Answer, Authorize, Clock, Inquire, Instrument, Provider, Providers};
 
@@ -77,6 +77,7 @@ impl ProviderWorker {
                 Some(provider) => self.inquire(Arc::clone(provider), call, clock, answer),
                 None => answer(ProviderOutcome::Unknown),
             },
+            Effect::Operate { .. } | Effect::InquireOperation { .. } => drop(answer),
         }
     }
 
@@ -210,7 +211,9 @@ impl EffectSink<Instrument> for ProviderWorker {
         let shards = owed.clock();
         let clock: Clock = Arc::new(move || shards.time());
         // A task that panics or is dropped drops `owed` with it, which reports the unknown outcome.
-        self.make(call, instrument, clock, move |outcome| owed.answer(outcome));
+        self.make(call, instrument, clock, move |outcome| {
+            owed.answer(CallOutcome::Attempt(outcome))
+        });
     }
 }
 

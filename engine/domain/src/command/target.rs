@@ -119,7 +119,8 @@ pub(super) fn check_count(payment: &Payment) -> Result<(), Rejection> {
 
 /// Refuses by the payment's state.
 pub(super) fn unexpected_state<T>(payment: &Payment) -> Result<T, Rejection> {
-    Err(Rejection::UnexpectedState(payment.state().status()))
+    let (status, allowed) = (payment.state().status(), payment.allowed_operations());
+    Err(Rejection::UnexpectedState { status, allowed })
 }
 
 /// The attempt that was approved, of a payment whose state says that one was.

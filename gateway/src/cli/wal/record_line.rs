@@ -11,6 +11,8 @@
 //! Not here: card numbers, security codes and personal data: no record holds the former, and the latter only
 //! sealed.
 
+mod operation;
+
 use serde::{
     Serialize, Serializer,
     ser::{SerializeMap, SerializeSeq},
@@ -19,7 +21,7 @@ use serde_json::Value;
 use tollgate_domain::{
     ApiKey, ApiKeyKind, CaptureMode, ControlEvent, DeclineCode, Effect, Event, FailureReason,
     IdempotencyEntry, KeyTail, Merchant, Mode, NextAction, OutcomeSource, PaymentIntent,
-    PaymentMethod, ProviderReceipt, Record, Scope, Sealed, Timestamp,
+    PaymentMethod, ProviderReceipt, Record, Scope, Sealed, Subject, Timestamp,
 };
 use tollgate_engine::{LoggedRecord, RecordContent};
 
@@ -112,10 +114,34 @@ fn payment_event(event: &Event) -> Object {
                 .with("receipt", receipt_of(receipt))
                 .with("taken_minor", taken.minor_units())
         }
-        Event::AttemptContradicted { payment, attempt, source } => named("attempt_contradicted")
+        Event::AttemptContradicted { payment, attempt, source, inquire_at } => {
+            named("attempt_contradicted")
+                .text("payment", payment)
+                .text("attempt", attempt)
+                .with("source", source_name(*source))
+                .with("inquire_at", time(*inquire_at))
+        }
+        Event::AttemptReaffirmed { payment, attempt, source } => named("attempt_reaffirmed")
             .text("payment", payment)
             .text("attempt", attempt)
             .with("source", source_name(*source)),
+        Event::AttemptCancelled { payment, attempt, source } => named("attempt_cancelled")
+            .text("payment", payment)
+            .text("attempt", attempt)
+            .with("source", source_name(*source)),
+        Event::PaymentHeldForReview { payment, expires_at } => named("payment_held_for_review")
+            .text("payment", payment)
+            .with("expires_at", time(*expires_at)),
+        Event::ReviewApproved { payment } => named("review_approved").text("payment", payment),
+        Event::PaymentPartlyCaptured { payment, captured, fee } => named("payment_partly_captured")
+            .text("payment", payment)
+            .with("captured_minor", captured.minor_units())
+            .with("fee_minor", fee.minor_units()),
+        Event::RemainderReleased { payment } => {
+            named("remainder_released").text("payment", payment)
+        }
+        Event::PaymentVoided { payment } => named("payment_voided").text("payment", payment),
+        Event::PaymentReversed { payment } => named("payment_reversed").text("payment", payment),
         Event::PaymentAuthorized { payment, expires_at } => named("payment_authorized")
             .text("payment", payment)
             .with("expires_at", time(*expires_at)),
@@ -134,6 +160,21 @@ fn payment_event(event: &Event) -> Object {
         Event::IdempotencyKeysForgotten { created_before } => {
             named("idempotency_keys_forgotten").with("created_before", time(*created_before))
         }
+        Event::OrderCreated(order) => operation::order_created(order),
+        Event::OperationStarted { .. }
+        | Event::OperationSucceeded { .. }
+        | Event::OperationFailed { .. }
+        | Event::OperationPending { .. }
+        | Event::OperationUnknown { .. }
+        | Event::OperationDelayed { .. }
+        | Event::OperationResent { .. }
+        | Event::OperationInquiryStarted { .. }
+        | Event::OperationContradicted { .. }
+        | Event::OperationReaffirmed { .. }
+        | Event::RefundReturned { .. }
+        | Event::OperationSucceededLate { .. }
+        | Event::CaseOpened { .. }
+        | Event::CaseResolved { .. } => operation::event(event),
     }
 }
 
@@ -211,17 +252,28 @@ fn payment_created(intent: &PaymentIntent) -> Object {
         money,
         capture,
         method,
+        hold_for_review,
+        emi,
         order_id,
+        order,
+        one_payment_per_order,
         customer_id,
         personal,
         description,
         callback_url,
+        return_url,
         metadata,
         control_version,
         created_at,
     } = intent;
     let optional = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
-    let metadata = metadata.iter().map(|(key, value)| (key.to_string(), Value::from(&**value)));
+    let emi = emi.map(|plan| {
+        serde_json::json!({
+            "months": plan.months,
+            "annual_rate_basis_points": plan.annual_rate,
+            "no_cost": plan.no_cost,
+        })
+    });
     let object = named("payment_created")
         .text("payment", id)
         .text("transaction", transaction)
@@ -231,12 +283,17 @@ fn payment_created(intent: &PaymentIntent) -> Object {
         .with("currency", money.currency.code())
         .with("capture", capture_name(*capture));
     method_of(object, method)
+        .with("hold_for_review", *hold_for_review)
+        .with("emi", emi)
         .with("order_id", optional(order_id))
+        .with("order", order.map(|order| order.to_string()))
+        .with("one_payment_per_order", *one_payment_per_order)
         .with("customer_id", optional(customer_id))
         .with("personal", personal.as_ref().map(sealed))
         .with("description", optional(description))
         .with("callback_url", optional(callback_url))
-        .with("metadata", Value::Object(metadata.collect()))
+        .with("return_url", optional(return_url))
+        .with("metadata", pairs(metadata))
         .with("control_version", *control_version)
         .with("created_at", time(*created_at))
 }
@@ -280,18 +337,38 @@ fn action_of(action: &NextAction) -> Value {
 }
 
 fn effect(effect: &Effect) -> Object {
-    let (name, payment, attempt) = match effect {
-        Effect::Authorize { payment, attempt } => ("authorize", payment, attempt),
-        Effect::Inquire { payment, attempt } => ("inquire", payment, attempt),
-    };
-    Object(vec![("effect", name.into())]).text("payment", payment).text("attempt", attempt)
+    let named = |name: &'static str| Object(vec![("effect", name.into())]);
+    match effect {
+        Effect::Authorize { payment, attempt } => {
+            named("authorize").text("payment", payment).text("attempt", attempt)
+        }
+        Effect::Inquire { payment, attempt } => {
+            named("inquire").text("payment", payment).text("attempt", attempt)
+        }
+        Effect::Operate { payment, operation } => {
+            named("operate").text("payment", payment).text("operation", operation)
+        }
+        Effect::InquireOperation { payment, operation } => {
+            named("inquire_operation").text("payment", payment).text("operation", operation)
+        }
+    }
 }
 
 fn idempotency_entry(entry: &IdempotencyEntry) -> Object {
-    let IdempotencyEntry { key, fingerprint, payment } = entry;
-    Object(vec![("key", hex(&key.0).into())])
-        .with("fingerprint", format!("{:016x}", fingerprint.0))
-        .text("payment", payment)
+    let IdempotencyEntry { key, fingerprint, subject } = entry;
+    let object = Object(vec![("key", hex(&key.0).into())])
+        .with("fingerprint", format!("{:016x}", fingerprint.0));
+    match subject {
+        Subject::Payment(id) => object.text("payment", id),
+        Subject::Operation(id) => object.text("operation", id),
+        Subject::Order(id) => object.text("order", id),
+    }
+}
+
+fn pairs(pairs: &[(Box<str>, Box<str>)]) -> Value {
+    Value::Object(
+        pairs.iter().map(|(key, value)| (key.to_string(), Value::from(&**value))).collect(),
+    )
 }
 
 fn receipt_of(receipt: &ProviderReceipt) -> Value {
@@ -315,6 +392,7 @@ fn source_name(source: OutcomeSource) -> &'static str {
         OutcomeSource::Call => "call",
         OutcomeSource::Inquiry => "inquiry",
         OutcomeSource::Callback => "callback",
+        OutcomeSource::Operator => "operator",
     }
 }
 

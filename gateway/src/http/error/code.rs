@@ -66,6 +66,14 @@ error_codes! {
         "The amount is zero or negative.";
     AmountTooLarge = "amount_too_large", BAD_REQUEST, retryable: false, "Amount too large",
         "The amount is above the largest that one payment may have.";
+    CaptureExceedsAuthorized = "capture_exceeds_authorized", BAD_REQUEST, retryable: false, "Capture exceeds what is reserved",
+        "The amount is more than what is reserved and not captured yet. The detail tells how much that is.";
+    RefundExceedsCaptured = "refund_exceeds_captured", BAD_REQUEST, retryable: false, "Refund exceeds what is left",
+        "The amount is more than what was captured and is neither refunded nor about to be. The detail tells how much is left.";
+    OrderAmountExceeded = "order_amount_exceeded", BAD_REQUEST, retryable: false, "More than the order",
+        "The amount is more than what is open of the order: what is paid and what other payments may yet pay counts. The detail tells how much is open.";
+    OrderCurrencyDiffers = "order_currency_differs", BAD_REQUEST, retryable: false, "Not the order's currency",
+        "The payment is in another currency than its order.";
     CurrencyInvalid = "currency_invalid", BAD_REQUEST, retryable: false, "Invalid currency",
         "The currency is not an upper-case ISO 4217 code with minor units.";
     CardNumberInvalid = "card_number_invalid", BAD_REQUEST, retryable: false, "Invalid card number",
@@ -98,6 +106,8 @@ error_codes! {
         "The API key was revoked.";
     PaymentDeclined = "payment_declined", PAYMENT_REQUIRED, retryable: false, "Payment declined",
         "The issuer declined. `decline_code` tells why, `advice_code` what to do; the payment is in the body.";
+    OperationFailed = "operation_failed", PAYMENT_REQUIRED, retryable: false, "Operation failed",
+        "The provider did not carry out the capture, void or reversal. The payment is in the body; `detail` tells why.";
     ProviderUnavailable = "provider_unavailable", PAYMENT_REQUIRED, retryable: true, "Provider unavailable",
         "No provider could be reached, and nothing was sent. The payment has failed; a new one, with a new idempotency key, may succeed.";
     MerchantMismatch = "merchant_mismatch", FORBIDDEN, retryable: false, "Not the key's merchant",
@@ -122,6 +132,14 @@ error_codes! {
         "Nothing is kept of a customer with this id for the API key's merchant in the key's mode: there never was anything, or it is erased.";
     PaymentNotFound = "payment_not_found", NOT_FOUND, retryable: false, "No such payment",
         "The API key's merchant has no payment with this id in the key's mode.";
+    RefundNotFound = "refund_not_found", NOT_FOUND, retryable: false, "No such refund",
+        "The API key's merchant has no refund with this id in the key's mode.";
+    OrderNotFound = "order_not_found", NOT_FOUND, retryable: false, "No such order",
+        "The API key's merchant has no order with this id in the key's mode.";
+    TransactionNotFound = "transaction_not_found", NOT_FOUND, retryable: false, "No such transaction",
+        "There is no transaction with this id.";
+    CaseNotFound = "case_not_found", NOT_FOUND, retryable: false, "No such case",
+        "There is no open case with this id.";
     ProviderNotFound = "provider_not_found", NOT_FOUND, retryable: false, "No such provider",
         "No provider of this name is configured.";
     MerchantNotFound = "merchant_not_found", NOT_FOUND, retryable: false, "No such merchant",
@@ -136,6 +154,14 @@ error_codes! {
         "The first request with this idempotency key still waits for its outcome. Repeat it after `Retry-After` seconds.";
     PaymentUnexpectedState = "payment_unexpected_state", CONFLICT, retryable: false, "Unexpected state",
         "The payment's state does not allow the operation.";
+    OperationInProgress = "operation_in_progress", CONFLICT, retryable: true, "Operation in progress",
+        "Another operation on the payment has no outcome yet, and excludes this one. Repeat after `Retry-After` seconds.";
+    OperationLimitReached = "operation_limit_reached", CONFLICT, retryable: false, "Too many operations",
+        "The payment has as many captures, refunds and other operations as it may have.";
+    OrderPaid = "order_paid", CONFLICT, retryable: false, "Order paid already",
+        "The order is paid, and the merchant takes one payment for each order.";
+    CaseUnexpectedState = "case_unexpected_state", CONFLICT, retryable: false, "Unexpected state of the case",
+        "A case of this kind is not resolved in this way.";
     ApiKeyUnexpectedState = "api_key_unexpected_state", CONFLICT, retryable: false, "Unexpected state of the key",
         "The key has expired, was revoked or has a successor already, and cannot be rotated.";
     ApiKeyLimitReached = "api_key_limit_reached", CONFLICT, retryable: false, "Too many API keys",

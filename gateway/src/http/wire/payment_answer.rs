@@ -256,6 +256,7 @@ impl Serialize for DeclinedBody<'_> {
             code,
             detail: declined.map_or(code.meaning(), decline_detail),
             faults: &[],
+            standing: None,
             // A repeat has an id of its own, and must have the same bytes.
             request_id: None,
             payment: Some(FailedPayment {

@@ -28,6 +28,7 @@ mod openapi;
 mod owned_payment;
 mod page;
 mod payment_creation;
+mod payment_operation;
 mod prefer;
 mod rate_limit;
 mod refusal_stream;

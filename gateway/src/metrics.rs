@@ -272,7 +272,8 @@ impl Metrics {
                 STORE_BYTES.register_gauge(&recorder, &[("part", part)])
             }),
             process: Collector::default(),
-            requests: Default::default(),
+            // `Default` is there for arrays of up to 32.
+            requests: std::array::from_fn(|_route| Default::default()),
             request_duration: Route::ALL.map(|route| {
                 REQUEST_DURATION.register_histogram(&recorder, &[("route", route.template())])
             }),

@@ -68,6 +68,16 @@ routes! {
     Payments = "/api/v1/payments" => post(v1::payments::create);
     PaymentBatch = "/api/v1/payments/batch" => post(v1::payment_batch::create);
     Payment = "/api/v1/payments/{id}" => get(v1::payments::read);
+    PaymentConfirmation = "/api/v1/payments/{id}/confirm" =>
+        post(v1::payment_operations::confirm);
+    PaymentCapture = "/api/v1/payments/{id}/capture" => post(v1::payment_operations::capture);
+    PaymentVoid = "/api/v1/payments/{id}/void" => post(v1::payment_operations::void);
+    PaymentReversal = "/api/v1/payments/{id}/reverse" => post(v1::payment_operations::reverse);
+    PaymentRefund = "/api/v1/payments/{id}/refund" => post(v1::refunds::create_for_payment);
+    Refunds = "/api/v1/refunds" => post(v1::refunds::create);
+    Refund = "/api/v1/refunds/{id}" => get(v1::refunds::read);
+    ReviewApproval = "/api/v1/reviews/{id}/approve" => post(v1::payment_operations::approve);
+    ReviewRejection = "/api/v1/reviews/{id}/reject" => post(v1::payment_operations::reject);
     Providers = "/api/v1/providers" => get(v1::providers::list);
     Provider = "/api/v1/providers/{id}" => get(v1::providers::read);
     Customer = "/api/v1/customers/{id}" => delete(v1::customers::erase);
@@ -91,6 +101,15 @@ routes! {
     ClassicPaymentProcess = "/api/payments/process" => post(classic::payments::process);
     ClassicPayment = "/api/payments/{id}" => get(classic::payments::read);
     ClassicPaymentStatus = "/api/payments/{id}/status" => get(classic::payments::read_status);
+    ClassicPaymentCapture = "/api/payments/{id}/capture" =>
+        post(classic::payment_operations::capture);
+    ClassicPaymentVoid = "/api/payments/{id}/void" => post(classic::payment_operations::void);
+    ClassicPaymentReversal = "/api/payments/{id}/reverse" =>
+        post(classic::payment_operations::reverse);
+    ClassicPaymentRefund = "/api/payments/{id}/refund" =>
+        post(classic::refunds::process_for_payment);
+    ClassicRefundProcess = "/api/refunds/process" => post(classic::refunds::process);
+    ClassicRefundStatus = "/api/refunds/{id}/status" => get(classic::refunds::read_status);
     ClassicProviders = "/api/providers" => get(classic::providers::list);
     Health = "/health" => get(health::health);
     Ready = "/ready" => get(health::ready);

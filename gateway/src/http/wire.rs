@@ -6,6 +6,7 @@
 //!
 //! Not here: statuses and headers, which belong to the operations and to `http/error.rs`.
 
+mod amount;
 mod batch;
 mod card_number_search;
 mod customer_answer;
@@ -18,9 +19,11 @@ mod merchant_answer;
 mod merchant_request;
 mod number;
 mod object;
+mod operation_request;
 mod payment_answer;
 mod payment_request;
 mod provider_answer;
+mod refund_answer;
 mod text;
 mod time;
 mod validation;
@@ -34,11 +37,17 @@ pub(crate) use ledger_answer::LedgerPageBody;
 pub(crate) use merchant_answer::{MerchantBody, PublicMerchantBody};
 pub(crate) use merchant_request::{MerchantChange, MerchantRequest, NewMerchant};
 pub(crate) use object::{Field, Names};
+pub(crate) use operation_request::{
+    CaptureRequest, OperationBody, PlainOperationRequest, RefundRequest, ValidCapture, ValidRefund,
+    operation_request_names,
+};
 pub(crate) use payment_answer::{
     ClassicCreated, ClassicPayment, ClassicStatus, ClassicSuccess, DeclinedBody, PaymentBody,
+    UndoneBody,
 };
 pub(crate) use payment_request::{PaymentRequest, ValidPayment, payment_request_names};
 pub(crate) use provider_answer::{ClassicProvider, ProviderBody, ProviderListBody};
+pub(crate) use refund_answer::{ClassicRefund, ClassicRefundStatus, RefundBody};
 pub(crate) use time::Rfc3339;
 
 use serde::Deserialize;

@@ -6,6 +6,7 @@
 
 mod classic;
 
+pub(super) use classic::MajorNumber;
 pub(crate) use classic::{ClassicCreated, ClassicPayment, ClassicStatus, ClassicSuccess};
 
 mod upi_link;
@@ -18,8 +19,8 @@ use serde::{
 };
 use tollgate_domain::{
     Amount, Attempt, AttemptId, CardFacts, Currency, DeclineCode, FailureReason, Mode, Money,
-    NextAction, Payment, PaymentId, PaymentMethod, PaymentState, ProviderReceipt, Timestamp,
-    TransactionId, UpiFacts, WalletFacts,
+    NextAction, OperationFailure, Payment, PaymentId, PaymentMethod, PaymentState, ProviderReceipt,
+    Timestamp, TransactionId, UpiFacts, WalletFacts,
 };
 
 use upi_link::{QrImage, UpiLink};
@@ -42,6 +43,30 @@ pub(crate) struct DeclinedBody<'p> {
     pub(crate) payment: &'p Payment,
     pub(crate) personal: Option<&'p OpenedData>,
     pub(crate) reason: FailureReason,
+}
+
+/// An operation that the provider did not carry out, as a problem (RFC 9457) with its payment, to be
+/// serialized.
+pub(crate) struct UndoneBody<'p> {
+    pub(crate) payment: &'p Payment,
+    pub(crate) personal: Option<&'p OpenedData>,
+    pub(crate) reason: OperationFailure,
+}
+
+impl UndoneBody<'_> {
+    /// What the failure is called.
+    pub(crate) const CODE: ErrorCode = ErrorCode::OperationFailed;
+
+    /// What the provider said, in words.
+    pub(crate) fn detail(reason: OperationFailure) -> &'static str {
+        match reason {
+            OperationFailure::NotSent => "The provider could not be reached; nothing was sent.",
+            OperationFailure::Refused => "The provider refused.",
+            OperationFailure::AuthorizationExpired => "The funds are not reserved any more.",
+            OperationFailure::AlreadyCaptured => "The funds are taken already.",
+            OperationFailure::AccountClosed => "The customer's account takes no money any more.",
+        }
+    }
 }
 
 impl DeclinedBody<'_> {
@@ -193,7 +218,7 @@ impl<'p> PaymentFields<'p> {
         let shown = Shown::of(payment.state());
         let receipt = payment.attempts().iter().rev().find_map(Attempt::receipt);
         let amount_minor = intent.money.amount.minor_units();
-        let fees_minor = shown.fee.minor_units();
+        let fees_minor = payment.fee().minor_units();
         let (card, upi, netbanking, wallet) = method_bodies(&intent.method);
         let upi_link = UpiLink::of(payment);
         PaymentFields {
@@ -207,8 +232,8 @@ impl<'p> PaymentFields<'p> {
             currency: intent.money.currency.code(),
             amount_authorized: major(payment.amount_authorized()),
             amount_captured: major(payment.amount_captured()),
-            // Not here: refunds and disputes, which are operations still to come.
-            amount_refunded: major(Amount::ZERO),
+            amount_refunded: major(payment.amount_refunded()),
+            // Not here: disputes.
             amount_disputed: major(Amount::ZERO),
             fees_minor,
             fees_paisa: paisa(fees_minor),
@@ -270,9 +295,28 @@ impl Serialize for DeclinedBody<'_> {
     }
 }
 
+impl Serialize for UndoneBody<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        ProblemDocument {
+            code: Self::CODE,
+            detail: Self::detail(self.reason),
+            faults: &[],
+            standing: None,
+            // A repeat has an id of its own, and must have the same bytes.
+            request_id: None,
+            payment: Some(FailedPayment {
+                instance: format_args!("/api/v1/payments/{}", self.payment.id()),
+                decline_code: None,
+                advice_code: None,
+                payment: PaymentBody { payment: self.payment, personal: self.personal },
+            }),
+        }
+        .serialize(serializer)
+    }
+}
+
 /// What a state adds to the answer.
 struct Shown<'p> {
-    fee: Amount,
     failure: Option<FailureReason>,
     action: Option<&'p NextAction>,
     processed_at: Option<Timestamp>,
@@ -281,13 +325,7 @@ struct Shown<'p> {
 
 impl<'p> Shown<'p> {
     fn of(state: &'p PaymentState) -> Self {
-        let nothing = Self {
-            fee: Amount::ZERO,
-            failure: None,
-            action: None,
-            processed_at: None,
-            expires_at: None,
-        };
+        let nothing = Self { failure: None, action: None, processed_at: None, expires_at: None };
         match state {
             PaymentState::Processing | PaymentState::Unknown { .. } => nothing,
             PaymentState::RequiresAction { action, expires_at } => {
@@ -298,9 +336,7 @@ impl<'p> Shown<'p> {
             | PaymentState::PartiallyCaptured { expires_at, .. } => {
                 Self { expires_at: Some(*expires_at), ..nothing }
             }
-            PaymentState::Completed { fee, at, .. } => {
-                Self { fee: *fee, processed_at: Some(*at), ..nothing }
-            }
+            PaymentState::Completed { at, .. } => Self { processed_at: Some(*at), ..nothing },
             PaymentState::Failed { reason, at } => {
                 Self { failure: Some(*reason), processed_at: Some(*at), ..nothing }
             }
@@ -416,7 +452,7 @@ impl<'p> GatewayResponse<'p> {
 }
 
 /// An amount in major units as a string, with all decimals of its currency.
-struct Major(Money);
+pub(super) struct Major(pub(super) Money);
 
 impl Serialize for Major {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -465,7 +501,7 @@ impl Serialize for Attempts<'_> {
     }
 }
 
-struct Metadata<'p>(&'p [(Box<str>, Box<str>)]);
+pub(super) struct Metadata<'p>(pub(super) &'p [(Box<str>, Box<str>)]);
 
 impl Serialize for Metadata<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -11,14 +11,17 @@ mod card;
 mod method;
 mod method_request;
 
-use tollgate_domain::{Amount, CaptureMode, Currency, MerchantId, Money, Timestamp};
+use tollgate_domain::{CaptureMode, Currency, MerchantId, Money, Timestamp};
 
 use super::{
+    amount::AmountFields,
     card_number_search::CardNumberSearch,
     number::Raw,
     object::{Field, Names, object},
     text::{Metadata, Text},
-    validation::{Faults, is_callback_url, is_country, is_email, is_ip, is_phone, present},
+    validation::{
+        Faults, is_callback_url, is_country, is_email, is_ip, is_phone, metadata_pointer, present,
+    },
 };
 use crate::{
     http::error::{ErrorCode, Problem},
@@ -37,9 +40,6 @@ const LONGEST_ID: usize = 64;
 const LONGEST_DESCRIPTION: usize = 1_000;
 const LONGEST_ADDRESS_LINE: usize = 256;
 const LONGEST_DEVICE_TEXT: usize = 1_024;
-const MOST_METADATA: usize = 50;
-const LONGEST_METADATA_KEY: usize = 40;
-const LONGEST_METADATA_VALUE: usize = 500;
 
 object! {
     /// The body of a payment request.
@@ -211,7 +211,7 @@ impl PaymentRequest<'_> {
             is_callback_url,
             "This is no http or https address of at most 2048 characters.",
         );
-        let metadata = self.checked_metadata(&mut faults);
+        let metadata = faults.metadata(&self.metadata);
         let personal = self.personal(&mut faults);
         self.keep_card_number_out(idempotency_key, &mut faults);
         match (money, method, capture) {
@@ -232,32 +232,13 @@ impl PaymentRequest<'_> {
 
     fn money(&self, faults: &mut Faults) -> Option<Money> {
         let currency = self.checked_currency(faults);
-        let given = [
-            ("/amount", self.amount),
-            ("/amount_minor", self.amount_minor),
-            ("/amount_paisa", self.amount_paisa),
-        ];
-        let mut amounts = given.into_iter().filter_map(|(at, raw)| raw.map(|raw| (at, raw)));
-        let Some((pointer, raw)) = amounts.next() else {
+        let fields =
+            AmountFields { major: self.amount, minor: self.amount_minor, paisa: self.amount_paisa };
+        let amount = fields.read(currency, faults);
+        if !fields.is_given() {
             faults.missing("/amount");
-            return None;
-        };
-        for (second, _raw) in amounts {
-            let detail = "Exactly one of amount, amount_minor and amount_paisa may be given.";
-            faults.add(second, ErrorCode::ParameterConflict, detail);
         }
-        // Without a currency nothing can be said of an amount: its exponent is not known.
-        let currency = currency?;
-        if self.amount_paisa.is_some() && currency != Currency::INR {
-            let detail = "Only an amount in INR can be given in paisa.";
-            faults.add("/amount_paisa", ErrorCode::ParameterConflict, detail);
-        }
-        let amount: Option<Amount> = if self.amount.is_some() {
-            faults.major_units(pointer, raw, currency)
-        } else {
-            faults.minor_units(pointer, raw)
-        };
-        Some(Money { amount: amount?, currency })
+        Some(Money { amount: amount?, currency: currency? })
     }
 
     fn checked_currency(&self, faults: &mut Faults) -> Option<Currency> {
@@ -358,27 +339,6 @@ impl PaymentRequest<'_> {
         .into_iter()
     }
 
-    fn checked_metadata(&self, faults: &mut Faults) -> &[(Text<'_>, Text<'_>)] {
-        let Some(Metadata(entries)) = &self.metadata else { return &[] };
-        if entries.len() > MOST_METADATA {
-            let detail = format!("At most {MOST_METADATA} keys are allowed.");
-            faults.add("/metadata", ErrorCode::ParameterInvalid, detail);
-            return entries;
-        }
-        for (key, value) in entries {
-            let letters = key.as_str().chars().count();
-            if !(1..=LONGEST_METADATA_KEY).contains(&letters) {
-                let detail = format!("A key has 1 to {LONGEST_METADATA_KEY} characters.");
-                faults.add("/metadata", ErrorCode::ParameterInvalid, detail);
-            }
-            if value.as_str().chars().count() > LONGEST_METADATA_VALUE {
-                let detail = format!("A value has at most {LONGEST_METADATA_VALUE} characters.");
-                faults.add(metadata_pointer(key), ErrorCode::ParameterInvalid, detail);
-            }
-        }
-        entries
-    }
-
     fn personal(&self, faults: &mut Faults) -> [Option<&str>; PERSONAL_FIELDS.len()] {
         let (mut email, mut phone) = (None, None);
         if let Some(customer) = &self.customer {
@@ -415,11 +375,6 @@ impl PaymentRequest<'_> {
         let [fingerprint, ip, user_agent] = facts;
         [email, phone, street, city, state, zip_code, country, fingerprint, ip, user_agent]
     }
-}
-
-/// Points at a metadata value; RFC 6901 escapes `~` and `/`.
-fn metadata_pointer(key: &Text<'_>) -> String {
-    format!("/metadata/{}", key.as_str().replace('~', "~0").replace('/', "~1"))
 }
 
 impl<'r> ValidPayment<'r> {

@@ -6,9 +6,14 @@ use tollgate_domain::{Amount, AmountError, Currency};
 
 use super::{
     number::{self, NumberFault, Raw},
-    text::Text,
+    text::{Metadata, Text},
 };
 use crate::http::error::{ErrorCode, Fault, Problem};
+
+/// What a merchant may keep with an object, as it is documented: so many keys, and characters.
+const MOST_METADATA: usize = 50;
+const LONGEST_METADATA_KEY: usize = 40;
+const LONGEST_METADATA_VALUE: usize = 500;
 
 /// All faults of a request, in the order of their discovery.
 #[derive(Default, Debug)]
@@ -75,6 +80,31 @@ impl Faults {
             self.add(pointer, ErrorCode::ParameterInvalid, form);
         }
         Some(text)
+    }
+
+    /// The merchant's own keys and values, sorted by key.
+    pub(super) fn metadata<'t>(
+        &mut self,
+        metadata: &'t Option<Metadata<'t>>,
+    ) -> &'t [(Text<'t>, Text<'t>)] {
+        let Some(Metadata(entries)) = metadata else { return &[] };
+        if entries.len() > MOST_METADATA {
+            let detail = format!("At most {MOST_METADATA} keys are allowed.");
+            self.add("/metadata", ErrorCode::ParameterInvalid, detail);
+            return entries;
+        }
+        for (key, value) in entries {
+            let letters = key.as_str().chars().count();
+            if !(1..=LONGEST_METADATA_KEY).contains(&letters) {
+                let detail = format!("A key has 1 to {LONGEST_METADATA_KEY} characters.");
+                self.add("/metadata", ErrorCode::ParameterInvalid, detail);
+            }
+            if value.as_str().chars().count() > LONGEST_METADATA_VALUE {
+                let detail = format!("A value has at most {LONGEST_METADATA_VALUE} characters.");
+                self.add(metadata_pointer(key), ErrorCode::ParameterInvalid, detail);
+            }
+        }
+        entries
     }
 
     /// The one value that is given in any of several places, and where; one has to be.
@@ -159,6 +189,11 @@ const TOO_SMALL: &str = "The amount must be above zero.";
 
 fn too_large() -> Cow<'static, str> {
     format!("The amount may be at most {} minor units.", Amount::MAX.minor_units()).into()
+}
+
+/// Points at a metadata value; RFC 6901 escapes `~` and `/`.
+pub(super) fn metadata_pointer(key: &Text<'_>) -> String {
+    format!("/metadata/{}", key.as_str().replace('~', "~0").replace('/', "~1"))
 }
 
 /// The text, unless it is empty: older clients send empty strings for what they do not have.

@@ -256,10 +256,10 @@ impl CardFields {
 }
 
 /// An amount in major units as a number, with all decimals of its currency.
-struct MajorNumber(Decimal);
+pub(in crate::http::wire) struct MajorNumber(Decimal);
 
 impl MajorNumber {
-    fn of(Major(money): &Major) -> Self {
+    pub(in crate::http::wire) fn of(Major(money): &Major) -> Self {
         Self(money.to_major_units())
     }
 }

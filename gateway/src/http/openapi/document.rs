@@ -21,12 +21,14 @@ use super::{
     operations::descriptions,
     other_names,
     schemas::{
-        ApiKey as ApiKeySchema, ApiKeyId, ApiKeyList, Batch, BatchRequest, ClassicCreatedAnswer,
-        ClassicPaymentAnswer, ClassicPaymentForm, ClassicProblem, ClassicProvidersAnswer,
+        ApiKey as ApiKeySchema, ApiKeyId, ApiKeyList, Batch, BatchRequest, CaptureRequest,
+        ClassicCreatedAnswer, ClassicPaymentAnswer, ClassicPaymentForm, ClassicProblem,
+        ClassicProvidersAnswer, ClassicRefundAnswer, ClassicRefundStatusAnswer,
         ClassicStatusAnswer, CustomerId, ErasedCustomer, ErrorPage, FailedPaymentProblem, Health,
         IssuedApiKey, KeyRequest, LedgerPage, Merchant, MerchantChange, MerchantId, MerchantList,
-        MerchantRequest, OperatorKeyRequest, Payment, PaymentId, PaymentRequest, Problem, Provider,
-        ProviderId, ProviderList, PublicMerchant, Ready, RegisteredMerchant, RotationRequest,
+        MerchantRequest, OperatorKeyRequest, Payment, PaymentId, PaymentRequest,
+        PlainOperationRequest, Problem, Provider, ProviderId, ProviderList, PublicMerchant, Ready,
+        Refund, RefundId, RefundRequest, RegisteredMerchant, RotationRequest,
     },
 };
 use crate::http::{error::ErrorCode, surface::Surface};
@@ -171,6 +173,13 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     let mut schemas = Vec::new();
     add::<PaymentRequest>(&mut schemas);
     add::<BatchRequest>(&mut schemas);
+    add::<PlainOperationRequest>(&mut schemas);
+    add::<CaptureRequest>(&mut schemas);
+    add::<RefundRequest>(&mut schemas);
+    add::<Refund>(&mut schemas);
+    add::<RefundId>(&mut schemas);
+    add::<ClassicRefundAnswer>(&mut schemas);
+    add::<ClassicRefundStatusAnswer>(&mut schemas);
     add::<Payment>(&mut schemas);
     add::<PaymentId>(&mut schemas);
     add::<Batch>(&mut schemas);

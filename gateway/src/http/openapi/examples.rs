@@ -159,6 +159,64 @@ pub(super) fn processing_payment() -> Value {
     )
 }
 
+/// A capture of a part.
+pub(super) fn capture_request() -> Value {
+    json!({"amount": "40.00", "final": true})
+}
+
+/// A refund of a part.
+pub(super) fn refund_request() -> Value {
+    json!({
+        "payment_id": "pay_06f1q8zr2w000c4v9kxj3m5t7a", "amount": "25.00", "reason": "returned",
+        "metadata": {"parcel": "3"},
+    })
+}
+
+/// A refund that has succeeded.
+pub(super) fn refund() -> Value {
+    json!({
+        "id": "ref_06f1q8zr2w000c7e3w5b1k8n4d", "object": "refund",
+        "payment_id": "pay_06f1q8zr2w000c4v9kxj3m5t7a", "status": "succeeded", "amount": "25.00",
+        "amount_minor": 2500, "amount_paisa": 2500, "currency": "INR", "reason": "returned",
+        "failure_reason": null, "fees_returned_minor": 0,
+        "transaction_id": "txn_06f1q8zr2w000c7e3w5b1k8n4d", "external_txn_id": "sim_43",
+        "metadata": {"parcel": "3"}, "livemode": false, "created_at": TIME, "updated_at": TIME,
+    })
+}
+
+/// The same as the classic surface answers it.
+pub(super) fn classic_refund() -> Value {
+    json!({"success": true, "data": {
+        "refundID": "ref_06f1q8zr2w000c7e3w5b1k8n4d",
+        "paymentID": "pay_06f1q8zr2w000c4v9kxj3m5t7a", "status": "completed", "amount": 25.00,
+        "currency": "INR", "transactionID": "txn_06f1q8zr2w000c7e3w5b1k8n4d",
+        "reason": "returned", "failureReason": null, "createdAt": TIME, "updatedAt": TIME,
+    }})
+}
+
+/// The same in short.
+pub(super) fn classic_refund_status() -> Value {
+    json!({"success": true, "data": {
+        "refundID": "ref_06f1q8zr2w000c7e3w5b1k8n4d",
+        "paymentID": "pay_06f1q8zr2w000c4v9kxj3m5t7a", "status": "completed",
+        "transactionID": "txn_06f1q8zr2w000c7e3w5b1k8n4d", "createdAt": TIME, "updatedAt": TIME,
+    }})
+}
+
+/// An operation that the provider did not carry out.
+pub(super) fn undone_problem() -> Value {
+    let code = ErrorCode::OperationFailed;
+    json!({
+        "type": code.type_uri(), "title": code.title(), "status": code.status().as_u16(),
+        "detail": "The funds are not reserved any more.",
+        "instance": "/api/v1/payments/pay_06f1q8zr2w000c4v9kxj3m5t7a", "code": code.as_str(),
+        "decline_code": null, "advice_code": null, "retryable": code.retryable(),
+        "payment": with(&card_payment(), &json!({
+            "status": "expired", "amount_captured": "0.00", "sequence": 6,
+        })),
+    })
+}
+
 /// A payment that was declined, as version 1 answers it.
 pub(super) fn declined_problem() -> Value {
     let code = ErrorCode::PaymentDeclined;

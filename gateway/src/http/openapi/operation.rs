@@ -59,6 +59,7 @@ pub(super) struct Description {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Group {
     Payments,
+    Refunds,
     Customers,
     Providers,
     Merchants,
@@ -110,8 +111,9 @@ pub(super) struct Answer {
 type Examples = Vec<(&'static str, &'static str, Value)>;
 
 impl Group {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Payments,
+        Self::Refunds,
         Self::Customers,
         Self::Providers,
         Self::Merchants,
@@ -125,6 +127,7 @@ impl Group {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Payments => "Payments",
+            Self::Refunds => "Refunds",
             Self::Customers => "Customers",
             Self::Providers => "Providers",
             Self::Merchants => "Merchants",
@@ -139,6 +142,7 @@ impl Group {
     pub(super) const fn description(self) -> &'static str {
         match self {
             Self::Payments => "What merchants are paid with.",
+            Self::Refunds => "What goes back to customers.",
             Self::Customers => "Whom payments are made by, as far as something personal is kept.",
             Self::Providers => "Who moves the money.",
             Self::Merchants => "Whom payments are made to.",

@@ -1,13 +1,16 @@
 //! Every operation's description, one file for each kind of object.
 
 mod classic;
+mod classic_operations;
 mod customers;
 mod documentation;
 mod keys;
 mod merchants;
+mod payment_operations;
 mod payments;
 mod probes;
 mod providers;
+mod refunds;
 mod simulator;
 
 use utoipa::{
@@ -26,11 +29,14 @@ use crate::http::error::ErrorCode;
 pub(super) fn descriptions() -> Vec<Description> {
     let mut all = Vec::new();
     all.extend(payments::descriptions());
+    all.extend(payment_operations::descriptions());
+    all.extend(refunds::descriptions());
     all.extend(customers::descriptions());
     all.extend(providers::descriptions());
     all.extend(merchants::descriptions());
     all.extend(keys::descriptions());
     all.extend(classic::descriptions());
+    all.extend(classic_operations::descriptions());
     all.extend(simulator::descriptions());
     all.extend(probes::descriptions());
     all.extend(documentation::descriptions());
@@ -108,6 +114,30 @@ const PAYMENT: &[ErrorCode] = &[
     ErrorCode::MerchantSuspended,
     ErrorCode::ProviderNotConfigured,
     ErrorCode::KeyStoreUnavailable,
+    ErrorCode::OrderNotFound,
+    ErrorCode::OrderAmountExceeded,
+    ErrorCode::OrderCurrencyDiffers,
+    ErrorCode::OrderPaid,
+];
+
+/// What may be wrong with an operation on a payment.
+const ON_PAYMENT: &[ErrorCode] = &[
+    ErrorCode::PaymentNotFound,
+    ErrorCode::PaymentUnexpectedState,
+    ErrorCode::OperationInProgress,
+    ErrorCode::OperationLimitReached,
+    ErrorCode::IdempotencyKeyInvalid,
+    ErrorCode::IdempotencyKeyInUse,
+    ErrorCode::IdempotencyKeyReused,
+    ErrorCode::MerchantMismatch,
+];
+
+/// What may be wrong with its amount.
+const AMOUNT: &[ErrorCode] = &[
+    ErrorCode::ParameterConflict,
+    ErrorCode::AmountInvalid,
+    ErrorCode::AmountTooSmall,
+    ErrorCode::AmountTooLarge,
 ];
 
 /// Where a page of a list is asked for.

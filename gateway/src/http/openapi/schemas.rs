@@ -12,6 +12,7 @@ mod health;
 mod key;
 mod ledger;
 mod merchant;
+mod operation;
 mod payment;
 mod payment_request;
 mod problem;
@@ -28,8 +29,14 @@ pub(super) use ledger::LedgerPage;
 pub(super) use merchant::{
     Merchant, MerchantChange, MerchantList, MerchantRequest, PublicMerchant, RegisteredMerchant,
 };
+pub(super) use operation::{
+    CaptureRequest, ClassicRefundAnswer, ClassicRefundStatusAnswer, PlainOperationRequest, Refund,
+    RefundRequest,
+};
 pub(super) use payment::{Batch, Payment};
 pub(super) use payment_request::{BatchRequest, ClassicPaymentForm, PaymentRequest};
 pub(super) use problem::{ClassicProblem, FailedPaymentProblem, Problem};
 pub(super) use provider::{ClassicProvidersAnswer, Provider, ProviderList};
-pub(super) use values::{ApiKeyId, CustomerId, ErrorPage, MerchantId, PaymentId, ProviderId};
+pub(super) use values::{
+    ApiKeyId, CustomerId, ErrorPage, MerchantId, PaymentId, ProviderId, RefundId,
+};

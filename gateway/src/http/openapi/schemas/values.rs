@@ -44,6 +44,8 @@ texts! {
     AttemptId = "^att_[0-7][0-9a-hjkmnp-tv-z]{25}$", "att_06f1q8zr2w000c6d1p8s2y4h0g";
     /// The id of a movement of money.
     TransactionId = "^txn_[0-7][0-9a-hjkmnp-tv-z]{25}$", "txn_06f1q8zr2w000c5b7n2r6q9e1w";
+    /// A refund's id.
+    RefundId = "^ref_[0-7][0-9a-hjkmnp-tv-z]{25}$", "ref_06f1q8zr2w000c7e3w5b1k8n4d";
     /// The merchant's own name of a customer.
     CustomerId = "^.{1,64}$", "your-own-customer-7";
     /// A provider's name.

@@ -131,6 +131,13 @@ pub fn control(state: &ControlState) -> Result<(), Violation> {
 /// The first violation found.
 pub fn payment(payment: &Payment) -> Result<(), Violation> {
     payment_between_events(payment)?;
+    // Between two events the funds of a capture have moved, and the capture itself not yet.
+    if let Some(open) = payment.exclusive_operation()
+        && let OperationKind::Capture { amount, .. } = open.intent.kind
+        && amount > payment.state().held()
+    {
+        return Err(Violation::CaptureExceedsAuthorized(payment.id()));
+    }
     let approved = payment.approved_attempt().is_some();
     let expected = match payment.state() {
         PaymentState::Review { .. }
@@ -160,12 +167,6 @@ pub fn payment_between_events(payment: &Payment) -> Result<(), Violation> {
     let captured = payment.amount_captured();
     let taken_or_held = captured.checked_add(payment.state().held());
     if taken_or_held.is_none_or(|sum| sum > authorized) {
-        return Err(Violation::CaptureExceedsAuthorized(id));
-    }
-    if let Some(open) = payment.exclusive_operation()
-        && let OperationKind::Capture { amount, .. } = open.intent.kind
-        && amount > payment.state().held()
-    {
         return Err(Violation::CaptureExceedsAuthorized(id));
     }
     let refunds = payment.amount_refunded().checked_add(payment.amount_refunding());

@@ -1,6 +1,7 @@
 //! The engine from outside: a scripted provider, a real or a simulated log, no clock but the
 //! shards' own.
 
+mod operations;
 mod stage;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};

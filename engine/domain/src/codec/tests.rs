@@ -6,6 +6,8 @@
     reason = "positions lie within the bytes at hand; a slip fails the test"
 )]
 
+mod operation;
+
 use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
 
 use proptest::{collection::vec, option, prelude::*, sample::select};
@@ -16,11 +18,14 @@ use crate::{
     card::{CardBrand, CardFacts, CardFingerprint},
     effect::Effect,
     id::Id,
-    idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey},
+    idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey, Subject},
     merchant::{Merchant, Mode},
     money::{Amount, Currency, Money},
     net_banking::NetBankingFacts,
-    payment::{CaptureMode, FailureReason, NextAction, PaymentIntent, PaymentMethod},
+    payment::{
+        Booked, CaptureMode, EmiPlan, FailureReason, Matter, NextAction, PaymentIntent,
+        PaymentMethod,
+    },
     provider::{DeclineCode, OutcomeSource, ProviderId, ProviderReceipt},
     sealed::{SealKeyId, Sealed},
     timestamp::Timestamp,
@@ -53,7 +58,7 @@ fn golden_bytes_of_payment_records() {
 #[test]
 fn golden_bytes_of_payment_records_of_version_1() {
     for (stored, record) in [
-        (GOLDEN_V1, every_event_of_version_1()),
+        (GOLDEN_V1, with_cases(every_event_of_version_1())),
         (include_str!("../../tests/golden/payment_record_bare.v1.hex"), bare_record()),
     ] {
         let bytes = bytes_of(stored);
@@ -129,9 +134,32 @@ fn golden_records_hold_every_event() {
         Event::PaymentFailed { .. } => 13,
         Event::PaymentExpired { .. } => 14,
         Event::IdempotencyKeysForgotten { .. } => 15,
+        Event::AttemptReaffirmed { .. } => 16,
+        Event::AttemptCancelled { .. } => 17,
+        Event::PaymentHeldForReview { .. } => 18,
+        Event::ReviewApproved { .. } => 19,
+        Event::PaymentPartlyCaptured { .. } => 20,
+        Event::RemainderReleased { .. } => 21,
+        Event::PaymentVoided { .. } => 22,
+        Event::PaymentReversed { .. } => 23,
+        Event::OperationStarted { .. } => 24,
+        Event::OperationSucceeded { .. } => 25,
+        Event::OperationFailed { .. } => 26,
+        Event::OperationPending { .. } => 27,
+        Event::OperationUnknown { .. } => 28,
+        Event::OperationDelayed { .. } => 29,
+        Event::OperationResent { .. } => 30,
+        Event::OperationInquiryStarted { .. } => 31,
+        Event::OperationContradicted { .. } => 32,
+        Event::OperationReaffirmed { .. } => 33,
+        Event::RefundReturned { .. } => 34,
+        Event::OperationSucceededLate { .. } => 35,
+        Event::CaseOpened { .. } => 36,
+        Event::CaseResolved { .. } => 37,
+        Event::OrderCreated(_) => 38,
     };
     let held: BTreeSet<u8> = every_event().events.iter().map(variant).collect();
-    assert_eq!(held, (0..16).collect());
+    assert_eq!(held, (0..39).collect());
     let variant = |event: &ControlEvent| match event {
         ControlEvent::MerchantCreated(_) => 0,
         ControlEvent::MerchantRenamed { .. } => 1,
@@ -474,6 +502,11 @@ fn every_event() -> Record<Event> {
     let (payment, attempt, source) = (id(1), id(2), OutcomeSource::Callback);
     let intents = other_methods().into_iter().zip(30..).map(|(method, number)| PaymentIntent {
         method,
+        hold_for_review: true,
+        emi: Some(EmiPlan { months: 6, annual_rate: 1_450, no_cost: true }),
+        order: Some(id(8)),
+        one_payment_per_order: true,
+        return_url: Some("https://shop.example/back".into()),
         personal: Sealed::new(SealKeyId(*b"key of a custome"), *b"nobody reads this"),
         ..full_intent(number, CardBrand::Visa)
     });
@@ -489,6 +522,13 @@ fn every_event() -> Record<Event> {
         },
         expires_at: START.after(crate::timestamp::Millis(900_000)),
     });
+    record.events.extend(operation::every_event());
+    record.idempotency.as_mut().unwrap().subject = Subject::Operation(id(6));
+    let operation = id(6);
+    record.effects.extend([
+        Effect::Operate { payment, operation },
+        Effect::InquireOperation { payment, operation },
+    ]);
     record
 }
 
@@ -506,6 +546,21 @@ fn other_methods() -> [PaymentMethod; 3] {
             fingerprint: WalletFingerprint(*b"wallet digest 16"),
         }),
     ]
+}
+
+/// What version 1 booked alone opens a case today.
+fn with_cases(mut record: Record<Event>) -> Record<Event> {
+    let late = |event: &Event| matches!(event, Event::AttemptApprovedLate { .. });
+    let place = record.events.iter().position(late).unwrap() + 1;
+    let (payment, attempt) = (id(1), id(2));
+    let case = Event::CaseOpened {
+        payment,
+        case: id(2),
+        matter: Matter::LateApproval(attempt),
+        booked: Booked::Received(amount(10_000)),
+    };
+    record.events.insert(place, case);
+    record
 }
 
 /// Every event, every stored number and every optional field that version 1 knew.
@@ -558,7 +613,12 @@ fn every_event_of_version_1() -> Record<Event> {
             receipt,
             taken: amount(10_000),
         },
-        Event::AttemptContradicted { payment, attempt, source: OutcomeSource::Inquiry },
+        Event::AttemptContradicted {
+            payment,
+            attempt,
+            source: OutcomeSource::Inquiry,
+            inquire_at: START,
+        },
         Event::PaymentAuthorized { payment, expires_at: START },
         Event::PaymentCaptured { payment, captured: amount(10_000), fee: amount(290) },
         Event::PaymentCaptured { payment, captured: amount(1), fee: Amount::ZERO },
@@ -573,7 +633,7 @@ fn every_event_of_version_1() -> Record<Event> {
         idempotency: Some(IdempotencyEntry {
             key: IdempotencyKey(*b"0123456789abcdef"),
             fingerprint: Fingerprint(0x0123_4567_89ab_cdef),
-            payment,
+            subject: Subject::Payment(payment),
         }),
         effects: vec![Effect::Authorize { payment, attempt }, Effect::Inquire { payment, attempt }],
     }
@@ -605,11 +665,16 @@ fn full_intent(number: u64, brand: CardBrand) -> PaymentIntent {
             expiry_year: 2_030,
             fingerprint: CardFingerprint(*b"card fingerprint"),
         }),
+        hold_for_review: false,
+        emi: None,
+        order: None,
+        one_payment_per_order: false,
         order_id: Some("order_456".into()),
         customer_id: Some("customer-7".into()),
         personal: None,
         description: Some("two coffees".into()),
         callback_url: Some("https://shop.example/paid".into()),
+        return_url: None,
         metadata: vec![("table".into(), "12".into()), ("".into(), "café".into())],
         control_version: 9,
         created_at: START,
@@ -678,22 +743,30 @@ fn full_key() -> ApiKey {
 
 fn any_record() -> impl Strategy<Value = Record<Event>> {
     let entry =
-        (any::<[u8; 16]>(), any::<u64>(), any::<u128>()).prop_map(|(key, fingerprint, payment)| {
-            IdempotencyEntry {
-                key: IdempotencyKey(key),
-                fingerprint: Fingerprint(fingerprint),
-                payment: Id::from_u128(payment),
-            }
+        (any::<[u8; 16]>(), any::<u64>(), any_subject()).prop_map(|(key, fingerprint, subject)| {
+            let (key, fingerprint) = (IdempotencyKey(key), Fingerprint(fingerprint));
+            IdempotencyEntry { key, fingerprint, subject }
         });
-    let effect = (any::<bool>(), any_id(), any_id()).prop_map(|(inquire, payment, attempt)| {
-        if inquire {
-            Effect::Inquire { payment, attempt }
-        } else {
-            Effect::Authorize { payment, attempt }
-        }
-    });
+    let ids = || (any_id(), any::<u128>());
+    let effect = prop_oneof![
+        ids().prop_map(|(payment, id)| Effect::Authorize { payment, attempt: Id::from_u128(id) }),
+        ids().prop_map(|(payment, id)| Effect::Inquire { payment, attempt: Id::from_u128(id) }),
+        ids().prop_map(|(payment, id)| Effect::Operate { payment, operation: Id::from_u128(id) }),
+        ids().prop_map(|(payment, id)| Effect::InquireOperation {
+            payment,
+            operation: Id::from_u128(id)
+        }),
+    ];
     (any_time(), vec(any_event(), 1..6), option::of(entry), vec(effect, 0..4))
         .prop_map(|(at, events, idempotency, effects)| Record { at, events, idempotency, effects })
+}
+
+fn any_subject() -> impl Strategy<Value = Subject> {
+    prop_oneof![
+        any_id().prop_map(Subject::Payment),
+        any_id().prop_map(Subject::Operation),
+        any_id().prop_map(Subject::Order),
+    ]
 }
 
 fn any_control_record() -> impl Strategy<Value = Record<ControlEvent>> {
@@ -799,11 +872,10 @@ fn any_event() -> impl Strategy<Value = Event> {
                 Event::AttemptApprovedLate { payment, attempt, source, receipt, taken }
             }
         ),
-        answer().prop_map(|(payment, attempt, source)| Event::AttemptContradicted {
-            payment,
-            attempt,
-            source
+        (answer(), any_time()).prop_map(|((payment, attempt, source), inquire_at)| {
+            Event::AttemptContradicted { payment, attempt, source, inquire_at }
         }),
+        operation::any_event(),
         (any_id(), any_time())
             .prop_map(|(payment, expires_at)| Event::PaymentAuthorized { payment, expires_at }),
         (any_id(), any_amount(), any_amount_or_zero()).prop_map(|(payment, captured, fee)| {
@@ -829,13 +901,20 @@ fn any_intent() -> impl Strategy<Value = PaymentIntent> {
         .prop_map(|(key, bytes)| Sealed::new(SealKeyId(key), bytes).unwrap());
     let text = || option::of(any_text());
     let texts = (text(), text(), text(), text(), vec((any_text(), any_text()), 0..4));
-    let texts = (texts, option::of(sealed));
+    let emi = (any::<u8>(), any::<u16>(), any::<bool>())
+        .prop_map(|(months, annual_rate, no_cost)| EmiPlan { months, annual_rate, no_cost });
+    let options = (any::<bool>(), option::of(emi), option::of(any_id()), any::<bool>(), text());
+    let texts = (texts, option::of(sealed), options);
     ((any_id(), any_id(), any_id()), what, any_method(), texts, any::<u64>(), any_time()).prop_map(
         |(
             (id, transaction, merchant),
             (amount, code, mode, capture),
             method,
-            ((order_id, customer_id, description, callback_url, metadata), personal),
+            (
+                (order_id, customer_id, description, callback_url, metadata),
+                personal,
+                (hold_for_review, emi, order, one_payment_per_order, return_url),
+            ),
             control_version,
             created_at,
         )| PaymentIntent {
@@ -846,11 +925,16 @@ fn any_intent() -> impl Strategy<Value = PaymentIntent> {
             money: Money { amount, currency: Currency::from_code(code).unwrap() },
             capture,
             method,
+            hold_for_review,
+            emi,
             order_id,
+            order,
+            one_payment_per_order,
             customer_id,
             personal,
             description,
             callback_url,
+            return_url,
             metadata,
             control_version,
             created_at,

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 
 use tollgate_domain::{
     Amount, Attempt, AttemptState, CaptureMode, CardBrand, CardFacts, CardFingerprint, Command,
-    CreatePayment, Currency, Decision, DeclineCode, Effect, Env, Fingerprint, IdempotencyKey,
-    MerchantId, Millis, Mode, Money, NetBankingFacts, NextAction, OutcomeSource, Payment,
-    PaymentId, PaymentMethod, Policy, ProviderId, ProviderOutcome, ProviderReceipt,
+    Contradiction, CreatePayment, Currency, Decision, DeclineCode, Effect, Env, Fingerprint,
+    IdempotencyKey, MerchantId, Millis, Mode, Money, NetBankingFacts, NextAction, OutcomeSource,
+    Payment, PaymentId, PaymentMethod, Policy, ProviderId, ProviderOutcome, ProviderReceipt,
     RecordProviderOutcome, Rejection, ShardId, ShardState, Timestamp, UpiFacts, VpaFingerprint,
     WalletFacts, WalletFingerprint, codec, invariant,
     ledger::{Account, AccountKey},
@@ -160,7 +160,7 @@ impl Stage {
         assert_eq!(replayed.unresolved(), self.state.unresolved());
         assert_eq!(invariant::shard(&replayed), Ok(()));
         self.state = replayed;
-        self.send(Command::ResolveAttempts(self.state.unresolved()))
+        self.send(Command::ResolveUnsettled(self.state.unresolved()))
     }
 
     /// What stands to the credit of an account, in minor units.
@@ -178,11 +178,16 @@ pub(crate) fn create_payment(money: Money, capture: CaptureMode) -> CreatePaymen
         capture,
         method: card(),
         card_expires_at: None,
+        hold_for_review: false,
+        emi: None,
+        order: None,
+        one_payment_per_order: false,
         order_id: Some("order_456".into()),
         customer_id: None,
         personal: None,
         description: None,
         callback_url: None,
+        return_url: None,
         metadata: vec![("table".into(), "12".into())],
         provider: ProviderId::SIMULATOR,
         control_version: 1,
@@ -286,13 +291,17 @@ pub(crate) fn last_attempt(payment: &Payment) -> &Attempt {
 pub(crate) fn standing(payment: &Payment) -> String {
     let attempt = match &last_attempt(payment).state {
         AttemptState::Open => "open",
-        AttemptState::Pending { .. } => "pending",
-        AttemptState::Unknown { .. } => "unknown",
-        AttemptState::ActionRequired => "action_required",
-        AttemptState::Approved { contradicted_at: None, .. } => "approved",
-        AttemptState::Approved { contradicted_at: Some(_), .. } => "contradicted",
+        AttemptState::Pending(_) => "pending",
+        AttemptState::Unknown(_) => "unknown",
+        AttemptState::ActionRequired(_) => "action_required",
+        AttemptState::Approved { contradiction: None, .. } => "approved",
+        AttemptState::Approved { contradiction: Some(Contradiction::Asked(_)), .. } => {
+            "contradicted"
+        }
+        AttemptState::Approved { contradiction: Some(Contradiction::Insisted), .. } => "denied",
         AttemptState::Declined { .. } => "declined",
         AttemptState::NotSent { .. } => "not_sent",
+        AttemptState::Cancelled { .. } => "cancelled",
         AttemptState::ApprovedLate { .. } => "approved_late",
     };
     format!("{}/{attempt}", payment.state().status().as_str())

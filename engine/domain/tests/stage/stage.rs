@@ -10,10 +10,11 @@ use std::collections::BTreeMap;
 use tollgate_domain::{
     Amount, Attempt, AttemptState, CaptureMode, CardBrand, CardFacts, CardFingerprint, Command,
     Contradiction, CreatePayment, Currency, Decision, DeclineCode, Effect, Env, Fingerprint,
-    IdempotencyKey, MerchantId, Millis, Mode, Money, NetBankingFacts, NextAction, OutcomeSource,
-    Payment, PaymentId, PaymentMethod, Policy, ProviderId, ProviderOutcome, ProviderReceipt,
-    RecordProviderOutcome, Rejection, ShardId, ShardState, Timestamp, UpiFacts, VpaFingerprint,
-    WalletFacts, WalletFingerprint, codec, invariant,
+    IdempotencyKey, MerchantId, Millis, Mode, Money, NetBankingFacts, NextAction, Operation,
+    OperationOutcome, OperationState, OutcomeSource, Payment, PaymentId, PaymentMethod, Policy,
+    ProviderId, ProviderOutcome, ProviderReceipt, RecordOperationOutcome, RecordProviderOutcome,
+    Rejection, ShardId, ShardState, Target, Timestamp, UpiFacts, VpaFingerprint, WalletFacts,
+    WalletFingerprint, codec, invariant,
     ledger::{Account, AccountKey},
 };
 
@@ -140,6 +141,18 @@ impl Stage {
         let attempt = last_attempt(self.payment(payment)).id;
         let answer = RecordProviderOutcome { payment, attempt, source, outcome };
         self.send(Command::RecordProviderOutcome(answer))
+    }
+
+    /// What a provider says of the last operation on a payment.
+    pub(crate) fn answer_operation(
+        &mut self,
+        payment: PaymentId,
+        source: OutcomeSource,
+        outcome: OperationOutcome,
+    ) -> Result<Decision, Rejection> {
+        let operation = last_operation(self.payment(payment)).id();
+        let answer = RecordOperationOutcome { payment, operation, source, outcome };
+        self.send(Command::RecordOperationOutcome(answer))
     }
 
     /// The state as the log alone tells it.
@@ -285,6 +298,44 @@ pub(crate) fn action_required(method: &PaymentMethod) -> ProviderOutcome {
 /// The last attempt of a payment; each has one.
 pub(crate) fn last_attempt(payment: &Payment) -> &Attempt {
     payment.attempts().last().expect("a payment begins with an attempt")
+}
+
+/// The last operation on a payment that has one.
+pub(crate) fn last_operation(payment: &Payment) -> &Operation {
+    payment.operations().last().expect("something was done to the payment")
+}
+
+/// The payment as its merchant names it, with the digest of a client's key, if there is one.
+pub(crate) fn target(payment: &Payment, key: Option<(IdempotencyKey, Fingerprint)>) -> Target {
+    let intent = payment.intent();
+    Target { payment: payment.id(), merchant: intent.merchant, mode: intent.mode, idempotency: key }
+}
+
+/// What a provider gives with what it has done.
+pub(crate) fn receipt() -> ProviderReceipt {
+    ProviderReceipt {
+        external_id: "sim_2".into(),
+        rrn: "600115000002".into(),
+        approval_code: "D4E5F6".into(),
+    }
+}
+
+/// `succeeded`, `waiting`: what became of an operation, or what has to be known of its contradiction.
+pub(crate) fn outcome_of(operation: &Operation) -> &'static str {
+    match &operation.state {
+        OperationState::Open { .. } => "open",
+        OperationState::Waiting(_) => "waiting",
+        OperationState::Pending(_) => "pending",
+        OperationState::Unknown { .. } => "unknown",
+        OperationState::Succeeded { contradiction: None, .. } => "succeeded",
+        OperationState::Succeeded { contradiction: Some(Contradiction::Asked(_)), .. } => {
+            "contradicted"
+        }
+        OperationState::Succeeded { contradiction: Some(Contradiction::Insisted), .. } => "denied",
+        OperationState::Failed { .. } => "failed",
+        OperationState::Returned { .. } => "returned",
+        OperationState::SucceededLate { .. } => "succeeded_late",
+    }
 }
 
 /// `completed/approved`: the payment's status and what became of its last attempt.

@@ -12,6 +12,7 @@ mod keys;
 mod lifecycle;
 mod methods;
 mod openapi;
+mod operations;
 mod operator;
 mod payments;
 mod providers;

@@ -219,6 +219,20 @@ impl Payment {
             .find(|operation| operation.intent.kind.is_exclusive() && operation.is_unsettled())
     }
 
+    /// The operation without an outcome that may undo all that was taken: a reversal, or a void from
+    /// before an approval that won against it.
+    #[must_use]
+    pub fn undoing_operation(&self) -> Option<&Operation> {
+        let completed = matches!(self.state, PaymentState::Completed { .. });
+        self.exclusive_operation().filter(|open| match open.intent.kind {
+            OperationKind::Reversal => true,
+            OperationKind::Void => completed,
+            OperationKind::Confirmation
+            | OperationKind::Capture { .. }
+            | OperationKind::Refund { .. } => false,
+        })
+    }
+
     /// Whether the merchant has called it off, and may rely on that: an approval that comes all the
     /// same is undone. A request that certainly never reached the provider was answered so, and binds
     /// nobody.

@@ -1521,6 +1521,106 @@ fn a_capture_that_finds_nothing_reserved() {
     );
 }
 
+/// A void that the approval has won against may still undo all of it, so that nothing is refunded
+/// beside it.
+#[test]
+fn nothing_is_refunded_beside_what_may_undo_the_whole() {
+    check(
+        "pay 100.00 INR
+         provider asks for action
+         void
+         callback: provider approves
+         refund 60.00
+         provider does it
+         refund 60.00
+         pay 100.00 INR
+         provider approves
+         refund 60.00
+         provider refuses
+         reverse
+         callback: provider does it #1
+         provider does it
+         resolve assigned",
+        expect![[r#"
+            > pay 100.00 INR
+              p1 processing/open; authorize p1
+            > provider asks for action
+              p1 requires_action/action_required
+            > void
+              p1 requires_action/action_required; void open; call void of p1
+            > callback: provider approves
+              p1 completed/approved
+            > refund 60.00
+              refused: void of the payment has no outcome yet
+            > provider does it
+              p1 reversed/approved; void succeeded
+            > refund 60.00
+              refused: not allowed while the payment is reversed
+            > pay 100.00 INR
+              p2 processing/open; authorize p2
+            > provider approves
+              p2 completed/approved
+            > refund 60.00
+              p2 completed/approved; refund open; call refund of p2
+            > provider refuses
+              p2 completed/approved; refund failed
+            > reverse
+              p2 completed/approved; reversal open; call reversal of p2
+            > callback: provider does it #1
+              p2 completed/approved; refund succeeded_late
+            > provider does it
+              p2 reversed/approved; reversal succeeded
+            > resolve assigned
+              p2 reversed/approved
+
+            p1 reversed, authorized 100.00 INR, captured 0.00 INR, 8 events
+            p2 reversed, authorized 100.00 INR, captured 0.00 INR, 12 events, operation_late assigned
+            simulator receivable: 60.00 INR credit
+            merchant 1 payable: 60.00 INR debit
+        "#]],
+    );
+}
+
+/// Not to know a refund any more is no failure of it: the customer has the money.
+#[test]
+fn a_refund_that_is_not_known_any_more_is_asked_about() {
+    check(
+        "pay 100.00 INR
+         provider approves
+         refund 60.00
+         provider does it
+         callback: provider did not get it
+         inquiry: provider knows nothing of it
+         inquiry: provider does it
+         callback: provider did not get it
+         inquiry: provider finds the account closed",
+        expect![[r#"
+            > pay 100.00 INR
+              p1 processing/open; authorize p1
+            > provider approves
+              p1 completed/approved
+            > refund 60.00
+              p1 completed/approved; refund open; call refund of p1
+            > provider does it
+              p1 completed/approved; refund succeeded
+            > callback: provider did not get it
+              p1 completed/approved; refund contradicted; ask after refund of p1
+            > inquiry: provider knows nothing of it
+              p1 completed/approved
+            > inquiry: provider does it
+              p1 completed/approved; refund succeeded
+            > callback: provider did not get it
+              p1 completed/approved; refund contradicted; ask after refund of p1
+            > inquiry: provider finds the account closed
+              p1 completed/approved; refund returned
+
+            p1 completed, authorized 100.00 INR, captured 100.00 INR, 12 events, operation_denied withdrawn
+            simulator receivable: 100.00 INR debit
+            merchant 1 payable: 100.00 INR credit
+        "#]],
+    );
+}
+
 /// Two per cent and three rupees with the first capture; refunds give back their share.
 fn with_fees() -> Policy {
     let fixed = Money {

@@ -42,7 +42,7 @@ impl CapturePayment {
         };
         check_room(payment)?;
         let amount = self.amount.unwrap_or(held);
-        if amount > held {
+        if amount > held || amount.is_zero() {
             return Err(Rejection::CaptureExceedsAuthorized { held: payment.money(held) });
         }
         let release_rest = self.release_rest && amount < held;

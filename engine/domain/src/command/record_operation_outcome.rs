@@ -192,7 +192,8 @@ impl Answered<'_> {
                 (!room).then_some(Booked::Received(amount))
             }
             OperationKind::Refund { amount, .. } => {
-                let room = amount <= self.payment.amount_refundable();
+                let room = amount <= self.payment.amount_refundable()
+                    && self.payment.undoing_operation().is_none();
                 (!room).then_some(Booked::PaidOut(amount))
             }
             OperationKind::Void => {
@@ -246,7 +247,9 @@ impl Answered<'_> {
             | OperationState::Waiting(_)
             | OperationState::Pending(_)
             | OperationState::Unknown { .. } => self.not_done(reason),
-            OperationState::Succeeded { contradiction, .. } => self.denied(reason, contradiction),
+            OperationState::Succeeded { contradiction, .. } => {
+                self.denied(Some(reason), contradiction);
+            }
             OperationState::Failed { .. }
             | OperationState::Returned { .. }
             | OperationState::SucceededLate { .. } => {}
@@ -333,39 +336,35 @@ impl Answered<'_> {
         }
     }
 
-    /// The provider takes back what it said it had done.
-    fn denied(&mut self, reason: OperationFailure, contradiction: Option<Contradiction>) {
+    /// The provider takes back what it said it had done: it has failed, for a reason, or was never
+    /// there.
+    fn denied(&mut self, reason: Option<OperationFailure>, contradiction: Option<Contradiction>) {
         let (payment, operation, source) = (self.payment.id(), self.operation.id(), self.source);
-        match (&self.operation.intent.kind, contradiction) {
+        match (&self.operation.intent.kind, reason) {
+            (OperationKind::Confirmation, _) => return,
             // Money that could not be delivered comes back: that is a refund's way to fail late.
-            (OperationKind::Refund { .. }, _) => {
+            (OperationKind::Refund { .. }, Some(reason)) => {
                 self.events.push(Event::RefundReturned { payment, operation, source, reason });
+                return;
             }
-            (OperationKind::Confirmation, _) => {}
-            (
-                OperationKind::Capture { .. } | OperationKind::Void | OperationKind::Reversal,
-                None,
-            ) => {
+            (OperationKind::Refund { .. }, None)
+            | (OperationKind::Capture { .. } | OperationKind::Void | OperationKind::Reversal, _) => {
+            }
+        }
+        match contradiction {
+            None => {
                 let inquire_at = self.first_inquiry();
                 let contradicted =
                     Event::OperationContradicted { payment, operation, source, inquire_at };
                 self.events.push(contradicted);
                 self.effects.push(Effect::InquireOperation { payment, operation });
             }
-            (
-                OperationKind::Capture { .. } | OperationKind::Void | OperationKind::Reversal,
-                Some(Contradiction::Asked(_)),
-            ) => {
-                if source.is_answer_to_inquiry() {
-                    let (case, matter) = (self.env.mint(0), Matter::OperationDenied(operation));
-                    let booked = Booked::Nothing;
-                    self.events.push(Event::CaseOpened { payment, case, matter, booked });
-                }
+            Some(Contradiction::Asked(_)) if source.is_answer_to_inquiry() => {
+                let (case, matter) = (self.env.mint(0), Matter::OperationDenied(operation));
+                let booked = Booked::Nothing;
+                self.events.push(Event::CaseOpened { payment, case, matter, booked });
             }
-            (
-                OperationKind::Capture { .. } | OperationKind::Void | OperationKind::Reversal,
-                Some(Contradiction::Insisted),
-            ) => {}
+            Some(Contradiction::Asked(_) | Contradiction::Insisted) => {}
         }
     }
 
@@ -383,7 +382,7 @@ impl Answered<'_> {
                 self.events.push(Event::OperationDelayed { payment, operation, source, retry_at });
             }
             OperationState::Succeeded { contradiction, .. } => {
-                self.denied(OperationFailure::NotSent, contradiction);
+                self.denied(None, contradiction);
             }
             OperationState::Waiting(_)
             | OperationState::Failed { .. }

@@ -44,9 +44,7 @@ impl RefundPayment {
             | PaymentState::Unknown { .. } => return unexpected_state(payment),
         }
         // Refunds run beside each other and beside a capture, but not beside what undoes the whole.
-        if let Some(open) = payment.exclusive_operation()
-            && open.intent.kind == OperationKind::Reversal
-        {
+        if let Some(open) = payment.undoing_operation() {
             return Err(Rejection::OperationInProgress(open.intent.kind.as_str()));
         }
         check_count(payment)?;

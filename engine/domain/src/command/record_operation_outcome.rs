@@ -279,6 +279,8 @@ impl Answered<'_> {
     fn not_let_go(&mut self, reason: OperationFailure) {
         let payment = self.payment.id();
         let (cause, asked_again) = (self.operation.intent.cause, self.is_final_void());
+        // A request that never reached the provider is answered so, and binds nobody.
+        let called_off = cause == Cause::Cancellation && reason != OperationFailure::NotSent;
         match self.payment.state() {
             PaymentState::Review { .. }
             | PaymentState::Authorized { .. }
@@ -291,7 +293,7 @@ impl Answered<'_> {
                 self.end_failed(reason);
                 if cause == Cause::LateApproval && !over {
                     self.leave_to_operators();
-                } else if cause == Cause::Cancellation && !over {
+                } else if called_off && !over {
                     self.undo(OperationKind::Void);
                 }
             }
@@ -316,7 +318,7 @@ impl Answered<'_> {
             },
             PaymentState::Completed { .. } => {
                 self.end_failed(reason);
-                if self.is_approval_of_payment() && cause == Cause::Cancellation {
+                if self.is_approval_of_payment() && called_off {
                     self.undo(OperationKind::Reversal);
                 } else if cause == Cause::LateApproval {
                     self.leave_to_operators();

@@ -30,6 +30,8 @@ pub fn payment(merchant: MerchantId, number: u64) -> CreatePayment {
             expiry_month: 12,
             expiry_year: 2_030,
             fingerprint: CardFingerprint([1; 16]),
+            funding: None,
+            issuer_country: None,
         }),
         card_expires_at: None,
         order_id: Some("order_456".into()),

@@ -130,6 +130,11 @@ impl ControlState {
             ControlEvent::MerchantResumed { merchant } => {
                 self.change_merchant(*merchant, at, |merchant| merchant.suspended_at = None);
             }
+            ControlEvent::MerchantOrderRuleChanged { merchant, one_payment_per_order } => {
+                self.change_merchant(*merchant, at, |merchant| {
+                    merchant.one_payment_per_order = *one_payment_per_order;
+                });
+            }
             ControlEvent::ApiKeyIssued(key) => {
                 self.by_hash.insert(key.hash, key.id);
                 self.by_owner.insert((key.owner(), key.id));

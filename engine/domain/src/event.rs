@@ -314,4 +314,7 @@ pub enum ControlEvent {
     ApiKeyRotated { key: ApiKeyId, successor: ApiKeyId, expires_at: Timestamp },
     /// A key opens nothing any more.
     ApiKeyRevoked { key: ApiKeyId },
+    /// A merchant takes no second payment for an order of its own words that is paid, or takes them
+    /// again.
+    MerchantOrderRuleChanged { merchant: MerchantId, one_payment_per_order: bool },
 }

@@ -31,6 +31,7 @@ mod timestamp;
 mod id;
 
 mod card;
+mod country;
 mod fees;
 mod net_banking;
 mod order;
@@ -64,7 +65,7 @@ pub use api_key::{
     ApiKey, ApiKeyHash, ApiKeyKind, KeyAuthority, KeyImprint, KeyOwner, KeyStanding, KeyTail,
     Scope, ScopeSet,
 };
-pub use card::{CardBrand, CardFacts, CardFingerprint};
+pub use card::{CardBrand, CardFacts, CardFingerprint, CardFunding};
 pub use command::{
     CapturePayment, Command, ConfirmPayment, ControlCommand, ControlDecision, ControlSubject,
     CreateMerchant, CreateOrder, CreatePayment, DecideReview, IssueApiKey, KeyedRequest,
@@ -73,6 +74,7 @@ pub use command::{
 };
 pub use control_rejection::ControlRejection;
 pub use control_state::ControlState;
+pub use country::Country;
 pub use decision::Decision;
 pub use effect::{Effect, OperationCall, ProviderCall};
 pub use env::{Env, LateApprovals, Policy};
@@ -88,10 +90,10 @@ pub use money::{Amount, AmountError, Currency, Money, UnknownCurrency};
 pub use net_banking::NetBankingFacts;
 pub use order::{Order, OrderIntent, OrderStatus};
 pub use payment::{
-    Attempt, AttemptState, Booked, CaptureMode, Case, Cause, Contradiction, EmiPlan, FailureReason,
-    Matter, NextAction, Operation, OperationFailure, OperationIntent, OperationKind,
-    OperationState, Payment, PaymentIntent, PaymentMethod, PaymentState, PaymentStatus, Resolution,
-    Schedule,
+    Attempt, AttemptState, Booked, CaptureMode, Case, Cause, Contradiction, EmiPlan, EmiSchedule,
+    FailureReason, Instalment, Matter, NextAction, Operation, OperationFailure, OperationIntent,
+    OperationKind, OperationState, Payment, PaymentIntent, PaymentMethod, PaymentState,
+    PaymentStatus, Resolution, Schedule,
 };
 pub use provider::{
     DeclineCode, OperationOutcome, OutcomeSource, ProviderId, ProviderOutcome, ProviderReceipt,

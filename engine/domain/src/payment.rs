@@ -7,6 +7,7 @@
 mod attempt;
 mod case;
 mod contradiction;
+mod emi;
 mod intent;
 mod method;
 mod next_action;
@@ -19,7 +20,8 @@ use std::sync::Arc;
 pub use attempt::{Attempt, AttemptState};
 pub use case::{Booked, Case, Matter, Resolution};
 pub use contradiction::Contradiction;
-pub use intent::{CaptureMode, EmiPlan, PaymentIntent};
+pub use emi::{EmiPlan, EmiSchedule, Instalment};
+pub use intent::{CaptureMode, PaymentIntent};
 pub use method::PaymentMethod;
 pub use next_action::NextAction;
 use operation::FirstAnswer;

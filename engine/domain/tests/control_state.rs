@@ -156,12 +156,19 @@ fn a_merchant_changes_and_what_stays_leaves_no_record() {
     let (mut stage, id) = Stage::with_merchant();
     let created = stage.now;
     stage.wait(DAY);
-    let nothing = UpdateMerchant { merchant: id, name: None, email: None, suspended: None };
+    let nothing = UpdateMerchant {
+        merchant: id,
+        name: None,
+        email: None,
+        suspended: None,
+        one_payment_per_order: None,
+    };
     let email = Some(Some("owner@example.com".into()));
     let all = UpdateMerchant {
         name: Some("Bar".into()),
         email,
         suspended: Some(true),
+        one_payment_per_order: Some(true),
         ..nothing.clone()
     };
     stage.update(all.clone()).unwrap();
@@ -169,16 +176,23 @@ fn a_merchant_changes_and_what_stays_leaves_no_record() {
     assert_eq!((&*merchant.name, merchant.email.as_deref()), ("Bar", Some("owner@example.com")));
     assert_eq!((merchant.created_at, merchant.updated_at), (created, stage.now));
     assert_eq!(merchant.suspended_at, Some(stage.now));
+    assert!(merchant.one_payment_per_order);
     stage.wait(DAY);
     for same in [all, nothing.clone()] {
         stage.update(same).unwrap();
         assert_eq!(stage.state.version(), 2);
         assert_eq!(stage.state.merchant(id), Some(&merchant));
     }
-    let back = UpdateMerchant { email: Some(None), suspended: Some(false), ..nothing.clone() };
+    let back = UpdateMerchant {
+        email: Some(None),
+        suspended: Some(false),
+        one_payment_per_order: Some(false),
+        ..nothing.clone()
+    };
     stage.update(back).unwrap();
     let merchant = stage.state.merchant(id).unwrap();
     assert_eq!((&merchant.email, merchant.suspended_at), (&None, None));
+    assert!(!merchant.one_payment_per_order);
     let unknown = MerchantId::from_u128(7);
     let refused = stage.update(UpdateMerchant { merchant: unknown, ..nothing });
     assert_eq!(refused, Err(ControlRejection::MerchantNotFound(unknown)));
@@ -428,12 +442,22 @@ fn the_hash_tells_control_states_apart() {
             stage.rotate(command).unwrap();
         }),
         hash_after(|stage, merchant| {
-            let (name, email, suspended) = (None, None, Some(true));
-            stage.update(UpdateMerchant { merchant, name, email, suspended }).unwrap();
+            stage.update(change(merchant, Some(true), None)).unwrap();
+        }),
+        hash_after(|stage, merchant| {
+            stage.update(change(merchant, None, Some(true))).unwrap();
         }),
     ];
     for (index, hash) in hashes.iter().enumerate() {
         assert!(hashes[index + 1..].iter().all(|later| later != hash), "{index}");
     }
     assert_eq!(hashes[0], hash_after(|_stage, _merchant| {}));
+}
+
+fn change(
+    merchant: MerchantId,
+    suspended: Option<bool>,
+    one_payment_per_order: Option<bool>,
+) -> UpdateMerchant {
+    UpdateMerchant { merchant, name: None, email: None, suspended, one_payment_per_order }
 }

@@ -369,7 +369,13 @@ async fn a_key_is_worth_what_the_last_answer_said_before_and_after_a_restart() {
     stage.engine.control_command(revoke).await.unwrap();
     assert_eq!(stage.engine.control().version(), version, "it was revoked already");
 
-    let suspend = UpdateMerchant { merchant, name: None, email: None, suspended: Some(true) };
+    let suspend = UpdateMerchant {
+        merchant,
+        name: None,
+        email: None,
+        suspended: Some(true),
+        one_payment_per_order: None,
+    };
     let suspended = stage.engine.control_command(suspend).await.unwrap();
     assert!(suspended.suspended_at.is_some());
     assert!(pass(&stage, first).suspended && pass(&stage, second.hash).suspended);

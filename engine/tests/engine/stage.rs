@@ -296,6 +296,8 @@ pub(crate) fn payment(key: &str) -> CreatePayment {
             expiry_month: 12,
             expiry_year: 2_030,
             fingerprint: CardFingerprint([1; 16]),
+            funding: None,
+            issuer_country: None,
         }),
         card_expires_at: None,
         hold_for_review: false,

@@ -212,6 +212,8 @@ pub(crate) fn card_facts() -> PaymentMethod {
         expiry_month: 12,
         expiry_year: 2030,
         fingerprint: CardFingerprint([0; 16]),
+        funding: None,
+        issuer_country: None,
     })
 }
 

@@ -199,6 +199,8 @@ pub(super) fn method(method: Method) -> PaymentMethod {
             expiry_month: 12,
             expiry_year: 2_030,
             fingerprint: CardFingerprint([7; 16]),
+            funding: None,
+            issuer_country: None,
         }),
         Method::Upi => PaymentMethod::Upi(UpiFacts {
             handle: "okbank".into(),

@@ -57,6 +57,10 @@ enum ControlEvent<'a> {
     ApiKeyRevoked {
         key: u128,
     },
+    MerchantOrderRuleChanged {
+        merchant: u128,
+        one_payment_per_order: bool,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -132,6 +136,12 @@ impl<'a> From<&'a event::ControlEvent> for ControlEvent<'a> {
                 expires_at: expires_at.as_millis(),
             },
             From::ApiKeyRevoked { key } => Self::ApiKeyRevoked { key: key.to_u128() },
+            From::MerchantOrderRuleChanged { merchant, one_payment_per_order } => {
+                Self::MerchantOrderRuleChanged {
+                    merchant: merchant.to_u128(),
+                    one_payment_per_order: *one_payment_per_order,
+                }
+            }
         }
     }
 }
@@ -147,6 +157,7 @@ impl TryFrom<ControlEvent<'_>> for event::ControlEvent {
                     name: name.into(),
                     email: email.map(Into::into),
                     suspended_at: None,
+                    one_payment_per_order: false,
                     created_at: time(created_at)?,
                     updated_at: time(created_at)?,
                 })
@@ -171,6 +182,12 @@ impl TryFrom<ControlEvent<'_>> for event::ControlEvent {
                 expires_at: time(expires_at)?,
             },
             ControlEvent::ApiKeyRevoked { key } => Self::ApiKeyRevoked { key: Id::from_u128(key) },
+            ControlEvent::MerchantOrderRuleChanged { merchant, one_payment_per_order } => {
+                Self::MerchantOrderRuleChanged {
+                    merchant: Id::from_u128(merchant),
+                    one_payment_per_order,
+                }
+            }
         })
     }
 }

@@ -15,7 +15,8 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 use super::*;
 use crate::{
     api_key::{ApiKey, ApiKeyHash, ApiKeyKind, KeyTail, Scope, ScopeSet},
-    card::{CardBrand, CardFacts, CardFingerprint},
+    card::{CardBrand, CardFacts, CardFingerprint, CardFunding},
+    country::Country,
     effect::Effect,
     id::Id,
     idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey, Subject},
@@ -169,9 +170,10 @@ fn golden_records_hold_every_event() {
         ControlEvent::ApiKeyIssued(_) => 5,
         ControlEvent::ApiKeyRotated { .. } => 6,
         ControlEvent::ApiKeyRevoked { .. } => 7,
+        ControlEvent::MerchantOrderRuleChanged { .. } => 8,
     };
     let held: BTreeSet<u8> = every_control_event().events.iter().map(variant).collect();
-    assert_eq!(held, (0..8).collect());
+    assert_eq!(held, (0..9).collect());
 }
 
 #[test]
@@ -571,8 +573,10 @@ fn every_event_of_version_1() -> Record<Event> {
         rrn: "600115000001".into(),
         approval_code: "A1B2C3".into(),
     });
+    // As many as version 1 knew.
     let brands = CardBrand::ALL
         .into_iter()
+        .take(6)
         .zip(10..)
         .map(|(brand, number)| Event::PaymentCreated(Arc::new(full_intent(number, brand))));
     let bare = PaymentIntent {
@@ -664,6 +668,8 @@ fn full_intent(number: u64, brand: CardBrand) -> PaymentIntent {
             expiry_month: 12,
             expiry_year: 2_030,
             fingerprint: CardFingerprint(*b"card fingerprint"),
+            funding: None,
+            issuer_country: None,
         }),
         hold_for_review: false,
         emi: None,
@@ -708,6 +714,7 @@ fn every_control_event() -> Record<ControlEvent> {
         ControlEvent::ApiKeyIssued(every_scope),
         ControlEvent::ApiKeyRotated { key: id(5), successor: id(6), expires_at: Timestamp::MAX },
         ControlEvent::ApiKeyRevoked { key: id(5) },
+        ControlEvent::MerchantOrderRuleChanged { merchant, one_payment_per_order: true },
     ])
 }
 
@@ -721,6 +728,7 @@ fn cafe() -> Merchant {
         name: "Café Größe".into(),
         email: Some("owner@example.com".into()),
         suspended_at: None,
+        one_payment_per_order: false,
         created_at: START,
         updated_at: START,
     }
@@ -777,6 +785,7 @@ fn any_control_record() -> impl Strategy<Value = Record<ControlEvent>> {
                 name,
                 email,
                 suspended_at: None,
+                one_payment_per_order: false,
                 created_at,
                 updated_at: created_at,
             })
@@ -789,6 +798,9 @@ fn any_control_record() -> impl Strategy<Value = Record<ControlEvent>> {
         (any_id(), option::of(any_text()))
             .prop_map(|(merchant, email)| ControlEvent::MerchantEmailChanged { merchant, email }),
         any_id().prop_map(|merchant| ControlEvent::MerchantSuspended { merchant }),
+        (any_id(), any::<bool>()).prop_map(|(merchant, one_payment_per_order)| {
+            ControlEvent::MerchantOrderRuleChanged { merchant, one_payment_per_order }
+        }),
         any_id().prop_map(|merchant| ControlEvent::MerchantResumed { merchant }),
         any_key().prop_map(ControlEvent::ApiKeyIssued),
         (any_id(), any_id(), any_time()).prop_map(|(key, successor, expires_at)| {
@@ -943,17 +955,27 @@ fn any_intent() -> impl Strategy<Value = PaymentIntent> {
 }
 
 fn any_method() -> impl Strategy<Value = PaymentMethod> {
-    let card = (select(&CardBrand::ALL[..]), any::<(u32, u16, u8, u16)>(), any::<[u8; 16]>())
-        .prop_map(|(brand, (bin, last4, expiry_month, expiry_year), fingerprint)| {
-            PaymentMethod::Card(CardFacts {
-                brand,
-                bin,
-                last4,
-                expiry_month,
-                expiry_year,
-                fingerprint: CardFingerprint(fingerprint),
-            })
-        });
+    let card = (
+        select(&CardBrand::ALL[..]),
+        any::<(u32, u16, u8, u16)>(),
+        any::<[u8; 16]>(),
+        option::of(select(&CardFunding::ALL[..])),
+        option::of(select(&["IN", "US", "AA", "ZZ"][..])),
+    )
+        .prop_map(
+            |(brand, (bin, last4, expiry_month, expiry_year), fingerprint, funding, country)| {
+                PaymentMethod::Card(CardFacts {
+                    brand,
+                    bin,
+                    last4,
+                    expiry_month,
+                    expiry_year,
+                    fingerprint: CardFingerprint(fingerprint),
+                    funding,
+                    issuer_country: country.and_then(Country::from_code),
+                })
+            },
+        );
     let upi = (any_text(), any::<[u8; 16]>(), any_text()).prop_map(
         |(handle, fingerprint, payee_name)| {
             let fingerprint = VpaFingerprint(fingerprint);

@@ -347,6 +347,7 @@ impl TryFrom<ControlEvent<'_>> for event::ControlEvent {
                     name: name.into(),
                     email: None,
                     suspended_at: None,
+                    one_payment_per_order: false,
                     created_at: time(created_at)?,
                     updated_at: time(created_at)?,
                 })
@@ -398,6 +399,8 @@ impl TryFrom<Intent<'_>> for payment::PaymentIntent {
                 expiry_month,
                 expiry_year,
                 fingerprint: CardFingerprint(fingerprint),
+                funding: None,
+                issuer_country: None,
             }),
             hold_for_review: false,
             emi: None,

@@ -18,7 +18,8 @@ use super::{
     value::{amount, amount_or_zero, decline, events, mode, time},
 };
 use crate::{
-    card::{CardBrand, CardFacts, CardFingerprint},
+    card::{CardBrand, CardFacts, CardFingerprint, CardFunding},
+    country::Country,
     effect,
     event::{self, Record},
     id::{Id, OperationId, PaymentId},
@@ -193,6 +194,8 @@ enum Method<'a> {
         expiry_month: u8,
         expiry_year: u16,
         fingerprint: [u8; 16],
+        funding: Option<u8>,
+        issuer_country: Option<[u8; 2]>,
     },
     Upi {
         handle: &'a str,
@@ -689,6 +692,8 @@ impl<'a> From<&'a PaymentMethod> for Method<'a> {
                 expiry_month: card.expiry_month,
                 expiry_year: card.expiry_year,
                 fingerprint: card.fingerprint.0,
+                funding: card.funding.map(CardFunding::code),
+                issuer_country: card.issuer_country.map(Country::to_bytes),
             },
             PaymentMethod::Upi(upi) => Self::Upi {
                 handle: &upi.handle,
@@ -708,16 +713,29 @@ impl TryFrom<Method<'_>> for PaymentMethod {
 
     fn try_from(method: Method<'_>) -> Result<Self, CodecError> {
         Ok(match method {
-            Method::Card { brand, bin, last4, expiry_month, expiry_year, fingerprint } => {
-                Self::Card(CardFacts {
-                    brand: CardBrand::from_code(brand).ok_or(CodecError::Value("card brand"))?,
-                    bin,
-                    last4,
-                    expiry_month,
-                    expiry_year,
-                    fingerprint: CardFingerprint(fingerprint),
-                })
-            }
+            Method::Card {
+                brand,
+                bin,
+                last4,
+                expiry_month,
+                expiry_year,
+                fingerprint,
+                funding,
+                issuer_country,
+            } => Self::Card(CardFacts {
+                brand: CardBrand::from_code(brand).ok_or(CodecError::Value("card brand"))?,
+                bin,
+                last4,
+                expiry_month,
+                expiry_year,
+                fingerprint: CardFingerprint(fingerprint),
+                funding: funding
+                    .map(|code| CardFunding::from_code(code).ok_or(CodecError::Value("funding")))
+                    .transpose()?,
+                issuer_country: issuer_country
+                    .map(|code| Country::from_bytes(code).ok_or(CodecError::Value("country")))
+                    .transpose()?,
+            }),
             Method::Upi { handle, fingerprint, payee_name } => Self::Upi(UpiFacts {
                 handle: handle.into(),
                 fingerprint: VpaFingerprint(fingerprint),

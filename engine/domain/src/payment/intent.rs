@@ -1,6 +1,6 @@
 //! What the merchant asked for.
 
-use super::PaymentMethod;
+use super::{EmiPlan, PaymentMethod};
 use crate::{
     id::{MerchantId, OrderId, PaymentId, TransactionId},
     merchant::Mode,
@@ -61,19 +61,6 @@ pub enum CaptureMode {
     Automatic,
     /// By an operation of its own.
     Manual,
-}
-
-/// Equated monthly instalments: the customer pays the issuer back month by month, while the merchant
-/// is paid at once.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct EmiPlan {
-    /// How many months.
-    pub months: u8,
-    /// The issuer's interest a year, in hundredths of a per cent.
-    pub annual_rate: u16,
-    /// Whether the merchant bears the interest, as a discount, so that the customer pays the price
-    /// alone.
-    pub no_cost: bool,
 }
 
 impl PaymentIntent {

@@ -221,6 +221,8 @@ pub(crate) fn card() -> PaymentMethod {
         expiry_month: 12,
         expiry_year: 2_030,
         fingerprint: CardFingerprint([7; 16]),
+        funding: None,
+        issuer_country: None,
     })
 }
 

@@ -182,7 +182,15 @@ fn control_event(event: &ControlEvent) -> Object {
     match event {
         ControlEvent::MerchantCreated(merchant) => {
             // What else a merchant has, it has not yet.
-            let Merchant { id, name, email, suspended_at: _, created_at, updated_at: _ } = merchant;
+            let Merchant {
+                id,
+                name,
+                email,
+                suspended_at: _,
+                one_payment_per_order: _,
+                created_at,
+                updated_at: _,
+            } = merchant;
             named("merchant_created")
                 .text("merchant", id)
                 .with("name", &**name)
@@ -207,6 +215,11 @@ fn control_event(event: &ControlEvent) -> Object {
             .text("successor", successor)
             .with("expires_at", time(*expires_at)),
         ControlEvent::ApiKeyRevoked { key } => named("api_key_revoked").text("key", key),
+        ControlEvent::MerchantOrderRuleChanged { merchant, one_payment_per_order } => {
+            named("merchant_order_rule_changed")
+                .text("merchant", merchant)
+                .with("one_payment_per_order", *one_payment_per_order)
+        }
     }
 }
 

@@ -11,11 +11,13 @@
 //! security codes live from the request to the end of the provider call, and go nowhere else.
 
 mod banks;
+mod card_bins;
 mod card_number;
 mod clock;
 mod data_directory;
 mod first_keys;
 mod metrics;
+mod offer;
 mod routing;
 mod secrets;
 mod wallet_providers;

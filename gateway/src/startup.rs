@@ -18,7 +18,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 use tollgate_config::Config;
-use tollgate_domain::{Millis, Policy, Timestamp};
+use tollgate_domain::{LateApprovals, Millis, Policy, Timestamp};
 use tollgate_engine::{Engine, EngineOptions, RecordObservers, RecoveryReport};
 use zeroize::Zeroizing;
 
@@ -31,6 +31,7 @@ use crate::{
         ServerOptions, Serving, TrustedProxies,
     },
     metrics::Metrics,
+    offer::{self, Offer, OfferError},
     provider::{
         Clock, DEFAULT_CALL_LIMIT, Instrument, ProviderWorker, Providers, TestProvider,
         remote_simulator::{RemoteSimulator, RemoteSimulatorOptions, UrlError},
@@ -103,6 +104,9 @@ pub enum Error {
     /// The faults that every payment is to have are none.
     #[error("providers.simulator.faults")]
     SimulatorFaults(#[from] UnknownFault),
+    /// What is to be offered cannot be.
+    #[error(transparent)]
+    Offer(#[from] OfferError),
     /// The engine cannot start.
     #[error("cannot start the engine")]
     Engine(#[from] tollgate_engine::Error),
@@ -122,6 +126,7 @@ impl Error {
             Self::Engine(EngineError::Log(LogError::Option { .. }))
                 | Self::SimulatorUrl(_)
                 | Self::SimulatorFaults(_)
+                | Self::Offer(_)
         )
     }
 }
@@ -131,6 +136,7 @@ impl Error {
 /// # Errors
 /// [`Error::is_configuration`] holds of every one.
 pub fn check(config: &Config) -> Result<(), Error> {
+    Offer::new(config)?;
     config.providers.simulator.faults.parse::<Faults>()?;
     if !config.providers.simulator.url.is_empty() {
         RemoteSimulator::new(&remote_simulator_options(config), system_clock())?;
@@ -167,8 +173,9 @@ impl App {
         let batch_body_limits =
             BodyLimits { bytes: config.server.max_batch_body_bytes, ..body_limits };
         let wait = config.payments.wait();
+        let offer = Offer::new(&config)?;
         let gateway =
-            Gateway::new(Arc::clone(&metrics), clock, body_limits, batch_body_limits, wait);
+            Gateway::new(Arc::clone(&metrics), clock, body_limits, batch_body_limits, wait, offer);
         let options = ServerOptions {
             max_connections: config.server.max_connections,
             header_timeout: config.server.header_timeout(),
@@ -387,7 +394,7 @@ fn simulator_options(config: &Config, api: SocketAddr) -> Result<SimulatorOption
 }
 
 fn engine_options(config: &Config) -> EngineOptions {
-    let Config { storage, engine, .. } = config;
+    let Config { storage, engine, fees, .. } = config;
     EngineOptions {
         directory: log_directory(&storage.data_dir),
         shards: storage.shards,
@@ -401,6 +408,11 @@ fn engine_options(config: &Config) -> EngineOptions {
             action_validity: Millis::from_seconds(engine.action_validity_s),
             upi_validity: Millis::from_seconds(engine.upi_validity_s),
             idempotency_retention: Millis::from_seconds(engine.idempotency_retention_s),
+            late_approvals: match engine.late_approvals {
+                tollgate_config::LateApprovals::Reverse => LateApprovals::Reverse,
+                tollgate_config::LateApprovals::Accept => LateApprovals::Accept,
+            },
+            fees: offer::fee_schedule(fees),
             ..Policy::default()
         },
     }

@@ -78,6 +78,7 @@ routes! {
     Refund = "/api/v1/refunds/{id}" => get(v1::refunds::read);
     ReviewApproval = "/api/v1/reviews/{id}/approve" => post(v1::payment_operations::approve);
     ReviewRejection = "/api/v1/reviews/{id}/reject" => post(v1::payment_operations::reject);
+    PaymentMethods = "/api/v1/payment-methods" => get(v1::payment_methods::list);
     Providers = "/api/v1/providers" => get(v1::providers::list);
     Provider = "/api/v1/providers/{id}" => get(v1::providers::read);
     Customer = "/api/v1/customers/{id}" => delete(v1::customers::erase);

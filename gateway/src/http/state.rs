@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     metrics::Metrics,
+    offer::Offer,
     provider::{Clock, Instrument, Providers, TestProvider},
     secrets::Secrets,
     vault::Vault,
@@ -32,6 +33,7 @@ pub(crate) struct Gateway {
     pub(crate) batch_body_limits: BodyLimits,
     /// How long a request waits for its payment's outcome.
     pub(crate) wait: Duration,
+    pub(crate) offer: Offer,
     serving: OnceLock<Serving>,
     draining: AtomicBool,
 }
@@ -54,9 +56,19 @@ impl Gateway {
         body_limits: BodyLimits,
         batch_body_limits: BodyLimits,
         wait: Duration,
+        offer: Offer,
     ) -> Arc<Self> {
         let (serving, draining) = (OnceLock::new(), AtomicBool::new(false));
-        Arc::new(Self { metrics, clock, body_limits, batch_body_limits, wait, serving, draining })
+        Arc::new(Self {
+            metrics,
+            clock,
+            body_limits,
+            batch_body_limits,
+            wait,
+            offer,
+            serving,
+            draining,
+        })
     }
 
     /// Opens for business.

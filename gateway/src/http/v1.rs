@@ -4,6 +4,7 @@ pub(super) mod customers;
 pub(super) mod keys;
 pub(super) mod merchants;
 pub(super) mod payment_batch;
+pub(super) mod payment_methods;
 pub(super) mod payment_operations;
 pub(super) mod payments;
 pub(super) mod providers;

@@ -21,6 +21,7 @@ mod number;
 mod object;
 mod operation_request;
 mod payment_answer;
+mod payment_methods;
 mod payment_request;
 mod provider_answer;
 mod refund_answer;
@@ -45,7 +46,10 @@ pub(crate) use payment_answer::{
     ClassicCreated, ClassicPayment, ClassicStatus, ClassicSuccess, DeclinedBody, PaymentBody,
     UndoneBody,
 };
-pub(crate) use payment_request::{PaymentRequest, ValidPayment, payment_request_names};
+pub(crate) use payment_methods::{PaymentMethodListBody, PaymentMethodQuery};
+pub(crate) use payment_request::{
+    Circumstances, PaymentRequest, ValidPayment, payment_request_names,
+};
 pub(crate) use provider_answer::{ClassicProvider, ProviderBody, ProviderListBody};
 pub(crate) use refund_answer::{ClassicRefund, ClassicRefundStatus, RefundBody};
 pub(crate) use time::Rfc3339;

@@ -11,6 +11,7 @@ mod idempotency;
 mod keys;
 mod lifecycle;
 mod methods;
+mod offer;
 mod openapi;
 mod operations;
 mod operator;

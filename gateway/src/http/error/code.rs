@@ -85,7 +85,9 @@ error_codes! {
     CardCvvInvalid = "card_cvv_invalid", BAD_REQUEST, retryable: false, "Invalid security code",
         "The card's security code is not three or four digits.";
     CurrencyUnsupported = "currency_unsupported", BAD_REQUEST, retryable: false, "Unsupported currency",
-        "The payment method does not take this currency: UPI and net banking take INR alone.";
+        "The payment method is not offered in this currency; `GET /api/v1/payment-methods` tells in which it is.";
+    EmiUnavailable = "emi_unavailable", BAD_REQUEST, retryable: false, "Instalments not offered",
+        "These instalments are not offered: for so many months, in this currency, for so little, or by this card. The detail tells which, and `GET /api/v1/payment-methods` what is.";
     VpaInvalid = "vpa_invalid", BAD_REQUEST, retryable: false, "Invalid UPI address",
         "The UPI address is not of the form `name@handle`.";
     BankInvalid = "bank_invalid", BAD_REQUEST, retryable: false, "Invalid bank",

@@ -45,7 +45,8 @@ pub(super) fn payments() -> [PaymentExample; 6] {
                     "zip_code": "400001", "country": "IN",
                 },
                 "order_id": "order_456", "description": "Two books",
-                "callback_url": "https://shop.example/callback", "metadata": {"cart": "7"},
+                "callback_url": "https://shop.example/callback",
+                "return_url": "https://shop.example/thanks", "metadata": {"cart": "7"},
                 "device": {"fingerprint": "d-1", "ip": "203.0.113.7", "user_agent": "Mozilla/5.0"},
                 "capture": "automatic",
             }),
@@ -127,14 +128,16 @@ pub(super) fn card_payment() -> Value {
         "amount_disputed": "0.00", "fees_minor": 0, "fees_paisa": 0, "payment_method": "card",
         "card": {
             "brand": "visa", "bin": "411111", "last4": "1111", "expiry_month": 12,
-            "expiry_year": 2030, "fingerprint": FINGERPRINT,
+            "expiry_year": 2030, "fingerprint": FINGERPRINT, "funding": "credit",
+            "issuer_country": "US",
         },
         "upi": null, "netbanking": null, "wallet": null,
         "customer": {
             "id": "your-own-customer-7", "email": "customer@example.com",
             "phone": "+919876543210",
         },
-        "order_id": "order_456", "transaction_id": "txn_06f1q8zr2w000c5b7n2r6q9e1w",
+        "order_id": "order_456", "emi": null, "return_url": "https://shop.example/thanks",
+        "transaction_id": "txn_06f1q8zr2w000c5b7n2r6q9e1w",
         "external_txn_id": "sim_42", "provider": "simulator",
         "gateway_response": {"rrn": "601510300042", "approval_code": "A1B2C3"},
         "fraud_score": null, "decline_code": null, "failure_reason": null, "next_action": null,
@@ -336,6 +339,32 @@ pub(super) fn classic_status() -> Value {
     }})
 }
 
+/// Which payment methods are offered.
+pub(super) fn payment_method_list() -> Value {
+    let brands = json!(["visa", "mastercard", "amex", "rupay"]);
+    json!({
+        "object": "list",
+        "data": [
+            {
+                "method": "card", "object": "payment_method", "currencies": ["*"],
+                "countries": ["*"], "banks": null, "wallets": null, "brands": brands,
+                "emi": {
+                    "plans": [{"months": 6, "annual_rate": "14.00", "no_cost": true}],
+                    "minimums": [
+                        {"currency": "INR", "amount": "3000.00", "amount_minor": 300_000},
+                    ],
+                    "brands": brands,
+                },
+            },
+            {
+                "method": "upi", "object": "payment_method", "currencies": ["INR"],
+                "countries": ["IN"], "banks": null, "wallets": null, "brands": null, "emi": null,
+            },
+        ],
+        "has_more": false, "url": "/api/v1/payment-methods",
+    })
+}
+
 /// A merchant to register.
 pub(super) fn merchant_request() -> Value {
     json!({"name": "Acme", "email": "owner@example.com"})
@@ -343,7 +372,10 @@ pub(super) fn merchant_request() -> Value {
 
 /// What is to change of it.
 pub(super) fn merchant_change() -> Value {
-    json!({"name": "Acme & Co", "email": "owner@acme.example", "status": "active"})
+    json!({
+        "name": "Acme & Co", "email": "owner@acme.example", "status": "active",
+        "one_payment_per_order": false,
+    })
 }
 
 /// The merchant.
@@ -351,6 +383,7 @@ pub(super) fn merchant() -> Value {
     json!({
         "id": "mer_06f1q8zr2w000051t3a9v8c2kd", "object": "merchant", "name": "Acme & Co",
         "email": "owner@acme.example", "status": "active", "suspended_at": null,
+        "one_payment_per_order": false,
         "created_at": TIME, "updated_at": TIME,
     })
 }

@@ -6,6 +6,7 @@ mod customers;
 mod documentation;
 mod keys;
 mod merchants;
+mod payment_methods;
 mod payment_operations;
 mod payments;
 mod probes;
@@ -32,6 +33,7 @@ pub(super) fn descriptions() -> Vec<Description> {
     all.extend(payment_operations::descriptions());
     all.extend(refunds::descriptions());
     all.extend(customers::descriptions());
+    all.extend(payment_methods::descriptions());
     all.extend(providers::descriptions());
     all.extend(merchants::descriptions());
     all.extend(keys::descriptions());
@@ -99,6 +101,7 @@ const PAYMENT: &[ErrorCode] = &[
     ErrorCode::AmountTooLarge,
     ErrorCode::CurrencyInvalid,
     ErrorCode::CurrencyUnsupported,
+    ErrorCode::EmiUnavailable,
     ErrorCode::CardNumberInvalid,
     ErrorCode::CardNumberInText,
     ErrorCode::CardExpired,

@@ -14,6 +14,7 @@ mod ledger;
 mod merchant;
 mod operation;
 mod payment;
+mod payment_method;
 mod payment_request;
 mod problem;
 mod provider;
@@ -34,9 +35,11 @@ pub(super) use operation::{
     RefundRequest,
 };
 pub(super) use payment::{Batch, Payment};
+pub(super) use payment_method::PaymentMethodList;
 pub(super) use payment_request::{BatchRequest, ClassicPaymentForm, PaymentRequest};
 pub(super) use problem::{ClassicProblem, FailedPaymentProblem, Problem};
 pub(super) use provider::{ClassicProvidersAnswer, Provider, ProviderList};
 pub(super) use values::{
-    ApiKeyId, CustomerId, ErrorPage, MerchantId, PaymentId, ProviderId, RefundId,
+    ApiKeyId, CountryCode, Currency, CustomerId, ErrorPage, MerchantId, PaymentId, ProviderId,
+    RefundId,
 };

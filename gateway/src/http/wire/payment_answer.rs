@@ -5,9 +5,11 @@
 //! are `null`.
 
 mod classic;
+mod emi;
 
 pub(super) use classic::MajorNumber;
 pub(crate) use classic::{ClassicCreated, ClassicPayment, ClassicStatus, ClassicSuccess};
+pub(super) use emi::Percent;
 
 mod upi_link;
 
@@ -18,11 +20,12 @@ use serde::{
     ser::{SerializeMap, SerializeSeq},
 };
 use tollgate_domain::{
-    Amount, Attempt, AttemptId, CardFacts, Currency, DeclineCode, FailureReason, Mode, Money,
-    NextAction, OperationFailure, Payment, PaymentId, PaymentMethod, PaymentState, ProviderReceipt,
-    Timestamp, TransactionId, UpiFacts, WalletFacts,
+    Amount, Attempt, AttemptId, CardFacts, CardFunding, Country, Currency, DeclineCode,
+    FailureReason, Mode, Money, NextAction, OperationFailure, Payment, PaymentId, PaymentMethod,
+    PaymentState, ProviderReceipt, Timestamp, TransactionId, UpiFacts, WalletFacts,
 };
 
+use emi::EmiBody;
 use upi_link::{QrImage, UpiLink};
 
 use super::{id_text::IdText, time::Rfc3339};
@@ -102,6 +105,8 @@ struct PaymentFields<'p> {
     wallet: Option<WalletBody<'p>>,
     customer: CustomerBody<'p>,
     order_id: Option<&'p str>,
+    emi: Option<EmiBody>,
+    return_url: Option<&'p str>,
     transaction_id: IdText<TransactionId>,
     external_txn_id: Option<&'p str>,
     provider: Option<&'p str>,
@@ -130,6 +135,8 @@ struct CardBody {
     expiry_month: u8,
     expiry_year: u16,
     fingerprint: Hex,
+    funding: Option<&'static str>,
+    issuer_country: Option<CountryText>,
 }
 
 #[derive(Serialize)]
@@ -244,6 +251,8 @@ impl<'p> PaymentFields<'p> {
             wallet,
             customer: CustomerBody { id: intent.customer_id.as_deref(), email: None, phone: None },
             order_id: intent.order_id.as_deref(),
+            emi: EmiBody::of(intent),
+            return_url: intent.return_url.as_deref(),
             transaction_id: IdText(intent.transaction),
             external_txn_id: receipt.map(|receipt| &*receipt.external_id),
             provider: payment.attempts().last().map(|attempt| attempt.provider.as_str()),
@@ -400,6 +409,8 @@ impl CardBody {
             expiry_month: facts.expiry_month,
             expiry_year: facts.expiry_year,
             fingerprint: Hex(facts.fingerprint.0),
+            funding: facts.funding.map(CardFunding::as_str),
+            issuer_country: facts.issuer_country.map(CountryText),
         }
     }
 }
@@ -457,6 +468,15 @@ pub(super) struct Major(pub(super) Money);
 impl Serialize for Major {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0.to_major_units())
+    }
+}
+
+/// A country by its two letters.
+struct CountryText(Country);
+
+impl Serialize for CountryText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.code())
     }
 }
 

@@ -1,6 +1,7 @@
 //! A payment to create, as a client writes it, and as it is once it has been checked.
 //!
-//! The method's own parts are in `payment_request/`: `method.rs` reads every method, `card.rs` a card.
+//! The method's own parts are in `payment_request/`: `method.rs` reads every method, `card.rs` a card,
+//! `emi.rs` the instalments that it is paid in.
 //!
 //! Personal data (e-mail, phone, address, names, device) enters a record only sealed; see `vault.rs`.
 //! The merchant's own customer id is no personal data of this kind: it stands in the clear.
@@ -8,10 +9,13 @@
 //! Invariant: a [`ValidPayment`] holds only what every later step may rely on.
 
 mod card;
+mod emi;
 mod method;
 mod method_request;
 
-use tollgate_domain::{CaptureMode, Currency, MerchantId, Money, Timestamp};
+use tollgate_domain::{
+    CaptureMode, Currency, EmiPlan, MerchantId, Mode, Money, OrderId, Timestamp,
+};
 
 use super::{
     amount::AmountFields,
@@ -20,16 +24,19 @@ use super::{
     object::{Field, Names, object},
     text::{Metadata, Text},
     validation::{
-        Faults, is_callback_url, is_country, is_email, is_ip, is_phone, metadata_pointer, present,
+        Faults, is_callback_url, is_country, is_email, is_ip, is_phone, is_return_url,
+        metadata_pointer, present,
     },
 };
 use crate::{
     http::error::{ErrorCode, Problem},
+    offer::Offer,
     secrets::RequestDigest,
     vault::{PersonalData, PersonalField},
 };
 
 use card::CardRequest;
+use emi::EmiRequest;
 use method::{NetBankingRequest, PaymentDetails, UpiRequest, WalletRequest};
 use method_request::MethodRequest;
 
@@ -69,6 +76,8 @@ object! {
         order_id: "order_id" | "orderID" => Text<'a>,
         description: "description" => Text<'a>,
         callback_url: "callback_url" | "callbackURL" => Text<'a>,
+        return_url: "return_url" | "returnURL" | "returnUrl" => Text<'a>,
+        emi: "emi" => EmiRequest<'a>,
         metadata: "metadata" => Metadata<'a>,
         device: "device" => DeviceRequest<'a>,
         capture: "capture" => Text<'a>,
@@ -106,7 +115,7 @@ object! {
 }
 
 /// Which names a payment request and the objects in it take, by the names of their types.
-pub(crate) fn payment_request_names() -> [(&'static str, Names); 9] {
+pub(crate) fn payment_request_names() -> [(&'static str, Names); 10] {
     [
         ("PaymentRequest", PaymentRequest::NAMES),
         ("CardRequest", CardRequest::NAMES),
@@ -117,7 +126,17 @@ pub(crate) fn payment_request_names() -> [(&'static str, Names); 9] {
         ("CustomerRequest", CustomerRequest::NAMES),
         ("AddressRequest", AddressRequest::NAMES),
         ("DeviceRequest", DeviceRequest::NAMES),
+        ("EmiRequest", EmiRequest::NAMES),
     ]
+}
+
+/// What a request is checked against besides itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Circumstances<'c> {
+    pub(crate) now: Timestamp,
+    /// That of the key.
+    pub(crate) mode: Mode,
+    pub(crate) offer: &'c Offer,
 }
 
 /// A payment request without a fault.
@@ -127,9 +146,13 @@ pub(crate) struct ValidPayment<'r> {
     pub(crate) capture: CaptureMode,
     pub(crate) method: ValidMethod<'r>,
     pub(crate) customer_id: Option<&'r str>,
+    pub(crate) emi: Option<EmiPlan>,
     pub(crate) order_id: Option<&'r str>,
+    /// The order of ours, where `order_id` is the id of one.
+    pub(crate) order: Option<OrderId>,
     pub(crate) description: Option<&'r str>,
     pub(crate) callback_url: Option<&'r str>,
+    pub(crate) return_url: Option<&'r str>,
     metadata: &'r [(Text<'r>, Text<'r>)],
     /// Kept sealed alone; part of what tells two requests apart.
     personal: [Option<&'r str>; PERSONAL_FIELDS.len()],
@@ -192,16 +215,18 @@ impl PaymentRequest<'_> {
     pub(crate) fn validate(
         &self,
         idempotency_key: Option<&str>,
-        now: Timestamp,
+        circumstances: Circumstances<'_>,
     ) -> Result<ValidPayment<'_>, Problem> {
+        let Circumstances { now, mode, offer } = circumstances;
         let mut faults = Faults::default();
         faults.unknown("", &self.unknown);
         let money = self.money(&mut faults);
-        let method = self.method(now, &mut faults);
+        let method = self.method(now, &offer.bins, &mut faults);
         let capture = self.capture_mode(&mut faults);
         if let Some(method) = &method {
-            method.check(money.map(|money| money.currency), capture, &mut faults);
+            method.check(money.map(|money| money.currency), capture, offer, &mut faults);
         }
+        let emi = self.emi_plan(money, method.as_ref(), &offer.emi, &mut faults);
         let customer_id = self.customer_id(&mut faults);
         let order_id = faults.bounded("/order_id", &self.order_id, LONGEST_ID);
         let description = faults.bounded("/description", &self.description, LONGEST_DESCRIPTION);
@@ -211,6 +236,13 @@ impl PaymentRequest<'_> {
             is_callback_url,
             "This is no http or https address of at most 2048 characters.",
         );
+        let return_url = faults.formed(
+            "/return_url",
+            &self.return_url,
+            |text| is_return_url(text, mode),
+            "This is no https address of at most 2048 characters; in test mode, it may be one of http on \
+             localhost.",
+        );
         let metadata = faults.metadata(&self.metadata);
         let personal = self.personal(&mut faults);
         self.keep_card_number_out(idempotency_key, &mut faults);
@@ -219,10 +251,13 @@ impl PaymentRequest<'_> {
                 money,
                 capture,
                 method,
+                emi,
                 customer_id,
                 order_id,
+                order: order_id.and_then(|id| id.parse().ok()),
                 description,
                 callback_url,
+                return_url,
                 metadata,
                 personal,
             }),
@@ -303,8 +338,12 @@ impl PaymentRequest<'_> {
         if idempotency_key.is_some_and(|key| search.finds_in(key)) {
             faults.add("/idempotencyKey", ErrorCode::CardNumberInText, KEY_DETAIL);
         }
-        if self.callback_url.as_ref().is_some_and(|url| search.finds_in_url(url.as_str())) {
-            faults.add("/callback_url", ErrorCode::CardNumberInText, DETAIL);
+        for (pointer, url) in
+            [("/callback_url", &self.callback_url), ("/return_url", &self.return_url)]
+        {
+            if url.as_ref().is_some_and(|url| search.finds_in_url(url.as_str())) {
+                faults.add(pointer, ErrorCode::CardNumberInText, DETAIL);
+            }
         }
         for (key, value) in self.metadata.iter().flat_map(|Metadata(entries)| entries) {
             if search.finds_in(key.as_str()) {
@@ -405,6 +444,19 @@ impl<'r> ValidPayment<'r> {
         for (key, value) in self.metadata() {
             digest.text(Some(key));
             digest.text(Some(value));
+        }
+        // What was not there at first comes last, and only where it is given, so that the fingerprints
+        // of all other requests stay as they are. No metadata ends with an absent text.
+        if let Some(EmiPlan { months, annual_rate: _, no_cost }) = self.emi {
+            digest.text(None);
+            digest.text(Some("emi"));
+            digest.number(u64::from(months));
+            digest.number(u64::from(no_cost));
+        }
+        if self.return_url.is_some() {
+            digest.text(None);
+            digest.text(Some("return_url"));
+            digest.text(self.return_url);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, net::IpAddr};
 
-use tollgate_domain::{Amount, AmountError, Currency};
+use tollgate_domain::{Amount, AmountError, Currency, Mode};
 
 use super::{
     number::{self, NumberFault, Raw},
@@ -264,6 +264,17 @@ pub(super) fn is_callback_url(text: &str) -> bool {
         })
 }
 
+/// Where a customer goes once he has acted: as a callback's address, but over TLS, or in test mode to
+/// the machine that his browser runs on.
+pub(super) fn is_return_url(text: &str, mode: Mode) -> bool {
+    let is_local = |host: &str| matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+    is_callback_url(text)
+        && text.parse::<hyper::Uri>().is_ok_and(|uri| match uri.scheme_str() {
+            Some("https") => true,
+            _http => mode == Mode::Test && uri.host().is_some_and(is_local),
+        })
+}
+
 pub(super) fn is_ip(text: &str) -> bool {
     text.parse::<IpAddr>().is_ok()
 }
@@ -312,6 +323,18 @@ mod tests {
         }
         for url in ["ftp://example.com", "/path", "https://", "https://a b", "https://u:p@host/"] {
             assert!(!is_callback_url(url), "{url}");
+            assert!(!is_return_url(url, Mode::Test), "{url}");
+        }
+        for (url, in_test_mode, in_live_mode) in [
+            ("https://shop.example/thanks?cart=7", true, true),
+            ("http://localhost:3000/thanks", true, false),
+            ("http://127.0.0.1/", true, false),
+            ("http://[::1]:3000/", true, false),
+            ("http://shop.example/thanks", false, false),
+            ("http://localhost.shop.example/", false, false),
+        ] {
+            assert_eq!(is_return_url(url, Mode::Test), in_test_mode, "{url}");
+            assert_eq!(is_return_url(url, Mode::Live), in_live_mode, "{url}");
         }
     }
 }

@@ -54,6 +54,8 @@ texts! {
     MerchantId = "^mer_[0-7][0-9a-hjkmnp-tv-z]{25}$", "mer_06f1q8zr2w000051t3a9v8c2kd";
     /// A key's id, which is no secret.
     ApiKeyId = "^key_[0-7][0-9a-hjkmnp-tv-z]{25}$", "key_06f1q8zr2w0000qm2x7c4t9v1h";
+    /// A country: ISO 3166-1 alpha-2, in upper case.
+    CountryCode = "^[A-Z]{2}$", "IN";
     /// A point in time: RFC 3339, UTC, from 1970 on.
     WrittenTime = "^(19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]+)?Z$", "2030-01-31T12:00:00Z";
     /// A point in time: RFC 3339, UTC, with milliseconds.

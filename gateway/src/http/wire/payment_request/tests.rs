@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::http::wire::parse;
+use crate::{http::wire::parse, secrets::Secrets};
 
 /// 2026-06-15T00:00:00Z.
 const NOW: Timestamp = Timestamp::from_millis(1_781_481_600_000);
@@ -92,6 +92,27 @@ fn a_full_request_is_accepted() {
     assert_eq!(valid.metadata().collect::<Vec<_>>(), [("a", "1"), ("b", "2")]);
     let ValidMethod::Card(card) = &valid.method else { panic!("by card: {valid:?}") };
     assert_eq!((card.bin(), card.last4()), (424_242, 4_242));
+}
+
+#[test]
+fn instalments_and_the_way_back_are_part_of_what_is_asked_for() {
+    let mut seen = Vec::new();
+    for changes in [
+        vec![],
+        vec![("/emi", json!({"months": 6}))],
+        vec![("/emi", json!({"months": 6, "no_cost": true}))],
+        vec![("/emi", json!({"months": 9}))],
+        vec![("/return_url", json!("https://shop.example/thanks"))],
+        vec![("/metadata", json!({"return_url": "https://shop.example/thanks"}))],
+    ] {
+        let text = with(&[&[("/amount", json!("3000.00"))], &changes[..]].concat());
+        let request: PaymentRequest<'_> = parse(text.as_bytes()).unwrap();
+        let mut digest = Secrets::from_key(&[7; 32]).request_digest("POST", "/");
+        request.validate(None, usual_circumstances()).unwrap().digest_into(&mut digest);
+        let fingerprint = digest.finish();
+        assert!(!seen.contains(&fingerprint), "{changes:?}");
+        seen.push(fingerprint);
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@
 
 mod banks;
 mod card_bins;
+mod callback_secret;
 mod card_number;
 mod clock;
 mod data_directory;

@@ -46,6 +46,10 @@ const RATE_LIMITED: Series = Series::counter(
     "tollgate_rate_limited_total",
     "Requests refused by a rate limit, by limit: the API key's requests, or the address's failed authentications.",
 );
+const CALLBACKS: Series = Series::counter(
+    "tollgate_provider_callbacks_total",
+    "Callbacks of providers, by result: accepted, repeated, unmatched (for no payment of ours) or refused.",
+);
 const PAYMENTS: Series = Series::counter(
     "tollgate_payments_total",
     "Payments created, by method, currency and the status of the first answer.",
@@ -137,6 +141,7 @@ const ALL: &[&Series] = &[
     &CONNECTIONS,
     &PANICS,
     &RATE_LIMITED,
+    &CALLBACKS,
     &PAYMENTS,
     &PAYMENT_DURATION,
     &PAYMENTS_UNKNOWN,
@@ -201,6 +206,7 @@ pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
     pub(crate) panics: Counter,
     pub(crate) rate_limited: RefusalCounters,
+    pub(crate) callbacks: CallbackCounters,
     payments: Handles<(PaymentMethodName, PaymentStatus, Currency), Counter>,
     payment_duration: Handles<(PaymentMethodName, ProviderId), Histogram>,
     payments_unknown: Counter,
@@ -212,6 +218,14 @@ pub(crate) struct Metrics {
     log: LogMetrics,
     recovery: Gauge,
     pub(crate) vault: VaultMetrics,
+}
+
+/// How callbacks of providers fared.
+pub(crate) struct CallbackCounters {
+    pub(crate) accepted: Counter,
+    pub(crate) repeated: Counter,
+    pub(crate) unmatched: Counter,
+    pub(crate) refused: Counter,
 }
 
 /// What the vault counts.
@@ -284,6 +298,15 @@ impl Metrics {
                 keys: RATE_LIMITED.register_counter(&recorder, &[("limit", "api_key")]),
                 addresses: RATE_LIMITED
                     .register_counter(&recorder, &[("limit", "failed_authentication")]),
+            },
+            callbacks: {
+                let of = |result| CALLBACKS.register_counter(&recorder, &[("result", result)]);
+                CallbackCounters {
+                    accepted: of("accepted"),
+                    repeated: of("repeated"),
+                    unmatched: of("unmatched"),
+                    refused: of("refused"),
+                }
             },
             payments: RwLock::default(),
             payment_duration: RwLock::default(),

@@ -18,7 +18,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use tollgate_domain::{
     ApiKeyHash, CardFingerprint, Fingerprint, IdempotencyKey, KeyImprint, KeyTail, MerchantId,
-    Mode, VpaFingerprint, WalletFingerprint,
+    Mode, ProviderId, VpaFingerprint, WalletFingerprint,
 };
 use zeroize::Zeroizing;
 
@@ -33,6 +33,7 @@ const IDEMPOTENCY_LABEL: &[u8] = b"tollgate/idempotency-key/1";
 const REQUEST_LABEL: &[u8] = b"tollgate/request-fingerprint/1";
 const KEY_OWNER_LABEL: &[u8] = b"tollgate/key-owner/1";
 const SEAL_KEY_LABEL: &[u8] = b"tollgate/seal-key/1";
+const CALLBACK_LABEL: &[u8] = b"tollgate/callback/1";
 const KEY_STORE_LABEL: &[u8] = b"tollgate/key-store/1";
 
 /// Digits of the keys we draw: Crockford's base 32, in which no two look alike.
@@ -48,6 +49,7 @@ pub(crate) struct Secrets {
     wallet: Hmac<Sha256>,
     idempotency: Hmac<Sha256>,
     request: Hmac<Sha256>,
+    callback: Hmac<Sha256>,
     key_store: KeyStoreSecrets,
 }
 
@@ -117,6 +119,7 @@ impl Secrets {
             wallet: derived(WALLET_LABEL),
             idempotency: derived(IDEMPOTENCY_LABEL),
             request: derived(REQUEST_LABEL),
+            callback: derived(CALLBACK_LABEL),
             key_store: KeyStoreSecrets {
                 owner: derived(KEY_OWNER_LABEL),
                 key: derived(SEAL_KEY_LABEL),
@@ -171,6 +174,13 @@ impl Secrets {
         digest.text(Some(method));
         digest.text(Some(path));
         digest
+    }
+
+    /// The secret for callbacks of that provider, where no other is agreed with it.
+    pub(crate) fn callback_secret(&self, provider: ProviderId) -> Zeroizing<[u8; 32]> {
+        let mut mac = self.callback.clone();
+        mac.update(&provider.to_bytes());
+        Zeroizing::new(mac.finalize().into_bytes().into())
     }
 
     /// The part that the key store works with.

@@ -10,7 +10,14 @@
 //! The listeners come first, so that probes are answered while the log is replayed. No file of the
 //! data directory is touched before the directory is ours.
 
-use std::{io, net::SocketAddr, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    num::NonZeroU32,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     net::TcpListener,
@@ -18,24 +25,28 @@ use tokio::{
     time::{Instant, timeout},
 };
 use tollgate_config::Config;
-use tollgate_domain::{LateApprovals, Millis, Policy, Timestamp};
+use tollgate_domain::{LateApprovals, Millis, Policy, ProviderId, Timestamp};
 use tollgate_engine::{Engine, EngineOptions, RecordObservers, RecoveryReport};
 use zeroize::Zeroizing;
 
 use crate::{
+    callback_secret,
     clock::system_clock,
     data_directory::{self, DataDirectory},
     first_keys,
     http::{
-        self, AccessLog, BodyLimits, Cors, Edge, Gateway, RateLimitOptions, RateLimits, Server,
-        ServerOptions, Serving, TrustedProxies,
+        self, AccessLog, BodyLimits, CallbackDesk, Cors, Edge, Gateway, RateLimitOptions,
+        RateLimits, Server, ServerOptions, Serving, TrustedProxies,
     },
     metrics::Metrics,
     offer::{self, Offer, OfferError},
     provider::{
         Clock, DEFAULT_CALL_LIMIT, Instrument, ProviderWorker, Providers, TestProvider,
+        callback::CallbackKey,
         remote_simulator::{RemoteSimulator, RemoteSimulatorOptions, UrlError},
-        simulator::{Faults, LedgerError, Simulator, SimulatorOptions, UnknownFault},
+        simulator::{
+            Faults, MessengerOptions, OpenError, Simulator, SimulatorOptions, UnknownFault,
+        },
     },
     secrets::{self, Secrets, api_key_hash},
     vault::{self, DamagedKeys, Vault, VaultOptions},
@@ -95,9 +106,12 @@ pub enum Error {
     /// The keys of personal data cannot be had.
     #[error("cannot open the vault")]
     Vault(#[from] vault::OpenError),
-    /// The simulator cannot open its ledger.
+    /// The simulator cannot open its books.
     #[error("cannot open the provider simulator")]
-    Simulator(#[from] LedgerError),
+    Simulator(#[from] OpenError),
+    /// The secret of its callbacks cannot be had.
+    #[error("providers.simulator.callback_secret_file")]
+    CallbackSecret(#[from] callback_secret::Error),
     /// The simulator is to be another process's, and has no address.
     #[error("providers.simulator.url")]
     SimulatorUrl(#[from] UrlError),
@@ -127,6 +141,8 @@ impl Error {
                 | Self::SimulatorUrl(_)
                 | Self::SimulatorFaults(_)
                 | Self::Offer(_)
+                | Self::CallbackSecret(_)
+                | Self::Simulator(OpenError::CallbackUrl(_))
         )
     }
 }
@@ -224,7 +240,8 @@ impl App {
                 .await
                 .expect("opening does not panic")?
         };
-        let Opened { directory, engine, report, providers, simulator, secrets, vault } = opened;
+        let Opened { directory, engine, report, providers, simulator, callbacks, secrets, vault } =
+            opened;
         self.gateway.metrics.recovered(report.elapsed);
         tracing::info!(
             records = report.records,
@@ -240,6 +257,7 @@ impl App {
             engine: engine.clone(),
             providers,
             simulator,
+            callbacks,
             secrets,
             vault: Arc::clone(&vault),
             operator: api_key_hash(&operator.text),
@@ -319,6 +337,7 @@ struct Opened {
     report: RecoveryReport,
     providers: Providers,
     simulator: TestProvider,
+    callbacks: CallbackDesk,
     secrets: Secrets,
     vault: Arc<Vault>,
 }
@@ -334,7 +353,14 @@ fn open_components(
     let secrets = Secrets::open(data_dir)?;
     let vault =
         Vault::open(&vault_options(config), secrets.key_store(), gateway.metrics.vault.clone())?;
-    let simulator = test_provider(config, api, Arc::clone(&gateway.clock))?;
+    let key = callback_key(config, &secrets)?;
+    let messenger = MessengerOptions {
+        url: callback_url(config, api),
+        key: key.clone(),
+        runtime: runtime.clone(),
+    };
+    let simulator = test_provider(config, api, messenger, Arc::clone(&gateway.clock))?;
+    let callbacks = CallbackDesk::new(vec![(ProviderId::SIMULATOR, key)]);
     let providers = Providers::new([simulator.as_provider()]);
     let worker = ProviderWorker::new(providers.clone(), runtime.clone(), DEFAULT_CALL_LIMIT);
     let (engine, report) = Engine::start(
@@ -345,7 +371,7 @@ fn open_components(
         RecordObservers::none(),
     )?;
     let vault = Arc::new(vault);
-    Ok(Opened { directory, engine, report, providers, simulator, secrets, vault })
+    Ok(Opened { directory, engine, report, providers, simulator, callbacks, secrets, vault })
 }
 
 fn vault_options(config: &Config) -> VaultOptions {
@@ -361,9 +387,40 @@ fn vault_options(config: &Config) -> VaultOptions {
     }
 }
 
-fn test_provider(config: &Config, api: SocketAddr, clock: Clock) -> Result<TestProvider, Error> {
+fn callback_key(config: &Config, secrets: &Secrets) -> Result<CallbackKey, Error> {
+    let agreed = callback_secret::read(&config.providers.simulator.callback_secret_file)?;
+    Ok(match agreed {
+        Some(secret) => CallbackKey::new(&secret),
+        None => CallbackKey::new(&*secrets.callback_secret(ProviderId::SIMULATOR)),
+    })
+}
+
+/// Where the built-in simulator calls back: here, unless it is told otherwise.
+fn callback_url(config: &Config, api: SocketAddr) -> String {
+    match config.providers.simulator.callback_url.as_str() {
+        "" => format!("http://{}/api/v1/providers/simulator/webhook", reachable(api)),
+        url => url.to_owned(),
+    }
+}
+
+/// An address at which this machine reaches what listens on `address`.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        other => other,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+fn test_provider(
+    config: &Config,
+    api: SocketAddr,
+    messenger: MessengerOptions,
+    clock: Clock,
+) -> Result<TestProvider, Error> {
     if config.providers.simulator.url.is_empty() {
-        let options = simulator_options(config, api)?;
+        let options = simulator_options(config, api, messenger)?;
         return Ok(TestProvider::Embedded(Simulator::open(options, clock)?));
     }
     let options = remote_simulator_options(config);
@@ -381,14 +438,19 @@ fn remote_simulator_options(config: &Config) -> RemoteSimulatorOptions {
     }
 }
 
-fn simulator_options(config: &Config, api: SocketAddr) -> Result<SimulatorOptions, UnknownFault> {
+fn simulator_options(
+    config: &Config,
+    api: SocketAddr,
+    messenger: MessengerOptions,
+) -> Result<SimulatorOptions, UnknownFault> {
     let simulator = &config.providers.simulator;
     Ok(SimulatorOptions {
         latency: simulator.latency(),
         inquiry_horizon: Millis(simulator.inquiry_horizon_ms),
-        action_url: format!("http://{api}/simulator/actions"),
+        action_url: format!("http://{}/simulator/actions", reachable(api)),
         payee_vpa: simulator.payee_vpa.clone(),
         faults: simulator.faults.parse()?,
+        messenger: Some(messenger),
         ..SimulatorOptions::new(&config.storage.data_dir)
     })
 }

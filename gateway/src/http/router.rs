@@ -17,9 +17,9 @@ use super::{
     edge::Edge,
     envelope::EnvelopeLayer,
     error::{ErrorCode, Problem},
-    error_page, health, openapi,
+    error_page, health, openapi, provider_callback,
     refusal_stream::Refuse,
-    simulator_ledger,
+    simulator_actions, simulator_ledger,
     state::Gateway,
     v1,
 };
@@ -81,6 +81,7 @@ routes! {
     PaymentMethods = "/api/v1/payment-methods" => get(v1::payment_methods::list);
     Providers = "/api/v1/providers" => get(v1::providers::list);
     Provider = "/api/v1/providers/{id}" => get(v1::providers::read);
+    ProviderCallback = "/api/v1/providers/{id}/webhook" => post(provider_callback::of_provider);
     Customer = "/api/v1/customers/{id}" => delete(v1::customers::erase);
     Merchants = "/api/v1/merchants" => get(v1::merchants::list).post(v1::merchants::create);
     OwnMerchant = "/api/v1/merchants/me" => get(v1::merchants::read_own);
@@ -112,8 +113,15 @@ routes! {
     ClassicRefundProcess = "/api/refunds/process" => post(classic::refunds::process);
     ClassicRefundStatus = "/api/refunds/{id}/status" => get(classic::refunds::read_status);
     ClassicProviders = "/api/providers" => get(classic::providers::list);
+    ClassicProviderCallback = "/api/providers/{id}/webhook" =>
+        post(provider_callback::of_provider);
+    ClassicCallback = "/api/webhooks/{provider}" => post(provider_callback::of_provider);
+    ClassicPaymentCallback = "/api/webhooks/payment" => post(provider_callback::of_default);
+    ClassicRefundCallback = "/api/webhooks/refund" => post(provider_callback::of_default);
     Health = "/health" => get(health::health);
     Ready = "/ready" => get(health::ready);
+    SimulatorAction = "/simulator/actions/{attempt}" =>
+        get(simulator_actions::show).post(simulator_actions::decide);
     SimulatorLedger = "/simulator/ledger" => get(simulator_ledger::page);
     OpenApi = "/api/openapi.json" => get(openapi::document);
     Docs = "/docs" => get(openapi::docs);

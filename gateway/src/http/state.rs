@@ -12,6 +12,7 @@ use tollgate_domain::ApiKeyHash;
 use tollgate_engine::Engine;
 
 use super::{
+    CallbackDesk,
     body::BodyLimits,
     error::{ErrorCode, Problem},
 };
@@ -43,6 +44,7 @@ pub(crate) struct Serving {
     pub(crate) engine: Engine<Instrument>,
     pub(crate) providers: Providers,
     pub(crate) simulator: TestProvider,
+    pub(crate) callbacks: CallbackDesk,
     pub(crate) secrets: Secrets,
     pub(crate) vault: Arc<Vault>,
     /// The operator's key.

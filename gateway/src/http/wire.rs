@@ -8,6 +8,7 @@
 
 mod amount;
 mod batch;
+mod callback_answer;
 mod card_number_search;
 mod customer_answer;
 mod form;
@@ -30,6 +31,7 @@ mod time;
 mod validation;
 
 pub(crate) use batch::{BatchBody, BatchItem, BatchOutcome, BatchRequest};
+pub(crate) use callback_answer::CallbackReceipt;
 pub(crate) use customer_answer::ErasedCustomerBody;
 pub(crate) use form::FormBody;
 pub(crate) use key_answer::KeyBody;

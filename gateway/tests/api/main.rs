@@ -16,5 +16,6 @@ mod openapi;
 mod operations;
 mod operator;
 mod payments;
+mod provider_callbacks;
 mod providers;
 mod server;

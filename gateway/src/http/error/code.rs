@@ -112,6 +112,10 @@ error_codes! {
         "The provider did not carry out the capture, void or reversal. The payment is in the body; `detail` tells why.";
     ProviderUnavailable = "provider_unavailable", PAYMENT_REQUIRED, retryable: true, "Provider unavailable",
         "No provider could be reached, and nothing was sent. The payment has failed; a new one, with a new idempotency key, may succeed.";
+    CallbackSignatureInvalid = "callback_signature_invalid", UNAUTHORIZED, retryable: false, "Invalid signature of a callback",
+        "A provider's callback has no signature, or none that is right: `v1=` and the HMAC-SHA-256 of timestamp, dot and raw body under the shared secret.";
+    CallbackOutOfTime = "callback_out_of_time", UNAUTHORIZED, retryable: true, "Callback out of time",
+        "A provider's callback is more than five minutes old, or from the future. It is signed anew each time it is sent.";
     MerchantMismatch = "merchant_mismatch", FORBIDDEN, retryable: false, "Not the key's merchant",
         "The request names another merchant than the one the API key belongs to.";
     OperatorKeyRequired = "operator_key_required", FORBIDDEN, retryable: false, "Operator key required",
@@ -148,6 +152,8 @@ error_codes! {
         "There is no merchant with this id, or it is not the API key's.";
     ApiKeyNotFound = "api_key_not_found", NOT_FOUND, retryable: false, "No such API key",
         "There is no key with this id, or none that the API key has a say over.";
+    CallbackUnmatched = "callback_unmatched", NOT_FOUND, retryable: true, "No such payment for a callback",
+        "A provider's callback is about a payment, attempt or operation that is not known here. It is not acknowledged, so that the provider sends it again.";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, retryable: false, "Method not allowed",
         "The path exists, but not for this method. The `Allow` header lists those it has.";
     RequestTimeout = "request_timeout", REQUEST_TIMEOUT, retryable: true, "Request timeout",

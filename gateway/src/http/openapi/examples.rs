@@ -465,7 +465,10 @@ pub(super) fn provider() -> Value {
     json!({
         "id": "simulator", "object": "provider", "status": "active", "modes": ["test"],
         "payment_methods": ["card", "upi", "netbanking", "wallet"],
-        "capabilities": {"inquiry_horizon_ms": 60_000},
+        "capabilities": {
+            "inquiry_horizon_ms": 60_000, "multiple_captures": true, "partial_void": true,
+            "partial_refunds": true, "reversal": true,
+        },
     })
 }
 
@@ -481,16 +484,38 @@ pub(super) fn classic_providers() -> Value {
     json!({"success": true, "data": [{
         "providerID": "simulator", "status": "active", "modes": ["test"],
         "paymentMethods": ["card", "upi", "netbanking", "wallet"],
-        "capabilities": {"inquiryHorizonMs": 60_000},
+        "capabilities": {
+            "inquiryHorizonMs": 60_000, "multipleCaptures": true, "partialVoid": true,
+            "partialRefunds": true, "reversal": true,
+        },
     }]})
+}
+
+/// What a provider tells of its own accord.
+pub(super) fn provider_callback() -> Value {
+    json!({
+        "id": "cb_att_06f1q8zr2w000c6d1p8s2y4h0g_approved",
+        "payment_id": "pay_06f1q8zr2w000c4v9kxj3m5t7a",
+        "attempt_id": "att_06f1q8zr2w000c6d1p8s2y4h0g",
+        "answer": {"outcome": "approved", "receipt": {
+            "external_id": "sim_0123456789abcdef", "rrn": "081985529216",
+            "approval_code": "486895",
+        }},
+        "created_at": "2026-01-15T10:30:00.000Z",
+    })
+}
+
+/// A callback is durable.
+pub(super) fn callback_receipt() -> Value {
+    json!({"received": true})
 }
 
 /// A page of the simulator's books.
 pub(super) fn ledger_page() -> Value {
     json!({"has_more": false, "next": null, "data": [{
-        "attempt_id": "att_06f1q8zr2w000c6d1p8s2y4h0g",
-        "payment_id": "pay_06f1q8zr2w000c4v9kxj3m5t7a", "amount_minor": 10000, "currency": "INR",
-        "state": "approved", "calls": 1,
+        "attempt_id": "att_06f1q8zr2w000c6d1p8s2y4h0g", "operation_id": null,
+        "payment_id": "pay_06f1q8zr2w000c4v9kxj3m5t7a", "kind": "attempt", "amount_minor": 10000,
+        "currency": "INR", "state": "approved", "reason": null, "moved_minor": 10000, "calls": 1,
     }]})
 }
 

@@ -190,6 +190,12 @@ impl Body {
         Self { forms, required: true }
     }
 
+    /// A form, and nothing else.
+    pub(super) fn form(schema: RefOr<Schema>) -> Self {
+        let forms = vec![BodyForm { media_type: FORM, schema, examples: Vec::new() }];
+        Self { forms, required: true }
+    }
+
     /// A body that need not be there.
     pub(super) fn optional(self) -> Self {
         Self { required: false, ..self }

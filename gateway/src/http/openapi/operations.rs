@@ -1,5 +1,6 @@
 //! Every operation's description, one file for each kind of object.
 
+mod callbacks;
 mod classic;
 mod classic_operations;
 mod customers;
@@ -35,6 +36,7 @@ pub(super) fn descriptions() -> Vec<Description> {
     all.extend(customers::descriptions());
     all.extend(payment_methods::descriptions());
     all.extend(providers::descriptions());
+    all.extend(callbacks::descriptions());
     all.extend(merchants::descriptions());
     all.extend(keys::descriptions());
     all.extend(classic::descriptions());

@@ -38,8 +38,10 @@ pub(super) use payment::{Batch, Payment};
 pub(super) use payment_method::PaymentMethodList;
 pub(super) use payment_request::{BatchRequest, ClassicPaymentForm, PaymentRequest};
 pub(super) use problem::{ClassicProblem, FailedPaymentProblem, Problem};
-pub(super) use provider::{ClassicProvidersAnswer, Provider, ProviderList};
+pub(super) use provider::{
+    CallbackReceipt, ClassicProvidersAnswer, Provider, ProviderCallback, ProviderList,
+};
 pub(super) use values::{
-    ApiKeyId, CountryCode, Currency, CustomerId, ErrorPage, MerchantId, PaymentId, ProviderId,
-    RefundId,
+    ApiKeyId, AttemptId, CountryCode, Currency, CustomerId, ErrorPage, MerchantId, PaymentId,
+    ProviderId, RefundId,
 };

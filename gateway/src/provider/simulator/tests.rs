@@ -5,13 +5,15 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use hyper::StatusCode;
 use tempfile::TempDir;
 use tokio::time::Instant;
 use tollgate_domain::{DeclineCode, Mode, PaymentId, ProviderReceipt, Timestamp};
 
-use super::*;
+use super::{fault::KEY as FAULTS_KEY, *};
 use crate::provider::conformance::{
-    self, Customer, NOW, attempt, bank_customer, card_facts, card_holder, upi_payer, wallet_owner,
+    self, Call, CallFault, Customer, NOW, attempt, bank_customer, card_facts, card_holder,
+    upi_payer, wallet_owner,
 };
 
 const GOOD: &str = "4242424242424242";
@@ -78,7 +80,13 @@ impl Desk {
     }
 
     fn decisions(&self) -> Vec<Decided> {
-        self.ledger().iter().map(|entry| entry.decided).collect()
+        let entries = self.ledger().into_iter();
+        entries
+            .filter_map(|entry| match entry.fact {
+                Fact::Attempt { decided, .. } => Some(decided),
+                Fact::Operation { .. } => None,
+            })
+            .collect()
     }
 }
 
@@ -143,7 +151,63 @@ impl conformance::Subject for Desk {
     }
 
     fn decisions(&self, attempt: AttemptId) -> usize {
-        self.ledger().iter().filter(|entry| entry.attempt_id == attempt).count()
+        let is_it = |entry: &&LedgerEntry| match entry.fact {
+            Fact::Attempt { .. } => entry.attempt_id == attempt,
+            Fact::Operation { .. } => false,
+        };
+        self.ledger().iter().filter(is_it).count()
+    }
+
+    fn operations(&self, operation: OperationId) -> usize {
+        let is_it = |entry: &&LedgerEntry| match entry.fact {
+            Fact::Attempt { .. } => false,
+            Fact::Operation { operation: of, .. } => of == operation,
+        };
+        self.ledger().iter().filter(is_it).count()
+    }
+
+    fn paid(&self, attempt: AttemptId) -> i64 {
+        let entries = self.ledger().into_iter().filter(|entry| entry.attempt_id == attempt);
+        entries
+            .map(|entry| {
+                let amount = entry.money.amount.minor_units();
+                match entry.fact {
+                    Fact::Attempt { decided: Decided::Approved, .. } => amount,
+                    Fact::Operation { instruction, fate: Fate::Succeeded, .. } => match instruction
+                    {
+                        Instruction::Capture | Instruction::FinalCapture => amount,
+                        Instruction::Void => 0,
+                        Instruction::Reverse | Instruction::Refund => -amount,
+                    },
+                    Fact::Operation { fate: Fate::Returned, .. } => amount,
+                    Fact::Attempt { .. } | Fact::Operation { .. } => 0,
+                }
+            })
+            .sum()
+    }
+
+    fn act(&self, attempt: AttemptId, approves: bool) {
+        let form = if approves { "decision=approve" } else { "decision=decline" };
+        let answer = decide_action(&self.simulator, &attempt.to_string(), form.as_bytes());
+        assert_eq!(answer.status(), StatusCode::OK);
+    }
+
+    fn failing(&self, call: Call, failure: CallFault) -> Vec<(String, String)> {
+        let call = match call {
+            Call::Confirm => "confirm",
+            Call::Capture => "capture",
+            Call::Void => "void",
+            Call::Reverse => "reverse",
+            Call::Refund => "refund",
+        };
+        let failure = match failure {
+            CallFault::NotSent => "not_sent",
+            CallFault::LostRequest => "timeout_before",
+            CallFault::LostAnswer => "timeout_after",
+            CallFault::Pending => "pending",
+            CallFault::Refused => "refused",
+        };
+        vec![(FAULTS_KEY.to_owned(), format!("{call}:{failure}"))]
     }
 }
 
@@ -179,9 +243,8 @@ fn an_approval_stands_in_the_ledger() {
         index: 1,
         attempt_id: attempt(1),
         payment_id: payment(1),
-        merchant_id: intent.merchant,
         money: intent.money,
-        decided: Decided::Approved,
+        fact: Fact::Attempt { merchant: intent.merchant, decided: Decided::Approved },
         decided_at: NOW,
         calls: 2,
     };
@@ -431,8 +494,7 @@ async fn what_memory_forgot_an_inquiry_still_finds() {
     let options = SimulatorOptions::new(desk.directory.path());
     let clock: Clock = Arc::new(|| NOW.after(PENDING));
     let ledger = Ledger::remembering(&path, 4).unwrap();
-    let forgetful =
-        Simulator(Arc::new(Inner { options, clock, ledger, outage: Outage::default() }));
+    let forgetful = Simulator::over(ledger, options, clock).unwrap();
     let inquire = async |number| {
         let intent = conformance::intent(payment(number), card_facts(), &[]);
         match forgetful.inquire(Inquire { intent, attempt: attempt(number) }) {
@@ -473,8 +535,60 @@ fn nothing_is_charged_twice() {
     });
     let ledger = desk.ledger();
     assert_eq!(ledger.len() as u64, ATTEMPTS);
-    assert!(ledger.iter().all(|entry| entry.decided == Decided::Approved && entry.calls == 2));
+    assert_eq!(desk.decisions().len() as u64, ATTEMPTS);
+    assert!(desk.decisions().iter().all(|decided| *decided == Decided::Approved));
+    assert!(ledger.iter().all(|entry| entry.calls == 2));
     let attempts: HashSet<_> = ledger.iter().map(|entry| entry.attempt_id).collect();
     let payments: HashSet<_> = ledger.iter().map(|entry| entry.payment_id).collect();
     assert_eq!((attempts.len() as u64, payments.len() as u64), (ATTEMPTS, ATTEMPTS));
+}
+
+/// Two hundred refunds and as many captures at once, each of more than its two-hundredth part.
+#[test]
+fn nothing_is_moved_beyond_what_was_approved() {
+    const OPERATIONS: u64 = 200;
+    let desk = Desk::new();
+    let intent_of = |number, capture| {
+        let mut intent = conformance::intent(payment(number), card_facts(), &[]);
+        Arc::make_mut(&mut intent).capture = capture;
+        intent
+    };
+    for (number, capture) in [(1, CaptureMode::Manual), (2, CaptureMode::Automatic)] {
+        let intent = intent_of(number, capture);
+        let instrument = conformance::card();
+        receipt(now(desk.simulator.authorize(Authorize {
+            intent,
+            attempt: attempt(number),
+            instrument,
+        })));
+    }
+    let share = Amount::from_minor_units(70).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (desk, intent_of) = (&desk, &intent_of);
+            scope.spawn(move || {
+                for number in (thread..OPERATIONS).step_by(4) {
+                    let target = |payment, capture| Target {
+                        intent: intent_of(payment, capture),
+                        attempt: attempt(payment),
+                        operation: OperationId::from_u128((1_000 * payment + number).into()),
+                        not_after: NOW.after(Millis(1)),
+                    };
+                    let capture = Capture {
+                        target: target(1, CaptureMode::Manual),
+                        amount: share,
+                        release_rest: false,
+                    };
+                    now(desk.simulator.capture(capture));
+                    let refund =
+                        Refund { target: target(2, CaptureMode::Automatic), amount: share };
+                    now(desk.simulator.refund(refund));
+                }
+            });
+        }
+    });
+    use conformance::Subject;
+    // 142 shares of 70 fit into 10,000, and no more.
+    assert_eq!((desk.paid(attempt(1)), desk.paid(attempt(2))), (9_940, 60));
+    assert_eq!(desk.ledger().len() as u64, 2 + 2 * OPERATIONS);
 }

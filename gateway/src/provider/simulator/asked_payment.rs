@@ -60,6 +60,8 @@ pub(super) fn method(rail: Rail) -> PaymentMethod {
             expiry_month: 1,
             expiry_year: 1970,
             fingerprint: CardFingerprint([0; 16]),
+            funding: None,
+            issuer_country: None,
         }),
         Rail::Upi => PaymentMethod::Upi(UpiFacts {
             handle: "".into(),

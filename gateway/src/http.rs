@@ -44,6 +44,7 @@ mod simulator_actions;
 mod simulator_ledger;
 mod state;
 mod surface;
+mod transaction;
 mod v1;
 mod wire;
 

@@ -108,6 +108,15 @@ const UNKNOWN_AGE: Series = Series::gauge(
     "tollgate_unknown_outcome_oldest_age_seconds",
     "For how long the oldest unknown outcome has been unknown; 0 where there is none.",
 );
+const EXCEPTIONS: Series = Series::gauge(
+    "tollgate_exceptions_open",
+    "Payments about which an operator has to decide: what a provider reports against our bounds, or \
+     against its own word.",
+);
+const EXCEPTIONS_AGE: Series = Series::gauge(
+    "tollgate_exception_oldest_age_seconds",
+    "For how long the oldest of them has waited; 0 where there is none.",
+);
 const IMBALANCE: Series = Series::gauge(
     "tollgate_ledger_imbalance_minor_units",
     "By how much debits and credits differ, by mode and currency; anything but 0 is a bug.",
@@ -163,6 +172,8 @@ const ALL: &[&Series] = &[
     &KEYS_HELD,
     &UNKNOWN,
     &UNKNOWN_AGE,
+    &EXCEPTIONS,
+    &EXCEPTIONS_AGE,
     &IMBALANCE,
     &STORE_BYTES,
     &BUILD,
@@ -250,6 +261,8 @@ struct EngineGauges {
     idempotency_keys: Gauge,
     unknown: Gauge,
     oldest_unknown: Gauge,
+    open_cases: Gauge,
+    oldest_case: Gauge,
 }
 
 struct LogMetrics {
@@ -324,6 +337,8 @@ impl Metrics {
                 idempotency_keys: KEYS_HELD.register_gauge(&recorder, &[]),
                 unknown: UNKNOWN.register_gauge(&recorder, &[]),
                 oldest_unknown: UNKNOWN_AGE.register_gauge(&recorder, &[]),
+                open_cases: EXCEPTIONS.register_gauge(&recorder, &[]),
+                oldest_case: EXCEPTIONS_AGE.register_gauge(&recorder, &[]),
             },
             log: LogMetrics {
                 records: LOG_RECORDS.register_counter(&recorder, &[]),
@@ -512,6 +527,8 @@ impl EngineGauges {
         self.idempotency_keys.set(health.idempotency_keys as f64);
         self.unknown.set(health.unknown as f64);
         self.oldest_unknown.set(health.oldest_unknown.0 as f64 / 1_000.0);
+        self.open_cases.set(health.open_cases as f64);
+        self.oldest_case.set(health.oldest_case.0 as f64 / 1_000.0);
     }
 }
 

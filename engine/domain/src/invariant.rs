@@ -10,7 +10,7 @@ use crate::{
     control_state::ControlState,
     id::{ApiKeyId, OrderId, PaymentId},
     idempotency::Subject,
-    ledger::{Account, AccountKey},
+    ledger::{Account, AccountKey, Ledger},
     merchant::Mode,
     money::{Amount, Currency},
     order::Share,
@@ -54,6 +54,9 @@ pub enum Violation {
         /// What the payments say, in minor units.
         payments: i128,
     },
+    /// The accounts are not the sums of what was booked for the payments.
+    #[error("the accounts are not the sums of the payments' entries")]
+    LedgerContradictsEntries,
     /// More is refunded, or may yet be, than was captured.
     #[error("payment {0} refunds more than was captured")]
     RefundExceedsCaptured(PaymentId),
@@ -94,6 +97,7 @@ pub fn shard(state: &ShardState) -> Result<(), Violation> {
     state.payments().try_for_each(payment)?;
     ledger_balances(state)?;
     ledger_agrees_with_payments(state)?;
+    ledger_is_sum_of_entries(state)?;
     keys_have_subjects(state)?;
     operations_are_those_of_payments(state)?;
     orders_agree_with_payments(state)?;
@@ -229,6 +233,19 @@ fn ledger_agrees_with_payments(state: &ShardState) -> Result<(), Violation> {
     unbooked.map_or(Ok(()), |(account, payments)| {
         Err(Violation::LedgerContradictsPayments { account, ledger: 0, payments })
     })
+}
+
+/// Every account is the sum of what was booked for the payments, debits and credits alike.
+fn ledger_is_sum_of_entries(state: &ShardState) -> Result<(), Violation> {
+    let mut booked = Ledger::default();
+    for payment in state.payments() {
+        let intent = payment.intent();
+        for entry in payment.entries() {
+            booked.post(intent.mode, intent.money.currency, &entry.movement);
+        }
+    }
+    let agree = booked.sorted() == state.ledger().sorted();
+    if agree { Ok(()) } else { Err(Violation::LedgerContradictsEntries) }
 }
 
 fn expect_captures(payment: &Payment, credit: &mut impl FnMut(Account, i128)) {

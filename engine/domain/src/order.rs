@@ -71,6 +71,12 @@ impl Order {
         Self { intent, attempts: 0, paid: Amount::ZERO, reserved: Amount::ZERO, updated_at }
     }
 
+    /// The order as its creation was answered: before anybody had tried to pay.
+    #[must_use]
+    pub fn as_created(&self) -> Self {
+        Self::new(Arc::clone(&self.intent))
+    }
+
     /// Its id.
     #[must_use]
     pub fn id(&self) -> OrderId {

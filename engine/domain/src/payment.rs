@@ -33,7 +33,8 @@ pub use state::{FailureReason, PaymentState, PaymentStatus};
 
 use crate::{
     event::Event,
-    id::{AttemptId, CaseId, OperationId, PaymentId},
+    id::{AttemptId, CaseId, OperationId, PaymentId, TransactionId},
+    ledger::{Entry, is_moved_by},
     money::{Amount, Money},
     planted_fault::{PlantedFault, is_planted},
     timestamp::Timestamp,
@@ -47,6 +48,8 @@ pub struct Payment {
     attempts: Vec<Attempt>,
     operations: Vec<Operation>,
     cases: Vec<Case>,
+    /// What was booked for it, in order.
+    entries: Vec<Entry>,
     /// How many events this payment has had.
     sequence: u32,
     updated_at: Timestamp,
@@ -63,6 +66,7 @@ impl Payment {
             attempts: Vec::with_capacity(1),
             operations: Vec::new(),
             cases: Vec::new(),
+            entries: Vec::new(),
             sequence: 1,
             updated_at,
             first_answer: None,
@@ -115,6 +119,12 @@ impl Payment {
     #[must_use]
     pub fn cases(&self) -> &[Case] {
         &self.cases
+    }
+
+    /// What was booked for it, in order.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
     }
 
     /// How many events it has had.
@@ -421,8 +431,29 @@ impl Payment {
     fn without_first_answers(&self) -> Self {
         let mut shown = self.clone();
         shown.first_answer = None;
+        // No answer shows them.
+        shown.entries = Vec::new();
         shown.operations.iter_mut().for_each(|operation| operation.first_answer = None);
         shown
+    }
+
+    /// Notes what is booked for it.
+    pub(crate) fn book(&mut self, entry: Entry) {
+        self.entries.push(entry);
+    }
+
+    /// What moved last was moved by this operation, as its own event tells in the same record. Only
+    /// one that had failed before is not known until then.
+    fn attribute_entry(&mut self, id: OperationId) {
+        let whole = TransactionId::of_payment(self.id());
+        let (Some(operation), Some(last)) =
+            (self.operations.iter().find(|found| found.id() == id), self.entries.last_mut())
+        else {
+            return;
+        };
+        if last.transaction == whole && is_moved_by(&last.movement, &operation.intent.kind) {
+            last.transaction = TransactionId::of_operation(id);
+        }
     }
 
     /// Writes one of this payment's events into it.
@@ -526,6 +557,7 @@ impl Payment {
                 self.operations.push(Operation::new(Arc::clone(intent)));
             }
             Event::OperationSucceeded { operation, receipt, fee_returned, .. } => {
+                self.attribute_entry(*operation);
                 let (receipt, fee_returned) = (Arc::clone(receipt), *fee_returned);
                 let done =
                     OperationState::Succeeded { receipt, at, fee_returned, contradiction: None };

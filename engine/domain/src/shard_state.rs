@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Bound,
     sync::Arc,
 };
 
@@ -16,7 +17,7 @@ use crate::{
     id::{MerchantId, OperationId, OrderId, PaymentId, ShardId, TransactionId},
     idempotency::{IdempotencyTable, Subject},
     invariant,
-    ledger::{Ledger, Movement},
+    ledger::{Entry, Ledger, Movement, transaction_of},
     merchant::Mode,
     order::{Order, Share},
     payment::{Attempt, Booked, Matter, Operation, OperationKind, Payment, Resolution},
@@ -44,6 +45,8 @@ pub struct ShardState {
     /// Invariant: holds each operation of each payment, and nothing else.
     operations: FxHashMap<OperationId, PaymentId>,
     orders: BTreeMap<OrderId, Order>,
+    /// Invariant: holds each order by whose it is, and nothing else.
+    orders_by_owner: BTreeSet<(MerchantId, Mode, OrderId)>,
     /// The payments for a merchant's own order numbers, of merchants that take one payment for each.
     /// Invariant: holds each payment whose intent says so, and nothing else.
     by_order: FxHashMap<OrderKey, Vec<PaymentId>>,
@@ -72,6 +75,7 @@ impl ShardState {
             cases: BTreeSet::new(),
             operations: FxHashMap::default(),
             orders: BTreeMap::new(),
+            orders_by_owner: BTreeSet::new(),
             by_order: FxHashMap::default(),
             idempotency: IdempotencyTable::default(),
             ledger: Ledger::default(),
@@ -115,19 +119,27 @@ impl ShardState {
         self.orders.get(&id)
     }
 
-    /// A merchant's orders that were created before `before`, or all of them, the newest first.
-    pub fn orders_of(
+    /// A merchant's orders whose ids lie in that range, in their order, which is that of their
+    /// creation.
+    pub fn orders_in(
         &self,
         merchant: MerchantId,
         mode: Mode,
-        before: Option<OrderId>,
-    ) -> impl Iterator<Item = &Order> {
-        let before = before.unwrap_or(OrderId::from_u128(u128::MAX));
-        self.orders
-            .range(..before)
-            .rev()
-            .map(|(_id, order)| order)
-            .filter(move |order| order.intent().merchant == merchant && order.intent().mode == mode)
+        range: (Bound<OrderId>, Bound<OrderId>),
+    ) -> impl DoubleEndedIterator<Item = &Order> {
+        let owned = |id| (merchant, mode, id);
+        let (first, last) = (OrderId::from_u128(0), OrderId::from_u128(u128::MAX));
+        let from = match range.0 {
+            Bound::Unbounded => Bound::Included(first),
+            bound @ (Bound::Included(_) | Bound::Excluded(_)) => bound,
+        };
+        let to = match range.1 {
+            Bound::Unbounded => Bound::Included(last),
+            bound @ (Bound::Included(_) | Bound::Excluded(_)) => bound,
+        };
+        self.orders_by_owner
+            .range((from.map(owned), to.map(owned)))
+            .filter_map(|(_merchant, _mode, id)| self.order(*id))
     }
 
     /// Every order, in the order of its id.
@@ -295,6 +307,7 @@ impl ShardState {
             Event::OrderCreated(intent) => {
                 let earlier = self.orders.insert(intent.id, Order::new(Arc::clone(intent)));
                 assert!(earlier.is_none(), "order ids are minted once: {}", intent.id);
+                self.orders_by_owner.insert((intent.merchant, intent.mode, intent.id));
             }
             Event::IdempotencyKeysForgotten { created_before } => {
                 let (payments, operations) = (&self.payments, &self.operations);
@@ -354,7 +367,13 @@ impl ShardState {
     fn apply_to_payment(&mut self, id: PaymentId, event: &Event, at: Timestamp) {
         let payment = self.payments.get_mut(&id).expect("a payment's events follow its creation");
         let before = Listed::of(payment);
-        let movement = movement(payment, event);
+        let entry = movement(payment, event).map(|movement| {
+            let transaction = transaction_of(payment, event);
+            Entry { transaction, movement, at }
+        });
+        if let Some(entry) = entry {
+            payment.book(entry);
+        }
         payment.apply(event, at);
         let after = Listed::of(payment);
         move_entry(&mut self.timers, id, before.due_at, after.due_at);
@@ -362,8 +381,8 @@ impl ShardState {
         move_entry(&mut self.cases, id, before.case_since, after.case_since);
         debug_assert_eq!(invariant::payment_between_events(payment), Ok(()), "after {event:?}");
         let intent = Arc::clone(payment.intent());
-        if let Some(movement) = movement {
-            self.ledger.post(intent.mode, intent.money.currency, &movement);
+        if let Some(entry) = entry {
+            self.ledger.post(intent.mode, intent.money.currency, &entry.movement);
         }
         if let Some(order) = intent.order {
             self.order_mut(order).change(before.share, after.share, at);

@@ -5,6 +5,7 @@ pub(super) mod payment_operations;
 pub(super) mod payments;
 pub(super) mod providers;
 pub(super) mod refunds;
+pub(super) mod transactions;
 
 use axum::body::{Body, HttpBody};
 use bytes::Bytes;

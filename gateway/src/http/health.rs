@@ -38,6 +38,8 @@ struct EngineComponent {
     mailbox_depth: usize,
     unknown_outcomes: usize,
     oldest_unknown_outcome_ms: u64,
+    open_exceptions: usize,
+    oldest_exception_ms: u64,
     merchants: usize,
 }
 
@@ -125,6 +127,8 @@ impl HealthBody {
                     mailbox_depth: health.mailbox_depth,
                     unknown_outcomes: health.unknown,
                     oldest_unknown_outcome_ms: health.oldest_unknown.0,
+                    open_exceptions: health.open_cases,
+                    oldest_exception_ms: health.oldest_case.0,
                     merchants: serving.engine.control().merchant_count(),
                 },
                 log: LogComponent {
@@ -157,6 +161,8 @@ impl HealthBody {
                     mailbox_depth: 0,
                     unknown_outcomes: 0,
                     oldest_unknown_outcome_ms: 0,
+                    open_exceptions: 0,
+                    oldest_exception_ms: 0,
                     merchants: 0,
                 },
                 log: LogComponent { status, queue_depth: 0, durable_lag_ms: 0 },

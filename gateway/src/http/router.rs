@@ -79,6 +79,19 @@ routes! {
     ReviewApproval = "/api/v1/reviews/{id}/approve" => post(v1::payment_operations::approve);
     ReviewRejection = "/api/v1/reviews/{id}/reject" => post(v1::payment_operations::reject);
     PaymentMethods = "/api/v1/payment-methods" => get(v1::payment_methods::list);
+    Orders = "/api/v1/orders" => get(v1::orders::list).post(v1::orders::create);
+    Order = "/api/v1/orders/{id}" => get(v1::orders::read);
+    Transaction = "/api/v1/transactions/{id}" => get(v1::transactions::read);
+    LedgerAccounts = "/api/v1/ledger/accounts" => get(v1::ledger::accounts);
+    LedgerEntries = "/api/v1/ledger/entries" => get(v1::ledger::entries);
+    Balance = "/api/v1/balance" => get(v1::ledger::balance);
+    Exceptions = "/api/v1/admin/exceptions" => get(v1::exceptions::list);
+    Exception = "/api/v1/admin/payments/{id}/exceptions/{case}" => get(v1::exceptions::read);
+    ExceptionResolution = "/api/v1/admin/payments/{id}/exceptions/{case}/resolve" =>
+        post(v1::exceptions::resolve);
+    UnknownOutcomes = "/api/v1/admin/unknown" => get(v1::exceptions::unknown);
+    TransactionOutcome = "/api/v1/admin/transactions/{id}/outcome" =>
+        post(v1::transactions::record_outcome);
     Providers = "/api/v1/providers" => get(v1::providers::list);
     Provider = "/api/v1/providers/{id}" => get(v1::providers::read);
     ProviderCallback = "/api/v1/providers/{id}/webhook" => post(provider_callback::of_provider);
@@ -112,6 +125,9 @@ routes! {
         post(classic::refunds::process_for_payment);
     ClassicRefundProcess = "/api/refunds/process" => post(classic::refunds::process);
     ClassicRefundStatus = "/api/refunds/{id}/status" => get(classic::refunds::read_status);
+    ClassicTransaction = "/api/transactions/{id}" => get(classic::transactions::read);
+    ClassicTransactionStatus = "/api/transactions/{id}/status" =>
+        post(classic::transactions::record_status);
     ClassicProviders = "/api/providers" => get(classic::providers::list);
     ClassicProviderCallback = "/api/providers/{id}/webhook" =>
         post(provider_callback::of_provider);

@@ -6,10 +6,12 @@
 //!
 //! Not here: statuses and headers, which belong to the operations and to `http/error.rs`.
 
+mod account_answer;
 mod amount;
 mod batch;
 mod callback_answer;
 mod card_number_search;
+mod case_answer;
 mod customer_answer;
 mod form;
 mod id_text;
@@ -21,6 +23,9 @@ mod merchant_request;
 mod number;
 mod object;
 mod operation_request;
+mod operator_request;
+mod order_answer;
+mod order_request;
 mod payment_answer;
 mod payment_methods;
 mod payment_request;
@@ -28,10 +33,16 @@ mod provider_answer;
 mod refund_answer;
 mod text;
 mod time;
+mod transaction_answer;
+mod unknown_answer;
 mod validation;
 
+pub(crate) use account_answer::{
+    AccountBody, AccountLine, AccountLines, BalancesBody, EntryBody, WholeListBody,
+};
 pub(crate) use batch::{BatchBody, BatchItem, BatchOutcome, BatchRequest};
 pub(crate) use callback_answer::CallbackReceipt;
+pub(crate) use case_answer::CaseBody;
 pub(crate) use customer_answer::ErasedCustomerBody;
 pub(crate) use form::FormBody;
 pub(crate) use key_answer::KeyBody;
@@ -44,6 +55,9 @@ pub(crate) use operation_request::{
     CaptureRequest, OperationBody, PlainOperationRequest, RefundRequest, ValidCapture, ValidRefund,
     operation_request_names,
 };
+pub(crate) use operator_request::{OutcomeRequest, ResolutionRequest};
+pub(crate) use order_answer::{OrderBody, OwnedOrderBody};
+pub(crate) use order_request::{OrderRequest, ValidOrder};
 pub(crate) use payment_answer::{
     ClassicCreated, ClassicPayment, ClassicStatus, ClassicSuccess, DeclinedBody, PaymentBody,
     UndoneBody,
@@ -55,6 +69,8 @@ pub(crate) use payment_request::{
 pub(crate) use provider_answer::{ClassicProvider, ProviderBody, ProviderListBody};
 pub(crate) use refund_answer::{ClassicRefund, ClassicRefundStatus, RefundBody};
 pub(crate) use time::Rfc3339;
+pub(crate) use transaction_answer::{ClassicTransaction, TransactionBody};
+pub(crate) use unknown_answer::UnknownBody;
 
 use serde::Deserialize;
 

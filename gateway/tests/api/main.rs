@@ -1,6 +1,7 @@
 //! The API from outside: a whole gateway in the test's process, asked over real sockets.
 
 mod batch;
+mod books;
 mod classic;
 mod contract;
 mod customers;
@@ -15,6 +16,7 @@ mod offer;
 mod openapi;
 mod operations;
 mod operator;
+mod orders;
 mod payments;
 mod provider_callbacks;
 mod providers;

@@ -104,8 +104,14 @@ async fn each_path_has_the_methods_that_are_described() {
     let server = TestServer::start().await;
     let document = document(&server).await;
     for (path, item) in document["paths"].as_object().unwrap() {
-        let reply =
-            server.send("TRACE", &path.replace("{id}", "x").replace("{key}", "x"), "", &[]).await;
+        let reply = server
+            .send(
+                "TRACE",
+                &path.replace("{id}", "x").replace("{key}", "x").replace("{case}", "x"),
+                "",
+                &[],
+            )
+            .await;
         assert_eq!(reply.status, 405, "{path}: {reply:?}");
         let allowed = reply.header("allow").unwrap().to_lowercase();
         let mut allowed: Vec<&str> =
@@ -222,7 +228,8 @@ async fn refusals_are_as_described() {
         if operation["x-key"] == "anybody" {
             continue;
         }
-        let path = path.replace("{id}", "pay_0").replace("{key}", "key_0");
+        let path =
+            path.replace("{id}", "pay_0").replace("{key}", "key_0").replace("{case}", "exc_0");
         let (own, other) = match operation["x-key"].as_str().unwrap() {
             "merchant" | "any" => (merchant.as_str(), operator.as_str()),
             _operator => (operator.as_str(), merchant.as_str()),

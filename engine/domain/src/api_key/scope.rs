@@ -30,6 +30,16 @@ pub enum Scope {
     ProvidersRead,
     /// Erase what is known of customers.
     CustomersWrite,
+    /// Look at orders.
+    OrdersRead,
+    /// Create orders.
+    OrdersWrite,
+    /// Look at accounts and what was booked; for a merchant's key: its own.
+    LedgerRead,
+    /// Look at what operators have to decide, and at what is unknown.
+    ExceptionsRead,
+    /// Decide it, and enter outcomes that were learnt elsewhere.
+    ExceptionsWrite,
 }
 
 /// A set of scopes.
@@ -38,7 +48,7 @@ pub struct ScopeSet(u64);
 
 impl Scope {
     /// Every scope, in the order of [`Scope::code`].
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::PaymentsRead,
         Self::PaymentsWrite,
         Self::MerchantsRead,
@@ -50,6 +60,11 @@ impl Scope {
         Self::SimulatorRead,
         Self::ProvidersRead,
         Self::CustomersWrite,
+        Self::OrdersRead,
+        Self::OrdersWrite,
+        Self::LedgerRead,
+        Self::ExceptionsRead,
+        Self::ExceptionsWrite,
     ];
 
     /// The scope's bit in stored sets. Invariant: never changes.
@@ -67,6 +82,11 @@ impl Scope {
             Self::SimulatorRead => 8,
             Self::ProvidersRead => 9,
             Self::CustomersWrite => 10,
+            Self::OrdersRead => 11,
+            Self::OrdersWrite => 12,
+            Self::LedgerRead => 13,
+            Self::ExceptionsRead => 14,
+            Self::ExceptionsWrite => 15,
         }
     }
 
@@ -85,6 +105,11 @@ impl Scope {
             Self::SimulatorRead => "simulator:read",
             Self::ProvidersRead => "providers:read",
             Self::CustomersWrite => "customers:write",
+            Self::OrdersRead => "orders:read",
+            Self::OrdersWrite => "orders:write",
+            Self::LedgerRead => "ledger:read",
+            Self::ExceptionsRead => "exceptions:read",
+            Self::ExceptionsWrite => "exceptions:write",
         }
     }
 
@@ -106,7 +131,10 @@ impl Scope {
                 | Self::KeysRead
                 | Self::KeysWrite
                 | Self::ProvidersRead
-                | Self::CustomersWrite,
+                | Self::CustomersWrite
+                | Self::OrdersRead
+                | Self::OrdersWrite
+                | Self::LedgerRead,
             )
             | (ApiKeyKind::Publishable { .. }, Self::MerchantsRead)
             | (
@@ -118,14 +146,19 @@ impl Scope {
                 | Self::OperatorKeysRead
                 | Self::OperatorKeysWrite
                 | Self::SimulatorRead
-                | Self::ProvidersRead,
+                | Self::ProvidersRead
+                | Self::LedgerRead
+                | Self::ExceptionsRead
+                | Self::ExceptionsWrite,
             ) => true,
             (
                 ApiKeyKind::Secret { .. },
                 Self::MerchantsWrite
                 | Self::OperatorKeysRead
                 | Self::OperatorKeysWrite
-                | Self::SimulatorRead,
+                | Self::SimulatorRead
+                | Self::ExceptionsRead
+                | Self::ExceptionsWrite,
             )
             | (
                 ApiKeyKind::Publishable { .. },
@@ -138,11 +171,20 @@ impl Scope {
                 | Self::OperatorKeysWrite
                 | Self::SimulatorRead
                 | Self::ProvidersRead
-                | Self::CustomersWrite,
+                | Self::CustomersWrite
+                | Self::OrdersRead
+                | Self::OrdersWrite
+                | Self::LedgerRead
+                | Self::ExceptionsRead
+                | Self::ExceptionsWrite,
             )
             | (
                 ApiKeyKind::Operator,
-                Self::PaymentsRead | Self::PaymentsWrite | Self::CustomersWrite,
+                Self::PaymentsRead
+                | Self::PaymentsWrite
+                | Self::CustomersWrite
+                | Self::OrdersRead
+                | Self::OrdersWrite,
             ) => false,
         }
     }

@@ -3,7 +3,7 @@
 use crate::{id::MerchantId, ledger::Account, money::Amount, provider::ProviderId};
 
 /// Something that moves money. `docs/ledger.md` explains each.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[expect(missing_docs, reason = "fields are what the variant's name says of merchant and provider")]
 pub enum Movement {
     /// A provider has taken the customer's money for a merchant.
@@ -58,6 +58,31 @@ pub struct Transfer {
 }
 
 impl Movement {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Capture { .. } => "capture",
+            Self::RefundPending { .. } => "refund_pending",
+            Self::RefundSucceeded { .. } => "refund_succeeded",
+            Self::RefundReinstated { .. } => "refund_reinstated",
+            Self::RefundFailed { .. } => "refund_failed",
+            Self::RefundReturned { .. } => "refund_returned",
+            Self::Reversal { .. } => "reversal",
+            Self::DisputeOpened { .. } => "dispute_opened",
+            Self::DisputeWon { .. } => "dispute_won",
+            Self::DisputeLost { .. } => "dispute_lost",
+            Self::ProviderSettled { .. } => "provider_settled",
+            Self::MerchantSettled { .. } => "merchant_settled",
+            Self::ExceptionReceived { .. } => "exception_received",
+            Self::ExceptionReturned { .. } => "exception_returned",
+            Self::ExceptionAssigned { .. } => "exception_assigned",
+            Self::ExceptionPaidOut { .. } => "exception_paid_out",
+            Self::ExceptionRecovered { .. } => "exception_recovered",
+            Self::ExceptionCharged { .. } => "exception_charged",
+        }
+    }
+
     /// What it posts: one transfer, and where a fee is concerned a second.
     #[must_use]
     pub fn transfers(&self) -> [Option<Transfer>; 2] {

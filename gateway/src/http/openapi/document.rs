@@ -21,14 +21,17 @@ use super::{
     operations::descriptions,
     other_names,
     schemas::{
-        ApiKey as ApiKeySchema, ApiKeyId, ApiKeyList, Batch, BatchRequest, CaptureRequest,
-        ClassicCreatedAnswer, ClassicPaymentAnswer, ClassicPaymentForm, ClassicProblem,
-        ClassicProvidersAnswer, ClassicRefundAnswer, ClassicRefundStatusAnswer,
-        ClassicStatusAnswer, CustomerId, ErasedCustomer, ErrorPage, FailedPaymentProblem, Health,
+        AccountList, ApiKey as ApiKeySchema, ApiKeyId, ApiKeyList, Balances, Batch, BatchRequest,
+        CaptureRequest, ClassicCreatedAnswer, ClassicPaymentAnswer, ClassicPaymentForm,
+        ClassicProblem, ClassicProvidersAnswer, ClassicRefundAnswer, ClassicRefundStatusAnswer,
+        ClassicStatusAnswer, ClassicTransactionAnswer, CustomerId, EntryList, ErasedCustomer,
+        ErrorPage, Exception, ExceptionId, ExceptionList, FailedPaymentProblem, Health,
         IssuedApiKey, KeyRequest, LedgerPage, Merchant, MerchantChange, MerchantId, MerchantList,
-        MerchantRequest, OperatorKeyRequest, Payment, PaymentId, PaymentRequest,
-        PlainOperationRequest, Problem, Provider, ProviderId, ProviderList, PublicMerchant, Ready,
-        Refund, RefundId, RefundRequest, RegisteredMerchant, RotationRequest,
+        MerchantRequest, OperatorKeyRequest, Order, OrderId, OrderList, OrderRequest,
+        OutcomeRequest, Payment, PaymentId, PaymentRequest, PlainOperationRequest, Problem,
+        Provider, ProviderId, ProviderList, PublicMerchant, Ready, Refund, RefundId, RefundRequest,
+        RegisteredMerchant, ResolutionRequest, RotationRequest, Transaction, TransactionId,
+        UnknownList,
     },
 };
 use crate::http::{error::ErrorCode, surface::Surface};
@@ -178,6 +181,22 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<RefundRequest>(&mut schemas);
     add::<Refund>(&mut schemas);
     add::<RefundId>(&mut schemas);
+    add::<OrderRequest>(&mut schemas);
+    add::<Order>(&mut schemas);
+    add::<OrderList>(&mut schemas);
+    add::<OrderId>(&mut schemas);
+    add::<Transaction>(&mut schemas);
+    add::<TransactionId>(&mut schemas);
+    add::<OutcomeRequest>(&mut schemas);
+    add::<ClassicTransactionAnswer>(&mut schemas);
+    add::<AccountList>(&mut schemas);
+    add::<Balances>(&mut schemas);
+    add::<EntryList>(&mut schemas);
+    add::<ExceptionList>(&mut schemas);
+    add::<Exception>(&mut schemas);
+    add::<ExceptionId>(&mut schemas);
+    add::<ResolutionRequest>(&mut schemas);
+    add::<UnknownList>(&mut schemas);
     add::<ClassicRefundAnswer>(&mut schemas);
     add::<ClassicRefundStatusAnswer>(&mut schemas);
     add::<Payment>(&mut schemas);

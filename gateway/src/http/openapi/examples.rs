@@ -365,6 +365,125 @@ pub(super) fn payment_method_list() -> Value {
     })
 }
 
+/// An order to create.
+pub(super) fn order_request() -> Value {
+    json!({"amount": "250.00", "currency": "INR", "receipt": "2026-0042", "notes": {"shop": "7"}})
+}
+
+/// The order.
+pub(super) fn order() -> Value {
+    json!({
+        "id": "ord_06f1q8zr2w000c8f4x6c2m9p5e", "object": "order", "status": "created",
+        "amount": "250.00", "amount_minor": 25000, "amount_paisa": 25000, "amount_paid": "0.00",
+        "amount_paid_minor": 0, "amount_due": "250.00", "amount_due_minor": 25000,
+        "currency": "INR", "receipt": "2026-0042", "notes": {"shop": "7"}, "attempts": 0,
+        "livemode": false, "created_at": TIME, "updated_at": TIME,
+    })
+}
+
+/// A page of orders.
+pub(super) fn order_list() -> Value {
+    list(&[order()], "/api/v1/orders")
+}
+
+/// A payment as a transaction.
+pub(super) fn transaction() -> Value {
+    json!({
+        "id": "txn_06f1q8zr2w000c4v9kxj3m5t7a", "object": "transaction", "type": "payment",
+        "status": "succeeded", "amount": "100.00", "amount_minor": 10000, "currency": "INR",
+        "merchant_id": "mer_06f1q8zr2w000051t3a9v8c2kd",
+        "payment_id": "pay_06f1q8zr2w000c4v9kxj3m5t7a", "refund_id": null,
+        "order_id": "order_456", "provider": "simulator", "external_txn_id": "sim_42",
+        "decline_code": null, "failure_reason": null, "livemode": false, "created_at": TIME,
+        "updated_at": TIME, "returned_at": null,
+    })
+}
+
+/// The same as the classic surface answers it.
+pub(super) fn classic_transaction() -> Value {
+    json!({"success": true, "data": {
+        "transactionID": "txn_06f1q8zr2w000c4v9kxj3m5t7a", "type": "payment",
+        "status": "completed", "amount": 100.00, "currency": "INR",
+        "merchantID": "mer_06f1q8zr2w000051t3a9v8c2kd",
+        "paymentID": "pay_06f1q8zr2w000c4v9kxj3m5t7a", "refundID": null,
+        "orderID": "order_456", "provider": "simulator", "externalTxnID": "sim_42",
+        "declineCode": null, "failureReason": null, "createdAt": TIME, "updatedAt": TIME,
+        "returnedAt": null,
+    }})
+}
+
+/// A merchant's accounts.
+pub(super) fn account_list() -> Value {
+    let account = json!({
+        "object": "account", "account": "merchant_payable",
+        "merchant_id": "mer_06f1q8zr2w000051t3a9v8c2kd", "provider": null, "currency": "INR",
+        "normal_side": "credit", "debits": "2.00", "debits_minor": 200, "credits": "100.00",
+        "credits_minor": 10000, "balance": "98.00", "balance_minor": 9800, "livemode": false,
+    });
+    list(&[account], "/api/v1/ledger/accounts")
+}
+
+/// What was booked for a payment.
+pub(super) fn entry_list() -> Value {
+    let entry = json!({
+        "object": "ledger_entry", "payment_id": "pay_06f1q8zr2w000c4v9kxj3m5t7a",
+        "transaction_id": "txn_06f1q8zr2w000c4v9kxj3m5t7a", "type": "capture",
+        "debit": {
+            "account": "provider_receivable", "merchant_id": null, "provider": "simulator",
+        },
+        "credit": {
+            "account": "merchant_payable", "merchant_id": "mer_06f1q8zr2w000051t3a9v8c2kd",
+            "provider": null,
+        },
+        "amount": "100.00", "amount_minor": 10000, "currency": "INR", "livemode": false,
+        "created_at": TIME,
+    });
+    list(&[entry], "/api/v1/ledger/entries")
+}
+
+/// A merchant's balance.
+pub(super) fn balance() -> Value {
+    json!({"object": "balance", "livemode": false, "balances": [{
+        "currency": "INR", "available": "75.00", "available_minor": 7500, "pending": "25.00",
+        "pending_minor": 2500, "refunds_pending_minor": 2500, "disputes_held_minor": 0,
+    }]})
+}
+
+/// An approval that came too late.
+pub(super) fn exception() -> Value {
+    json!({
+        "id": "exc_06f1q8zr2w000c9g5y7d3n0q6f", "object": "exception", "status": "open",
+        "type": "late_approval", "payment_id": "pay_06f1q8zr2w000c4v9kxj3m5t7a",
+        "transaction_id": "txn_06f1q8zr2w000c4v9kxj3m5t7a",
+        "merchant_id": "mer_06f1q8zr2w000051t3a9v8c2kd",
+        "booked": {
+            "direction": "received", "amount": "100.00", "amount_minor": 10000, "currency": "INR",
+        },
+        "resolution": null, "livemode": false, "opened_at": TIME, "resolved_at": null,
+    })
+}
+
+/// A page of exceptions.
+pub(super) fn exception_list() -> Value {
+    list(&[exception()], "/api/v1/admin/exceptions")
+}
+
+/// A page of what is unknown.
+pub(super) fn unknown_list() -> Value {
+    let row = json!({
+        "id": "txn_06f1q8zr2w000c4v9kxj3m5t7a", "object": "unknown_outcome", "type": "payment",
+        "payment_id": "pay_06f1q8zr2w000c4v9kxj3m5t7a",
+        "merchant_id": "mer_06f1q8zr2w000051t3a9v8c2kd", "provider": "simulator",
+        "amount": "100.00", "amount_minor": 10000, "currency": "INR", "livemode": false,
+        "since": TIME, "inquiries": 2, "next_inquiry_at": TIME, "created_at": TIME,
+    });
+    list(&[row], "/api/v1/admin/unknown")
+}
+
+fn list(rows: &[Value], url: &str) -> Value {
+    json!({"object": "list", "data": rows, "has_more": false, "url": url})
+}
+
 /// A merchant to register.
 pub(super) fn merchant_request() -> Value {
     json!({"name": "Acme", "email": "owner@example.com"})

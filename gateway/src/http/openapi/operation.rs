@@ -60,6 +60,10 @@ pub(super) struct Description {
 pub(super) enum Group {
     Payments,
     Refunds,
+    Orders,
+    Transactions,
+    Ledger,
+    Exceptions,
     Customers,
     Providers,
     Merchants,
@@ -111,9 +115,13 @@ pub(super) struct Answer {
 type Examples = Vec<(&'static str, &'static str, Value)>;
 
 impl Group {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::Payments,
         Self::Refunds,
+        Self::Orders,
+        Self::Transactions,
+        Self::Ledger,
+        Self::Exceptions,
         Self::Customers,
         Self::Providers,
         Self::Merchants,
@@ -128,6 +136,10 @@ impl Group {
         match self {
             Self::Payments => "Payments",
             Self::Refunds => "Refunds",
+            Self::Orders => "Orders",
+            Self::Transactions => "Transactions",
+            Self::Ledger => "Ledger",
+            Self::Exceptions => "Exceptions",
             Self::Customers => "Customers",
             Self::Providers => "Providers",
             Self::Merchants => "Merchants",
@@ -143,6 +155,10 @@ impl Group {
         match self {
             Self::Payments => "What merchants are paid with.",
             Self::Refunds => "What goes back to customers.",
+            Self::Orders => "What merchants want to be paid for.",
+            Self::Transactions => "Attempts to move money.",
+            Self::Ledger => "Where the money stands, and how it came there.",
+            Self::Exceptions => "What operators have to decide, and what nobody knows yet.",
             Self::Customers => "Whom payments are made by, as far as something personal is kept.",
             Self::Providers => "Who moves the money.",
             Self::Merchants => "Whom payments are made to.",

@@ -5,8 +5,11 @@ mod classic;
 mod classic_operations;
 mod customers;
 mod documentation;
+mod exceptions;
 mod keys;
+mod ledger;
 mod merchants;
+mod orders;
 mod payment_methods;
 mod payment_operations;
 mod payments;
@@ -14,6 +17,7 @@ mod probes;
 mod providers;
 mod refunds;
 mod simulator;
+mod transactions;
 
 use utoipa::{
     PartialSchema, ToSchema,
@@ -33,6 +37,10 @@ pub(super) fn descriptions() -> Vec<Description> {
     all.extend(payments::descriptions());
     all.extend(payment_operations::descriptions());
     all.extend(refunds::descriptions());
+    all.extend(orders::descriptions());
+    all.extend(transactions::descriptions());
+    all.extend(ledger::descriptions());
+    all.extend(exceptions::descriptions());
     all.extend(customers::descriptions());
     all.extend(payment_methods::descriptions());
     all.extend(providers::descriptions());

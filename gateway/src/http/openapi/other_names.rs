@@ -11,8 +11,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::http::wire::{
-    BatchRequest, KeyRequest, MerchantChange, MerchantRequest, Names, RotationRequest,
-    operation_request_names, payment_request_names,
+    BatchRequest, KeyRequest, MerchantChange, MerchantRequest, Names, OrderRequest, OutcomeRequest,
+    ResolutionRequest, RotationRequest, operation_request_names, payment_request_names,
 };
 
 /// The classic surface's names of requests.
@@ -20,6 +20,7 @@ pub(super) const CLASSIC_PAYMENT_REQUEST: &str = "ClassicPaymentRequest";
 pub(super) const CLASSIC_PLAIN_OPERATION_REQUEST: &str = "ClassicPlainOperationRequest";
 pub(super) const CLASSIC_CAPTURE_REQUEST: &str = "ClassicCaptureRequest";
 pub(super) const CLASSIC_REFUND_REQUEST: &str = "ClassicRefundRequest";
+pub(super) const CLASSIC_OUTCOME_REQUEST: &str = "ClassicOutcomeRequest";
 
 /// Before the names of the schemas that the classic surface has of its own.
 const CLASSIC: &str = "Classic";
@@ -35,10 +36,15 @@ const INSTRUMENT: &str = "PaymentDetails";
 /// # Panics
 /// Where a parser has no schema, or knows a field that its schema has not, or the other way round.
 pub(super) fn add(schemas: &mut Map<String, Value>) {
-    let on_both: Vec<_> =
-        payment_request_names().into_iter().chain(operation_request_names()).collect();
+    let on_both: Vec<_> = payment_request_names()
+        .into_iter()
+        .chain(operation_request_names())
+        .chain([("OutcomeRequest", OutcomeRequest::NAMES)])
+        .collect();
     let others = [
         ("BatchRequest", BatchRequest::NAMES),
+        ("OrderRequest", OrderRequest::NAMES),
+        ("ResolutionRequest", ResolutionRequest::NAMES),
         ("MerchantRequest", MerchantRequest::NAMES),
         ("MerchantChange", MerchantChange::NAMES),
         ("KeyRequest", KeyRequest::NAMES),

@@ -363,7 +363,7 @@ fn decline_code(reason: FailureReason) -> Option<&'static str> {
     }
 }
 
-fn failure_reason(reason: FailureReason) -> &'static str {
+pub(super) fn failure_reason(reason: FailureReason) -> &'static str {
     match reason {
         FailureReason::Declined(_) => "declined",
         FailureReason::NotSent => "provider_unavailable",
@@ -530,5 +530,13 @@ impl Serialize for Metadata<'_> {
             map.serialize_entry(key, value)?;
         }
         map.end()
+    }
+}
+
+/// Whether money of that mode is real.
+pub(super) const fn is_live(mode: Mode) -> bool {
+    match mode {
+        Mode::Test => false,
+        Mode::Live => true,
     }
 }

@@ -87,21 +87,30 @@ impl Faults {
         &mut self,
         metadata: &'t Option<Metadata<'t>>,
     ) -> &'t [(Text<'t>, Text<'t>)] {
+        self.pairs("/metadata", metadata)
+    }
+
+    /// The same of a field with another name.
+    pub(super) fn pairs<'t>(
+        &mut self,
+        pointer: &'static str,
+        metadata: &'t Option<Metadata<'t>>,
+    ) -> &'t [(Text<'t>, Text<'t>)] {
         let Some(Metadata(entries)) = metadata else { return &[] };
         if entries.len() > MOST_METADATA {
             let detail = format!("At most {MOST_METADATA} keys are allowed.");
-            self.add("/metadata", ErrorCode::ParameterInvalid, detail);
+            self.add(pointer, ErrorCode::ParameterInvalid, detail);
             return entries;
         }
         for (key, value) in entries {
             let letters = key.as_str().chars().count();
             if !(1..=LONGEST_METADATA_KEY).contains(&letters) {
                 let detail = format!("A key has 1 to {LONGEST_METADATA_KEY} characters.");
-                self.add("/metadata", ErrorCode::ParameterInvalid, detail);
+                self.add(pointer, ErrorCode::ParameterInvalid, detail);
             }
             if value.as_str().chars().count() > LONGEST_METADATA_VALUE {
                 let detail = format!("A value has at most {LONGEST_METADATA_VALUE} characters.");
-                self.add(metadata_pointer(key), ErrorCode::ParameterInvalid, detail);
+                self.add(pair_pointer(pointer, key), ErrorCode::ParameterInvalid, detail);
             }
         }
         entries
@@ -193,7 +202,11 @@ fn too_large() -> Cow<'static, str> {
 
 /// Points at a metadata value; RFC 6901 escapes `~` and `/`.
 pub(super) fn metadata_pointer(key: &Text<'_>) -> String {
-    format!("/metadata/{}", key.as_str().replace('~', "~0").replace('/', "~1"))
+    pair_pointer("/metadata", key)
+}
+
+fn pair_pointer(parent: &str, key: &Text<'_>) -> String {
+    format!("{parent}/{}", key.as_str().replace('~', "~0").replace('/', "~1"))
 }
 
 /// The text, unless it is empty: older clients send empty strings for what they do not have.

@@ -58,6 +58,10 @@ struct EngineComponent {
     #[schema(minimum = 0)]
     oldest_unknown_outcome_ms: i64,
     #[schema(minimum = 0)]
+    open_exceptions: i64,
+    #[schema(minimum = 0)]
+    oldest_exception_ms: i64,
+    #[schema(minimum = 0)]
     merchants: i64,
 }
 

@@ -46,6 +46,12 @@ texts! {
     TransactionId = "^txn_[0-7][0-9a-hjkmnp-tv-z]{25}$", "txn_06f1q8zr2w000c5b7n2r6q9e1w";
     /// A refund's id.
     RefundId = "^ref_[0-7][0-9a-hjkmnp-tv-z]{25}$", "ref_06f1q8zr2w000c7e3w5b1k8n4d";
+    /// An order's id.
+    OrderId = "^ord_[0-7][0-9a-hjkmnp-tv-z]{25}$", "ord_06f1q8zr2w000c8f4x6c2m9p5e";
+    /// The id of something that an operator has to decide.
+    ExceptionId = "^exc_[0-7][0-9a-hjkmnp-tv-z]{25}$", "exc_06f1q8zr2w000c9g5y7d3n0q6f";
+    /// An amount in major units, with all decimals of its currency; it may be below zero.
+    SignedAmount = "^-?[0-9]+(\\.[0-9]+)?$", "100.00";
     /// The merchant's own name of a customer.
     CustomerId = "^.{1,64}$", "your-own-customer-7";
     /// A provider's name.

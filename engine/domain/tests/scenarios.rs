@@ -1225,6 +1225,85 @@ fn an_action_that_nobody_takes_is_asked_about_and_called_off() {
     );
 }
 
+/// The bug: a void that the provider refused ended the payment unasked, while the customer's approval
+/// stood at the provider.
+#[test]
+fn an_action_that_cannot_be_called_off_is_asked_about_before_it_expires() {
+    check(
+        "pay 100.00 INR upi key=a
+         provider asks to approve in the UPI app
+         wait 15m
+         inquiry: provider asks to approve in the UPI app
+         provider refuses
+         inquiry: provider approves
+         pay 100.00 INR upi key=b
+         provider asks to approve in the UPI app
+         wait 15m
+         inquiry: provider asks to approve in the UPI app
+         provider refuses
+         inquiry: provider asks to approve in the UPI app",
+        expect![[r#"
+            > pay 100.00 INR upi key=a
+              p1 processing/open; authorize p1
+            > provider asks to approve in the UPI app
+              p1 requires_action/action_required
+            > wait 15m
+              after 15m: p1 requires_action/action_required; inquire p1
+            > inquiry: provider asks to approve in the UPI app
+              p1 requires_action/action_required; void open; call void of p1
+            > provider refuses
+              p1 requires_action/action_required; void failed; inquire p1
+            > inquiry: provider approves
+              p1 completed/approved
+            > pay 100.00 INR upi key=b
+              p2 processing/open; authorize p2
+            > provider asks to approve in the UPI app
+              p2 requires_action/action_required
+            > wait 15m
+              after 15m: p2 requires_action/action_required; inquire p2
+            > inquiry: provider asks to approve in the UPI app
+              p2 requires_action/action_required; void open; call void of p2
+            > provider refuses
+              p2 requires_action/action_required; void failed; inquire p2
+            > inquiry: provider asks to approve in the UPI app
+              p2 expired/action_required
+
+            p1 completed, authorized 100.00 INR, captured 100.00 INR, 9 events
+            p2 expired, authorized 0.00 INR, captured 0.00 INR, 8 events
+            simulator receivable: 100.00 INR debit
+            merchant 1 payable: 100.00 INR credit
+        "#]],
+    );
+}
+
+/// The bug: an old message of the provider's, on a long way, ended the payment as if it were an answer.
+#[test]
+fn an_old_message_does_not_end_an_action() {
+    check(
+        "pay 100.00 INR upi key=a
+         provider asks to approve in the UPI app
+         wait 15m
+         callback: provider asks to approve in the UPI app
+         inquiry: provider approves",
+        expect![[r#"
+            > pay 100.00 INR upi key=a
+              p1 processing/open; authorize p1
+            > provider asks to approve in the UPI app
+              p1 requires_action/action_required
+            > wait 15m
+              after 15m: p1 requires_action/action_required; inquire p1
+            > callback: provider asks to approve in the UPI app
+              nothing changes
+            > inquiry: provider approves
+              p1 completed/approved
+
+            p1 completed, authorized 100.00 INR, captured 100.00 INR, 6 events
+            simulator receivable: 100.00 INR debit
+            merchant 1 payable: 100.00 INR credit
+        "#]],
+    );
+}
+
 #[test]
 fn reviews() {
     check(

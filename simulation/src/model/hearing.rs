@@ -414,7 +414,8 @@ impl Expected {
                 }
             }
             Act::Void if self.status == PaymentStatus::RequiresAction => {
-                if reason == OperationFailure::AlreadyCaptured && !asked_before {
+                let asks = reason == OperationFailure::AlreadyCaptured || cause == Cause::Expiry;
+                if asks && !asked_before {
                     self.ask_at_once(at.now, at.policy);
                     return vec![Owed::Attempt(self.attempt)];
                 }

@@ -230,5 +230,8 @@ impl Expected {
 }
 
 fn amount(minor_units: i64) -> Amount {
-    Amount::from_minor_units(minor_units).expect("an amount of this play")
+    match minor_units {
+        0 => Amount::ZERO,
+        _ => Amount::from_minor_units(minor_units).expect("an amount of this play"),
+    }
 }

@@ -298,8 +298,9 @@ impl Answered<'_> {
                 }
             }
             PaymentState::RequiresAction { .. } => match (reason, cause) {
-                // The approval is on its way, or stands there already.
-                (OperationFailure::AlreadyCaptured, _) if !asked_again => {
+                // The approval is on its way, or stands there already; and what cannot be called off
+                // does not expire before the provider has said where it stands.
+                (OperationFailure::AlreadyCaptured, _) | (_, Cause::Expiry) if !asked_again => {
                     self.end_failed(reason);
                     let schedule = self.env.now.after(self.env.policy.inquiry_delay(1));
                     let attempt = self.attempt.id;

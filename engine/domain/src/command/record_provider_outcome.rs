@@ -326,6 +326,10 @@ impl Answered<'_> {
             }
             return;
         }
+        // A message that took its time says where the attempt stood, not where it stands.
+        if !self.source.is_answer_to_inquiry() {
+            return;
+        }
         let called_off_before = self.payment.operations().iter().any(|operation| {
             operation.intent.kind == OperationKind::Void && operation.intent.cause == Cause::Expiry
         });

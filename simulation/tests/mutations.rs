@@ -1,4 +1,4 @@
-//! Eleven mistakes, each planted where it could have been made, and each found by the simulation.
+//! Twelve mistakes, each planted where it could have been made, and each found by the simulation.
 //!
 //! Built only with the feature `planted-faults`, in a step of its own, so that no other build knows
 //! the mistakes:
@@ -22,11 +22,12 @@ enum Mistake {
     Log(LogFault),
 }
 
-const MISTAKES: [Mistake; 11] = [
+const MISTAKES: [Mistake; 12] = [
     Mistake::Domain(DomainFault::FingerprintNotCompared),
     Mistake::Domain(DomainFault::FirstAnswerForgotten),
     Mistake::Domain(DomainFault::OpenKeyForgotten),
     Mistake::Domain(DomainFault::LateApprovalOverbooked),
+    Mistake::Domain(DomainFault::OpenRefundsNotCounted),
     Mistake::Domain(DomainFault::ExpiryOffByOne),
     Mistake::Domain(DomainFault::AuthorizedAgain),
     Mistake::Engine(EngineFault::ReleasedEarly),

@@ -178,6 +178,9 @@ impl Expected {
             self.heard = Heard::Act(Asking { asked: 0, due: until });
             return Some(Vec::new());
         }
+        if !at.asked_for {
+            return confirmed;
+        }
         let mut voids = self.deeds.iter().filter(|deed| deed.act == Act::Void);
         if voids.any(|deed| deed.cause == Cause::Expiry) {
             self.end(PaymentStatus::Expired);

@@ -1,8 +1,8 @@
 //! What merchants, reviewers and operators ask for a payment.
 
 use tollgate_domain::{
-    Amount, CapturePayment, ConfirmPayment, DecideReview, Fingerprint, MerchantId, PaymentId,
-    PaymentStatus, RefundPayment, Rejection, Resolution, ResolveCase, ReversePayment,
+    Amount, CaptureMode, CapturePayment, ConfirmPayment, DecideReview, Fingerprint, MerchantId,
+    PaymentId, PaymentStatus, RefundPayment, Rejection, Resolution, ResolveCase, ReversePayment,
     ReviewVerdict, ShardId, Subject, Target, VoidPayment,
 };
 use tollgate_engine::{Caller, CommandError, PaymentCommand, Request as Asking};
@@ -38,7 +38,11 @@ impl Play<'_> {
         let merchant = if ask.payment % 50 == 49 { foreign } else { expected.merchant };
         let fingerprint =
             Fingerprint(payment.to_u128() as u64 & !OTHERWISE ^ ((ask.deed as u64 + 2) << 17));
-        let idempotency = ask.key.map(|key| (key_of(expected.merchant, key), fingerprint));
+        // An approval that only lets the payment go on is answered with the payment as it is: README.md
+        // tells why it comes without a key here.
+        let answered_as_is = ask.deed == Deed::Approve && expected.capture == CaptureMode::Manual;
+        let key = ask.key.filter(|_key| !answered_as_is);
+        let idempotency = key.map(|key| (key_of(expected.merchant, key), fingerprint));
         let target = Target { payment, merchant, mode: expected.mode, idempotency };
         let command = command(ask.deed, target, expected);
         if idempotency.is_some() {

@@ -1,8 +1,10 @@
 //! What an answer shows for ever under one key.
 
+use std::sync::Arc;
+
 use tollgate_domain::{
-    Attempt, Case, OperationId, OperationKind, OperationState, Payment, PaymentState, Subject,
-    Timestamp,
+    Attempt, Case, OperationFailure, OperationId, OperationKind, OperationState, Payment,
+    PaymentState, ProviderReceipt, Subject, Timestamp,
 };
 use tollgate_engine::{Answer, PaymentReply};
 
@@ -12,7 +14,12 @@ use super::{Client, Told};
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum Shown {
     /// A refund, which is shown by itself.
-    Refund { state: OperationState, updated_at: Timestamp },
+    Refund {
+        word: &'static str,
+        failure: Option<OperationFailure>,
+        receipt: Option<Arc<ProviderReceipt>>,
+        updated_at: Timestamp,
+    },
     /// A payment, with what was done to it.
     Payment {
         state: PaymentState,
@@ -52,9 +59,12 @@ fn shown(answer: &Answer) -> Option<(Subject, Shown)> {
         return None;
     }
     let shown = match operation.intent.kind {
-        OperationKind::Refund { .. } => {
-            Shown::Refund { state: operation.state.clone(), updated_at: operation.updated_at }
-        }
+        OperationKind::Refund { .. } => Shown::Refund {
+            word: operation.state.as_str(),
+            failure: operation.state.failure(),
+            receipt: operation.receipt().cloned(),
+            updated_at: operation.updated_at,
+        },
         OperationKind::Confirmation
         | OperationKind::Capture { .. }
         | OperationKind::Void

@@ -29,9 +29,9 @@ use super::{
         IssuedApiKey, KeyRequest, LedgerPage, Merchant, MerchantChange, MerchantId, MerchantList,
         MerchantRequest, OperatorKeyRequest, Order, OrderId, OrderList, OrderRequest,
         OutcomeRequest, Payment, PaymentId, PaymentRequest, PlainOperationRequest, Problem,
-        Provider, ProviderId, ProviderList, PublicMerchant, Ready, Refund, RefundId, RefundRequest,
-        RegisteredMerchant, ResolutionRequest, RotationRequest, Transaction, TransactionId,
-        UnknownList,
+        Provider, ProviderCallback, ProviderId, ProviderList, PublicMerchant, Ready, Refund,
+        RefundId, RefundRequest, RegisteredMerchant, ResolutionRequest, RotationRequest,
+        Transaction, TransactionId, UnknownList,
     },
 };
 use crate::http::{error::ErrorCode, surface::Surface};
@@ -218,6 +218,7 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<PublicMerchant>(&mut schemas);
     add::<MerchantList>(&mut schemas);
     add::<KeyRequest>(&mut schemas);
+    add::<ProviderCallback>(&mut schemas);
     add::<OperatorKeyRequest>(&mut schemas);
     add::<RotationRequest>(&mut schemas);
     add::<ApiKeyId>(&mut schemas);

@@ -124,7 +124,7 @@ fn operation(number: u64) -> OperationId {
 }
 
 fn minor_units(minor: i64) -> Amount {
-    Amount::from_minor_units(minor).unwrap()
+    if minor == 0 { Amount::ZERO } else { Amount::from_minor_units(minor).unwrap() }
 }
 
 /// Every rail's customer who is approved, with the method's name.

@@ -823,7 +823,10 @@ mod tests {
         Order {
             operation: OperationId::from_u128(operation),
             instruction: Instruction::Refund,
-            amount: Amount::from_minor_units(minor).unwrap(),
+            amount: match minor {
+                0 => Amount::ZERO,
+                minor => Amount::from_minor_units(minor).unwrap(),
+            },
             wish: Fate::Succeeded,
         }
     }

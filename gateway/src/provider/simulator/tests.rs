@@ -11,9 +11,12 @@ use tokio::time::Instant;
 use tollgate_domain::{DeclineCode, Mode, PaymentId, ProviderReceipt, Timestamp};
 
 use super::{fault::KEY as FAULTS_KEY, *};
-use crate::provider::conformance::{
-    self, Call, CallFault, Customer, NOW, attempt, bank_customer, card_facts, card_holder,
-    upi_payer, wallet_owner,
+use crate::provider::{
+    callback::CallbackKey,
+    conformance::{
+        self, Call, CallFault, Customer, NOW, attempt, bank_customer, card_facts, card_holder,
+        upi_payer, wallet_owner,
+    },
 };
 
 const GOOD: &str = "4242424242424242";
@@ -591,4 +594,87 @@ fn nothing_is_moved_beyond_what_was_approved() {
     // 142 shares of 70 fit into 10,000, and no more.
     assert_eq!((desk.paid(attempt(1)), desk.paid(attempt(2))), (9_940, 60));
     assert_eq!(desk.ledger().len() as u64, 2 + 2 * OPERATIONS);
+}
+
+const SECRET: &[u8] = b"a secret of two";
+
+/// A desk whose callbacks go nowhere.
+fn talking() -> Desk {
+    Desk::with(|options| {
+        options.messenger = Some(MessengerOptions {
+            url: "http://127.0.0.1:1/callbacks".to_owned(),
+            key: CallbackKey::new(SECRET),
+            runtime: tokio::runtime::Handle::current(),
+        });
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_customer_goes_back_with_signed_news() {
+    let desk = talking();
+    for (number, (url, joint, end)) in (1..).zip([
+        ("https://shop.example/back", "?", ""),
+        ("https://shop.example/back?basket=7", "&", ""),
+        ("https://shop.example/back#top", "?", "#top"),
+    ]) {
+        let Customer { method, instrument } = card_holder("4000000000003220");
+        let mut intent = conformance::intent(payment(number), method, &[]);
+        Arc::make_mut(&mut intent).return_url = Some(url.into());
+        let id = intent.id;
+        now(desk.simulator.authorize(Authorize { intent, attempt: attempt(number), instrument }));
+        let page = attempt(number).to_string();
+        for form in ["decision=approve", "decision=decline"] {
+            let answer = decide_action(&desk.simulator, &page, form.as_bytes());
+            assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+            let seconds = NOW.as_seconds();
+            let signature = CallbackKey::new(SECRET).sign_return(id, "approved", seconds);
+            let stem = url.strip_suffix(end).unwrap();
+            let expected = format!(
+                "{stem}{joint}payment_id={id}&status=approved&timestamp={seconds}\
+                 &signature={signature}{end}"
+            );
+            assert_eq!(answer.headers()["location"], expected, "what is decided stays so");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refund_that_has_succeeded_comes_back() {
+    use conformance::Subject;
+    let desk = talking();
+    receipt(desk.authorize_now(1, "refund:fails_later:500"));
+    let metadata = [("simulator", "refund:fails_later:500")];
+    let intent = conformance::intent(payment(1), card_facts(), &metadata);
+    let operation = OperationId::from_u128(9);
+    let target =
+        Target { intent: Arc::clone(&intent), attempt: attempt(1), operation, not_after: NOW };
+    let amount = Amount::from_minor_units(60).unwrap();
+    let outcome = now(desk.simulator.refund(Refund { target, amount }));
+    assert!(matches!(outcome, OperationOutcome::Succeeded(_)), "{outcome:?}");
+    assert_eq!(desk.paid(attempt(1)), 9_940);
+    let inquire = || {
+        let intent = Arc::clone(&intent);
+        now(desk.simulator.inquire_operation(InquireOperation {
+            intent,
+            attempt: attempt(1),
+            operation,
+        }))
+    };
+    tokio::time::sleep(Duration::from_millis(499)).await;
+    assert!(matches!(inquire(), OperationStanding::Succeeded(_)));
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    assert_eq!(inquire(), OperationStanding::Failed(OperationFailure::AccountClosed));
+    assert_eq!(desk.paid(attempt(1)), 10_000);
+    assert_eq!(desk.operations(operation), 2);
+}
+
+/// What nobody asks about is decided all the same, where there is somebody to tell.
+#[tokio::test(start_paused = true)]
+async fn what_was_put_off_is_done_when_its_time_comes() {
+    let desk = talking();
+    assert_eq!(desk.authorize_now(1, "pending:70"), ProviderOutcome::Pending);
+    tokio::time::sleep(Duration::from_millis(69)).await;
+    assert_eq!(desk.decisions(), [Decided::Pending]);
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    assert_eq!(desk.decisions(), [Decided::Pending, Decided::Approved]);
 }

@@ -92,7 +92,11 @@ impl Entry {
         }
         let what: [u8; 2] = reader.take();
         let currency = Currency::from_numeric(u16::from_le_bytes(reader.take())).ok()?;
-        let amount = Amount::from_minor_units(i64::from_le_bytes(reader.take())).ok()?;
+        let amount = match i64::from_le_bytes(reader.take()) {
+            // Of a void that had nothing to let go.
+            0 => Amount::ZERO,
+            minor => Amount::from_minor_units(minor).ok()?,
+        };
         let at = Timestamp::from_millis(u64::from_le_bytes(reader.take()));
         let reference = Reference(u64::from_le_bytes(reader.take()));
         let attempt = AttemptId::from_u128(u128::from_le_bytes(reader.take()));
@@ -244,6 +248,9 @@ mod tests {
         for fact in decisions.chain(operations) {
             assert_eq!(Entry::decode(&entry(fact).encode()), Some(entry(fact)));
         }
+        let void = entry(operation(Instruction::Void, Fate::Succeeded));
+        let nothing = Entry { money: void.money.with_amount(Amount::ZERO), ..void };
+        assert_eq!(Entry::decode(&nothing.encode()), Some(nothing));
     }
 
     #[test]

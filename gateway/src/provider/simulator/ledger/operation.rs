@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     fn amount(minor: i64) -> Amount {
-        Amount::from_minor_units(minor).unwrap()
+        if minor == 0 { Amount::ZERO } else { Amount::from_minor_units(minor).unwrap() }
     }
 
     fn booking(decided: Decided) -> Booking {

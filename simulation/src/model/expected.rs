@@ -135,6 +135,16 @@ impl Expected {
         self.deeds.iter().find(|deed| deed.excludes())
     }
 
+    /// The deed under way that may undo all that was taken.
+    pub(super) fn undoing(&self) -> Option<&Deed> {
+        let completed = self.status == PaymentStatus::Completed;
+        self.exclusive().filter(|deed| match deed.act {
+            Act::Reverse => true,
+            Act::Void => completed,
+            Act::Confirm | Act::Capture { .. } | Act::Refund { .. } => false,
+        })
+    }
+
     pub(crate) fn is_being_voided(&self) -> bool {
         self.exclusive().is_some_and(|deed| deed.act == Act::Void)
     }

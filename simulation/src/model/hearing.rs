@@ -337,7 +337,9 @@ impl Expected {
             Act::Capture { minor_units, .. } => {
                 (nothing_open && minor_units <= self.held, minor_units)
             }
-            Act::Refund { minor_units } => (minor_units <= self.refundable(), -minor_units),
+            Act::Refund { minor_units } => {
+                (self.undoing().is_none() && minor_units <= self.refundable(), -minor_units)
+            }
             Act::Void => (nothing_open && (self.holds() || self.awaits() || late), 0),
             Act::Reverse => {
                 let whole = self.status == PaymentStatus::Completed
@@ -364,7 +366,7 @@ impl Expected {
             Doing::Open { .. } | Doing::Waiting { .. } | Doing::Later(_) | Doing::Unsure(_) => {
                 Some(self.fail(id, reason, at))
             }
-            Doing::Done(doubt) => self.deny(id, doubt, at),
+            Doing::Done(doubt) => self.deny(id, doubt, true, at),
             Doing::Failed(_) | Doing::Returned | Doing::TooLate => None,
         }
     }
@@ -378,7 +380,7 @@ impl Expected {
         let tries = match deed.doing {
             Doing::Open { tries } => tries,
             Doing::Later(_) | Doing::Unsure(_) => 0,
-            Doing::Done(doubt) => return self.deny(id, doubt, at),
+            Doing::Done(doubt) => return self.deny(id, doubt, false, at),
             Doing::Waiting { .. } | Doing::Failed(_) | Doing::Returned | Doing::TooLate => {
                 return None;
             }
@@ -400,6 +402,7 @@ impl Expected {
             .any(|other| other.act == Act::Void && other.cause == cause && other.id != id);
         let gone = reason == OperationFailure::AuthorizationExpired;
         let unresolved_late = cause == Cause::LateApproval;
+        let called_off = cause == Cause::Cancellation && reason != OperationFailure::NotSent;
         self.move_on(id, Doing::Failed(reason));
         match act {
             Act::Confirm | Act::Refund { .. } => {}
@@ -412,7 +415,7 @@ impl Expected {
                     self.lapse();
                 } else if unresolved_late {
                     self.leave_to_operators();
-                } else if cause == Cause::Cancellation {
+                } else if called_off {
                     return vec![Owed::Begun(at.id, Act::Void, Cause::LateApproval)];
                 }
             }
@@ -428,7 +431,7 @@ impl Expected {
             }
             Act::Void => {
                 let won = self.status == PaymentStatus::Completed && self.is_approved();
-                if won && cause == Cause::Cancellation {
+                if won && called_off {
                     return vec![Owed::Begun(at.id, Act::Reverse, Cause::LateApproval)];
                 }
                 if unresolved_late {
@@ -439,23 +442,21 @@ impl Expected {
         Vec::new()
     }
 
-    /// The provider takes back that it was done.
-    fn deny(&mut self, id: OperationId, doubt: Doubt, at: &Circumstances) -> Hearing {
-        let deed = self.deed(id).expect("an operation of this payment");
-        match (deed.act, doubt) {
-            (Act::Refund { .. }, _) => self.move_on(id, Doing::Returned),
+    /// The provider takes back that it was done: it has failed, or was never there.
+    fn deny(&mut self, id: OperationId, doubt: Doubt, failed: bool, at: &Circumstances) -> Hearing {
+        let act = self.deed(id).expect("an operation of this payment").act;
+        match (act, doubt) {
+            (Act::Refund { .. }, _) if failed => self.move_on(id, Doing::Returned),
             (Act::Confirm, _) => None,
-            (Act::Capture { .. } | Act::Void | Act::Reverse, Doubt::None) => {
+            (_, Doubt::None) => {
                 self.move_on(id, Doing::Done(Doubt::Asked(at.first())));
                 Some(vec![Owed::Operation(id)])
             }
-            (Act::Capture { .. } | Act::Void | Act::Reverse, Doubt::Asked(_)) if at.asked_for => {
+            (_, Doubt::Asked(_)) if at.asked_for => {
                 self.open(Matter::OperationDenied(id), 0);
                 self.move_on(id, Doing::Done(Doubt::Insisted))
             }
-            (Act::Capture { .. } | Act::Void | Act::Reverse, Doubt::Asked(_) | Doubt::Insisted) => {
-                None
-            }
+            (_, Doubt::Asked(_) | Doubt::Insisted) => None,
         }
     }
 

@@ -170,9 +170,8 @@ impl Expected {
             return Request::Unexpected(self.status);
         }
         let is_refund = matches!(command, PaymentCommand::Refund(_));
-        if let Some(open) = self.exclusive()
-            && (!is_refund || open.act == Act::Reverse)
-        {
+        let in_the_way = if is_refund { self.undoing() } else { self.exclusive() };
+        if let Some(open) = in_the_way {
             let word = match open.act {
                 Act::Confirm => "confirmation",
                 Act::Capture { .. } => "capture",

@@ -88,7 +88,13 @@ impl ControlView {
             match event {
                 ControlEvent::MerchantCreated(_)
                 | ControlEvent::MerchantRenamed { .. }
-                | ControlEvent::MerchantEmailChanged { .. } => {}
+                | ControlEvent::MerchantEmailChanged { .. }
+                | ControlEvent::WebhookEndpointCreated(_)
+                | ControlEvent::WebhookEndpointChanged { .. }
+                | ControlEvent::WebhookSecretRotated { .. }
+                | ControlEvent::WebhookEndpointEnabled { .. }
+                | ControlEvent::WebhookEndpointDisabled { .. }
+                | ControlEvent::WebhookEndpointDeleted { .. } => {}
                 ControlEvent::MerchantSuspended { merchant }
                 | ControlEvent::MerchantResumed { merchant } => {
                     let keys = state.keys_of(KeyOwner::Merchant(*merchant));

@@ -3,23 +3,33 @@
 mod control;
 mod create_merchant;
 mod create_payment;
+mod create_webhook_endpoint;
+mod delete_webhook_endpoint;
+mod disable_webhook_endpoint;
 mod inquiry;
 mod issue_api_key;
 mod record_provider_outcome;
 mod resolve_attempts;
 mod revoke_api_key;
 mod rotate_api_key;
+mod rotate_webhook_secret;
 mod tick;
 mod update_merchant;
+mod update_webhook_endpoint;
 
 pub use control::{ControlCommand, ControlDecision, ControlSubject};
 pub use create_merchant::CreateMerchant;
 pub use create_payment::CreatePayment;
+pub use create_webhook_endpoint::CreateWebhookEndpoint;
+pub use delete_webhook_endpoint::DeleteWebhookEndpoint;
+pub use disable_webhook_endpoint::DisableWebhookEndpoint;
 pub use issue_api_key::IssueApiKey;
 pub use record_provider_outcome::RecordProviderOutcome;
 pub use revoke_api_key::RevokeApiKey;
 pub use rotate_api_key::RotateApiKey;
+pub use rotate_webhook_secret::RotateWebhookSecret;
 pub use update_merchant::UpdateMerchant;
+pub use update_webhook_endpoint::UpdateWebhookEndpoint;
 
 use crate::{
     decision::Decision, env::Env, id::PaymentId, rejection::Rejection, shard_state::ShardState,

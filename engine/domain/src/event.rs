@@ -6,13 +6,14 @@ use std::sync::Arc;
 use crate::{
     api_key::ApiKey,
     effect::Effect,
-    id::{ApiKeyId, AttemptId, MerchantId, PaymentId},
+    id::{ApiKeyId, AttemptId, MerchantId, PaymentId, WebhookEndpointId},
     idempotency::IdempotencyEntry,
     merchant::Merchant,
     money::Amount,
     payment::{FailureReason, NextAction, PaymentIntent},
     provider::{DeclineCode, OutcomeSource, ProviderId, ProviderReceipt},
     timestamp::Timestamp,
+    webhook_endpoint::{DisableReason, SealedSecret, WebhookEndpoint, WebhookSettings},
 };
 
 /// Everything one command did: state change, idempotent answer and outbox are one record, so that
@@ -147,4 +148,43 @@ pub enum ControlEvent {
     ApiKeyRotated { key: ApiKeyId, successor: ApiKeyId, expires_at: Timestamp },
     /// A key opens nothing any more.
     ApiKeyRevoked { key: ApiKeyId },
+    /// A merchant wants to be told what happens. The endpoint is neither disabled nor rotated.
+    WebhookEndpointCreated(WebhookEndpoint),
+    /// An endpoint's owner wants something else of it.
+    WebhookEndpointChanged { endpoint: WebhookEndpointId, settings: WebhookSettings },
+    /// An endpoint got another secret; the one before is good until `previous_until`.
+    WebhookSecretRotated {
+        endpoint: WebhookEndpointId,
+        secret: SealedSecret,
+        previous_until: Timestamp,
+    },
+    /// An endpoint gets what has happened since it was disabled, and what happens.
+    WebhookEndpointEnabled { endpoint: WebhookEndpointId },
+    /// An endpoint gets nothing any more.
+    WebhookEndpointDisabled { endpoint: WebhookEndpointId, reason: DisableReason },
+    /// There is no such endpoint any more.
+    WebhookEndpointDeleted { endpoint: WebhookEndpointId },
+}
+
+impl ControlEvent {
+    /// The endpoint that it happens to, where it is one's.
+    #[must_use]
+    pub fn webhook_endpoint(&self) -> Option<WebhookEndpointId> {
+        match self {
+            Self::WebhookEndpointCreated(endpoint) => Some(endpoint.id),
+            Self::WebhookEndpointChanged { endpoint, .. }
+            | Self::WebhookSecretRotated { endpoint, .. }
+            | Self::WebhookEndpointEnabled { endpoint }
+            | Self::WebhookEndpointDisabled { endpoint, .. }
+            | Self::WebhookEndpointDeleted { endpoint } => Some(*endpoint),
+            Self::MerchantCreated(_)
+            | Self::MerchantRenamed { .. }
+            | Self::MerchantEmailChanged { .. }
+            | Self::MerchantSuspended { .. }
+            | Self::MerchantResumed { .. }
+            | Self::ApiKeyIssued(_)
+            | Self::ApiKeyRotated { .. }
+            | Self::ApiKeyRevoked { .. } => None,
+        }
+    }
 }

@@ -41,6 +41,7 @@ mod wallet;
 mod api_key;
 mod control_state;
 mod merchant;
+mod webhook_endpoint;
 
 mod command;
 mod control_rejection;
@@ -66,8 +67,9 @@ pub use api_key::{
 pub use card::{CardBrand, CardFacts, CardFingerprint};
 pub use command::{
     Command, ControlCommand, ControlDecision, ControlSubject, CreateMerchant, CreatePayment,
-    IssueApiKey, PAYMENTS_PER_RECORD, RecordProviderOutcome, RevokeApiKey, RotateApiKey,
-    UpdateMerchant,
+    CreateWebhookEndpoint, DeleteWebhookEndpoint, DisableWebhookEndpoint, IssueApiKey,
+    PAYMENTS_PER_RECORD, RecordProviderOutcome, RevokeApiKey, RotateApiKey, RotateWebhookSecret,
+    UpdateMerchant, UpdateWebhookEndpoint,
 };
 pub use control_rejection::ControlRejection;
 pub use control_state::ControlState;
@@ -76,7 +78,8 @@ pub use effect::{Effect, ProviderCall};
 pub use env::{Env, Policy};
 pub use event::{ControlEvent, Event, Record};
 pub use id::{
-    ApiKeyId, AttemptId, Id, IdKind, MerchantId, ParseIdError, PaymentId, ShardId, TransactionId,
+    ApiKeyId, AttemptId, DeliveryId, FeedEventId, Id, IdKind, MerchantId, ParseIdError, PaymentId,
+    ShardId, TransactionId, WebhookEndpointId,
 };
 pub use idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey, IdempotencyTable};
 pub use merchant::{Merchant, Mode};
@@ -94,3 +97,7 @@ pub use state_hash::StateHash;
 pub use timestamp::{Millis, Timestamp};
 pub use upi::{UpiFacts, VpaFingerprint};
 pub use wallet::{WalletFacts, WalletFingerprint};
+pub use webhook_endpoint::{
+    DisableReason, Disablement, EventFilter, PreviousSecret, SealedSecret, WebhookEndpoint,
+    WebhookSettings,
+};

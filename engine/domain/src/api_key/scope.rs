@@ -30,6 +30,12 @@ pub enum Scope {
     ProvidersRead,
     /// Erase what is known of customers.
     CustomersWrite,
+    /// Read what has happened, as a list or a stream.
+    EventsRead,
+    /// Look at endpoints, at their deliveries and at the queues.
+    WebhooksRead,
+    /// Create, change and delete endpoints, and deliver again.
+    WebhooksWrite,
 }
 
 /// A set of scopes.
@@ -38,7 +44,7 @@ pub struct ScopeSet(u64);
 
 impl Scope {
     /// Every scope, in the order of [`Scope::code`].
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::PaymentsRead,
         Self::PaymentsWrite,
         Self::MerchantsRead,
@@ -50,6 +56,9 @@ impl Scope {
         Self::SimulatorRead,
         Self::ProvidersRead,
         Self::CustomersWrite,
+        Self::EventsRead,
+        Self::WebhooksRead,
+        Self::WebhooksWrite,
     ];
 
     /// The scope's bit in stored sets. Invariant: never changes.
@@ -67,6 +76,9 @@ impl Scope {
             Self::SimulatorRead => 8,
             Self::ProvidersRead => 9,
             Self::CustomersWrite => 10,
+            Self::EventsRead => 11,
+            Self::WebhooksRead => 12,
+            Self::WebhooksWrite => 13,
         }
     }
 
@@ -85,6 +97,9 @@ impl Scope {
             Self::SimulatorRead => "simulator:read",
             Self::ProvidersRead => "providers:read",
             Self::CustomersWrite => "customers:write",
+            Self::EventsRead => "events:read",
+            Self::WebhooksRead => "webhooks:read",
+            Self::WebhooksWrite => "webhooks:write",
         }
     }
 
@@ -106,7 +121,10 @@ impl Scope {
                 | Self::KeysRead
                 | Self::KeysWrite
                 | Self::ProvidersRead
-                | Self::CustomersWrite,
+                | Self::CustomersWrite
+                | Self::EventsRead
+                | Self::WebhooksRead
+                | Self::WebhooksWrite,
             )
             | (ApiKeyKind::Publishable { .. }, Self::MerchantsRead)
             | (
@@ -118,7 +136,8 @@ impl Scope {
                 | Self::OperatorKeysRead
                 | Self::OperatorKeysWrite
                 | Self::SimulatorRead
-                | Self::ProvidersRead,
+                | Self::ProvidersRead
+                | Self::WebhooksRead,
             ) => true,
             (
                 ApiKeyKind::Secret { .. },
@@ -138,11 +157,18 @@ impl Scope {
                 | Self::OperatorKeysWrite
                 | Self::SimulatorRead
                 | Self::ProvidersRead
-                | Self::CustomersWrite,
+                | Self::CustomersWrite
+                | Self::EventsRead
+                | Self::WebhooksRead
+                | Self::WebhooksWrite,
             )
             | (
                 ApiKeyKind::Operator,
-                Self::PaymentsRead | Self::PaymentsWrite | Self::CustomersWrite,
+                Self::PaymentsRead
+                | Self::PaymentsWrite
+                | Self::CustomersWrite
+                | Self::EventsRead
+                | Self::WebhooksWrite,
             ) => false,
         }
     }

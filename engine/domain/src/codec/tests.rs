@@ -6,7 +6,7 @@
     reason = "positions lie within the bytes at hand; a slip fails the test"
 )]
 
-use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
+use std::{collections::BTreeSet, fmt::Write as _, num::NonZeroU32, sync::Arc};
 
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
@@ -29,6 +29,9 @@ use crate::{
     timestamp::Timestamp,
     upi::{UpiFacts, VpaFingerprint},
     wallet::{WalletFacts, WalletFingerprint},
+    webhook_endpoint::{
+        DisableReason, EventFilter, SealedSecret, WebhookEndpoint, WebhookSettings,
+    },
 };
 
 #[test]
@@ -197,9 +200,15 @@ fn golden_records_hold_every_event() {
         ControlEvent::ApiKeyIssued(_) => 5,
         ControlEvent::ApiKeyRotated { .. } => 6,
         ControlEvent::ApiKeyRevoked { .. } => 7,
+        ControlEvent::WebhookEndpointCreated(_) => 8,
+        ControlEvent::WebhookEndpointChanged { .. } => 9,
+        ControlEvent::WebhookSecretRotated { .. } => 10,
+        ControlEvent::WebhookEndpointEnabled { .. } => 11,
+        ControlEvent::WebhookEndpointDisabled { .. } => 12,
+        ControlEvent::WebhookEndpointDeleted { .. } => 13,
     };
     let held: BTreeSet<u8> = every_control_event().events.iter().map(variant).collect();
-    assert_eq!(held, (0..8).collect());
+    assert_eq!(held, (0..14).collect());
 }
 
 #[test]
@@ -699,7 +708,54 @@ fn every_control_event() -> Record<ControlEvent> {
         ControlEvent::ApiKeyIssued(every_scope),
         ControlEvent::ApiKeyRotated { key: id(5), successor: id(6), expires_at: Timestamp::MAX },
         ControlEvent::ApiKeyRevoked { key: id(5) },
+        ControlEvent::WebhookEndpointCreated(endpoint(full_settings())),
+        ControlEvent::WebhookEndpointCreated(endpoint(bare_settings())),
+        ControlEvent::WebhookEndpointChanged { endpoint: id(7), settings: full_settings() },
+        ControlEvent::WebhookSecretRotated {
+            endpoint: id(7),
+            secret: SealedSecret([8, 9].into()),
+            previous_until: Timestamp::MAX,
+        },
+        ControlEvent::WebhookEndpointEnabled { endpoint: id(7) },
+        ControlEvent::WebhookEndpointDisabled { endpoint: id(7), reason: DisableReason::Requested },
+        ControlEvent::WebhookEndpointDisabled { endpoint: id(7), reason: DisableReason::Gone },
+        ControlEvent::WebhookEndpointDisabled { endpoint: id(7), reason: DisableReason::Failing },
+        ControlEvent::WebhookEndpointDeleted { endpoint: id(7) },
     ])
+}
+
+fn endpoint(settings: WebhookSettings) -> WebhookEndpoint {
+    WebhookEndpoint {
+        id: id(7),
+        merchant: id(4),
+        mode: Mode::Live,
+        settings,
+        secret: SealedSecret([1, 2, 3].into()),
+        previous_secret: None,
+        disabled: None,
+        created_at: START,
+        updated_at: START,
+    }
+}
+
+fn full_settings() -> WebhookSettings {
+    WebhookSettings {
+        url: "https://shop.example/hooks".into(),
+        description: Some("the till's".into()),
+        filters: ["payment.*", "refund.failed"].map(|text| EventFilter::new(text).unwrap()).into(),
+        headers: Some(SealedSecret([4, 5, 6].into())),
+        rate_per_s: NonZeroU32::new(20),
+    }
+}
+
+fn bare_settings() -> WebhookSettings {
+    WebhookSettings {
+        description: None,
+        filters: vec![EventFilter::new("*").unwrap()],
+        headers: None,
+        rate_per_s: None,
+        ..full_settings()
+    }
 }
 
 fn control_record(events: Vec<ControlEvent>) -> Record<ControlEvent> {
@@ -778,6 +834,29 @@ fn any_control_record() -> impl Strategy<Value = Record<ControlEvent>> {
             ControlEvent::ApiKeyRotated { key, successor, expires_at }
         }),
         any_id().prop_map(|key| ControlEvent::ApiKeyRevoked { key }),
+        (any_id(), any_id(), any_settings(), any_sealed(), any_time()).prop_map(
+            |(id, merchant, settings, secret, created_at)| {
+                ControlEvent::WebhookEndpointCreated(WebhookEndpoint {
+                    id,
+                    merchant,
+                    secret,
+                    created_at,
+                    updated_at: created_at,
+                    ..endpoint(settings)
+                })
+            }
+        ),
+        (any_id(), any_settings()).prop_map(|(endpoint, settings)| {
+            ControlEvent::WebhookEndpointChanged { endpoint, settings }
+        }),
+        (any_id(), any_sealed(), any_time()).prop_map(|(endpoint, secret, previous_until)| {
+            ControlEvent::WebhookSecretRotated { endpoint, secret, previous_until }
+        }),
+        any_id().prop_map(|endpoint| ControlEvent::WebhookEndpointEnabled { endpoint }),
+        (any_id(), select(&DisableReason::ALL[..])).prop_map(|(endpoint, reason)| {
+            ControlEvent::WebhookEndpointDisabled { endpoint, reason }
+        }),
+        any_id().prop_map(|endpoint| ControlEvent::WebhookEndpointDeleted { endpoint }),
     ];
     (any_time(), vec(event, 1..6)).prop_map(|(at, events)| Record {
         at,
@@ -785,6 +864,24 @@ fn any_control_record() -> impl Strategy<Value = Record<ControlEvent>> {
         idempotency: None,
         effects: Vec::new(),
     })
+}
+
+fn any_settings() -> impl Strategy<Value = WebhookSettings> {
+    let filter = select(&["*", "payment.*", "refund.failed"][..])
+        .prop_map(|text| EventFilter::new(text).unwrap());
+    let rate = any::<u32>().prop_map(NonZeroU32::new);
+    (any_text(), option::of(any_text()), vec(filter, 0..3), option::of(any_sealed()), rate)
+        .prop_map(|(url, description, filters, headers, rate_per_s)| WebhookSettings {
+            url,
+            description,
+            filters,
+            headers,
+            rate_per_s,
+        })
+}
+
+fn any_sealed() -> impl Strategy<Value = SealedSecret> {
+    vec(any::<u8>(), 0..64).prop_map(|bytes| SealedSecret(bytes.into()))
 }
 
 fn any_key() -> impl Strategy<Value = ApiKey> {

@@ -10,6 +10,7 @@
 mod cors;
 mod engine;
 mod error;
+mod events;
 mod layer;
 mod loaded;
 mod log;
@@ -18,6 +19,7 @@ mod providers;
 mod rate_limit;
 mod server;
 mod storage;
+mod webhooks;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -26,6 +28,7 @@ use serde::Deserialize;
 pub use cors::Cors;
 pub use engine::Engine;
 pub use error::{Error, Fault};
+pub use events::Events;
 pub use layer::Origin;
 pub use loaded::Loaded;
 pub use log::{AccessLog, Log, LogFormat};
@@ -34,6 +37,7 @@ pub use providers::{Providers, Simulator};
 pub use rate_limit::RateLimit;
 pub use server::{ForwardedHeader, Server, TransportSecurity};
 pub use storage::Storage;
+pub use webhooks::Webhooks;
 
 /// The defaults and their documentation, in one text.
 pub const DEFAULTS: &str = include_str!("../default.toml");
@@ -56,6 +60,10 @@ pub struct Config {
     pub payments: Payments,
     /// The payment providers.
     pub providers: Providers,
+    /// The event feed.
+    pub events: Events,
+    /// Deliveries of events.
+    pub webhooks: Webhooks,
     /// Tollgate's own log output.
     pub log: Log,
 }
@@ -97,7 +105,9 @@ impl Config {
         self.server.check()?;
         self.cors.check()?;
         self.engine.check()?;
-        self.providers.check()
+        self.providers.check()?;
+        self.events.check()?;
+        self.webhooks.check()
     }
 }
 
@@ -169,6 +179,9 @@ mod tests {
                 "[cors]\nallowed_origins = [\"*\"]\nallow_credentials = true",
                 "cors.allow_credentials",
             ),
+            ("[events]\nretention_days = 1", "events.retention_days"),
+            ("[webhooks]\nconcurrency = 0", "webhooks.concurrency"),
+            ("[webhooks]\nallowed_cidrs = [\"10.0.0.0/33\"]", "webhooks.allowed_cidrs"),
             ("[log]\naccess = \"some\"", "log.access"),
             ("payments = 3", "payments"),
         ] {

@@ -14,11 +14,13 @@ mod banks;
 mod card_number;
 mod clock;
 mod data_directory;
+mod feed;
 mod first_keys;
 mod metrics;
 mod routing;
 mod secrets;
 mod wallet_providers;
+mod webhook;
 
 mod vault;
 

@@ -16,10 +16,12 @@ use super::{
     error::{ErrorCode, Problem},
 };
 use crate::{
+    feed::EventFeed,
     metrics::Metrics,
     provider::{Clock, Instrument, Providers, TestProvider},
     secrets::Secrets,
     vault::Vault,
+    webhook::Webhooks,
 };
 
 /// The gateway as its operations see it: there from the first connection on, while the engine
@@ -43,6 +45,8 @@ pub(crate) struct Serving {
     pub(crate) simulator: TestProvider,
     pub(crate) secrets: Secrets,
     pub(crate) vault: Arc<Vault>,
+    pub(crate) feed: Arc<EventFeed>,
+    pub(crate) webhooks: Arc<Webhooks>,
     /// The operator's key.
     pub(crate) operator: ApiKeyHash,
 }

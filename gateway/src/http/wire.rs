@@ -24,10 +24,13 @@ mod provider_answer;
 mod text;
 mod time;
 mod validation;
+mod webhook_answer;
+mod webhook_request;
 
 pub(crate) use batch::{BatchBody, BatchItem, BatchOutcome, BatchRequest};
 pub(crate) use customer_answer::ErasedCustomerBody;
 pub(crate) use form::FormBody;
+pub(crate) use id_text::IdText;
 pub(crate) use key_answer::KeyBody;
 pub(crate) use key_request::{KeyRequest, NewKey, NewMerchantKey, RotationRequest};
 pub(crate) use ledger_answer::LedgerPageBody;
@@ -35,11 +38,19 @@ pub(crate) use merchant_answer::{MerchantBody, PublicMerchantBody};
 pub(crate) use merchant_request::{MerchantChange, MerchantRequest, NewMerchant};
 pub(crate) use object::{Field, Names};
 pub(crate) use payment_answer::{
-    ClassicCreated, ClassicPayment, ClassicStatus, ClassicSuccess, DeclinedBody, PaymentBody,
+    ClassicCreated, ClassicPayment, ClassicStatus, ClassicSuccess, DeclinedBody, EventData,
+    PaymentBody, complete,
 };
 pub(crate) use payment_request::{PaymentRequest, ValidPayment, payment_request_names};
 pub(crate) use provider_answer::{ClassicProvider, ProviderBody, ProviderListBody};
 pub(crate) use time::Rfc3339;
+pub(crate) use webhook_answer::{
+    AttemptBody, CallbackSecretBody, DeletedEndpointBody, EndpointBody, EventPageBody, QueueBody,
+    QueueStatusBody, RedeliveryBody,
+};
+pub(crate) use webhook_request::{
+    EndpointWishes, EventResendRequest, RecoverRequest, SecretRequest, TestRequest, WebhookRequest,
+};
 
 use serde::Deserialize;
 

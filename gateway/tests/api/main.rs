@@ -15,4 +15,6 @@ mod openapi;
 mod operator;
 mod payments;
 mod providers;
+mod receiver;
 mod server;
+mod webhooks;

@@ -21,12 +21,16 @@ use super::{
     operations::descriptions,
     other_names,
     schemas::{
-        ApiKey as ApiKeySchema, ApiKeyId, ApiKeyList, Batch, BatchRequest, ClassicCreatedAnswer,
-        ClassicPaymentAnswer, ClassicPaymentForm, ClassicProblem, ClassicProvidersAnswer,
-        ClassicStatusAnswer, CustomerId, ErasedCustomer, ErrorPage, FailedPaymentProblem, Health,
-        IssuedApiKey, KeyRequest, LedgerPage, Merchant, MerchantChange, MerchantId, MerchantList,
-        MerchantRequest, OperatorKeyRequest, Payment, PaymentId, PaymentRequest, Problem, Provider,
-        ProviderId, ProviderList, PublicMerchant, Ready, RegisteredMerchant, RotationRequest,
+        ApiKey as ApiKeySchema, ApiKeyId, ApiKeyList, Batch, BatchRequest, CallbackSecret,
+        ClassicCreatedAnswer, ClassicPaymentAnswer, ClassicPaymentForm, ClassicProblem,
+        ClassicProvidersAnswer, ClassicStatusAnswer, CustomerId, DeletedWebhookEndpoint,
+        DeliveryId, ErasedCustomer, ErrorPage, Event, EventId, EventPage, EventResendRequest,
+        EventStreamText, FailedPaymentProblem, Health, IssuedApiKey, KeyRequest, LedgerPage,
+        Merchant, MerchantChange, MerchantId, MerchantList, MerchantRequest, OperatorKeyRequest,
+        Payment, PaymentId, PaymentRequest, Problem, Provider, ProviderId, ProviderList,
+        PublicMerchant, QueueStatus, Ready, RecoverRequest, RegisteredMerchant, RotationRequest,
+        SecretRequest, TestRequest, WebhookAttempt, WebhookAttemptList, WebhookEndpoint,
+        WebhookEndpointId, WebhookEndpointList, WebhookRedelivery, WebhookRequest,
     },
 };
 use crate::http::{error::ErrorCode, surface::Surface};
@@ -196,6 +200,25 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<ApiKeySchema>(&mut schemas);
     add::<IssuedApiKey>(&mut schemas);
     add::<ApiKeyList>(&mut schemas);
+    add::<Event>(&mut schemas);
+    add::<EventId>(&mut schemas);
+    add::<EventPage>(&mut schemas);
+    add::<EventStreamText>(&mut schemas);
+    add::<EventResendRequest>(&mut schemas);
+    add::<WebhookRequest>(&mut schemas);
+    add::<SecretRequest>(&mut schemas);
+    add::<TestRequest>(&mut schemas);
+    add::<RecoverRequest>(&mut schemas);
+    add::<WebhookEndpointId>(&mut schemas);
+    add::<WebhookEndpoint>(&mut schemas);
+    add::<WebhookEndpointList>(&mut schemas);
+    add::<DeletedWebhookEndpoint>(&mut schemas);
+    add::<CallbackSecret>(&mut schemas);
+    add::<DeliveryId>(&mut schemas);
+    add::<WebhookAttempt>(&mut schemas);
+    add::<WebhookAttemptList>(&mut schemas);
+    add::<WebhookRedelivery>(&mut schemas);
+    add::<QueueStatus>(&mut schemas);
     add::<ClassicPaymentForm>(&mut schemas);
     add::<ClassicCreatedAnswer>(&mut schemas);
     add::<ClassicPaymentAnswer>(&mut schemas);

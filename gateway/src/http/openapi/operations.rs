@@ -3,12 +3,14 @@
 mod classic;
 mod customers;
 mod documentation;
+mod events;
 mod keys;
 mod merchants;
 mod payments;
 mod probes;
 mod providers;
 mod simulator;
+mod webhooks;
 
 use utoipa::{
     PartialSchema, ToSchema,
@@ -30,6 +32,8 @@ pub(super) fn descriptions() -> Vec<Description> {
     all.extend(providers::descriptions());
     all.extend(merchants::descriptions());
     all.extend(keys::descriptions());
+    all.extend(events::descriptions());
+    all.extend(webhooks::descriptions());
     all.extend(classic::descriptions());
     all.extend(simulator::descriptions());
     all.extend(probes::descriptions());

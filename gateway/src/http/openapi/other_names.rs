@@ -11,7 +11,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::http::wire::{
-    BatchRequest, KeyRequest, MerchantChange, MerchantRequest, Names, RotationRequest,
+    BatchRequest, EventResendRequest, KeyRequest, MerchantChange, MerchantRequest, Names,
+    RecoverRequest, RotationRequest, SecretRequest, TestRequest, WebhookRequest,
     payment_request_names,
 };
 
@@ -39,6 +40,11 @@ pub(super) fn add(schemas: &mut Map<String, Value>) {
         ("MerchantChange", MerchantChange::NAMES),
         ("KeyRequest", KeyRequest::NAMES),
         ("RotationRequest", RotationRequest::NAMES),
+        ("WebhookRequest", WebhookRequest::NAMES),
+        ("SecretRequest", SecretRequest::NAMES),
+        ("TestRequest", TestRequest::NAMES),
+        ("EventResendRequest", EventResendRequest::NAMES),
+        ("RecoverRequest", RecoverRequest::NAMES),
     ];
     let mut names_of_all = payments.map(|(name, _names)| name).to_vec();
     names_of_all.extend([METHOD_REQUEST, METHOD_OBJECT]);

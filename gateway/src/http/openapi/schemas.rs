@@ -17,6 +17,7 @@ mod payment_request;
 mod problem;
 mod provider;
 mod values;
+mod webhook;
 
 pub(super) use classic::{ClassicCreatedAnswer, ClassicPaymentAnswer, ClassicStatusAnswer};
 pub(super) use customer::ErasedCustomer;
@@ -32,4 +33,12 @@ pub(super) use payment::{Batch, Payment};
 pub(super) use payment_request::{BatchRequest, ClassicPaymentForm, PaymentRequest};
 pub(super) use problem::{ClassicProblem, FailedPaymentProblem, Problem};
 pub(super) use provider::{ClassicProvidersAnswer, Provider, ProviderList};
-pub(super) use values::{ApiKeyId, CustomerId, ErrorPage, MerchantId, PaymentId, ProviderId};
+pub(super) use values::{
+    ApiKeyId, CustomerId, DeliveryId, ErrorPage, EventId, EventStreamText, MerchantId, PaymentId,
+    ProviderId, WebhookEndpointId,
+};
+pub(super) use webhook::{
+    CallbackSecret, DeletedWebhookEndpoint, Event, EventPage, EventResendRequest, QueueStatus,
+    RecoverRequest, SecretRequest, TestRequest, WebhookAttempt, WebhookAttemptList,
+    WebhookEndpoint, WebhookEndpointList, WebhookRedelivery, WebhookRequest,
+};

@@ -8,7 +8,10 @@ mod classic;
 
 pub(crate) use classic::{ClassicCreated, ClassicPayment, ClassicStatus, ClassicSuccess};
 
+mod event_data;
 mod upi_link;
+
+pub(crate) use event_data::{EventData, complete};
 
 use std::fmt;
 

@@ -11,6 +11,7 @@ mod cors;
 mod emi;
 mod engine;
 mod error;
+mod events;
 mod fees;
 mod layer;
 mod loaded;
@@ -23,6 +24,7 @@ mod rate_limit;
 mod review;
 mod server;
 mod storage;
+mod webhooks;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -32,6 +34,7 @@ pub use cors::Cors;
 pub use emi::{Emi, Plan};
 pub use engine::{Engine, LateApprovals};
 pub use error::{Error, Fault};
+pub use events::Events;
 pub use fees::{Fee, Fees};
 pub use layer::Origin;
 pub use loaded::Loaded;
@@ -44,6 +47,7 @@ pub use rate_limit::RateLimit;
 pub use review::Review;
 pub use server::{ForwardedHeader, Server, TransportSecurity};
 pub use storage::Storage;
+pub use webhooks::Webhooks;
 
 /// The defaults and their documentation, in one text.
 pub const DEFAULTS: &str = include_str!("../default.toml");
@@ -78,6 +82,10 @@ pub struct Config {
     pub emi: Emi,
     /// The payment providers.
     pub providers: Providers,
+    /// The event feed.
+    pub events: Events,
+    /// Deliveries of events.
+    pub webhooks: Webhooks,
     /// Tollgate's own log output.
     pub log: Log,
 }
@@ -123,7 +131,9 @@ impl Config {
         self.review.check()?;
         self.methods.check()?;
         self.emi.check()?;
-        self.providers.check()
+        self.providers.check()?;
+        self.events.check()?;
+        self.webhooks.check()
     }
 }
 
@@ -195,6 +205,9 @@ mod tests {
                 "[cors]\nallowed_origins = [\"*\"]\nallow_credentials = true",
                 "cors.allow_credentials",
             ),
+            ("[events]\nretention_days = 1", "events.retention_days"),
+            ("[webhooks]\nconcurrency = 0", "webhooks.concurrency"),
+            ("[webhooks]\nallowed_cidrs = [\"10.0.0.0/33\"]", "webhooks.allowed_cidrs"),
             ("[log]\naccess = \"some\"", "log.access"),
             ("[engine]\nlate_approvals = \"keep\"", "engine.late_approvals"),
             ("[fees.card]\nbasis_points = 10001", "fees.card.basis_points"),

@@ -18,6 +18,8 @@ pub struct Storage {
     pub shards: NonZeroU16,
     /// Size at which a log segment is sealed, in bytes.
     pub segment_bytes: u64,
+    /// Bytes of sealed segments after which a snapshot is made; 0 for none but on request.
+    pub snapshot_bytes: u64,
     /// With less than this left on the disk, new payments are refused.
     pub min_free_bytes: u64,
 }

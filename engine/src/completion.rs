@@ -2,7 +2,7 @@
 //! observe.
 
 use tokio::sync::oneshot;
-use tollgate_domain::{ControlEvent, Payment, Record};
+use tollgate_domain::{ControlEvent, Payment, Record, StateHash};
 
 use crate::{
     admission::Permit, control_request::ControlAnswer, durable_record::DurableRecord,
@@ -32,7 +32,13 @@ pub enum Reply {
     Read(oneshot::Sender<Result<Option<Box<Payment>>, CommandError>>, Option<Box<Payment>>),
     Query(Finding),
     Control(ControlReply, Result<ControlAnswer, CommandError>),
+    /// To whom everything before had to be sealed.
+    Sealed(oneshot::Sender<()>),
+    /// To whoever compares a shard with its records.
+    Hash(HashSender, (u64, StateHash)),
 }
+
+pub(crate) type HashSender = oneshot::Sender<(u64, StateHash)>;
 
 pub(crate) type PaymentSender = oneshot::Sender<PaymentReply>;
 
@@ -63,6 +69,8 @@ impl Reply {
             Self::Read(sender, payment) => drop(sender.send(Ok(payment))),
             Self::Query(finding) => finding(),
             Self::Control(sender, answer) => drop(sender.send(answer)),
+            Self::Sealed(sender) => drop(sender.send(())),
+            Self::Hash(sender, hash) => drop(sender.send(hash)),
         }
     }
 
@@ -75,6 +83,8 @@ impl Reply {
             Self::Read(sender, _payment) => drop(sender.send(Err(CommandError::Unknown))),
             Self::Query(finding) => drop(finding),
             Self::Control(sender, _answer) => drop(sender.send(Err(CommandError::Unknown))),
+            // Who waits is told by the sender's end.
+            Self::Sealed(_) | Self::Hash(..) => {}
         }
     }
 }

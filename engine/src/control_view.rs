@@ -90,7 +90,13 @@ impl ControlView {
             match event {
                 ControlEvent::MerchantCreated(_)
                 | ControlEvent::MerchantRenamed { .. }
-                | ControlEvent::MerchantEmailChanged { .. } => {}
+                | ControlEvent::MerchantEmailChanged { .. }
+                | ControlEvent::WebhookEndpointCreated(_)
+                | ControlEvent::WebhookEndpointChanged { .. }
+                | ControlEvent::WebhookSecretRotated { .. }
+                | ControlEvent::WebhookEndpointEnabled { .. }
+                | ControlEvent::WebhookEndpointDisabled { .. }
+                | ControlEvent::WebhookEndpointDeleted { .. } => {}
                 ControlEvent::MerchantSuspended { merchant }
                 | ControlEvent::MerchantResumed { merchant }
                 | ControlEvent::MerchantOrderRuleChanged { merchant, .. } => {

@@ -5,6 +5,7 @@ mod query;
 
 use std::{
     collections::BTreeMap,
+    path::Path,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -25,15 +26,15 @@ use tollgate_domain::{
     ShardState,
 };
 use tollgate_wal::{
-    Geometry, GroupWriter, LogHandle, LogStore, Recovery, SledStore, Visit, WriterOptions,
-    WriterThread,
+    Geometry, GroupWriter, LogHandle, LogStore, Recovery, SledStore, SnapshotStore, Visit,
+    WriterOptions, WriterThread,
 };
 
 use crate::{
     abort_guard::spawn_vital,
     admission::{Admission, Permit},
     clock::Clock,
-    completion::Completion,
+    completion::{Completion, Reply},
     control_actor::{ControlActor, SubmitControl},
     control_request::ControlRequest,
     control_view::ControlView,
@@ -42,13 +43,15 @@ use crate::{
     error::{CommandError, Error},
     gauges::Gauges,
     lane::Lane,
-    options::{EngineOptions, Observer},
+    options::{EngineOptions, Observer, SnapshotObservation},
     record_observer::RecordObservers,
     recovery::{RecoveryReport, Replayed, recover},
     releaser::Releaser,
     router::Router,
     shard::Shard,
     shard_actor::{Mail, ReadPayment, ShardActor, SubmitPayment},
+    snapshot::NoSnapshots,
+    snapshotter::{LiveShards, Snapshotter},
 };
 
 /// A running engine; cheap to clone. `A` is what a provider call needs and the log must never see.
@@ -59,6 +62,8 @@ struct Inner<A: Attachment> {
     admission: Arc<Admission>,
     control: Arc<ControlView>,
     observers: RecordObservers,
+    /// `None` where the log lies in no directory.
+    snapshotter: Option<Arc<Snapshotter>>,
     failed: watch::Receiver<bool>,
     stopping: AtomicBool,
     /// Gone once the engine has stopped.
@@ -150,17 +155,14 @@ impl<A: Attachment> Engine<A> {
         observers: RecordObservers,
     ) -> Result<(Self, RecoveryReport), Error> {
         let log = options.log_options();
-        Self::start_on(
-            options,
-            |geometry, visit| {
-                let (store, recovery) = SledStore::open(log, Some(geometry), visit)?;
+        let snapshots = SnapshotStore::look(&options.directory);
+        let recovered =
+            recover(options.shards, &observers, &snapshots, |geometry, from, visit| {
+                let (store, recovery) = SledStore::open_from(log, Some(geometry), from, visit)?;
                 Ok((Box::new(store) as Box<dyn LogStore>, recovery))
-            },
-            runtime,
-            sink,
-            observer,
-            observers,
-        )
+            })?;
+        let directory = options.directory.clone();
+        Self::begin(options, recovered, Some(&directory), runtime, sink, observer, observers)
     }
 
     /// As [`Engine::start`], on a log of the caller's: a simulated one, say. The options' directory
@@ -179,7 +181,22 @@ impl<A: Attachment> Engine<A> {
         observer: Arc<dyn Observer>,
         observers: RecordObservers,
     ) -> Result<(Self, RecoveryReport), Error> {
-        let (store, replayed, report) = recover(options.shards, &observers, open)?;
+        let recovered =
+            recover(options.shards, &observers, &NoSnapshots, |geometry, _from, visit| {
+                open(geometry, visit)
+            })?;
+        Self::begin(options, recovered, None, runtime, sink, observer, observers)
+    }
+
+    fn begin(
+        options: EngineOptions,
+        (store, replayed, report): (Box<dyn LogStore>, Replayed, RecoveryReport),
+        snapshots: Option<&Path>,
+        runtime: &Handle,
+        sink: Arc<dyn EffectSink<A>>,
+        observer: Arc<dyn Observer>,
+        observers: RecordObservers,
+    ) -> Result<(Self, RecoveryReport), Error> {
         let control = Arc::new(ControlView::of(replayed.control.clone()));
         let admission = Admission::new(
             replayed.sequences.len(),
@@ -190,7 +207,10 @@ impl<A: Attachment> Engine<A> {
         let (log, writer) = GroupWriter::spawn(
             store,
             WriterOptions {
-                observe: Some(Box::new(move |group| observer.group_committed(group))),
+                observe: Some(Box::new({
+                    let observer = Arc::clone(&observer);
+                    move |group| observer.group_committed(group)
+                })),
                 ..WriterOptions::default()
             },
             // The releaser is gone only when its runtime is: then nobody is left to be told.
@@ -210,11 +230,16 @@ impl<A: Attachment> Engine<A> {
         };
         spawn_vital(runtime, releaser.run());
         spawn_vital(runtime, Arc::clone(&router).carry_mail());
+        let live = Arc::clone(&router) as Arc<dyn LiveShards>;
+        let snapshotter = snapshots
+            .map(|root| Snapshotter::start(root, options.snapshot_bytes, live, observer))
+            .transpose()?;
         let inner = Inner {
             router,
             admission,
             control,
             observers,
+            snapshotter: snapshotter.map(Arc::new),
             failed,
             stopping: AtomicBool::new(false),
             log: RwLock::new(Some(log)),
@@ -309,6 +334,21 @@ impl<A: Attachment> Engine<A> {
         Ok(C::answer(answer).expect("a command is answered with its own subject"))
     }
 
+    /// Seals the log where it stands, and makes a snapshot of everything before, in the background.
+    ///
+    /// # Errors
+    /// Where it cannot be made, and where the engine stops in the meantime.
+    pub async fn take_snapshot(&self) -> Result<SnapshotObservation, Error> {
+        let snapshotter = self.0.snapshotter.as_ref().ok_or(Error::NoSnapshots)?;
+        let (reply, sealed) = oneshot::channel();
+        match &*self.0.log.read() {
+            Some(log) => log.seal(Completion::reply(Reply::Sealed(reply), None)),
+            None => return Err(Error::Stopping),
+        }
+        sealed.await.map_err(|_gone| Error::Stopping)?;
+        snapshotter.request().await.map_err(|_gone| Error::Stopping)?
+    }
+
     /// Merchants and keys, as far as they are durable.
     #[must_use]
     pub fn control(&self) -> &ControlView {
@@ -367,6 +407,10 @@ impl<A: Attachment> Engine<A> {
         // Answers that lie in a mailbox count as ended calls: let the shards take them in.
         self.0.router.until_idle_mailboxes().await;
         let Some(threads) = self.0.threads.lock().take() else { return };
+        if let Some(snapshotter) = self.0.snapshotter.clone() {
+            let stopped = tokio::task::spawn_blocking(move || snapshotter.stop());
+            stopped.await.expect("the snapshotter's end is waited for");
+        }
         self.0.router.dismiss_courier();
         drop(self.0.log.write().take());
         let joined = tokio::task::spawn_blocking(move || {

@@ -4,6 +4,8 @@ use tollgate_domain::{
     ControlRejection, Rejection, ShardId, codec::CodecError, invariant::Violation,
 };
 
+use crate::snapshot::SnapshotError;
+
 /// Why the engine cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -28,6 +30,24 @@ pub enum Error {
         /// What does not hold.
         source: Violation,
     },
+    /// A snapshot cannot be made.
+    #[error("cannot make a snapshot")]
+    Snapshot(#[source] SnapshotError),
+    /// A live shard is not what its records come to: a bug, or memory that fails. A restart comes to
+    /// what the records say.
+    #[error("shard {} at record {sequence} is not what replay comes to", shard.0)]
+    Diverged {
+        /// The shard.
+        shard: ShardId,
+        /// The record after which the two were compared.
+        sequence: u64,
+    },
+    /// The engine stops, or its log has failed.
+    #[error("stopping")]
+    Stopping,
+    /// This engine's log keeps no snapshots.
+    #[error("no snapshots are kept")]
+    NoSnapshots,
     /// A thread cannot be started.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),

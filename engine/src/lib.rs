@@ -54,6 +54,8 @@ mod releaser;
 mod router;
 mod shard;
 mod shard_actor;
+mod snapshot;
+mod snapshotter;
 mod verify;
 
 pub use admission::Permit;
@@ -67,12 +69,16 @@ pub use engine::{Answer, Engine, EngineHealth, OrderAnswer, Patience};
 pub use error::{CommandError, Error};
 pub use inspect::{LogTail, LoggedRecord, RecordContent, Selection, Show, dump};
 pub use lane::Lane;
-pub use options::{EngineOptions, NoObserver, Observer};
+pub use options::{EngineOptions, NoObserver, Observer, SnapshotObservation};
 pub use payment_command::PaymentCommand;
 pub use provider_report::{CallOutcome, ProviderReport};
 pub use record_observer::{RecordObserver, RecordObservers};
 pub use recovery::{RecoveryReport, Replayed, recover};
 pub use release::{Outlet, release};
 pub use shard::{Caller, Moment, NewRecord, PaymentReply, Request, Shard, Step, Submission};
+pub use snapshot::{
+    NoSnapshots, RecordsByShard, ShardOfSnapshot, SnapshotError, SnapshotSink, SnapshotSource,
+    Snapshots, prove_snapshot, write_shards,
+};
 pub use tollgate_wal::{Error as LogError, GroupObservation, Repair};
-pub use verify::{VerifyReport, verify};
+pub use verify::{SnapshotVerdict, VerifyReport, verify};

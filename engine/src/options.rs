@@ -1,6 +1,6 @@
 //! What the engine is told at start, and whom it tells.
 
-use std::{num::NonZeroU16, path::PathBuf};
+use std::{num::NonZeroU16, path::PathBuf, time::Duration};
 
 use tollgate_domain::Policy;
 use tollgate_wal::GroupObservation;
@@ -20,6 +20,8 @@ pub struct EngineOptions {
     pub segment_bytes: u64,
     /// Free disk space, in bytes, below which no new work is admitted.
     pub min_free_bytes: u64,
+    /// Bytes of sealed segments after which a snapshot is made; 0 where that is done on request alone.
+    pub snapshot_bytes: u64,
     /// Commands from outside in flight at the most.
     pub max_in_flight: usize,
     /// Of these, to one shard.
@@ -42,6 +44,8 @@ impl EngineOptions {
             threads: 1,
             segment_bytes: log.segment_bytes,
             min_free_bytes: log.min_free_bytes,
+            // Two segments: some 400,000 records, which are replayed in under a second.
+            snapshot_bytes: 2 * log.segment_bytes,
             max_in_flight: 200_000,
             max_in_flight_per_shard: 100_000,
             policy: Policy::default(),
@@ -70,6 +74,23 @@ impl EngineOptions {
 pub trait Observer: Send + Sync + 'static {
     /// A group of records became durable.
     fn group_committed(&self, group: GroupObservation);
+
+    /// A snapshot was made.
+    fn snapshot_made(&self, snapshot: SnapshotObservation);
+
+    /// None could be made.
+    fn snapshot_failed(&self);
+}
+
+/// A snapshot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SnapshotObservation {
+    /// Records that it stands for.
+    pub records: u64,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// How long it took, in the background.
+    pub elapsed: Duration,
 }
 
 /// Listens to nothing.
@@ -78,4 +99,8 @@ pub struct NoObserver;
 
 impl Observer for NoObserver {
     fn group_committed(&self, _group: GroupObservation) {}
+
+    fn snapshot_made(&self, _snapshot: SnapshotObservation) {}
+
+    fn snapshot_failed(&self) {}
 }

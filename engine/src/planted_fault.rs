@@ -16,6 +16,8 @@ pub enum PlantedFault {
     ReleasedEarly,
     /// A record's events are replayed last to first.
     ReplayedBackwards,
+    /// A snapshot lacks the last record of a shard that it stands for.
+    SnapshotOffByOne,
 }
 
 #[cfg(feature = "planted-faults")]

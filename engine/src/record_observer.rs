@@ -120,6 +120,14 @@ impl ReplayFeed {
         Self { pending, held_back: VecDeque::new(), bytes: 0 }
     }
 
+    /// Whether somebody lacks any of the records up to these, by shard.
+    pub(crate) fn lacks_any(&self, up_to: &[u64]) -> bool {
+        let lacks = |pending: &Pending| {
+            pending.positions.iter().zip(up_to).any(|(position, last)| position < last)
+        };
+        self.pending.iter().any(lacks)
+    }
+
     /// A record of so many bytes is read; `observed` makes of it what observers see, and is asked
     /// only where one of them lacks it.
     pub(crate) fn read(

@@ -5,14 +5,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tollgate_domain::{ControlState, ShardId, ShardState, codec, invariant};
-use tollgate_wal::{Geometry, LogStore, RecordRef, Recovery, Repair, Visit, VisitError};
+use tollgate_domain::{ControlState, ShardId, ShardState, StateHash, codec, invariant};
+use tollgate_wal::{
+    Checkpoint, Geometry, LogStore, RecordRef, Recovery, Repair, Visit, VisitError,
+};
 
 use crate::{
     durable_record::DurableRecord,
     error::Error,
     planted_fault::{PlantedFault, is_planted},
     record_observer::{RecordObservers, ReplayFeed},
+    snapshot::{Snapshots, load_snapshot},
 };
 
 /// What replay found.
@@ -20,6 +23,10 @@ use crate::{
 pub struct RecoveryReport {
     /// Whether the log was created just now.
     pub created: bool,
+    /// Records that a snapshot stood in for.
+    pub in_snapshot: u64,
+    /// Snapshots that were damaged, and not used.
+    pub damaged_snapshots: usize,
     /// Records replayed.
     pub records: u64,
     /// Bytes of an unfinished group that were cut off.
@@ -55,17 +62,28 @@ impl Replayed {
     /// visitor for each record in log order. Observers are shown what they lack.
     pub(crate) fn replay<T>(
         &mut self,
-        observers: &RecordObservers,
+        feed: ReplayFeed,
+        read: impl FnOnce(&mut Visit<'_>) -> Result<T, tollgate_wal::Error>,
+    ) -> Result<T, Error> {
+        self.replay_with(feed, &mut |_replayed, _shard, _sequence| {}, read)
+    }
+
+    /// As [`Replayed::replay`]; `look` is called behind each record.
+    pub(crate) fn replay_with<T>(
+        &mut self,
+        mut feed: ReplayFeed,
+        look: &mut dyn FnMut(&Self, ShardId, u64),
         read: impl FnOnce(&mut Visit<'_>) -> Result<T, tollgate_wal::Error>,
     ) -> Result<T, Error> {
         let mut failure = None;
-        let mut feed = ReplayFeed::new(observers, self.sequences.len());
         let read = read(&mut |record| {
             self.apply(record, &mut feed).map_err(|error| {
                 let text = error.to_string();
                 failure = Some(error);
                 VisitError::from(text)
-            })
+            })?;
+            look(self, ShardId(record.stream.0), record.sequence);
+            Ok(())
         });
         let found = match (read, failure) {
             (Ok(found), _) => found,
@@ -82,6 +100,14 @@ impl Replayed {
         Ok(found)
     }
 
+    /// The hash of a shard's state.
+    pub(crate) fn hash_of(&self, shard: ShardId) -> StateHash {
+        match usize::from(shard.0).checked_sub(1) {
+            None => self.control.hash(),
+            Some(index) => self.shards[index].hash(),
+        }
+    }
+
     /// Decodes and applies one record.
     fn apply(&mut self, record: RecordRef<'_>, feed: &mut ReplayFeed) -> Result<(), Error> {
         let shard = ShardId(record.stream.0);
@@ -91,7 +117,7 @@ impl Replayed {
             let decoded = codec::decode_control(record.bytes).map_err(failed)?;
             self.control.apply(&decoded);
             feed.read(shard, record.sequence, record.bytes.len(), || {
-                DurableRecord::of_control(record.sequence, decoded)
+                DurableRecord::of_control(&self.control, record.sequence, decoded)
             });
         } else {
             let mut decoded = codec::decode(record.bytes).map_err(failed)?;
@@ -109,25 +135,34 @@ impl Replayed {
     }
 }
 
-/// Opens the log, replays it and checks what it comes to. `open` calls its visitor for each record
-/// in log order, and then takes new ones. Observers are shown what they lack.
+/// Begins at the newest snapshot that is good, replays the log from there on and checks what it comes
+/// to. `open` calls its visitor for each record behind the checkpoint, in log order, and then takes
+/// new ones. Observers are shown what they lack: a snapshot that stands for something of it is of no
+/// use.
 ///
 /// # Errors
-/// Where the log cannot be opened or understood, and where what it tells breaks an invariant.
+/// Where the log cannot be opened or understood, and where what it tells breaks an invariant. That it
+/// does not continue a snapshot is no reason to do without that: what is missing was durable.
 pub fn recover(
     shards: NonZeroU16,
     observers: &RecordObservers,
+    snapshots: &dyn Snapshots,
     open: impl FnOnce(
         Geometry,
+        Option<Checkpoint>,
         &mut Visit<'_>,
     ) -> Result<(Box<dyn LogStore>, Recovery), tollgate_wal::Error>,
 ) -> Result<(Box<dyn LogStore>, Replayed, RecoveryReport), Error> {
     let began = Instant::now();
-    let mut replayed = Replayed::new(shards);
     let geometry = Geometry { streams: shards.get() + 1 };
-    let (store, recovery) = replayed.replay(observers, |visit| open(geometry, visit))?;
+    let feed = ReplayFeed::new(observers, usize::from(geometry.streams));
+    let Begun { mut replayed, checkpoint, damaged } = begin(shards, &feed, snapshots)?;
+    let in_snapshot = replayed.sequences.iter().sum();
+    let (store, recovery) = replayed.replay(feed, |visit| open(geometry, checkpoint, visit))?;
     let report = RecoveryReport {
         created: recovery.created,
+        in_snapshot,
+        damaged_snapshots: damaged,
         records: recovery.records,
         torn_bytes: recovery.torn_bytes,
         repairs: recovery.repairs,
@@ -135,4 +170,35 @@ pub fn recover(
         elapsed: began.elapsed(),
     };
     Ok((store, replayed, report))
+}
+
+/// Where replay begins.
+struct Begun {
+    replayed: Replayed,
+    checkpoint: Option<Checkpoint>,
+    damaged: usize,
+}
+
+fn begin(shards: NonZeroU16, feed: &ReplayFeed, snapshots: &dyn Snapshots) -> Result<Begun, Error> {
+    let mut damaged = 0;
+    for name in snapshots.list()? {
+        let loaded = snapshots.read(name).map_err(Into::into).and_then(|mut source| {
+            if feed.lacks_any(source.checkpoint().positions()) {
+                return Ok(None);
+            }
+            load_snapshot(source.as_mut(), shards).map(Some)
+        });
+        match loaded {
+            Ok(Some((checkpoint, replayed))) => {
+                return Ok(Begun { replayed, checkpoint: Some(checkpoint), damaged });
+            }
+            Ok(None) => tracing::info!(name, "a snapshot is passed over: a view lacks its records"),
+            Err(error) => {
+                damaged += 1;
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(name, error, "a snapshot is not used");
+            }
+        }
+    }
+    Ok(Begun { replayed: Replayed::new(shards), checkpoint: None, damaged })
 }

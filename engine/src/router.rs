@@ -3,7 +3,8 @@
 use std::{num::NonZeroU16, sync::Arc};
 
 use actix::{Addr, Message};
-use tollgate_domain::{MerchantId, ShardId};
+use tokio::sync::oneshot;
+use tollgate_domain::{MerchantId, ShardId, StateHash};
 
 use crate::{
     admission::Permit,
@@ -14,6 +15,7 @@ use crate::{
     gauges::Gauges,
     provider_report::ProviderReport,
     shard_actor::{Bundle, LogFailed, Mail, ReportOutcome, ShardActor},
+    snapshotter::LiveShards,
 };
 
 /// The addresses of all actors.
@@ -125,5 +127,17 @@ impl<A: Attachment> Router<A> {
     /// Tells every shard that nobody will be answered any more.
     pub(crate) fn log_failed(&self) {
         self.shards.iter().for_each(|shard| shard.do_send(LogFailed));
+    }
+}
+
+impl<A: Attachment> LiveShards for Router<A> {
+    fn count(&self) -> u16 {
+        self.shard_count().get()
+    }
+
+    fn hash_of(&self, shard: ShardId) -> oneshot::Receiver<(u64, StateHash)> {
+        let (reply, told) = oneshot::channel();
+        self.send(shard, Mail::Hash(reply));
+        told
     }
 }

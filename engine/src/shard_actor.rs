@@ -19,7 +19,9 @@ use crate::{
     abort_guard::AbortOnPanic,
     admission::Permit,
     clock::Clock,
-    completion::{Completion, Finding, OrderSender, PaymentSender, Reply, ReportSender},
+    completion::{
+        Completion, Finding, HashSender, OrderSender, PaymentSender, Reply, ReportSender,
+    },
     durable_record::DurableRecord,
     effects::Attachment,
     error::CommandError,
@@ -62,6 +64,8 @@ pub(crate) enum Mail<A> {
     Outcome(ReportOutcome),
     Read(ReadPayment),
     Query(Query),
+    /// Asks for the hash of the state and the record that it is after.
+    Hash(HashSender),
 }
 
 /// Mail that arrives together, in order.
@@ -212,6 +216,11 @@ impl<A: Attachment> ShardActor<A> {
         self.let_go(Completion::reply(reply, permit));
     }
 
+    fn tell_hash(&self, reply: HashSender) {
+        let told = (self.lane.sequence(), self.shard.state().hash());
+        self.let_go(Completion::reply(Reply::Hash(reply, told), None));
+    }
+
     /// Does what is due. What is left after some rounds waits for the next tick, so that commands
     /// get their turn in between.
     fn tick(&mut self) {
@@ -321,6 +330,7 @@ impl<A: Attachment> Handler<Bundle<A>> for ShardActor<A> {
                 Mail::Outcome(report) => self.record_outcome(report),
                 Mail::Read(read) => self.read(read),
                 Mail::Query(query) => self.query(query),
+                Mail::Hash(reply) => self.tell_hash(reply),
             }
         }
     }

@@ -1,10 +1,17 @@
-//! Examines a log that nobody has open: its bytes, and whether what they tell holds together.
+//! Examines a log that nobody has open: its bytes, whether what they tell holds together, and whether
+//! its snapshots say the same.
 
 use std::{num::NonZeroU16, path::Path};
 
 use tollgate_domain::{ShardId, StateHash};
+use tollgate_wal::SnapshotStore;
 
-use crate::{error::Error, record_observer::RecordObservers, recovery::Replayed};
+use crate::{
+    error::Error,
+    record_observer::{RecordObservers, ReplayFeed},
+    recovery::Replayed,
+    snapshot::snapshot_ends,
+};
 
 /// What a log holds.
 #[derive(Debug)]
@@ -17,18 +24,37 @@ pub struct VerifyReport {
     pub payments: usize,
     /// The hash of each shard's state after replay, the control shard first.
     pub hashes: Vec<(ShardId, StateHash)>,
+    /// Each snapshot, the newest first.
+    pub snapshots: Vec<SnapshotVerdict>,
 }
 
-/// Reads, replays and checks a whole log, and changes nothing.
+/// What there is to say of a snapshot.
+#[derive(Debug)]
+pub struct SnapshotVerdict {
+    /// The frame that follows it, which names its file.
+    pub frame: u64,
+    /// The records that it stands for; or why it is of no use.
+    pub finding: Result<u64, String>,
+}
+
+/// Reads, replays and checks a whole log with its snapshots, and changes nothing.
 ///
 /// # Errors
-/// Where the log is damaged, in use, or breaks an invariant.
+/// Where the log is damaged, in use, or breaks an invariant. A snapshot that is of no use is no error:
+/// the next start does without it.
 pub fn verify(directory: &Path) -> Result<VerifyReport, Error> {
     // How many shards there are stands in the log's superblock, which is read with the records: so
     // there is room for as many as there can be, and those without a record cost little.
     let mut replayed = Replayed::new(NonZeroU16::MAX.min(MOST_SHARDS));
-    let log = replayed
-        .replay(&RecordObservers::none(), |visit| tollgate_wal::verify::verify(directory, visit))?;
+    let feed = ReplayFeed::new(&RecordObservers::none(), replayed.sequences.len());
+    let mut claims = claims(directory)?;
+    let log = replayed.replay_with(
+        feed,
+        &mut |replayed, shard, sequence| {
+            claims.iter_mut().for_each(|claim| claim.check(replayed, shard, sequence))
+        },
+        |visit| tollgate_wal::verify::verify(directory, visit),
+    )?;
     let shards = usize::from(log.geometry.streams).saturating_sub(1);
     replayed.shards.truncate(shards);
     let control = (ShardId::CONTROL, replayed.control.hash());
@@ -38,7 +64,61 @@ pub fn verify(directory: &Path) -> Result<VerifyReport, Error> {
         merchants: replayed.control.merchants().count(),
         payments: replayed.shards.iter().map(|state| state.payment_count()).sum(),
         hashes: std::iter::once(control).chain(payments).collect(),
+        snapshots: claims.into_iter().map(Claim::verdict).collect(),
     })
+}
+
+/// What a snapshot says the log comes to, and how far that has been found true.
+struct Claim {
+    frame: u64,
+    /// By shard: its last record, and the hash that its state has there.
+    ends: Result<Vec<(u64, StateHash)>, String>,
+    found: usize,
+    differs: Option<ShardId>,
+}
+
+impl Claim {
+    /// A record has been replayed.
+    fn check(&mut self, replayed: &Replayed, shard: ShardId, sequence: u64) {
+        let Ok(ends) = &self.ends else { return };
+        let Some((last, hash)) = ends.get(usize::from(shard.0)) else { return };
+        if *last != sequence {
+            return;
+        }
+        self.found += 1;
+        if replayed.hash_of(shard) != *hash {
+            self.differs = self.differs.or(Some(shard));
+        }
+    }
+
+    fn verdict(self) -> SnapshotVerdict {
+        let Self { frame, ends, found, differs } = self;
+        let finding = ends.and_then(|ends| {
+            let expected = ends.iter().filter(|(last, _hash)| *last > 0).count();
+            match differs {
+                Some(shard) => Err(format!("shard {} is not what the log comes to", shard.0)),
+                None if found < expected => Err("the log ends before it".to_owned()),
+                None => Ok(ends.iter().map(|(last, _hash)| last).sum()),
+            }
+        });
+        SnapshotVerdict { frame, finding }
+    }
+}
+
+fn claims(directory: &Path) -> Result<Vec<Claim>, Error> {
+    let store = SnapshotStore::look(directory);
+    let claim = |frame: u64| {
+        let read = store.read(frame).map_err(Into::into);
+        let ends = read.and_then(|mut source| snapshot_ends(&mut source));
+        let ends = ends.map_err(|error| with_causes(&error));
+        Claim { frame, ends, found: 0, differs: None }
+    };
+    Ok(store.list()?.into_iter().map(claim).collect())
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// The largest number of payment shards: the control shard takes one of 65,535 streams.

@@ -19,6 +19,7 @@ mod edge;
 mod envelope;
 mod error;
 mod error_page;
+mod event_data;
 mod exchange;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
@@ -53,6 +54,9 @@ pub(crate) use body::{BodyLimits, read_form, read_json, wipe};
 pub(crate) use client::TrustedProxies;
 pub(crate) use cors::Cors;
 pub(crate) use edge::Edge;
+pub(crate) use event_data::{
+    complete_event_data, endpoint_event_data, payment_event_data, refund_event_data,
+};
 pub(crate) use provider_callback::CallbackDesk;
 pub(crate) use rate_limit::{RateLimitOptions, RateLimits, RefusalCounters};
 pub(crate) use refusal_stream::Refuse;
@@ -61,4 +65,4 @@ pub(crate) use router::{Route, api, metrics};
 pub(crate) use server::{Server, ServerOptions};
 pub(crate) use simulator_ledger::parameters as ledger_parameters;
 pub(crate) use state::{Gateway, Serving};
-pub(crate) use wire::{LedgerPageBody, Rfc3339};
+pub(crate) use wire::{IdText, LedgerPageBody, Rfc3339};

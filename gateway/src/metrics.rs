@@ -18,13 +18,14 @@ use metrics::{Counter, Gauge, Histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use metrics_process::Collector;
 use parking_lot::RwLock;
-use tollgate_domain::{Currency, Mode, Payment, PaymentStatus, ProviderId};
-use tollgate_engine::{Engine, EngineHealth, GroupObservation, Observer};
+use tollgate_domain::{Currency, Mode, Payment, PaymentStatus, ProviderId, Timestamp};
+use tollgate_engine::{Engine, EngineHealth, GroupObservation, Observer, SnapshotObservation};
 
 use self::series::Series;
 use crate::{
     http::{RefusalCounters, Route},
     provider::Instrument,
+    webhook::{Attempt, AttemptResult, QueueStatus},
 };
 
 const REQUESTS: Series = Series::counter(
@@ -126,6 +127,14 @@ const STORE_BYTES: Series =
 const BUILD: Series = Series::gauge("tollgate_build_info", "1, with the version as a label.");
 const RECOVERY: Series =
     Series::gauge("tollgate_recovery_seconds", "How long the last start's replay took.");
+const SNAPSHOTS: Series =
+    Series::counter("tollgate_snapshots_total", "Snapshots made, by whether they are good.");
+const SNAPSHOT_DURATION: Series = Series::gauge(
+    "tollgate_snapshot_seconds",
+    "How long the last snapshot took, in the background.",
+);
+const SNAPSHOT_RECORDS: Series =
+    Series::gauge("tollgate_snapshot_records", "Records that the last snapshot stands for.");
 const VAULT_KEYS: Series =
     Series::gauge("tollgate_vault_keys", "Keys of persons whose personal data is sealed.");
 const VAULT_KEYS_AHEAD: Series = Series::gauge(
@@ -138,6 +147,34 @@ const KEY_ASSIGNMENT: Series = Series::seconds(
 );
 const KEY_ERASURES: Series =
     Series::counter("tollgate_vault_erasures_total", "Persons whose key was erased.");
+const EVENTS: Series =
+    Series::counter("tollgate_events_total", "Events that were taken into the feed.");
+const EVENTS_EXPIRED: Series =
+    Series::counter("tollgate_events_expired_total", "Events that were removed for their age.");
+const DELIVERIES: Series =
+    Series::counter("tollgate_webhook_deliveries_total", "Tries to deliver an event, by result.");
+const DELIVERY_DURATION: Series = Series::seconds(
+    "tollgate_webhook_delivery_duration_seconds",
+    "How long a try to deliver an event took.",
+);
+const DELIVERY_TRIES: Series = Series::sizes(
+    "tollgate_webhook_delivery_tries",
+    "After how many tries an event was delivered.",
+);
+const WEBHOOK_BACKLOG: Series = Series::gauge(
+    "tollgate_webhook_backlog_events",
+    "Events that queues of deliveries have not looked at, counted in each queue.",
+);
+const WEBHOOK_RETRIES: Series =
+    Series::gauge("tollgate_webhook_retries", "Events that wait to be tried again.");
+const WEBHOOK_DEAD: Series =
+    Series::gauge("tollgate_webhook_dead_events", "Events that were given up after all tries.");
+const WEBHOOK_AGE: Series = Series::gauge(
+    "tollgate_webhook_oldest_age_seconds",
+    "How old the oldest event is that is not delivered; 0 where there is none.",
+);
+const WEBHOOKS_DISABLED: Series =
+    Series::gauge("tollgate_webhook_endpoints_disabled", "Endpoints that get nothing.");
 const UNREADABLE: Series = Series::counter(
     "tollgate_vault_unreadable_total",
     "Times that sealed data did not open although its key is there; damage, or a bug.",
@@ -178,11 +215,24 @@ const ALL: &[&Series] = &[
     &STORE_BYTES,
     &BUILD,
     &RECOVERY,
+    &SNAPSHOTS,
+    &SNAPSHOT_DURATION,
+    &SNAPSHOT_RECORDS,
     &VAULT_KEYS,
     &VAULT_KEYS_AHEAD,
     &KEY_ASSIGNMENT,
     &KEY_ERASURES,
     &UNREADABLE,
+    &EVENTS,
+    &EVENTS_EXPIRED,
+    &DELIVERIES,
+    &DELIVERY_DURATION,
+    &DELIVERY_TRIES,
+    &WEBHOOK_BACKLOG,
+    &WEBHOOK_RETRIES,
+    &WEBHOOK_DEAD,
+    &WEBHOOK_AGE,
+    &WEBHOOKS_DISABLED,
 ];
 
 /// How often gathered samples are folded into their histograms. Until then they take memory.
@@ -192,9 +242,9 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 const STORAGE_EVERY: Duration = Duration::from_secs(15);
 
 /// The statuses that this gateway answers with; any other is counted as the last.
-const STATUSES: [u16; 21] = [
-    200, 201, 202, 204, 400, 401, 402, 403, 404, 405, 408, 409, 413, 414, 415, 422, 429, 431, 500,
-    503, 0,
+const STATUSES: [u16; 22] = [
+    200, 201, 202, 204, 400, 401, 402, 403, 404, 405, 408, 409, 410, 413, 414, 415, 422, 429, 431,
+    500, 503, 0,
 ];
 
 /// The methods that are told apart; any other is counted as the last.
@@ -228,7 +278,10 @@ pub(crate) struct Metrics {
     engine: EngineGauges,
     log: LogMetrics,
     recovery: Gauge,
+    snapshots: SnapshotMetrics,
     pub(crate) vault: VaultMetrics,
+    pub(crate) feed: FeedMetrics,
+    pub(crate) webhooks: WebhookMetrics,
 }
 
 /// How callbacks of providers fared.
@@ -247,6 +300,27 @@ pub(crate) struct VaultMetrics {
     pub(crate) assignment: Histogram,
     pub(crate) erasures: Counter,
     pub(crate) unreadable: Counter,
+}
+
+/// What the event feed counts.
+#[derive(Clone)]
+pub(crate) struct FeedMetrics {
+    pub(crate) events: Counter,
+    pub(crate) expired: Counter,
+}
+
+/// What deliveries count.
+#[derive(Clone)]
+pub(crate) struct WebhookMetrics {
+    /// By result, in the order of [`AttemptResult::ALL`].
+    results: Vec<Counter>,
+    duration: Histogram,
+    tries: Histogram,
+    backlog: Gauge,
+    retries: Gauge,
+    dead: Gauge,
+    oldest_age: Gauge,
+    disabled: Gauge,
 }
 
 struct EngineGauges {
@@ -273,6 +347,13 @@ struct LogMetrics {
     commit: Histogram,
     journal_sync: Histogram,
     sled_sync: Histogram,
+}
+
+struct SnapshotMetrics {
+    made: Counter,
+    failed: Counter,
+    elapsed: Gauge,
+    records: Gauge,
 }
 
 impl Metrics {
@@ -350,12 +431,37 @@ impl Metrics {
                 sled_sync: LOG_SYNC.register_histogram(&recorder, &[("copy", "sled")]),
             },
             recovery: RECOVERY.register_gauge(&recorder, &[]),
+            snapshots: SnapshotMetrics {
+                made: SNAPSHOTS.register_counter(&recorder, &[("result", "good")]),
+                failed: SNAPSHOTS.register_counter(&recorder, &[("result", "failed")]),
+                elapsed: SNAPSHOT_DURATION.register_gauge(&recorder, &[]),
+                records: SNAPSHOT_RECORDS.register_gauge(&recorder, &[]),
+            },
             vault: VaultMetrics {
                 held: VAULT_KEYS.register_gauge(&recorder, &[]),
                 ahead: VAULT_KEYS_AHEAD.register_gauge(&recorder, &[]),
                 assignment: KEY_ASSIGNMENT.register_histogram(&recorder, &[]),
                 erasures: KEY_ERASURES.register_counter(&recorder, &[]),
                 unreadable: UNREADABLE.register_counter(&recorder, &[]),
+            },
+            feed: FeedMetrics {
+                events: EVENTS.register_counter(&recorder, &[]),
+                expired: EVENTS_EXPIRED.register_counter(&recorder, &[]),
+            },
+            webhooks: WebhookMetrics {
+                results: AttemptResult::ALL
+                    .iter()
+                    .map(|result| {
+                        DELIVERIES.register_counter(&recorder, &[("result", result.as_str())])
+                    })
+                    .collect(),
+                duration: DELIVERY_DURATION.register_histogram(&recorder, &[]),
+                tries: DELIVERY_TRIES.register_histogram(&recorder, &[]),
+                backlog: WEBHOOK_BACKLOG.register_gauge(&recorder, &[]),
+                retries: WEBHOOK_RETRIES.register_gauge(&recorder, &[]),
+                dead: WEBHOOK_DEAD.register_gauge(&recorder, &[]),
+                oldest_age: WEBHOOK_AGE.register_gauge(&recorder, &[]),
+                disabled: WEBHOOKS_DISABLED.register_gauge(&recorder, &[]),
             },
             recorder,
         };
@@ -532,6 +638,33 @@ impl EngineGauges {
     }
 }
 
+impl WebhookMetrics {
+    /// Counts a try.
+    pub(crate) fn count(&self, attempt: &Attempt) {
+        let results = AttemptResult::ALL.iter().zip(&self.results);
+        if let Some((_result, counter)) =
+            results.into_iter().find(|(result, _counter)| **result == attempt.result)
+        {
+            counter.increment(1);
+        }
+        self.duration.record(Duration::from_millis(attempt.elapsed_ms.into()));
+        if attempt.result == AttemptResult::Delivered {
+            self.tries.record(f64::from(attempt.number));
+        }
+    }
+
+    /// Sets the gauges of all queues together.
+    #[expect(clippy::cast_precision_loss, reason = "gauges are floats; counts stay far below 2^52")]
+    pub(crate) fn measure(&self, all: &QueueStatus, disabled: usize, now: Timestamp) {
+        self.backlog.set(all.depth as f64);
+        self.retries.set(all.retries as f64);
+        self.dead.set(all.dead as f64);
+        let age = all.oldest.map_or(0, |oldest| now.since(oldest).0);
+        self.oldest_age.set(age as f64 / 1_000.0);
+        self.disabled.set(disabled as f64);
+    }
+}
+
 impl Observer for Metrics {
     fn group_committed(&self, group: GroupObservation) {
         self.log.records.increment(group.records);
@@ -542,6 +675,17 @@ impl Observer for Metrics {
         self.log.commit.record(group.elapsed);
         self.log.journal_sync.record(group.syncs.journal);
         self.log.sled_sync.record(group.syncs.sled);
+    }
+
+    fn snapshot_made(&self, snapshot: SnapshotObservation) {
+        self.snapshots.made.increment(1);
+        self.snapshots.elapsed.set(snapshot.elapsed.as_secs_f64());
+        #[expect(clippy::cast_precision_loss, reason = "a gauge need not tell 2^53 apart")]
+        self.snapshots.records.set(snapshot.records as f64);
+    }
+
+    fn snapshot_failed(&self) {
+        self.snapshots.failed.increment(1);
     }
 }
 

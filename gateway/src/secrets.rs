@@ -22,6 +22,8 @@ use tollgate_domain::{
 };
 use zeroize::Zeroizing;
 
+use crate::{vault::Realm, webhook::WebhookSecret};
+
 /// As many bytes as the hash puts out: more would add nothing.
 const KEY_BYTES: usize = 32;
 
@@ -35,6 +37,8 @@ const KEY_OWNER_LABEL: &[u8] = b"tollgate/key-owner/1";
 const SEAL_KEY_LABEL: &[u8] = b"tollgate/seal-key/1";
 const CALLBACK_LABEL: &[u8] = b"tollgate/callback/1";
 const KEY_STORE_LABEL: &[u8] = b"tollgate/key-store/1";
+const WEBHOOK_SEAL_LABEL: &[u8] = b"tollgate/webhook-seal/1";
+const WEBHOOK_SECRET_LABEL: &[u8] = b"tollgate/webhook-secret/1";
 
 /// Digits of the keys we draw: Crockford's base 32, in which no two look alike.
 const KEY_DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -51,6 +55,7 @@ pub(crate) struct Secrets {
     request: Hmac<Sha256>,
     callback: Hmac<Sha256>,
     key_store: KeyStoreSecrets,
+    webhooks: WebhookSecrets,
 }
 
 /// What the key store's contents are worthless without.
@@ -59,6 +64,13 @@ pub(crate) struct KeyStoreSecrets {
     owner: Hmac<Sha256>,
     key: Hmac<Sha256>,
     check: Hmac<Sha256>,
+}
+
+/// What webhooks are sealed and signed with.
+#[derive(Clone)]
+pub(crate) struct WebhookSecrets {
+    seal: Hmac<Sha256>,
+    secret: Hmac<Sha256>,
 }
 
 /// Gathers a request for its fingerprint.
@@ -125,6 +137,10 @@ impl Secrets {
                 key: derived(SEAL_KEY_LABEL),
                 check: derived(KEY_STORE_LABEL),
             },
+            webhooks: WebhookSecrets {
+                seal: derived(WEBHOOK_SEAL_LABEL),
+                secret: derived(WEBHOOK_SECRET_LABEL),
+            },
         }
     }
 
@@ -186,6 +202,28 @@ impl Secrets {
     /// The part that the key store works with.
     pub(crate) fn key_store(&self) -> KeyStoreSecrets {
         self.key_store.clone()
+    }
+
+    /// The part that webhooks work with.
+    pub(crate) fn webhooks(&self) -> WebhookSecrets {
+        self.webhooks.clone()
+    }
+}
+
+impl WebhookSecrets {
+    /// The key under which endpoints' secrets, headers and answers are kept.
+    pub(crate) fn sealing_key(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.seal.clone().finalize().into_bytes().into())
+    }
+
+    /// The secret that a merchant has in a mode without asking for one: for the callback addresses of
+    /// its payments.
+    pub(crate) fn merchant_secret(&self, realm: Realm) -> WebhookSecret {
+        let mut mac = self.secret.clone();
+        mac.update(&[realm.mode.code()]);
+        mac.update(&realm.merchant.to_u128().to_be_bytes());
+        let bytes: Zeroizing<[u8; 32]> = Zeroizing::new(mac.finalize().into_bytes().into());
+        WebhookSecret::of_bytes(&*bytes)
     }
 }
 

@@ -14,11 +14,15 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     num::NonZeroU32,
-    path::Path,
-    sync::Arc,
+    path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 use tokio::{
     net::TcpListener,
     runtime::Handle,
@@ -26,13 +30,14 @@ use tokio::{
 };
 use tollgate_config::Config;
 use tollgate_domain::{LateApprovals, Millis, Policy, ProviderId, Timestamp};
-use tollgate_engine::{Engine, EngineOptions, RecordObservers, RecoveryReport};
+use tollgate_engine::{Engine, EngineOptions, RecordObserver, RecordObservers, RecoveryReport};
 use zeroize::Zeroizing;
 
 use crate::{
     callback_secret,
     clock::system_clock,
     data_directory::{self, DataDirectory},
+    feed::{EventFeed, FeedError, FeedOptions},
     first_keys,
     http::{
         self, AccessLog, BodyLimits, CallbackDesk, Cors, Edge, Gateway, RateLimitOptions,
@@ -50,6 +55,9 @@ use crate::{
     },
     secrets::{self, Secrets, api_key_hash},
     vault::{self, DamagedKeys, Vault, VaultOptions},
+    webhook::{
+        AddressRules, Client, ClientOptions, SystemResolver, WebhookOptions, WebhookParts, Webhooks,
+    },
 };
 
 /// A gateway that listens. [`App::open`] makes it ready.
@@ -66,6 +74,8 @@ pub struct Running {
     engine: Engine<Instrument>,
     keys: Keys,
     vault: Arc<Vault>,
+    feed: Arc<EventFeed>,
+    webhooks: Arc<Webhooks>,
     directory: DataDirectory,
 }
 
@@ -121,6 +131,20 @@ pub enum Error {
     /// What is to be offered cannot be.
     #[error(transparent)]
     Offer(#[from] OfferError),
+    /// The event feed cannot be had.
+    #[error("cannot open the event feed")]
+    Feed(#[from] FeedError),
+    /// The authorities that receivers may have cannot be read.
+    #[error("webhooks.ca_file: cannot read {path}")]
+    Authorities {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rustls::pki_types::pem::Error,
+    },
+    /// Deliveries cannot have their thread.
+    #[error("cannot start deliveries")]
+    Deliveries(#[source] io::Error),
     /// The engine cannot start.
     #[error("cannot start the engine")]
     Engine(#[from] tollgate_engine::Error),
@@ -143,6 +167,7 @@ impl Error {
                 | Self::Offer(_)
                 | Self::CallbackSecret(_)
                 | Self::Simulator(OpenError::CallbackUrl(_))
+                | Self::Authorities { .. }
         )
     }
 }
@@ -157,6 +182,7 @@ pub fn check(config: &Config) -> Result<(), Error> {
     if !config.providers.simulator.url.is_empty() {
         RemoteSimulator::new(&remote_simulator_options(config), system_clock())?;
     }
+    authorities(config)?;
     engine_options(config).check().map_err(Error::Engine)
 }
 
@@ -240,10 +266,22 @@ impl App {
                 .await
                 .expect("opening does not panic")?
         };
-        let Opened { directory, engine, report, providers, simulator, callbacks, secrets, vault } =
-            opened;
+        let Opened {
+            directory,
+            engine,
+            report,
+            providers,
+            simulator,
+            callbacks,
+            secrets,
+            vault,
+            feed,
+            webhooks,
+        } = opened;
         self.gateway.metrics.recovered(report.elapsed);
         tracing::info!(
+            in_snapshot = report.in_snapshot,
+            damaged_snapshots = report.damaged_snapshots,
             records = report.records,
             unresolved = report.unresolved,
             torn_bytes = report.torn_bytes,
@@ -260,11 +298,14 @@ impl App {
             callbacks,
             secrets,
             vault: Arc::clone(&vault),
+            feed: Arc::clone(&feed),
+            webhooks: Arc::clone(&webhooks),
             operator: api_key_hash(&operator.text),
         });
         let new_operator = operator.is_new.then_some(operator.text);
         let keys = Keys { demo, new_operator };
-        Ok(Running { app: self, engine, keys, vault, directory })
+        webhooks.start(engine.clone())?;
+        Ok(Running { app: self, engine, keys, vault, feed, webhooks, directory })
     }
 }
 
@@ -298,7 +339,7 @@ impl Running {
     /// Where the log has failed nothing can be finished any more: who waits is told that the
     /// outcome is unknown, and that is all.
     pub async fn stop(self) -> Ending {
-        let Self { app, engine, keys: _, vault, directory } = self;
+        let Self { app, engine, keys: _, vault, feed, webhooks, directory } = self;
         let App { config, gateway, api, metrics } = app;
         let grace = config.server.drain_timeout();
         let deadline = Instant::now() + grace;
@@ -306,10 +347,17 @@ impl Running {
         gateway.drain();
         api.drain(if log_failed() { LAST_ANSWERS } else { grace / 2 }).await;
         let left = deadline.saturating_duration_since(Instant::now());
+        // Deliveries need nobody's patience: what is not finished comes again.
+        let stopping = Arc::clone(&webhooks);
+        let stopping = tokio::task::spawn_blocking(move || stopping.stop(LAST_ANSWERS));
+        let _slow_or_panicked = timeout(CLOSING, stopping).await;
         // Closing the log writes to it, which after a failure nobody may.
         let is_closed = !log_failed() && timeout(left + CLOSING, engine.stop(left)).await.is_ok();
         // Nobody seals any more. Its last sync may take as long as the disk does.
-        let closing = tokio::task::spawn_blocking(move || vault.close());
+        let closing = tokio::task::spawn_blocking(move || {
+            vault.close();
+            feed.close();
+        });
         let _slow_or_panicked = timeout(CLOSING, closing).await;
         metrics.drain(LAST_ANSWERS).await;
         let ending = if log_failed() { Ending::LogFailed } else { Ending::Good };
@@ -340,6 +388,8 @@ struct Opened {
     callbacks: CallbackDesk,
     secrets: Secrets,
     vault: Arc<Vault>,
+    feed: Arc<EventFeed>,
+    webhooks: Arc<Webhooks>,
 }
 
 fn open_components(
@@ -361,6 +411,8 @@ fn open_components(
     };
     let simulator = test_provider(config, api, messenger, Arc::clone(&gateway.clock))?;
     let callbacks = CallbackDesk::new(vec![(ProviderId::SIMULATOR, key)]);
+    let vault = Arc::new(vault);
+    let (feed, webhooks) = open_feed(config, gateway, &secrets, &vault)?;
     let providers = Providers::new([simulator.as_provider()]);
     let worker = ProviderWorker::new(providers.clone(), runtime.clone(), DEFAULT_CALL_LIMIT);
     let (engine, report) = Engine::start(
@@ -368,10 +420,86 @@ fn open_components(
         runtime,
         Arc::new(worker),
         Arc::clone(&gateway.metrics) as Arc<dyn tollgate_engine::Observer>,
-        RecordObservers::none(),
+        RecordObservers::new(vec![Arc::clone(&feed) as Arc<dyn RecordObserver>]),
     )?;
-    let vault = Arc::new(vault);
-    Ok(Opened { directory, engine, report, providers, simulator, callbacks, secrets, vault })
+    Ok(Opened {
+        directory,
+        engine,
+        report,
+        providers,
+        simulator,
+        callbacks,
+        secrets,
+        vault,
+        feed,
+        webhooks,
+    })
+}
+
+/// The event feed, and those who deliver from it.
+fn open_feed(
+    config: &Config,
+    gateway: &Gateway,
+    secrets: &Secrets,
+    vault: &Arc<Vault>,
+) -> Result<(Arc<EventFeed>, Arc<Webhooks>), Error> {
+    const DAY_S: u64 = 86_400;
+    let options = FeedOptions {
+        retention: Millis::from_seconds(config.events.retention_days * DAY_S),
+        attempt_retention: Millis::from_seconds(config.webhooks.attempt_retention_days * DAY_S),
+        clock: Arc::clone(&gateway.clock),
+        cache_bytes: config.events.cache_bytes,
+    };
+    // The feed is told whom to wake before there is anybody: it begins first.
+    let told: Arc<OnceLock<Arc<Webhooks>>> = Arc::default();
+    let waking = Arc::clone(&told);
+    let created = move |queue| {
+        if let Some(webhooks) = waking.get() {
+            webhooks.look_at(queue);
+        }
+    };
+    let directory = config.storage.data_dir.join("feed");
+    let feed = EventFeed::open(&directory, options, gateway.metrics.feed.clone(), created)?;
+    let feed = Arc::new(feed);
+    let webhooks = &config.webhooks;
+    let client = Client::new(
+        ClientOptions {
+            connect_timeout: webhooks.connect_timeout(),
+            header_timeout: webhooks.header_timeout(),
+            body_timeout: webhooks.body_timeout(),
+            total_timeout: webhooks.timeout(),
+        },
+        AddressRules::new(webhooks.allowed_cidrs.clone(), webhooks.ports.clone()),
+        Arc::new(SystemResolver),
+        authorities(config)?,
+    );
+    let parts = WebhookParts {
+        feed: Arc::clone(&feed),
+        client,
+        secrets: secrets.webhooks(),
+        vault: Arc::clone(vault),
+        clock: Arc::clone(&gateway.clock),
+        metrics: gateway.metrics.webhooks.clone(),
+    };
+    let options = WebhookOptions { concurrency: webhooks.concurrency };
+    let webhooks = Arc::new(Webhooks::new(parts, options).map_err(Error::Deliveries)?);
+    let is_first = told.set(Arc::clone(&webhooks)).is_ok();
+    debug_assert!(is_first, "told once");
+    Ok((feed, webhooks))
+}
+
+/// The authorities that receivers' certificates may be of, besides those of the web.
+fn authorities(config: &Config) -> Result<RootCertStore, Error> {
+    let mut roots = RootCertStore::empty();
+    let path = &config.webhooks.ca_file;
+    if path.as_os_str().is_empty() {
+        return Ok(roots);
+    }
+    let failed = |source| Error::Authorities { path: path.clone(), source };
+    for certificate in CertificateDer::pem_file_iter(path).map_err(failed)? {
+        roots.add_parsable_certificates([certificate.map_err(failed)?]);
+    }
+    Ok(roots)
 }
 
 fn vault_options(config: &Config) -> VaultOptions {
@@ -463,6 +591,7 @@ fn engine_options(config: &Config) -> EngineOptions {
         threads: engine.threads,
         segment_bytes: storage.segment_bytes,
         min_free_bytes: storage.min_free_bytes,
+        snapshot_bytes: storage.snapshot_bytes,
         max_in_flight: engine.max_in_flight,
         max_in_flight_per_shard: engine.max_in_flight_per_shard,
         policy: Policy {

@@ -18,6 +18,7 @@ mod orders;
 mod rest;
 mod restart;
 mod shown;
+mod snapshots;
 mod time;
 
 use std::{
@@ -38,7 +39,7 @@ use tollgate_engine::{
 };
 use tollgate_wal::{InlineWriter, LogHandle, Released, store::faulty::Disk};
 
-use self::{clients::leave, diary::Diary, shown::Shown};
+use self::{clients::leave, diary::Diary, shown::Shown, snapshots::Shelf};
 use crate::{
     chance::Chance,
     coverage::Coverage,
@@ -60,6 +61,7 @@ pub(crate) struct Play<'a> {
     policy: Arc<Policy>,
     chance: Chance,
     disk: Disk,
+    shelf: Shelf,
     wall: u64,
     monotonic: u64,
     provider: Provider,
@@ -189,6 +191,7 @@ impl<'a> Play<'a> {
             policy: Arc::new(policy),
             chance,
             disk,
+            shelf: Shelf::default(),
             wall: START.as_millis(),
             monotonic: 1_000,
             provider: Provider::default(),
@@ -246,6 +249,7 @@ impl<'a> Play<'a> {
             Step::Jump(span) => self.jump(&life, span),
             Step::Space(bytes) => self.set_space(&mut life, bytes),
             Step::Fail(journal, sled) => self.fail(&mut life, journal, sled),
+            Step::Snapshot => self.take_snapshot(),
             Step::Crash(crash) => return self.crash(life, crash),
         }
         life

@@ -29,12 +29,14 @@
 //! jump -90000                      the wall clock jumps
 //! space 900 / space -              the disk has so many bytes left; room again
 //! fail all nothing                 the next commit fails, and this is left in journal and sled
+//! snapshot                         everything that is sealed goes into a snapshot
 //! crash                            the process dies and comes back; further words:
 //!   committing=prefix:700/all      in the middle of a commit, of which this is left
 //!   power=sectors:5/nothing        with the power, and this is left of what was not synced
 //!   deciding                       between a decision and its record
 //!   damage=sled:flip:0:99          and this happens to one copy of the log
 //!   recovering=2                   the next process dies before its third mending
+//!   snapshot-lost                  and the newest snapshot cannot be read any more
 //! ```
 
 use std::{fmt, str::FromStr};
@@ -90,6 +92,8 @@ pub enum Step {
     Space(Option<u64>),
     /// The next commit fails, and this is left of it in journal and sled.
     Fail(Kept, Kept),
+    /// Everything that is sealed goes into a snapshot.
+    Snapshot,
     /// The process dies and comes back.
     Crash(Crash),
 }
@@ -159,6 +163,8 @@ pub struct Crash {
     /// The next process dies as well, when it has mended the log in so many places and would mend
     /// one more.
     pub recovering: Option<u8>,
+    /// The newest snapshot cannot be read any more.
+    pub snapshot_lost: bool,
 }
 
 /// What happens to one copy of a segment of the log.
@@ -394,6 +400,7 @@ impl fmt::Display for Step {
             Self::Space(None) => f.write_str("space -"),
             Self::Space(Some(bytes)) => write!(f, "space {bytes}"),
             Self::Fail(journal, sled) => write!(f, "fail {} {}", Left(*journal), Left(*sled)),
+            Self::Snapshot => f.write_str("snapshot"),
             Self::Crash(crash) => write!(f, "{crash}"),
         }
     }
@@ -462,6 +469,9 @@ impl fmt::Display for Crash {
         if let Some(mendings) = self.recovering {
             write!(f, " recovering={mendings}")?;
         }
+        if self.snapshot_lost {
+            f.write_str(" snapshot-lost")?;
+        }
         Ok(())
     }
 }
@@ -518,6 +528,7 @@ impl FromStr for Step {
             ("space", ["-"]) => Self::Space(None),
             ("space", [bytes]) => Self::Space(Some(number(bytes)?)),
             ("fail", [journal, sled]) => Self::Fail(left(journal)?, left(sled)?),
+            ("snapshot", []) => Self::Snapshot,
             ("crash", words) => Self::Crash(crash(words)?),
             _ => return Err(format!("what is {line:?}?")),
         };
@@ -589,6 +600,7 @@ fn crash(words: &[&str]) -> Result<Crash, String> {
     for word in words {
         match word.split_once('=') {
             None if *word == "deciding" => crash.deciding = true,
+            None if *word == "snapshot-lost" => crash.snapshot_lost = true,
             Some(("committing", both)) => crash.committing = Some(left_of_both(both)?),
             Some(("recovering", mendings)) => crash.recovering = Some(number(mendings)?),
             Some(("power", both)) => crash.power = Some(left_of_both(both)?),

@@ -101,6 +101,7 @@ enum Verb {
     Jump,
     Space,
     Fail,
+    Snapshot,
     Crash,
 }
 
@@ -134,6 +135,7 @@ impl Author {
             (Verb::Jump, if calm { 0 } else { chance.pick(&[0, 1]) }),
             (Verb::Space, chance.pick(&[0, 2])),
             (Verb::Fail, if calm { 0 } else { chance.pick(&[0, 1]) }),
+            (Verb::Snapshot, chance.pick(&[0, 1, 4])),
             (Verb::Crash, crashes),
         ];
         let verbs =
@@ -190,6 +192,7 @@ impl Author {
             Verb::Space if chance.one_in(2) => Step::Space(None),
             Verb::Space => Step::Space(Some(chance.below(6_000))),
             Verb::Fail => Step::Fail(self.left(), self.left()),
+            Verb::Snapshot => Step::Snapshot,
             Verb::Crash => Step::Crash(self.crash()),
         }
     }
@@ -288,7 +291,8 @@ impl Author {
             at: u32::from(self.chance.short()),
         });
         let recovering = self.chance.one_in(4).then(|| self.chance.pick(&[0, 1, 2]));
-        Crash { committing, power, deciding: self.chance.one_in(6), damage, recovering }
+        let (deciding, snapshot_lost) = (self.chance.one_in(6), self.chance.one_in(8));
+        Crash { committing, power, deciding, damage, recovering, snapshot_lost }
     }
 }
 

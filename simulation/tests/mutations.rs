@@ -32,6 +32,7 @@ const MISTAKES: [Mistake; 12] = [
     Mistake::Domain(DomainFault::AuthorizedAgain),
     Mistake::Engine(EngineFault::ReleasedEarly),
     Mistake::Engine(EngineFault::ReplayedBackwards),
+    Mistake::Engine(EngineFault::SnapshotOffByOne),
     Mistake::Log(LogFault::FailureReleased),
     Mistake::Log(LogFault::LastGroupDropped),
     Mistake::Log(LogFault::SyncSkipped),

@@ -6,6 +6,7 @@
 //!  superblock                    superblock.rs
 //!  journal/<first frame>.log     one segment's frames, back to back
 //!  sled/<first frame>/           the same frames in a sled directory of their own
+//!  snapshots/<first frame>.snap  what the log comes to before that frame: snapshot_store.rs
 //!  scratch/                      half-made things; emptied at every open
 //! ```
 //!
@@ -104,7 +105,7 @@ impl Directory {
     }
 
     pub(crate) fn sleds(&self) -> PathBuf {
-        self.root.join("sled")
+        sleds(&self.root)
     }
 
     pub(crate) fn journal(&self, segment: u64) -> PathBuf {
@@ -112,11 +113,11 @@ impl Directory {
     }
 
     pub(crate) fn sled(&self, segment: u64) -> PathBuf {
-        self.sleds().join(format!("{segment:020}"))
+        sled_path(&self.root, segment)
     }
 
     fn scratch_root(&self) -> PathBuf {
-        self.root.join("scratch")
+        scratch_root(&self.root)
     }
 
     pub(crate) fn scratch(&self, name: &str) -> PathBuf {
@@ -176,24 +177,12 @@ impl Directory {
 
     /// Takes a directory away in one step, then deletes it at leisure.
     pub(crate) fn remove_sled(&self, segment: u64) -> Result<(), Error> {
-        let path = self.sled(segment);
-        let away = self.scratch(&format!("old-{segment}"));
-        match fs::rename(&path, &away) {
-            Ok(()) => {
-                sync_directory(&self.sleds())?;
-                discard(&away)
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(Error::io("move away", path)(error)),
-        }
+        remove_sled(&self.root, segment)
     }
 
     /// Names of the sled directories, in order.
     pub(crate) fn sled_segments(&self) -> Result<Vec<u64>, Error> {
-        let mut segments: Vec<_> =
-            entries(&self.sleds())?.iter().filter_map(|path| segment_of(path)).collect();
-        segments.sort_unstable();
-        Ok(segments)
+        sled_segments(&self.root)
     }
 }
 
@@ -204,6 +193,11 @@ impl Copies for Directory {
         segments.sort_unstable();
         segments.dedup();
         Ok(segments)
+    }
+
+    fn first_with_sled(&self) -> Result<u64, Error> {
+        // Where none is left at all, none was let go of: the newest always stays.
+        Ok(self.sled_segments()?.first().copied().unwrap_or_default())
     }
 
     fn read_journal(&mut self, segment: u64, into: &mut Vec<u8>) -> Result<usize, Error> {
@@ -309,6 +303,40 @@ pub(crate) fn journal_segments(root: &Path) -> Result<Vec<u64>, Error> {
         .collect();
     segments.sort_unstable();
     Ok(segments)
+}
+
+fn sleds(root: &Path) -> PathBuf {
+    root.join("sled")
+}
+
+fn sled_path(root: &Path, segment: u64) -> PathBuf {
+    sleds(root).join(format!("{segment:020}"))
+}
+
+fn scratch_root(root: &Path) -> PathBuf {
+    root.join("scratch")
+}
+
+/// Names of the sled directories, in order.
+pub(crate) fn sled_segments(root: &Path) -> Result<Vec<u64>, Error> {
+    let mut segments: Vec<_> =
+        entries(&sleds(root))?.iter().filter_map(|path| segment_of(path)).collect();
+    segments.sort_unstable();
+    Ok(segments)
+}
+
+/// Takes a sled directory away in one step, then deletes it at leisure; absence is as good.
+pub(crate) fn remove_sled(root: &Path, segment: u64) -> Result<(), Error> {
+    let path = sled_path(root, segment);
+    let away = scratch_root(root).join(format!("old-{segment}"));
+    match fs::rename(&path, &away) {
+        Ok(()) => {
+            sync_directory(&sleds(root))?;
+            discard(&away)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io("move away", path)(error)),
+    }
 }
 
 /// Everything in a file, with zeros for what the disk does not give; tells where the last of

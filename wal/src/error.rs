@@ -61,6 +61,14 @@ pub enum Error {
     /// The log cannot be read back whole.
     #[error(transparent)]
     Damaged(#[from] Damage),
+    /// A snapshot cannot be read back whole.
+    #[error("the snapshot {} is damaged", path.display())]
+    Snapshot {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
     /// The visitor of the recovered records failed.
     #[error("record {sequence} of stream {} was not accepted", stream.0)]
     Visit {
@@ -214,6 +222,9 @@ pub enum SuperblockFault {
     /// It was written by another version of the format.
     #[error("format version {0} is not supported")]
     Version(u16),
+    /// A checkpoint has another number of streams.
+    #[error("the checkpoint is another log's")]
+    Checkpoint,
     /// The directory was created with another number of streams.
     #[error("the log has {stored} streams, not {asked}")]
     Streams {

@@ -274,6 +274,12 @@ impl Positions {
     }
 }
 
+impl FromIterator<u64> for Positions {
+    fn from_iter<T: IntoIterator<Item = u64>>(positions: T) -> Self {
+        Self(positions.into_iter().collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -111,6 +111,12 @@ impl<C> LogHandle<C> {
         self.enter(Entry::Barrier(completion));
     }
 
+    /// Gives `completion` back once everything handed in before is durable and sealed: the log goes
+    /// on in a new segment.
+    pub fn seal(&self, completion: C) {
+        self.enter(Entry::Seal(completion));
+    }
+
     fn enter(&self, entry: Entry<C>) {
         // The writer outlives its handles or aborts the process, so that somebody receives.
         let entered = self.entries.send(entry);
@@ -231,6 +237,7 @@ impl GroupWriter {
             shared: Arc::clone(&shared),
             records: Vec::new(),
             completions: Vec::new(),
+            seal: false,
             poison: None,
             space_due: Instant::now(),
         };
@@ -269,6 +276,7 @@ impl<C, R> fmt::Debug for InlineWriter<C, R> {
 enum Entry<C> {
     Append(Record, C),
     Barrier(C),
+    Seal(C),
 }
 
 struct Shared {
@@ -288,6 +296,8 @@ struct Writer<C, R> {
     /// The group that is being gathered, and the tokens that ride with it.
     records: Vec<Record>,
     completions: Vec<C>,
+    /// Whether the group is the last of its segment.
+    seal: bool,
     poison: Option<Arc<Error>>,
     space_due: Instant,
 }
@@ -336,6 +346,11 @@ impl<C, R: FnMut(Released<C>)> Writer<C, R> {
                     self.completions.push(completion);
                 }
                 Entry::Barrier(completion) => self.completions.push(completion),
+                Entry::Seal(completion) => {
+                    self.completions.push(completion);
+                    self.seal = true;
+                    return false;
+                }
             }
             next = if bytes < self.options.group_bytes { inbox.try_recv().ok() } else { None };
         }
@@ -343,9 +358,10 @@ impl<C, R: FnMut(Released<C>)> Writer<C, R> {
     }
 
     fn finish_group(&mut self) {
+        let seal = std::mem::take(&mut self.seal);
         if self.poison.is_none()
-            && !self.records.is_empty()
-            && let Err(error) = self.commit()
+            && (seal || !self.records.is_empty())
+            && let Err(error) = self.write(seal)
         {
             // Not logged here: whoever is given the tokens back is given the cause with them.
             self.poison = Some(Arc::new(error));
@@ -360,6 +376,13 @@ impl<C, R: FnMut(Released<C>)> Writer<C, R> {
             None => Released::Durable(completions),
             Some(cause) => Released::Unknown { completions, cause: Arc::clone(cause) },
         });
+    }
+
+    fn write(&mut self, seal: bool) -> Result<(), Error> {
+        if !self.records.is_empty() {
+            self.commit()?;
+        }
+        if seal { self.store.seal() } else { Ok(()) }
     }
 
     fn commit(&mut self) -> Result<(), Error> {

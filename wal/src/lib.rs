@@ -19,10 +19,14 @@
 //! all. What was given back as durable is read by every later open, or that open refuses. After
 //! an error nothing more is written.
 //!
-//! Not here: payments, snapshots, replies. The log knows no meaning of its bytes.
+//! [`SnapshotStore`] keeps what its user makes of the records before a [`Checkpoint`], so that a later
+//! open can begin there.
+//!
+//! Not here: payments, what a snapshot says, replies. The log knows no meaning of its bytes.
 
 mod abort_guard;
 mod chain;
+mod checkpoint;
 mod directory;
 mod error;
 mod frame;
@@ -34,11 +38,13 @@ mod record;
 mod recovery;
 mod sled_segment;
 mod sled_store;
+mod snapshot_store;
 pub mod store;
 mod superblock;
 mod tail;
 pub mod verify;
 
+pub use checkpoint::Checkpoint;
 pub use error::{Damage, DamageFault, Error, RecordFault, SledFault, SuperblockFault, VisitError};
 pub use frame::FrameFault;
 pub use group_writer::{
@@ -46,7 +52,8 @@ pub use group_writer::{
 };
 pub use record::{MAX_RECORD, Record, RecordRef, Stream, Visit};
 pub use recovery::{Recovery, Repair};
-pub use sled_store::{MAX_SEGMENT_BYTES, Options, SledStore};
+pub use sled_store::{MAX_SEGMENT_BYTES, Options, SledStore, drop_sled_before};
+pub use snapshot_store::{SealedSnapshot, SnapshotReader, SnapshotStore, SnapshotWriter};
 pub use store::{Committed, FreeSpace, LogStore, Syncs};
 pub use superblock::Geometry;
 pub use tail::Tail;

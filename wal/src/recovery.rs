@@ -16,6 +16,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     chain::{Tip, next_group},
+    checkpoint::Checkpoint,
     error::{Damage, DamageFault, Error, SledFault},
     frame::{Frame, FrameFault, intact},
     group::{Positions, Unpacker},
@@ -99,6 +100,10 @@ pub(crate) trait Copies {
     /// All segments of which there is a trace, in order.
     fn segments(&self) -> Result<Vec<u64>, Error>;
 
+    /// The first segment that is to have a sled copy: those before it were let go of, for a snapshot
+    /// stands in for them.
+    fn first_with_sled(&self) -> Result<u64, Error>;
+
     /// Replaces `into` by the journal's bytes, with zeros where the disk does not give them; by
     /// nothing if there is no journal. Tells where the last bytes that are not given end, as far
     /// as that is known: 0 if all are given, the maximum if the journal's size is not known.
@@ -134,7 +139,7 @@ pub(crate) trait Copies {
 pub(crate) enum Compare {
     /// The newest that holds anything: the only one whose end nothing else proves.
     Newest,
-    /// All.
+    /// All that are to have one.
     Every,
 }
 
@@ -147,36 +152,42 @@ pub(crate) struct Recovered {
     pub(crate) repairs: Vec<Repair>,
 }
 
-/// Reads the whole log, visits its records, and mends its copies.
+/// Reads the log from a checkpoint on, visits its records, and mends its copies.
+///
+/// Segments before the checkpoint are not looked at. There has to be one that begins with it: a log
+/// that ends earlier has lost what was durable.
 pub(crate) fn recover(
     copies: &mut dyn Copies,
-    geometry: Geometry,
+    from: Checkpoint,
     compare: Compare,
     ending: Ending,
     visit: &mut Visit<'_>,
 ) -> Result<Recovered, Error> {
-    let segments = copies.segments()?;
+    let Checkpoint { tip, positions } = from;
+    let mut segments = copies.segments()?;
+    segments.retain(|segment| *segment >= tip.sequence);
+    if segments.is_empty() && tip != Tip::GENESIS {
+        let (segment, sequence) = (tip.sequence, tip.sequence);
+        return Err(
+            Damage { segment, offset: 0, sequence, fault: DamageFault::SegmentMissing }.into()
+        );
+    }
     let mut replay = Replay {
-        log: Recovered {
-            tip: Tip::GENESIS,
-            positions: Positions::new(geometry.streams),
-            records: 0,
-            torn_bytes: 0,
-            repairs: Vec::new(),
-        },
+        log: Recovered { tip, positions, records: 0, torn_bytes: 0, repairs: Vec::new() },
         visit,
         last_group: 0,
         spill: Vec::new(),
     };
     let (mut journal, mut sled) = (Vec::new(), Vec::new());
     let newest = newest_with_frames(copies, &segments, &mut journal)?;
+    let first_with_sled = copies.first_with_sled()?;
     for (index, &segment) in segments.iter().enumerate() {
         let newest = newest.is_none_or(|newest| index >= newest);
         let place = Place {
             segment,
             end: segments.get(index + 1).copied(),
             newest,
-            compare: newest || compare == Compare::Every,
+            compare: newest || (compare == Compare::Every && segment >= first_with_sled),
             ending: if newest { ending } else { Ending::Closed },
         };
         replay.segment(copies, place, &mut journal, &mut sled)?;

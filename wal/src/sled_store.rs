@@ -4,7 +4,7 @@
 //! Invariant: after an error nothing is written any more, and no sync is tried twice.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -15,8 +15,9 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use crate::{
     abort_guard::AbortOnPanic,
     chain::Tip,
-    directory::{Directory, unusable},
-    error::Error,
+    checkpoint::Checkpoint,
+    directory::{Directory, remove_sled, sled_segments, unusable},
+    error::{Error, SuperblockFault},
     group::{PackedGroup, Positions},
     journal::Journal,
     record::{Record, Visit},
@@ -123,6 +124,20 @@ impl SledStore {
         geometry: Option<Geometry>,
         visit: &mut Visit<'_>,
     ) -> Result<(Self, Recovery), Error> {
+        Self::open_from(options, geometry, None, visit)
+    }
+
+    /// As [`SledStore::open`], from a checkpoint on: what lies before it is neither read nor mended.
+    ///
+    /// # Errors
+    ///
+    /// As there; and [`Error::Damaged`] where the log does not continue the checkpoint.
+    pub fn open_from(
+        options: Options,
+        geometry: Option<Geometry>,
+        from: Option<Checkpoint>,
+        visit: &mut Visit<'_>,
+    ) -> Result<(Self, Recovery), Error> {
         let began = Instant::now();
         options.check()?;
         let mut directory = Directory::open(&options.directory)?;
@@ -134,13 +149,17 @@ impl SledStore {
         };
         superblock.agree(geometry).map_err(|fault| unusable(directory.root(), fault))?;
         let geometry = superblock.geometry;
+        let from = from.unwrap_or_else(|| Checkpoint::genesis(geometry.streams));
+        if from.positions().len() != usize::from(geometry.streams) {
+            return Err(unusable(directory.root(), SuperblockFault::Checkpoint));
+        }
         let ending = superblock.ending;
         if ending == Ending::Closed {
             // Before anything else is written: this life may be killed at any moment.
             directory.write_superblock(Superblock { ending: Ending::Open, ..superblock })?;
         }
 
-        let recovered = recover(&mut directory, geometry, Compare::Newest, ending, visit)?;
+        let recovered = recover(&mut directory, from, Compare::Newest, ending, visit)?;
         for repair in &recovered.repairs {
             tracing::warn!(%repair, "the log was mended");
         }
@@ -175,32 +194,6 @@ impl SledStore {
             directory,
         };
         Ok((store, recovery))
-    }
-
-    /// Deletes the sled directories of segments that lie wholly before frame `sequence`, and
-    /// gives their number. The journal keeps them; only its second copy is gone, so that damage
-    /// to those journals can no longer be healed: call it with what a verified snapshot covers.
-    ///
-    /// # Errors
-    ///
-    /// Where the file system refuses. The store stays usable.
-    pub fn drop_sled_before(&mut self, sequence: u64) -> Result<usize, Error> {
-        let segments = self.directory.sled_segments()?;
-        // An empty live segment proves nothing about the one before it: that one stays. And the one
-        // before the live one may still be closing.
-        let newest = segments
-            .iter()
-            .copied()
-            .rfind(|&segment| segment < self.tip.sequence)
-            .unwrap_or(self.segment);
-        let mut dropped = 0;
-        for pair in segments.windows(2) {
-            if pair[1] <= sequence && pair[0] < newest && pair[1] < self.segment {
-                self.directory.remove_sled(pair[0])?;
-                dropped += 1;
-            }
-        }
-        Ok(dropped)
     }
 
     /// Sequence of the frame that comes next.
@@ -258,6 +251,19 @@ impl LogStore for SledStore {
         Ok(committed)
     }
 
+    fn seal(&mut self) -> Result<(), Error> {
+        if self.poisoned {
+            return Err(Error::Poisoned);
+        }
+        if self.journal.length() == 0 {
+            return Ok(());
+        }
+        self.poisoned = true;
+        self.rotate()?;
+        self.poisoned = false;
+        Ok(())
+    }
+
     fn positions(&self) -> &[u64] {
         self.positions.as_slice()
     }
@@ -288,6 +294,28 @@ impl Drop for SledStore {
             tracing::error!(error, "the log is not marked as closed; the next open mends that");
         }
     }
+}
+
+/// Deletes the sled directories of segments that lie wholly before frame `sequence`, and gives their
+/// number. The journal keeps them; only its second copy is gone, so that damage to those journals
+/// can no longer be healed: call it with what a verified snapshot covers. The log may be in use.
+///
+/// # Errors
+///
+/// Where the file system refuses.
+pub fn drop_sled_before(root: &Path, sequence: u64) -> Result<usize, Error> {
+    let segments = sled_segments(root)?;
+    // The newest is being written, the one before it may still be closing, and where the newest is
+    // empty the one before it has the log's end: they all stay.
+    let sealed = segments.len().saturating_sub(2);
+    let mut dropped = 0;
+    for pair in segments.windows(2).take(sealed) {
+        if pair[1] <= sequence {
+            remove_sled(root, pair[0])?;
+            dropped += 1;
+        }
+    }
+    Ok(dropped)
 }
 
 /// Both copies of a new segment, in place of an empty one of the same name.

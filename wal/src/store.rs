@@ -21,6 +21,13 @@ pub trait LogStore: Send + 'static {
     /// anew, and every later call fails with [`Error::Poisoned`].
     fn commit(&mut self, group: &[Record]) -> Result<Committed, Error>;
 
+    /// Begins a new segment, so that everything before is sealed; nothing where that is so already.
+    ///
+    /// # Errors
+    ///
+    /// As [`LogStore::commit`].
+    fn seal(&mut self) -> Result<(), Error>;
+
     /// The last durable sequence of every stream; 0 for one without records.
     fn positions(&self) -> &[u64];
 

@@ -21,6 +21,7 @@ use std::{
 
 use crate::{
     chain::{Tip, next_group},
+    checkpoint::Checkpoint,
     directory::{journal_path, journal_segments, superblock_path, unusable},
     error::{Damage, DamageFault, Error, SuperblockFault},
     frame::FrameFault,
@@ -72,16 +73,60 @@ impl Tail {
             Err(error) => return Err(Error::io("read", path)(error)),
         };
         let superblock = Superblock::parse(&bytes).map_err(|fault| unusable(root, fault))?;
-        Ok(Self {
+        Ok(Self::open_from(root, Checkpoint::genesis(superblock.geometry.streams)))
+    }
+
+    /// A tail before the first record behind a checkpoint. That the log continues it shows when it is
+    /// read.
+    #[must_use]
+    pub fn open_from(root: &Path, from: Checkpoint) -> Self {
+        let Checkpoint { tip, positions } = from;
+        Self {
             root: root.to_owned(),
-            segment: Tip::GENESIS.sequence,
+            segment: tip.sequence,
             offset: 0,
-            tip: Tip::GENESIS,
-            positions: Positions::new(superblock.geometry.streams),
+            tip,
+            positions,
             chunk: CHUNK,
             buffer: Vec::new(),
             spill: Vec::new(),
-        })
+        }
+    }
+
+    /// Visits what is left of the segment that the tail is in, if that is sealed, and gives the
+    /// checkpoint behind it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tail::advance`].
+    pub fn advance_segment(&mut self, visit: &mut Visit<'_>) -> Result<Option<Checkpoint>, Error> {
+        let segment = self.segment;
+        if journal_segments(&self.root)?.last().is_none_or(|last| *last <= segment) {
+            return Ok(None);
+        }
+        while self.segment == segment {
+            if let Step::AtEnd = self.step(visit)? {
+                return Err(self.damage(DamageFault::SegmentMissing));
+            }
+        }
+        Ok(Some(Checkpoint { tip: self.tip, positions: self.positions.clone() }))
+    }
+
+    /// Bytes of the journal that are sealed and not visited yet: at most so many, for the tail may be
+    /// in the middle of a segment.
+    ///
+    /// # Errors
+    ///
+    /// Where the file system refuses.
+    pub fn sealed_bytes(&self) -> Result<u64, Error> {
+        let segments = journal_segments(&self.root)?;
+        let sealed = segments.split_last().map_or(&[][..], |(_live, sealed)| sealed);
+        let mut bytes = 0;
+        for segment in sealed.iter().filter(|segment| **segment >= self.segment) {
+            let path = journal_path(&self.root, *segment);
+            bytes += fs::metadata(&path).map_err(Error::io("find", path))?.len();
+        }
+        Ok(bytes)
     }
 
     /// Visits every record that is whole by now and was not visited before, and returns once there

@@ -10,6 +10,7 @@ use std::{
 };
 
 use crate::{
+    checkpoint::Checkpoint,
     directory::{Directory, unusable},
     error::{Error, SledFault, SuperblockFault},
     record::Visit,
@@ -54,8 +55,8 @@ pub fn verify(directory: &Path, visit: &mut Visit<'_>) -> Result<VerifyReport, E
         .ok_or_else(|| unusable(directory.root(), SuperblockFault::Missing))?;
     let segments = directory.segments()?.len() as u64;
     let geometry = superblock.geometry;
-    let recovered =
-        recover(&mut ReadOnly(directory), geometry, Compare::Every, Ending::Closed, visit)?;
+    let from = Checkpoint::genesis(geometry.streams);
+    let recovered = recover(&mut ReadOnly(directory), from, Compare::Every, Ending::Closed, visit)?;
     Ok(VerifyReport {
         geometry,
         epoch: superblock.epoch,
@@ -75,6 +76,10 @@ struct ReadOnly(Directory);
 impl Copies for ReadOnly {
     fn segments(&self) -> Result<Vec<u64>, Error> {
         self.0.segments()
+    }
+
+    fn first_with_sled(&self) -> Result<u64, Error> {
+        self.0.first_with_sled()
     }
 
     fn read_journal(&mut self, segment: u64, into: &mut Vec<u8>) -> Result<usize, Error> {

@@ -11,7 +11,7 @@ use std::{
 use tempfile::TempDir;
 use tollgate_wal::{
     DamageFault, Error, Geometry, LogStore, MAX_SEGMENT_BYTES, Options, Record, Recovery, Repair,
-    SledFault, SledStore, Stream, SuperblockFault, verify::verify,
+    SledFault, SledStore, Stream, SuperblockFault, drop_sled_before, verify::verify,
 };
 
 const GEOMETRY: Geometry = Geometry { streams: 2 };
@@ -160,22 +160,22 @@ fn sled_is_dropped_below_a_snapshot_and_the_journal_kept() {
     let (mut store, _) = log.open_whole();
     log.commit(&mut store, 40, 10);
     let before = log.sleds().len();
-    assert_eq!(store.drop_sled_before(0).unwrap(), 0);
+    assert_eq!(drop_sled_before(log.path(), 0).unwrap(), 0);
     let half = store.next_frame() / 2;
-    let dropped = store.drop_sled_before(half).unwrap();
+    let dropped = drop_sled_before(log.path(), half).unwrap();
     assert!(dropped > 0 && dropped < before - 1);
     assert_eq!(log.sleds().len(), before - dropped);
-    store.drop_sled_before(u64::MAX).unwrap();
+    drop_sled_before(log.path(), u64::MAX).unwrap();
     assert_eq!(log.sleds().len(), 2, "the live one, and the one that may still be closing");
     drop(store);
 
     // The newest segment keeps its copy also while the live one is still empty.
     let (mut store, recovery) = log.open_whole();
     assert_eq!(recovery.repairs, []);
-    assert_eq!(store.drop_sled_before(u64::MAX).unwrap(), 1);
+    assert_eq!(drop_sled_before(log.path(), u64::MAX).unwrap(), 1);
     assert_eq!(log.sleds().len(), 2);
     log.commit(&mut store, 1, 1);
-    assert_eq!(store.drop_sled_before(u64::MAX).unwrap(), 0);
+    assert_eq!(drop_sled_before(log.path(), u64::MAX).unwrap(), 0);
     drop(store);
     assert_eq!(log.findings(), []);
 }

@@ -5,12 +5,13 @@
 //!   ├ kind ──┼ version┼ body: bincode, fixed-width integers, little-endian ...
 //! ```
 //!
-//! Kind 1 is a payment shard's record, kind 2 the control shard's; each kind counts its versions for
-//! itself. A version has frozen structs of its own, and decoding lifts an old one to today's
+//! Kind 1 is a payment shard's record, kind 2 the control shard's, kind 3 a piece of a snapshot that
+//! is no record; each kind counts its versions for itself. A version has frozen structs of its own, and decoding lifts an old one to today's
 //! events. Invariant: bytes that were ever written decode for ever; the golden bytes in
 //! `tests/golden` say so.
 
 mod control_v2;
+mod image_v1;
 mod v1;
 mod v2;
 mod value;
@@ -18,7 +19,10 @@ mod value;
 use bincode::Options;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{ControlEvent, Event, Record};
+use crate::{
+    event::{ControlEvent, Event, Record},
+    image::Piece,
+};
 
 /// The largest record, in bytes; the log takes no larger one.
 pub const MAX_RECORD: usize = 64 * 1024;
@@ -29,10 +33,12 @@ const READ_LIMIT: u64 = MAX_RECORD as u64;
 
 const KIND_PAYMENTS: u8 = 1;
 const KIND_CONTROL: u8 = 2;
+const KIND_IMAGE: u8 = 3;
 
 /// The versions that are written.
 const PAYMENTS_VERSION: u8 = 2;
 const CONTROL_VERSION: u8 = 2;
+const IMAGE_VERSION: u8 = 1;
 
 /// Why bytes are no record, or a record cannot be bytes.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +101,35 @@ pub fn decode_control(bytes: &[u8]) -> Result<Record<ControlEvent>, CodecError> 
     match header(bytes)? {
         (KIND_CONTROL, 1, body) => read::<v1::ControlRecord<'_>>(body)?.try_into(),
         (KIND_CONTROL, 2, body) => read::<control_v2::ControlRecord<'_>>(body)?.try_into(),
+        (kind, version, _body) => Err(CodecError::Unknown { kind, version }),
+    }
+}
+
+/// Encodes a piece of a payment shard's image: history as the record that it is.
+///
+/// # Errors
+/// [`CodecError::TooLarge`] above [`MAX_RECORD`].
+pub fn encode_piece(piece: &Piece) -> Result<Vec<u8>, CodecError> {
+    match piece {
+        Piece::History(record) => encode(record),
+        Piece::Account(key, balance) => {
+            write(KIND_IMAGE, IMAGE_VERSION, &image_v1::Piece::account(key, balance))
+        }
+        Piece::Key(entry, created_at) => {
+            write(KIND_IMAGE, IMAGE_VERSION, &image_v1::Piece::key(entry, *created_at))
+        }
+        Piece::End(end) => write(KIND_IMAGE, IMAGE_VERSION, &image_v1::Piece::end(end)),
+    }
+}
+
+/// Decodes a piece of a payment shard's image.
+///
+/// # Errors
+/// Where the bytes are no such piece of a known version.
+pub fn decode_piece(bytes: &[u8]) -> Result<Piece, CodecError> {
+    match header(bytes)? {
+        (KIND_PAYMENTS, _version, _body) => decode(bytes).map(Piece::History),
+        (KIND_IMAGE, 1, body) => read::<image_v1::Piece>(body)?.try_into(),
         (kind, version, _body) => Err(CodecError::Unknown { kind, version }),
     }
 }

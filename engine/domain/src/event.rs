@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::{
     api_key::ApiKey,
     effect::Effect,
-    id::{ApiKeyId, AttemptId, CaseId, MerchantId, OperationId, PaymentId},
+    id::{ApiKeyId, AttemptId, CaseId, MerchantId, OperationId, PaymentId, WebhookEndpointId},
     idempotency::IdempotencyEntry,
     merchant::Merchant,
     money::Amount,
@@ -17,6 +17,7 @@ use crate::{
     },
     provider::{DeclineCode, OutcomeSource, ProviderId, ProviderReceipt},
     timestamp::Timestamp,
+    webhook_endpoint::{DisableReason, SealedSecret, WebhookEndpoint, WebhookSettings},
 };
 
 /// Everything one command did: state change, idempotent answer and outbox are one record, so that
@@ -314,7 +315,47 @@ pub enum ControlEvent {
     ApiKeyRotated { key: ApiKeyId, successor: ApiKeyId, expires_at: Timestamp },
     /// A key opens nothing any more.
     ApiKeyRevoked { key: ApiKeyId },
+    /// A merchant wants to be told what happens. The endpoint is neither disabled nor rotated.
+    WebhookEndpointCreated(WebhookEndpoint),
+    /// An endpoint's owner wants something else of it.
+    WebhookEndpointChanged { endpoint: WebhookEndpointId, settings: WebhookSettings },
+    /// An endpoint got another secret; the one before is good until `previous_until`.
+    WebhookSecretRotated {
+        endpoint: WebhookEndpointId,
+        secret: SealedSecret,
+        previous_until: Timestamp,
+    },
+    /// An endpoint gets what has happened since it was disabled, and what happens.
+    WebhookEndpointEnabled { endpoint: WebhookEndpointId },
+    /// An endpoint gets nothing any more.
+    WebhookEndpointDisabled { endpoint: WebhookEndpointId, reason: DisableReason },
+    /// There is no such endpoint any more.
+    WebhookEndpointDeleted { endpoint: WebhookEndpointId },
     /// A merchant takes no second payment for an order of its own words that is paid, or takes them
     /// again.
     MerchantOrderRuleChanged { merchant: MerchantId, one_payment_per_order: bool },
+}
+
+impl ControlEvent {
+    /// The endpoint that it happens to, where it is one's.
+    #[must_use]
+    pub fn webhook_endpoint(&self) -> Option<WebhookEndpointId> {
+        match self {
+            Self::WebhookEndpointCreated(endpoint) => Some(endpoint.id),
+            Self::WebhookEndpointChanged { endpoint, .. }
+            | Self::WebhookSecretRotated { endpoint, .. }
+            | Self::WebhookEndpointEnabled { endpoint }
+            | Self::WebhookEndpointDisabled { endpoint, .. }
+            | Self::WebhookEndpointDeleted { endpoint } => Some(*endpoint),
+            Self::MerchantCreated(_)
+            | Self::MerchantRenamed { .. }
+            | Self::MerchantEmailChanged { .. }
+            | Self::MerchantSuspended { .. }
+            | Self::MerchantResumed { .. }
+            | Self::ApiKeyIssued(_)
+            | Self::ApiKeyRotated { .. }
+            | Self::ApiKeyRevoked { .. }
+            | Self::MerchantOrderRuleChanged { .. } => None,
+        }
+    }
 }

@@ -50,6 +50,12 @@ pub(crate) mod kind {
         Merchant = "mer_";
         /// An API key, which the id does not disclose.
         ApiKey = "key_";
+        /// An endpoint of a merchant.
+        WebhookEndpoint = "whe_";
+        /// One event as merchants see it.
+        FeedEvent = "evt_";
+        /// One try to deliver an event.
+        Delivery = "dlv_";
     }
 }
 
@@ -71,6 +77,12 @@ pub type OrderId = Id<kind::Order>;
 pub type MerchantId = Id<kind::Merchant>;
 /// Names an API key.
 pub type ApiKeyId = Id<kind::ApiKey>;
+/// Names an endpoint.
+pub type WebhookEndpointId = Id<kind::WebhookEndpoint>;
+/// Names an event as merchants see it.
+pub type FeedEventId = Id<kind::FeedEvent>;
+/// Names a try to deliver an event.
+pub type DeliveryId = Id<kind::Delivery>;
 
 /// The text is no id of the kind asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]

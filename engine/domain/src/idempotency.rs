@@ -96,6 +96,21 @@ impl IdempotencyTable {
         self.oldest.map(|oldest| oldest.after(retention).after(SWEEP_SLACK))
     }
 
+    /// A time that no entry is older than, where there are entries.
+    pub(crate) fn oldest(&self) -> Option<Timestamp> {
+        self.oldest
+    }
+
+    /// Takes an entry as it stood.
+    pub(crate) fn restore(&mut self, entry: &IdempotencyEntry, created_at: u32) {
+        self.remember(entry, Timestamp::default().after(Millis::from_seconds(created_at.into())));
+    }
+
+    /// Takes the time that no entry is older than as it stood.
+    pub(crate) fn restore_oldest(&mut self, oldest: Option<Timestamp>) {
+        self.oldest = oldest;
+    }
+
     pub(crate) fn remember(&mut self, entry: &IdempotencyEntry, now: Timestamp) {
         let (kind, subject) = match entry.subject {
             Subject::Payment(id) => (SubjectKind::Payment, id.to_u128()),

@@ -149,6 +149,11 @@ impl Ledger {
         }
     }
 
+    /// Takes an account as it stood.
+    pub(crate) fn restore(&mut self, key: AccountKey, balance: Balance) {
+        self.accounts.insert(key, balance);
+    }
+
     /// What stands on an account.
     #[must_use]
     pub fn balance(&self, key: &AccountKey) -> Balance {

@@ -44,6 +44,7 @@ mod wallet;
 mod api_key;
 mod control_state;
 mod merchant;
+mod webhook_endpoint;
 
 mod command;
 mod control_rejection;
@@ -57,6 +58,7 @@ mod shard_state;
 mod state_hash;
 
 pub mod codec;
+pub mod image;
 pub mod invariant;
 pub mod ledger;
 pub mod planted_fault;
@@ -68,9 +70,11 @@ pub use api_key::{
 pub use card::{CardBrand, CardFacts, CardFingerprint, CardFunding};
 pub use command::{
     CapturePayment, Command, ConfirmPayment, ControlCommand, ControlDecision, ControlSubject,
-    CreateMerchant, CreateOrder, CreatePayment, DecideReview, IssueApiKey, KeyedRequest,
-    PAYMENTS_PER_RECORD, RecordOperationOutcome, RecordProviderOutcome, RefundPayment, ResolveCase,
-    ReversePayment, ReviewVerdict, RevokeApiKey, RotateApiKey, Target, UpdateMerchant, VoidPayment,
+    CreateMerchant, CreateOrder, CreatePayment, CreateWebhookEndpoint, DecideReview,
+    DeleteWebhookEndpoint, DisableWebhookEndpoint, IssueApiKey, KeyedRequest, PAYMENTS_PER_RECORD,
+    RecordOperationOutcome, RecordProviderOutcome, RefundPayment, ResolveCase, ReversePayment,
+    ReviewVerdict, RevokeApiKey, RotateApiKey, RotateWebhookSecret, Target, UpdateMerchant,
+    UpdateWebhookEndpoint, VoidPayment,
 };
 pub use control_rejection::ControlRejection;
 pub use control_state::ControlState;
@@ -81,8 +85,8 @@ pub use env::{Env, LateApprovals, Policy};
 pub use event::{ControlEvent, Event, Record};
 pub use fees::{FeeRule, FeeSchedule};
 pub use id::{
-    ApiKeyId, AttemptId, CaseId, Id, IdKind, MerchantId, OperationId, OrderId, ParseIdError,
-    PaymentId, RefundId, ShardId, TransactionId,
+    ApiKeyId, AttemptId, CaseId, DeliveryId, FeedEventId, Id, IdKind, MerchantId, OperationId,
+    OrderId, ParseIdError, PaymentId, RefundId, ShardId, TransactionId, WebhookEndpointId,
 };
 pub use idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey, IdempotencyTable, Subject};
 pub use merchant::{Merchant, Mode};
@@ -105,3 +109,7 @@ pub use state_hash::StateHash;
 pub use timestamp::{Millis, Timestamp};
 pub use upi::{UpiFacts, VpaFingerprint};
 pub use wallet::{WalletFacts, WalletFingerprint};
+pub use webhook_endpoint::{
+    DisableReason, Disablement, EventFilter, PreviousSecret, SealedSecret, WebhookEndpoint,
+    WebhookSettings,
+};

@@ -393,6 +393,18 @@ impl ShardState {
         self.orders.get_mut(&id).expect("a payment's order was created before it")
     }
 
+    /// Takes accounts and keys as they stood, and the time.
+    pub(crate) fn restore_books(
+        &mut self,
+        ledger: Ledger,
+        keys: IdempotencyTable,
+        last_time: Timestamp,
+    ) {
+        self.ledger = ledger;
+        self.idempotency = keys;
+        self.last_time = last_time;
+    }
+
     /// An effect with what a worker needs to run it.
     #[must_use]
     pub fn provider_call(&self, effect: Effect) -> Option<ProviderCall> {

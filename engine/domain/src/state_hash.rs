@@ -19,6 +19,18 @@ impl StateHash {
         feed(&mut hasher);
         Self(hasher.0.finalize().into())
     }
+
+    /// The digest.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 32] {
+        self.0
+    }
+
+    /// Takes what [`StateHash::to_bytes`] gave.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
 }
 
 impl fmt::Display for StateHash {

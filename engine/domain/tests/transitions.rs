@@ -94,8 +94,8 @@ requires_action/action_required
 requires_action/overdue
     approved            completed/approved, captured 100.00 | authorized/approved
     declined            failed/declined
-    action required     requires_action/overdue+void, void
-    pending             requires_action/overdue+void, void
+    action required     unchanged ; asked requires_action/overdue+void, void
+    pending             unchanged ; asked requires_action/overdue+void, void
     not sent            failed/not_sent
     unknown             unchanged
     not found early     unchanged
@@ -379,7 +379,7 @@ const WAYS: [(&str, &[&str]); 24] = [
     ("unknown/unknown", &["unknown"]),
     ("requires_action/action_required", &["action required"]),
     ("requires_action/overdue", &["action required", "due"]),
-    ("requires_action/overdue+void", &["action required", "due", "action required"]),
+    ("requires_action/overdue+void", &["action required", "due", "asked: action required"]),
     ("completed/approved", &["approved"]),
     ("completed/contradicted", &["approved", "declined"]),
     ("completed/denied", &["approved", "declined", "asked: declined"]),
@@ -390,16 +390,16 @@ const WAYS: [(&str, &[&str]); 24] = [
     ("failed/not_sent", &["not sent"]),
     ("failed/approved_late+reversal", &["declined", "approved"]),
     ("failed/approved_late+void", &["declined", "approved"]),
-    ("failed/declined+void", &["action required", "due", "action required", "declined"]),
-    ("failed/not_sent+void", &["action required", "due", "action required", "not sent"]),
-    ("completed/approved+void", &["action required", "due", "action required", "approved"]),
+    ("failed/declined+void", &["action required", "due", "asked: action required", "declined"]),
+    ("failed/not_sent+void", &["action required", "due", "asked: action required", "not sent"]),
+    ("completed/approved+void", &["action required", "due", "asked: action required", "approved"]),
     (
         "completed/contradicted+void",
-        &["action required", "due", "action required", "approved", "declined"],
+        &["action required", "due", "asked: action required", "approved", "declined"],
     ),
     (
         "completed/denied+void",
-        &["action required", "due", "action required", "approved", "declined", "asked: declined"],
+        &["action required", "due", "asked: action required", "approved", "declined", "asked: declined"],
     ),
     ("authorized/approved+void", &["approved", "due"]),
     ("authorized/contradicted+void", &["approved", "due", "declined"]),

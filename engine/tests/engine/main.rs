@@ -2,6 +2,7 @@
 //! shards' own.
 
 mod operations;
+mod snapshots;
 mod stage;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -251,7 +252,7 @@ async fn observers_are_shown_each_durable_record_with_its_payments_live_and_afte
     let shown = live.shown();
     let [merchant, intent, outcome] = &shown[..] else { panic!("three records: {shown:?}") };
     assert_eq!((merchant.shard.0, merchant.sequence), (0, 1));
-    assert!(matches!(merchant.content, DurableContent::Control(_)));
+    assert!(matches!(merchant.content, DurableContent::Control { .. }));
     assert_eq!((intent.shard, intent.sequence), (paid.id().shard(), 1));
     assert_eq!(status_in(intent), PaymentStatus::Processing, "as it stood after the record");
     assert_eq!((outcome.shard, outcome.sequence), (paid.id().shard(), 2));
@@ -316,7 +317,7 @@ async fn no_payment_is_begun_while_an_observer_has_fallen_behind() {
 fn status_in(record: &DurableRecord) -> PaymentStatus {
     match &record.content {
         DurableContent::Payments { payments, .. } => payments[0].state().status(),
-        DurableContent::Control(record) => panic!("of a payment shard: {record:?}"),
+        DurableContent::Control { record, .. } => panic!("of a payment shard: {record:?}"),
     }
 }
 

@@ -23,7 +23,8 @@ use tollgate_domain::{
 };
 use tollgate_engine::{
     Answer, CallOutcome, CommandError, DurableRecord, EffectSink, Engine, EngineHealth,
-    EngineOptions, NoObserver, OwedCall, Patience, RecordObserver, RecordObservers, RecoveryReport,
+    EngineOptions, Error, NoObserver, OwedCall, Patience, RecordObserver, RecordObservers,
+    RecoveryReport,
 };
 use tollgate_wal::{
     LogStore,
@@ -163,15 +164,24 @@ impl EffectSink<String> for Script {
 impl Stage {
     /// On a real log.
     pub(crate) fn open(directory: &Path, script: Arc<Script>) -> Self {
+        Self::try_open(directory, script, &[]).unwrap()
+    }
+
+    /// On a real log, with some who observe.
+    pub(crate) fn try_open(
+        directory: &Path,
+        script: Arc<Script>,
+        notes: &[&Arc<Notes>],
+    ) -> Result<Self, Error> {
         let mut options = options();
         options.directory = directory.to_owned();
         options.min_free_bytes = 0;
         let sink = Arc::clone(&script) as Arc<dyn EffectSink<String>>;
-        let observers = RecordObservers::none();
+        let observers =
+            RecordObservers::new(notes.iter().map(|notes| Arc::clone(notes) as _).collect());
         let (engine, report) =
-            Engine::start(options, &Handle::current(), sink, Arc::new(NoObserver), observers)
-                .unwrap();
-        Self { engine, script, report }
+            Engine::start(options, &Handle::current(), sink, Arc::new(NoObserver), observers)?;
+        Ok(Self { engine, script, report })
     }
 
     /// On a simulated disk.

@@ -139,6 +139,12 @@ fn verify(data_dir: &Path, verbose: bool) -> Result<(), WalError> {
             println!("shard       {name:<8}{}", hash.get(..SHORT_DIGEST).unwrap_or(&hash));
         }
     }
+    for snapshot in &report.snapshots {
+        match &snapshot.finding {
+            Ok(records) => println!("snapshot    {records} records, comes to the same"),
+            Err(fault) => println!("snapshot    {:020} is of no use: {fault}", snapshot.frame),
+        }
+    }
     for finding in &report.log.findings {
         println!("to mend     {finding:?}");
     }

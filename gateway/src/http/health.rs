@@ -22,6 +22,7 @@ struct Components {
     log: LogComponent,
     storage: Component,
     vault: Component,
+    event_feed: Component,
     providers: ProvidersComponent,
 }
 
@@ -109,10 +110,11 @@ impl HealthBody {
         let log = if health.poisoned { Status::Down } else { Status::Up };
         let storage = if health.has_room { Status::Up } else { Status::Full };
         let vault = if serving.vault.has_failed() { Status::Down } else { Status::Up };
+        let event_feed = if serving.feed.has_failed() { Status::Down } else { Status::Up };
         let status = match (log, http, storage) {
             (Status::Down, _, _) => Status::Down,
             (_, Status::Draining, _) => Status::Draining,
-            _ if vault == Status::Down => Status::Down,
+            _ if vault == Status::Down || event_feed == Status::Down => Status::Down,
             (_, _, storage) => storage,
         };
         Self {
@@ -139,6 +141,7 @@ impl HealthBody {
                 },
                 storage: Component { status: storage },
                 vault: Component { status: vault },
+                event_feed: Component { status: event_feed },
                 providers: ProvidersComponent {
                     status: Status::Up,
                     calls_in_flight: health.provider_calls,
@@ -168,6 +171,7 @@ impl HealthBody {
                 log: LogComponent { status, queue_depth: 0, durable_lag_ms: 0 },
                 storage: Component { status },
                 vault: Component { status },
+                event_feed: Component { status },
                 providers: ProvidersComponent { status, calls_in_flight: 0 },
             },
         }

@@ -90,6 +90,16 @@ impl<I: Copy + PartialEq + FromStr> PageRequest<I> {
         }
     }
 
+    /// How many rows the page is made of, with the one that tells whether there are more; and whether
+    /// they are the newest of its range.
+    pub(super) fn rows(&self) -> (usize, bool) {
+        let newest = match self.from {
+            From::Newest | From::After(_) => true,
+            From::Before(_) => false,
+        };
+        (self.limit + 1, newest)
+    }
+
     /// Takes the page's rows from those of its range, which come oldest first.
     pub(super) fn take<'u, R>(
         &self,

@@ -113,6 +113,21 @@ routes! {
     OperatorKey = "/api/v1/operator-keys/{key}" => delete(v1::keys::revoke_of_operators);
     OperatorKeyRotation = "/api/v1/operator-keys/{key}/rotate" =>
         post(v1::keys::rotate_of_operators);
+    Events = "/api/v1/events" => get(v1::events::list);
+    EventStream = "/api/v1/events/stream" => get(v1::event_stream::open);
+    Event = "/api/v1/events/{id}" => get(v1::events::read);
+    EventResend = "/api/v1/events/{id}/resend" => post(v1::events::resend);
+    Webhooks = "/api/v1/webhooks" => get(v1::webhooks::list).post(v1::webhooks::create);
+    CallbackSecret = "/api/v1/webhooks/callback-secret" => get(v1::webhooks::callback_secret);
+    Webhook = "/api/v1/webhooks/{id}" =>
+        get(v1::webhooks::read).patch(v1::webhooks::update).delete(v1::webhooks::delete);
+    WebhookSecretRotation = "/api/v1/webhooks/{id}/rotate-secret" =>
+        post(v1::webhooks::rotate_secret);
+    WebhookEnabling = "/api/v1/webhooks/{id}/enable" => post(v1::webhooks::enable);
+    WebhookTest = "/api/v1/webhooks/{id}/test" => post(v1::webhooks::test);
+    WebhookAttempts = "/api/v1/webhooks/{id}/attempts" => get(v1::webhooks::attempts);
+    WebhookRecovery = "/api/v1/webhooks/{id}/recover" => post(v1::webhooks::recover);
+    QueueStatus = "/api/v1/queue/status" => get(v1::queue_status::read);
     ClassicPaymentProcess = "/api/payments/process" => post(classic::payments::process);
     ClassicPayment = "/api/payments/{id}" => get(classic::payments::read);
     ClassicPaymentStatus = "/api/payments/{id}/status" => get(classic::payments::read_status);

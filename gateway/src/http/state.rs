@@ -17,11 +17,13 @@ use super::{
     error::{ErrorCode, Problem},
 };
 use crate::{
+    feed::EventFeed,
     metrics::Metrics,
     offer::Offer,
     provider::{Clock, Instrument, Providers, TestProvider},
     secrets::Secrets,
     vault::Vault,
+    webhook::Webhooks,
 };
 
 /// The gateway as its operations see it: there from the first connection on, while the engine
@@ -47,6 +49,8 @@ pub(crate) struct Serving {
     pub(crate) callbacks: CallbackDesk,
     pub(crate) secrets: Secrets,
     pub(crate) vault: Arc<Vault>,
+    pub(crate) feed: Arc<EventFeed>,
+    pub(crate) webhooks: Arc<Webhooks>,
     /// The operator's key.
     pub(crate) operator: ApiKeyHash,
 }

@@ -36,6 +36,8 @@ mod time;
 mod transaction_answer;
 mod unknown_answer;
 mod validation;
+mod webhook_answer;
+mod webhook_request;
 
 pub(crate) use account_answer::{
     AccountBody, AccountLine, AccountLines, BalancesBody, EntryBody, WholeListBody,
@@ -45,6 +47,7 @@ pub(crate) use callback_answer::CallbackReceipt;
 pub(crate) use case_answer::CaseBody;
 pub(crate) use customer_answer::ErasedCustomerBody;
 pub(crate) use form::FormBody;
+pub(crate) use id_text::IdText;
 pub(crate) use key_answer::KeyBody;
 pub(crate) use key_request::{KeyRequest, NewKey, NewMerchantKey, RotationRequest};
 pub(crate) use ledger_answer::LedgerPageBody;
@@ -59,8 +62,8 @@ pub(crate) use operator_request::{OutcomeRequest, ResolutionRequest};
 pub(crate) use order_answer::{OrderBody, OwnedOrderBody};
 pub(crate) use order_request::{OrderRequest, ValidOrder};
 pub(crate) use payment_answer::{
-    ClassicCreated, ClassicPayment, ClassicStatus, ClassicSuccess, DeclinedBody, PaymentBody,
-    UndoneBody,
+    ClassicCreated, ClassicPayment, ClassicStatus, ClassicSuccess, DeclinedBody, EventData,
+    PaymentBody, UndoneBody, complete,
 };
 pub(crate) use payment_methods::{PaymentMethodListBody, PaymentMethodQuery};
 pub(crate) use payment_request::{
@@ -71,6 +74,13 @@ pub(crate) use refund_answer::{ClassicRefund, ClassicRefundStatus, RefundBody};
 pub(crate) use time::Rfc3339;
 pub(crate) use transaction_answer::{ClassicTransaction, TransactionBody};
 pub(crate) use unknown_answer::UnknownBody;
+pub(crate) use webhook_answer::{
+    AttemptBody, CallbackSecretBody, DeletedEndpointBody, EndpointBody, EventPageBody, QueueBody,
+    QueueStatusBody, RedeliveryBody,
+};
+pub(crate) use webhook_request::{
+    EndpointWishes, EventResendRequest, RecoverRequest, SecretRequest, TestRequest, WebhookRequest,
+};
 
 use serde::Deserialize;
 

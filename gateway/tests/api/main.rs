@@ -20,4 +20,6 @@ mod orders;
 mod payments;
 mod provider_callbacks;
 mod providers;
+mod receiver;
 mod server;
+mod webhooks;

@@ -31,7 +31,7 @@ impl TestServer {
         path_of(&shown)
     }
 
-    async fn paid(&self) -> String {
+    async fn completed(&self) -> String {
         let shown = self.pay_with(json!({})).await;
         assert_eq!(shown["status"], "completed");
         path_of(&shown)
@@ -101,7 +101,7 @@ async fn a_void_lets_go_and_a_reversal_undoes() {
     let problem = again.assert_problem(409, "payment_unexpected_state");
     assert_eq!(problem["allowed_operations"], json!([]));
 
-    let path = server.paid().await;
+    let path = server.completed().await;
     let reversed = server.act(&format!("{path}/reverse"), &Value::Null, None).await;
     let shown = reversed.json();
     assert_eq!((reversed.status, &shown["status"]), (200, &json!("reversed")));
@@ -112,7 +112,7 @@ async fn a_void_lets_go_and_a_reversal_undoes() {
 #[tokio::test]
 async fn refunds_are_objects_and_never_add_up_to_more_than_was_captured() {
     let server = TestServer::start().await;
-    let path = server.paid().await;
+    let path = server.completed().await;
     let request = json!({"amount": "40.00", "reason": "returned", "metadata": {"parcel": "3"}});
     let reply = server.act(&format!("{path}/refund"), &request, Some("r1")).await;
     let refund = reply.json();
@@ -158,7 +158,7 @@ async fn refunds_are_objects_and_never_add_up_to_more_than_was_captured() {
 #[tokio::test]
 async fn requests_that_cannot_be_meant_are_refused_with_all_their_faults() {
     let server = TestServer::start().await;
-    let path = server.paid().await;
+    let path = server.completed().await;
     let refund = format!("{path}/refund");
     for (body, status, code) in [
         (json!({"amount": "10.005"}), 400, "amount_invalid"),
@@ -194,7 +194,7 @@ async fn requests_that_cannot_be_meant_are_refused_with_all_their_faults() {
 #[tokio::test]
 async fn another_merchants_payments_and_refunds_do_not_exist() {
     let server = TestServer::start().await;
-    let path = server.paid().await;
+    let path = server.completed().await;
     let refund = server.act(&format!("{path}/refund"), &json!({"amount": "1"}), None).await.json();
     let operator = [("Authorization", "Bearer ak_of_the_test")];
     let other = server.post("/api/v1/merchants", r#"{"name":"Other"}"#, &operator).await.json();
@@ -263,7 +263,7 @@ async fn an_impatient_client_gets_202_and_the_key_tells_the_rest() {
 #[tokio::test]
 async fn operations_and_their_keys_survive_a_restart() {
     let server = TestServer::start().await;
-    let path = server.paid().await;
+    let path = server.completed().await;
     let request = json!({"amount": "40.00"});
     let first = server.act(&format!("{path}/refund"), &request, Some("r")).await;
     let server = server.restart().await;
@@ -315,7 +315,7 @@ async fn the_classic_surface_does_the_same_in_its_own_words() {
 #[tokio::test]
 async fn two_hundred_refunds_at_once_never_exceed_what_was_captured() {
     let server = std::sync::Arc::new(TestServer::start().await);
-    let path = server.paid().await;
+    let path = server.completed().await;
     let tasks: Vec<_> = (0..200)
         .map(|_number| {
             let (server, path) = (std::sync::Arc::clone(&server), format!("{path}/refund"));

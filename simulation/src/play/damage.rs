@@ -11,7 +11,9 @@ impl Play<'_> {
         names.retain(|name| {
             let mut empty = true;
             self.disk.damage_journal(*name, |journal| empty = journal.is_empty());
-            !empty
+            // What a snapshot stands for is not read, so that damage there would stay, and meet the
+            // start that needs it after all.
+            !empty && *name >= self.shelf.reaches()
         });
         names.reverse();
         let Some(segment) = pick(segment, names.len()).map(|index| names[index]) else {

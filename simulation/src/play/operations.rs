@@ -36,8 +36,9 @@ impl Play<'_> {
         let expected = &self.models[index_of(payment.shard())].payments[&payment];
         let foreign = MerchantId::new(START, ShardId::CONTROL, 99);
         let merchant = if ask.payment % 50 == 49 { foreign } else { expected.merchant };
-        let fingerprint =
-            Fingerprint(payment.to_u128() as u64 & !OTHERWISE ^ ((ask.deed as u64 + 2) << 17));
+        let low_bits = payment.to_u128() & u128::from(u64::MAX >> 1);
+        let low_bits = u64::try_from(low_bits).expect("63 bits");
+        let fingerprint = Fingerprint(low_bits ^ ((ask.deed as u64 + 2) << 17));
         // An approval that only lets the payment go on is answered with the payment as it is: README.md
         // tells why it comes without a key here.
         let answered_as_is = ask.deed == Deed::Approve && expected.capture == CaptureMode::Manual;

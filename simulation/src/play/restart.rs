@@ -10,7 +10,7 @@ use std::{
 use tollgate_domain::{Effect, ShardId, ShardState};
 use tollgate_engine::{Clock, Error, Lane, LogError, Repair, Replayed, Shard, recover};
 use tollgate_wal::{
-    GroupWriter, LogStore, Recovery, Released, WriterOptions,
+    Checkpoint, GroupWriter, LogStore, Released, WriterOptions,
     store::faulty::{Faulty, Kept},
 };
 
@@ -51,6 +51,9 @@ impl Play<'_> {
         if let Some((journal, sled)) = crash.power {
             self.disk.lose_power(journal, sled);
             self.coverage.saw("crash: with the power");
+        }
+        if crash.snapshot_lost && self.shelf.damage_newest() {
+            self.coverage.saw("snapshot: lost");
         }
         self.start(crash.damage, crash.recovering)
     }
@@ -99,13 +102,20 @@ impl Play<'_> {
     }
 
     pub(super) fn open(&mut self) -> Result<(Box<dyn LogStore>, Replayed), Error> {
-        let mut found: Option<Recovery> = None;
+        let mut begun_at = None;
         let (store, replayed, report) =
-            recover(self.shards, &self.observers, |geometry, visit| {
-                let (store, recovery) = Faulty::open(&self.disk, Some(geometry), visit)?;
-                found = Some(recovery.clone());
-                Ok((Box::new(store) as Box<dyn LogStore>, recovery))
+            recover(self.shards, &self.observers, &self.shelf, |geometry, from, visit| {
+                begun_at = from.as_ref().map(Checkpoint::frame);
+                let opened = Faulty::open_from(&self.disk, Some(geometry), from, visit);
+                opened.map(|(store, recovery)| (Box::new(store) as Box<dyn LogStore>, recovery))
             })?;
+        match begun_at {
+            Some(_) => self.coverage.saw("snapshot: used at a start"),
+            None if self.shelf.reaches() > 0 && report.damaged_snapshots == 0 => {
+                self.coverage.saw("snapshot: passed over for an observer");
+            }
+            None => {}
+        }
         if report.created {
             self.coverage.saw("recovery: first start");
         }
@@ -127,10 +137,8 @@ impl Play<'_> {
         Ok((store, replayed))
     }
 
-    /// Takes the model back to what the log still holds, and compares.
-    ///
-    /// Not here yet: snapshots. A second state, from a snapshot and the tail, has to have the same
-    /// hashes as `replayed`.
+    /// Takes the model back to what the log still holds, and compares. What was replayed may have
+    /// begun with a snapshot: it has to come to the same.
     pub(super) fn take_back(&mut self, replayed: &Replayed) {
         let sequences = &replayed.sequences;
         let held =
@@ -165,7 +173,7 @@ impl Play<'_> {
                 }
             };
             assert_eq!(found, sequence, "shard {} has records of nobody's", shard.0);
-            assert_eq!(state.hash(), hash, "replay gives the state that was lived");
+            assert_eq!(state.hash(), hash, "snapshot and replay give the state that was lived");
             if self.told.durable.get(&shard).copied().unwrap_or(0) < found {
                 self.coverage.saw("recovery: kept what nobody was told");
             }

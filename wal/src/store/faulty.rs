@@ -13,6 +13,7 @@ use std::{
 
 use crate::{
     chain::Tip,
+    checkpoint::Checkpoint,
     error::{Error, SledFault, SuperblockFault},
     frame::intact,
     group::{PackedGroup, Positions},
@@ -179,6 +180,28 @@ impl Disk {
         self.image().segments.keys().copied().collect()
     }
 
+    /// Visits the segment that begins at a checkpoint, if it is sealed, and gives the one behind it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Faulty::open_from`], and what the visitor returned.
+    pub fn read_sealed(
+        &self,
+        from: &Checkpoint,
+        visit: &mut Visit<'_>,
+    ) -> Result<Option<Checkpoint>, Error> {
+        let segment = from.frame();
+        if self.segments().last().is_none_or(|last| *last <= segment) {
+            return Ok(None);
+        }
+        // What recovery mends on it goes with it.
+        let copy = self.snapshot();
+        copy.image().segments.retain(|other, _content| *other == segment);
+        let mut copies = copy.clone();
+        let read = recover(&mut copies, from.clone(), Compare::Newest, Ending::Closed, visit)?;
+        Ok(Some(Checkpoint { tip: read.tip, positions: read.positions }))
+    }
+
     /// Changes the bytes of a segment's journal at will.
     ///
     /// # Panics
@@ -269,6 +292,20 @@ impl Faulty {
         geometry: Option<Geometry>,
         visit: &mut Visit<'_>,
     ) -> Result<(Self, Recovery), Error> {
+        Self::open_from(disk, geometry, None, visit)
+    }
+
+    /// As [`Faulty::open`], from a checkpoint on.
+    ///
+    /// # Errors
+    ///
+    /// As there; and [`Error::Damaged`] where the log does not continue the checkpoint.
+    pub fn open_from(
+        disk: &Disk,
+        geometry: Option<Geometry>,
+        from: Option<Checkpoint>,
+        visit: &mut Visit<'_>,
+    ) -> Result<(Self, Recovery), Error> {
         let began = Instant::now();
         let unusable = |source| Error::Superblock { path: "simulated disk".into(), source };
         let stored = disk.image().superblock;
@@ -282,7 +319,8 @@ impl Faulty {
         superblock.agree(geometry).map_err(unusable)?;
         let geometry = superblock.geometry;
         // It keeps no record of a clean close: whatever it holds was left by a crash.
-        let recovered = recover(&mut disk.clone(), geometry, Compare::Newest, Ending::Open, visit)?;
+        let from = from.unwrap_or_else(|| Checkpoint::genesis(geometry.streams));
+        let recovered = recover(&mut disk.clone(), from, Compare::Newest, Ending::Open, visit)?;
 
         let tip = recovered.tip;
         let epoch = superblock.epoch.max(tip.epoch) + 1;
@@ -397,6 +435,21 @@ impl LogStore for Faulty {
         self.write(group).inspect_err(|_| self.poisoned = true)
     }
 
+    fn seal(&mut self) -> Result<(), Error> {
+        if self.poisoned {
+            return Err(Error::Poisoned);
+        }
+        let mut image = self.disk.image();
+        if image.owner != self.owner {
+            return Err(Error::Injected);
+        }
+        if !image.segment(self.segment).journal.is_empty() {
+            self.segment = self.tip.sequence;
+            image.segments.insert(self.segment, Segment::default());
+        }
+        Ok(())
+    }
+
     fn positions(&self) -> &[u64] {
         self.positions.as_slice()
     }
@@ -409,6 +462,10 @@ impl LogStore for Faulty {
 impl Copies for Disk {
     fn segments(&self) -> Result<Vec<u64>, Error> {
         Ok(Self::segments(self))
+    }
+
+    fn first_with_sled(&self) -> Result<u64, Error> {
+        Ok(0)
     }
 
     fn read_journal(&mut self, segment: u64, into: &mut Vec<u8>) -> Result<usize, Error> {

@@ -30,6 +30,12 @@ pub enum Scope {
     ProvidersRead,
     /// Erase what is known of customers.
     CustomersWrite,
+    /// Read what has happened, as a list or a stream.
+    EventsRead,
+    /// Look at endpoints, at their deliveries and at the queues.
+    WebhooksRead,
+    /// Create, change and delete endpoints, and deliver again.
+    WebhooksWrite,
     /// Look at orders.
     OrdersRead,
     /// Create orders.
@@ -48,7 +54,7 @@ pub struct ScopeSet(u64);
 
 impl Scope {
     /// Every scope, in the order of [`Scope::code`].
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::PaymentsRead,
         Self::PaymentsWrite,
         Self::MerchantsRead,
@@ -60,6 +66,9 @@ impl Scope {
         Self::SimulatorRead,
         Self::ProvidersRead,
         Self::CustomersWrite,
+        Self::EventsRead,
+        Self::WebhooksRead,
+        Self::WebhooksWrite,
         Self::OrdersRead,
         Self::OrdersWrite,
         Self::LedgerRead,
@@ -82,11 +91,14 @@ impl Scope {
             Self::SimulatorRead => 8,
             Self::ProvidersRead => 9,
             Self::CustomersWrite => 10,
-            Self::OrdersRead => 11,
-            Self::OrdersWrite => 12,
-            Self::LedgerRead => 13,
-            Self::ExceptionsRead => 14,
-            Self::ExceptionsWrite => 15,
+            Self::EventsRead => 11,
+            Self::WebhooksRead => 12,
+            Self::WebhooksWrite => 13,
+            Self::OrdersRead => 14,
+            Self::OrdersWrite => 15,
+            Self::LedgerRead => 16,
+            Self::ExceptionsRead => 17,
+            Self::ExceptionsWrite => 18,
         }
     }
 
@@ -105,6 +117,9 @@ impl Scope {
             Self::SimulatorRead => "simulator:read",
             Self::ProvidersRead => "providers:read",
             Self::CustomersWrite => "customers:write",
+            Self::EventsRead => "events:read",
+            Self::WebhooksRead => "webhooks:read",
+            Self::WebhooksWrite => "webhooks:write",
             Self::OrdersRead => "orders:read",
             Self::OrdersWrite => "orders:write",
             Self::LedgerRead => "ledger:read",
@@ -132,6 +147,9 @@ impl Scope {
                 | Self::KeysWrite
                 | Self::ProvidersRead
                 | Self::CustomersWrite
+                | Self::EventsRead
+                | Self::WebhooksRead
+                | Self::WebhooksWrite
                 | Self::OrdersRead
                 | Self::OrdersWrite
                 | Self::LedgerRead,
@@ -147,6 +165,7 @@ impl Scope {
                 | Self::OperatorKeysWrite
                 | Self::SimulatorRead
                 | Self::ProvidersRead
+                | Self::WebhooksRead
                 | Self::LedgerRead
                 | Self::ExceptionsRead
                 | Self::ExceptionsWrite,
@@ -172,6 +191,9 @@ impl Scope {
                 | Self::SimulatorRead
                 | Self::ProvidersRead
                 | Self::CustomersWrite
+                | Self::EventsRead
+                | Self::WebhooksRead
+                | Self::WebhooksWrite
                 | Self::OrdersRead
                 | Self::OrdersWrite
                 | Self::LedgerRead
@@ -183,6 +205,8 @@ impl Scope {
                 Self::PaymentsRead
                 | Self::PaymentsWrite
                 | Self::CustomersWrite
+                | Self::EventsRead
+                | Self::WebhooksWrite
                 | Self::OrdersRead
                 | Self::OrdersWrite,
             ) => false,

@@ -8,7 +8,7 @@
 
 mod operation;
 
-use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
+use std::{collections::BTreeSet, fmt::Write as _, num::NonZeroU32, sync::Arc};
 
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
@@ -20,6 +20,8 @@ use crate::{
     effect::Effect,
     id::Id,
     idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey, Subject},
+    image::ImageEnd,
+    ledger::{Account, AccountKey, Balance},
     merchant::{Merchant, Mode},
     money::{Amount, Currency, Money},
     net_banking::NetBankingFacts,
@@ -29,9 +31,13 @@ use crate::{
     },
     provider::{DeclineCode, OutcomeSource, ProviderId, ProviderReceipt},
     sealed::{SealKeyId, Sealed},
+    state_hash::StateHash,
     timestamp::Timestamp,
     upi::{UpiFacts, VpaFingerprint},
     wallet::{WalletFacts, WalletFingerprint},
+    webhook_endpoint::{
+        DisableReason, EventFilter, SealedSecret, WebhookEndpoint, WebhookSettings,
+    },
 };
 
 #[test]
@@ -115,6 +121,61 @@ fn control_records_of_version_1_are_lifted() {
     }
 }
 
+/// The pieces of an image that are no records, one after the other.
+#[test]
+fn golden_bytes_of_image_pieces() {
+    let name = "image_pieces.v1.hex";
+    let stored = include_str!("../../tests/golden/image_pieces.v1.hex");
+    let pieces = every_piece();
+    let written: Vec<Vec<u8>> = pieces.iter().map(|piece| encode_piece(piece).unwrap()).collect();
+    if is_updated(name, &written.concat()) {
+        return;
+    }
+    assert_eq!(hex_of(&written.concat()), stored);
+    for (bytes, piece) in written.iter().zip(pieces) {
+        assert_eq!(decode_piece(bytes).unwrap(), piece);
+        for length in 0..bytes.len() {
+            assert!(decode_piece(&bytes[..length]).is_err(), "cut to {length} bytes");
+        }
+    }
+    let history = Piece::History(bare_record());
+    assert_eq!(encode_piece(&history).unwrap(), encode(&bare_record()).unwrap());
+    assert_eq!(decode_piece(&encode_piece(&history).unwrap()).unwrap(), history);
+    assert!(decode_piece(&encode_control(&every_control_event()).unwrap()).is_err());
+}
+
+fn every_piece() -> Vec<Piece> {
+    let key = |account| AccountKey { mode: Mode::Live, currency: Currency::INR, account };
+    let balance = Balance { debits: 1 << 70, credits: -2 };
+    let accounts = [
+        Account::ProviderReceivable(ProviderId::SIMULATOR),
+        Account::Bank,
+        Account::MerchantPayable(id(1)),
+        Account::RefundsPending(id(2)),
+        Account::DisputesHeld(id(3)),
+        Account::Fees,
+        Account::Exceptions,
+    ];
+    let entry = |subject| IdempotencyEntry {
+        key: IdempotencyKey([7; 16]),
+        fingerprint: Fingerprint(0x0102_0304),
+        subject,
+    };
+    let subjects = [Subject::Payment(id(4)), Subject::Operation(id(5)), Subject::Order(id(6))];
+    let keys = subjects.map(|subject| Piece::Key(entry(subject), 1_768_473_000));
+    let end = |oldest_key| {
+        Piece::End(ImageEnd {
+            shard: crate::id::ShardId(0x0102),
+            sequence: 5,
+            last_time: START,
+            oldest_key,
+            hash: StateHash::from_bytes([9; 32]),
+        })
+    };
+    let accounts = accounts.into_iter().map(|account| Piece::Account(key(account), balance));
+    accounts.chain(keys).chain([end(None), end(Some(START))]).collect()
+}
+
 /// A variant that is new here needs a new version of the format, and golden bytes of its own.
 #[test]
 fn golden_records_hold_every_event() {
@@ -170,10 +231,16 @@ fn golden_records_hold_every_event() {
         ControlEvent::ApiKeyIssued(_) => 5,
         ControlEvent::ApiKeyRotated { .. } => 6,
         ControlEvent::ApiKeyRevoked { .. } => 7,
-        ControlEvent::MerchantOrderRuleChanged { .. } => 8,
+        ControlEvent::WebhookEndpointCreated(_) => 8,
+        ControlEvent::WebhookEndpointChanged { .. } => 9,
+        ControlEvent::WebhookSecretRotated { .. } => 10,
+        ControlEvent::WebhookEndpointEnabled { .. } => 11,
+        ControlEvent::WebhookEndpointDisabled { .. } => 12,
+        ControlEvent::WebhookEndpointDeleted { .. } => 13,
+        ControlEvent::MerchantOrderRuleChanged { .. } => 14,
     };
     let held: BTreeSet<u8> = every_control_event().events.iter().map(variant).collect();
-    assert_eq!(held, (0..9).collect());
+    assert_eq!(held, (0..15).collect());
 }
 
 #[test]
@@ -714,8 +781,55 @@ fn every_control_event() -> Record<ControlEvent> {
         ControlEvent::ApiKeyIssued(every_scope),
         ControlEvent::ApiKeyRotated { key: id(5), successor: id(6), expires_at: Timestamp::MAX },
         ControlEvent::ApiKeyRevoked { key: id(5) },
+        ControlEvent::WebhookEndpointCreated(endpoint(full_settings())),
+        ControlEvent::WebhookEndpointCreated(endpoint(bare_settings())),
+        ControlEvent::WebhookEndpointChanged { endpoint: id(7), settings: full_settings() },
+        ControlEvent::WebhookSecretRotated {
+            endpoint: id(7),
+            secret: SealedSecret([8, 9].into()),
+            previous_until: Timestamp::MAX,
+        },
+        ControlEvent::WebhookEndpointEnabled { endpoint: id(7) },
+        ControlEvent::WebhookEndpointDisabled { endpoint: id(7), reason: DisableReason::Requested },
+        ControlEvent::WebhookEndpointDisabled { endpoint: id(7), reason: DisableReason::Gone },
+        ControlEvent::WebhookEndpointDisabled { endpoint: id(7), reason: DisableReason::Failing },
+        ControlEvent::WebhookEndpointDeleted { endpoint: id(7) },
         ControlEvent::MerchantOrderRuleChanged { merchant, one_payment_per_order: true },
     ])
+}
+
+fn endpoint(settings: WebhookSettings) -> WebhookEndpoint {
+    WebhookEndpoint {
+        id: id(7),
+        merchant: id(4),
+        mode: Mode::Live,
+        settings,
+        secret: SealedSecret([1, 2, 3].into()),
+        previous_secret: None,
+        disabled: None,
+        created_at: START,
+        updated_at: START,
+    }
+}
+
+fn full_settings() -> WebhookSettings {
+    WebhookSettings {
+        url: "https://shop.example/hooks".into(),
+        description: Some("the till's".into()),
+        filters: ["payment.*", "refund.failed"].map(|text| EventFilter::new(text).unwrap()).into(),
+        headers: Some(SealedSecret([4, 5, 6].into())),
+        rate_per_s: NonZeroU32::new(20),
+    }
+}
+
+fn bare_settings() -> WebhookSettings {
+    WebhookSettings {
+        description: None,
+        filters: vec![EventFilter::new("*").unwrap()],
+        headers: None,
+        rate_per_s: None,
+        ..full_settings()
+    }
 }
 
 fn control_record(events: Vec<ControlEvent>) -> Record<ControlEvent> {
@@ -807,6 +921,29 @@ fn any_control_record() -> impl Strategy<Value = Record<ControlEvent>> {
             ControlEvent::ApiKeyRotated { key, successor, expires_at }
         }),
         any_id().prop_map(|key| ControlEvent::ApiKeyRevoked { key }),
+        (any_id(), any_id(), any_settings(), any_sealed(), any_time()).prop_map(
+            |(id, merchant, settings, secret, created_at)| {
+                ControlEvent::WebhookEndpointCreated(WebhookEndpoint {
+                    id,
+                    merchant,
+                    secret,
+                    created_at,
+                    updated_at: created_at,
+                    ..endpoint(settings)
+                })
+            }
+        ),
+        (any_id(), any_settings()).prop_map(|(endpoint, settings)| {
+            ControlEvent::WebhookEndpointChanged { endpoint, settings }
+        }),
+        (any_id(), any_sealed(), any_time()).prop_map(|(endpoint, secret, previous_until)| {
+            ControlEvent::WebhookSecretRotated { endpoint, secret, previous_until }
+        }),
+        any_id().prop_map(|endpoint| ControlEvent::WebhookEndpointEnabled { endpoint }),
+        (any_id(), select(&DisableReason::ALL[..])).prop_map(|(endpoint, reason)| {
+            ControlEvent::WebhookEndpointDisabled { endpoint, reason }
+        }),
+        any_id().prop_map(|endpoint| ControlEvent::WebhookEndpointDeleted { endpoint }),
     ];
     (any_time(), vec(event, 1..6)).prop_map(|(at, events)| Record {
         at,
@@ -814,6 +951,24 @@ fn any_control_record() -> impl Strategy<Value = Record<ControlEvent>> {
         idempotency: None,
         effects: Vec::new(),
     })
+}
+
+fn any_settings() -> impl Strategy<Value = WebhookSettings> {
+    let filter = select(&["*", "payment.*", "refund.failed"][..])
+        .prop_map(|text| EventFilter::new(text).unwrap());
+    let rate = any::<u32>().prop_map(NonZeroU32::new);
+    (any_text(), option::of(any_text()), vec(filter, 0..3), option::of(any_sealed()), rate)
+        .prop_map(|(url, description, filters, headers, rate_per_s)| WebhookSettings {
+            url,
+            description,
+            filters,
+            headers,
+            rate_per_s,
+        })
+}
+
+fn any_sealed() -> impl Strategy<Value = SealedSecret> {
+    vec(any::<u8>(), 0..64).prop_map(|bytes| SealedSecret(bytes.into()))
 }
 
 fn any_key() -> impl Strategy<Value = ApiKey> {

@@ -1,12 +1,16 @@
 //! Commands to the control shard, and what they come to.
 
-use super::{CreateMerchant, IssueApiKey, RevokeApiKey, RotateApiKey, UpdateMerchant};
+use super::{
+    CreateMerchant, CreateWebhookEndpoint, DeleteWebhookEndpoint, DisableWebhookEndpoint,
+    IssueApiKey, RevokeApiKey, RotateApiKey, RotateWebhookSecret, UpdateMerchant,
+    UpdateWebhookEndpoint,
+};
 use crate::{
     control_rejection::ControlRejection,
     control_state::ControlState,
     env::Env,
     event::{ControlEvent, Record},
-    id::{ApiKeyId, MerchantId},
+    id::{ApiKeyId, MerchantId, WebhookEndpointId},
 };
 
 /// A command to the control shard.
@@ -22,6 +26,16 @@ pub enum ControlCommand {
     RotateApiKey(RotateApiKey),
     /// Take a key out of use.
     RevokeApiKey(RevokeApiKey),
+    /// Create an endpoint.
+    CreateWebhookEndpoint(CreateWebhookEndpoint),
+    /// Change an endpoint.
+    UpdateWebhookEndpoint(UpdateWebhookEndpoint),
+    /// Give an endpoint another secret.
+    RotateWebhookSecret(RotateWebhookSecret),
+    /// Disable an endpoint that takes nothing.
+    DisableWebhookEndpoint(DisableWebhookEndpoint),
+    /// Delete an endpoint.
+    DeleteWebhookEndpoint(DeleteWebhookEndpoint),
 }
 
 /// What a command on the control shard comes to, if it is not rejected.
@@ -40,6 +54,10 @@ pub enum ControlSubject {
     Merchant(MerchantId),
     /// A key; after a rotation the new one.
     ApiKey(ApiKeyId),
+    /// An endpoint.
+    WebhookEndpoint(WebhookEndpointId),
+    /// An endpoint that there is no more.
+    DeletedWebhookEndpoint(WebhookEndpointId),
 }
 
 impl ControlCommand {
@@ -54,6 +72,11 @@ impl ControlCommand {
             Self::IssueApiKey(command) => command.decide(state, env),
             Self::RotateApiKey(command) => command.decide(state, env),
             Self::RevokeApiKey(command) => command.decide(state, env),
+            Self::CreateWebhookEndpoint(command) => command.decide(state, env),
+            Self::UpdateWebhookEndpoint(command) => command.decide(state, env),
+            Self::RotateWebhookSecret(command) => command.decide(state, env),
+            Self::DisableWebhookEndpoint(command) => command.decide(state, env),
+            Self::DeleteWebhookEndpoint(command) => command.decide(state, env),
         }
     }
 }
@@ -65,6 +88,22 @@ impl ControlDecision {
 
     pub(super) fn of_key(id: ApiKeyId, env: &Env<'_>, events: Vec<ControlEvent>) -> Self {
         Self { record: record(env, events), subject: ControlSubject::ApiKey(id) }
+    }
+
+    pub(super) fn of_webhook_endpoint(
+        id: WebhookEndpointId,
+        env: &Env<'_>,
+        events: Vec<ControlEvent>,
+    ) -> Self {
+        Self { record: record(env, events), subject: ControlSubject::WebhookEndpoint(id) }
+    }
+
+    pub(super) fn of_deleted_webhook_endpoint(
+        id: WebhookEndpointId,
+        env: &Env<'_>,
+        events: Vec<ControlEvent>,
+    ) -> Self {
+        Self { record: record(env, events), subject: ControlSubject::DeletedWebhookEndpoint(id) }
     }
 }
 

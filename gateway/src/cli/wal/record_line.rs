@@ -19,9 +19,10 @@ use serde::{
 };
 use serde_json::Value;
 use tollgate_domain::{
-    ApiKey, ApiKeyKind, CaptureMode, ControlEvent, DeclineCode, Effect, Event, FailureReason,
-    IdempotencyEntry, KeyTail, Merchant, Mode, NextAction, OutcomeSource, PaymentIntent,
-    PaymentMethod, ProviderReceipt, Record, Scope, Sealed, Subject, Timestamp,
+    ApiKey, ApiKeyKind, CaptureMode, ControlEvent, DeclineCode, Effect, Event, EventFilter,
+    FailureReason, IdempotencyEntry, KeyTail, Merchant, Mode, NextAction, OutcomeSource,
+    PaymentIntent, PaymentMethod, ProviderReceipt, Record, Scope, Sealed, Subject, Timestamp,
+    WebhookEndpoint, WebhookSettings,
 };
 use tollgate_engine::{LoggedRecord, RecordContent};
 
@@ -215,6 +216,33 @@ fn control_event(event: &ControlEvent) -> Object {
             .text("successor", successor)
             .with("expires_at", time(*expires_at)),
         ControlEvent::ApiKeyRevoked { key } => named("api_key_revoked").text("key", key),
+        ControlEvent::WebhookEndpointCreated(endpoint) => {
+            let WebhookEndpoint { id, merchant, mode, settings, .. } = endpoint;
+            let object = named("webhook_endpoint_created")
+                .text("endpoint", id)
+                .text("merchant", merchant)
+                .with("mode", mode_name(*mode));
+            webhook_settings(object, settings)
+        }
+        ControlEvent::WebhookEndpointChanged { endpoint, settings } => {
+            webhook_settings(named("webhook_endpoint_changed").text("endpoint", endpoint), settings)
+        }
+        ControlEvent::WebhookSecretRotated { endpoint, secret: _, previous_until } => {
+            named("webhook_secret_rotated")
+                .text("endpoint", endpoint)
+                .with("previous_until", time(*previous_until))
+        }
+        ControlEvent::WebhookEndpointEnabled { endpoint } => {
+            named("webhook_endpoint_enabled").text("endpoint", endpoint)
+        }
+        ControlEvent::WebhookEndpointDisabled { endpoint, reason } => {
+            named("webhook_endpoint_disabled")
+                .text("endpoint", endpoint)
+                .with("reason", reason.as_str())
+        }
+        ControlEvent::WebhookEndpointDeleted { endpoint } => {
+            named("webhook_endpoint_deleted").text("endpoint", endpoint)
+        }
         ControlEvent::MerchantOrderRuleChanged { merchant, one_payment_per_order } => {
             named("merchant_order_rule_changed")
                 .text("merchant", merchant)
@@ -347,6 +375,18 @@ fn action_of(action: &NextAction) -> Value {
             "approve_upi": { "payee_vpa": payee_vpa, "reference": reference },
         }),
     }
+}
+
+/// The headers are sealed, and stay so.
+fn webhook_settings(object: Object, settings: &WebhookSettings) -> Object {
+    let WebhookSettings { url, description, filters, headers, rate_per_s } = settings;
+    let filters: Vec<&str> = filters.iter().map(EventFilter::as_str).collect();
+    object
+        .with("url", url.as_ref())
+        .with("description", description.as_deref())
+        .with("filters", filters)
+        .with("headers", headers.is_some())
+        .with("rate_per_s", rate_per_s.map(std::num::NonZeroU32::get))
 }
 
 fn effect(effect: &Effect) -> Object {

@@ -154,6 +154,10 @@ error_codes! {
         "There is no key with this id, or none that the API key has a say over.";
     CallbackUnmatched = "callback_unmatched", NOT_FOUND, retryable: true, "No such payment for a callback",
         "A provider's callback is about a payment, attempt or operation that is not known here. It is not acknowledged, so that the provider sends it again.";
+    WebhookEndpointNotFound = "webhook_endpoint_not_found", NOT_FOUND, retryable: false, "No such webhook endpoint",
+        "The API key's merchant has no endpoint with this id in the key's mode.";
+    EventNotFound = "event_not_found", NOT_FOUND, retryable: false, "No such event",
+        "The API key's merchant has no event with this id in the key's mode, or it is no longer kept.";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, retryable: false, "Method not allowed",
         "The path exists, but not for this method. The `Allow` header lists those it has.";
     RequestTimeout = "request_timeout", REQUEST_TIMEOUT, retryable: true, "Request timeout",
@@ -174,6 +178,10 @@ error_codes! {
         "The key has expired, was revoked or has a successor already, and cannot be rotated.";
     ApiKeyLimitReached = "api_key_limit_reached", CONFLICT, retryable: false, "Too many API keys",
         "The owner has as many usable keys as there may be. Revoke one that is not needed.";
+    WebhookEndpointLimitReached = "webhook_endpoint_limit_reached", CONFLICT, retryable: false, "Too many webhook endpoints",
+        "The merchant has as many endpoints in this mode as there may be. Delete one that is not needed.";
+    CursorExpired = "cursor_expired", GONE, retryable: false, "Cursor too old",
+        "Events behind this cursor are no longer kept. The detail names the first cursor that can be read from.";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, retryable: false, "Body too large",
         "The body is larger than is accepted.";
     UriTooLong = "uri_too_long", URI_TOO_LONG, retryable: false, "Path too long",

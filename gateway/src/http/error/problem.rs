@@ -274,6 +274,12 @@ impl From<ControlRejection> for Problem {
             }
             // A text that was drawn just now is nobody's: chance has failed us.
             ControlRejection::ApiKeyTaken(_) => Self::of(ErrorCode::InternalError),
+            ControlRejection::WebhookEndpointNotFound(_) => {
+                Self::of(ErrorCode::WebhookEndpointNotFound)
+            }
+            ControlRejection::TooManyWebhookEndpoints => {
+                Self::of(ErrorCode::WebhookEndpointLimitReached)
+            }
             ControlRejection::TooManyApiKeys => Self::of(ErrorCode::ApiKeyLimitReached),
             ControlRejection::OtherMode => Self::of(ErrorCode::ModeMismatch),
             ControlRejection::ScopesExceedAuthority => Self::of(ErrorCode::ScopeExceeded),

@@ -22,16 +22,20 @@ use super::{
     other_names,
     schemas::{
         AccountList, ApiKey as ApiKeySchema, ApiKeyId, ApiKeyList, Balances, Batch, BatchRequest,
-        CaptureRequest, ClassicCreatedAnswer, ClassicPaymentAnswer, ClassicPaymentForm,
-        ClassicProblem, ClassicProvidersAnswer, ClassicRefundAnswer, ClassicRefundStatusAnswer,
-        ClassicStatusAnswer, ClassicTransactionAnswer, CustomerId, EntryList, ErasedCustomer,
-        ErrorPage, Exception, ExceptionId, ExceptionList, FailedPaymentProblem, Health,
-        IssuedApiKey, KeyRequest, LedgerPage, Merchant, MerchantChange, MerchantId, MerchantList,
-        MerchantRequest, OperatorKeyRequest, Order, OrderId, OrderList, OrderRequest,
-        OutcomeRequest, Payment, PaymentId, PaymentRequest, PlainOperationRequest, Problem,
-        Provider, ProviderCallback, ProviderId, ProviderList, PublicMerchant, Ready, Refund,
-        RefundId, RefundRequest, RegisteredMerchant, ResolutionRequest, RotationRequest,
-        Transaction, TransactionId, UnknownList,
+        CallbackSecret, CaptureRequest, ClassicCreatedAnswer, ClassicPaymentAnswer,
+        ClassicPaymentForm, ClassicProblem, ClassicProvidersAnswer, ClassicRefundAnswer,
+        ClassicRefundStatusAnswer, ClassicStatusAnswer, ClassicTransactionAnswer, CountryCode,
+        Currency, CustomerId, DeletedWebhookEndpoint, DeliveryId, EntryList, ErasedCustomer,
+        ErrorPage, Event, EventId, EventPage, EventResendRequest, EventStreamText, Exception,
+        ExceptionId, ExceptionList, FailedPaymentProblem, Health, IssuedApiKey, KeyRequest,
+        LedgerPage, Merchant, MerchantChange, MerchantId, MerchantList, MerchantRequest,
+        OperatorKeyRequest, Order, OrderId, OrderList, OrderRequest, OutcomeRequest, Payment,
+        PaymentId, PaymentMethodList, PaymentRequest, PlainOperationRequest, Problem, Provider,
+        ProviderCallback, ProviderId, ProviderList, PublicMerchant, QueueStatus, Ready,
+        RecoverRequest, Refund, RefundId, RefundRequest, RegisteredMerchant, ResolutionRequest,
+        RotationRequest, SecretRequest, TestRequest, Transaction, TransactionId, UnknownList,
+        WebhookAttempt, WebhookAttemptList, WebhookEndpoint, WebhookEndpointId,
+        WebhookEndpointList, WebhookRedelivery, WebhookRequest,
     },
 };
 use crate::http::{error::ErrorCode, surface::Surface};
@@ -176,6 +180,9 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     let mut schemas = Vec::new();
     add::<PaymentRequest>(&mut schemas);
     add::<BatchRequest>(&mut schemas);
+    add::<PaymentMethodList>(&mut schemas);
+    add::<CountryCode>(&mut schemas);
+    add::<Currency>(&mut schemas);
     add::<PlainOperationRequest>(&mut schemas);
     add::<CaptureRequest>(&mut schemas);
     add::<RefundRequest>(&mut schemas);
@@ -225,6 +232,25 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<ApiKeySchema>(&mut schemas);
     add::<IssuedApiKey>(&mut schemas);
     add::<ApiKeyList>(&mut schemas);
+    add::<Event>(&mut schemas);
+    add::<EventId>(&mut schemas);
+    add::<EventPage>(&mut schemas);
+    add::<EventStreamText>(&mut schemas);
+    add::<EventResendRequest>(&mut schemas);
+    add::<WebhookRequest>(&mut schemas);
+    add::<SecretRequest>(&mut schemas);
+    add::<TestRequest>(&mut schemas);
+    add::<RecoverRequest>(&mut schemas);
+    add::<WebhookEndpointId>(&mut schemas);
+    add::<WebhookEndpoint>(&mut schemas);
+    add::<WebhookEndpointList>(&mut schemas);
+    add::<DeletedWebhookEndpoint>(&mut schemas);
+    add::<CallbackSecret>(&mut schemas);
+    add::<DeliveryId>(&mut schemas);
+    add::<WebhookAttempt>(&mut schemas);
+    add::<WebhookAttemptList>(&mut schemas);
+    add::<WebhookRedelivery>(&mut schemas);
+    add::<QueueStatus>(&mut schemas);
     add::<ClassicPaymentForm>(&mut schemas);
     add::<ClassicCreatedAnswer>(&mut schemas);
     add::<ClassicPaymentAnswer>(&mut schemas);

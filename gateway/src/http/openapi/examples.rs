@@ -638,6 +638,98 @@ pub(super) fn ledger_page() -> Value {
     }]})
 }
 
+/// An event.
+pub(super) fn event() -> Value {
+    json!({
+        "id": "evt_06f1q8zr2w000c000000qr1c4t", "event": "payment.completed", "sequence": 4,
+        "timestamp": TIME, "data": card_payment(),
+    })
+}
+
+/// A page of the feed.
+pub(super) fn event_page() -> Value {
+    json!({
+        "object": "list", "data": [event()], "has_more": false, "url": "/api/v1/events",
+        "next_after": "evt_06f1q8zr2w000c000000qr1c4t",
+    })
+}
+
+/// An endpoint to create.
+pub(super) fn webhook_request() -> Value {
+    json!({
+        "url": "https://shop.example/hooks", "events": ["payment.*"], "description": "the till's",
+    })
+}
+
+/// An endpoint.
+pub(super) fn webhook_endpoint() -> Value {
+    json!({
+        "id": "whe_06f1q8zr2w0000hd3s8x2m6v9k", "object": "webhook_endpoint",
+        "url": "https://shop.example/hooks", "description": "the till's", "events": ["payment.*"],
+        "headers": [], "rate_per_s": null, "status": "enabled", "disabled_reason": null,
+        "disabled_at": null, "livemode": false, "previous_secret_expires_at": null,
+        "created_at": TIME, "updated_at": TIME,
+    })
+}
+
+/// The same with its secret.
+pub(super) fn new_webhook_endpoint() -> Value {
+    let mut endpoint = webhook_endpoint();
+    endpoint["secret"] = json!("whsec_…");
+    endpoint
+}
+
+/// A page of endpoints.
+pub(super) fn webhook_list() -> Value {
+    json!({
+        "object": "list", "data": [webhook_endpoint()], "has_more": false,
+        "url": "/api/v1/webhooks",
+    })
+}
+
+/// An endpoint that is no more.
+pub(super) fn deleted_webhook() -> Value {
+    json!({
+        "id": "whe_06f1q8zr2w0000hd3s8x2m6v9k", "object": "webhook_endpoint", "deleted": true,
+    })
+}
+
+/// The secret of callbacks.
+pub(super) fn callback_secret() -> Value {
+    json!({"object": "webhook_secret", "secret": "whsec_…", "livemode": false})
+}
+
+/// A try.
+pub(super) fn webhook_attempt() -> Value {
+    json!({
+        "id": "dlv_06f1q8zr2w0000p4k7w1z5c8rt", "object": "webhook_attempt",
+        "event_id": "evt_06f1q8zr2w000c000000qr1c4t", "event": "payment.completed", "number": 1,
+        "result": "delivered", "status": 204, "duration_ms": 31, "response_body": "",
+        "response_truncated": false, "created_at": TIME,
+    })
+}
+
+/// A page of tries.
+pub(super) fn webhook_attempt_list() -> Value {
+    json!({
+        "object": "list", "data": [webhook_attempt()], "has_more": false,
+        "url": "/api/v1/webhooks/whe_06f1q8zr2w0000hd3s8x2m6v9k/attempts",
+    })
+}
+
+/// Events that are delivered again.
+pub(super) fn redelivery() -> Value {
+    json!({"object": "webhook_redelivery", "events": 3, "has_more": false, "next_after": null})
+}
+
+/// How queues are.
+pub(super) fn queue_status() -> Value {
+    json!({"object": "queue_status", "queues": [{
+        "name": "whe_06f1q8zr2w0000hd3s8x2m6v9k", "depth": 0, "oldest_age_seconds": null,
+        "in_flight": 0, "retries": 0, "dead": 0,
+    }]})
+}
+
 /// All components, well.
 pub(super) fn health() -> Value {
     json!({
@@ -651,6 +743,7 @@ pub(super) fn health() -> Value {
             "log": {"status": "up", "queue_depth": 0, "durable_lag_ms": 0},
             "storage": {"status": "up"},
             "vault": {"status": "up"},
+            "event_feed": {"status": "up"},
             "providers": {"status": "up", "calls_in_flight": 0},
         },
     })

@@ -68,6 +68,8 @@ pub(super) enum Group {
     Providers,
     Merchants,
     Keys,
+    Events,
+    Webhooks,
     Classic,
     Simulator,
     Probes,
@@ -115,7 +117,7 @@ pub(super) struct Answer {
 type Examples = Vec<(&'static str, &'static str, Value)>;
 
 impl Group {
-    pub(super) const ALL: [Self; 14] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::Payments,
         Self::Refunds,
         Self::Orders,
@@ -126,6 +128,8 @@ impl Group {
         Self::Providers,
         Self::Merchants,
         Self::Keys,
+        Self::Events,
+        Self::Webhooks,
         Self::Classic,
         Self::Simulator,
         Self::Probes,
@@ -144,6 +148,8 @@ impl Group {
             Self::Providers => "Providers",
             Self::Merchants => "Merchants",
             Self::Keys => "Keys",
+            Self::Events => "Events",
+            Self::Webhooks => "Webhooks",
             Self::Classic => "Classic",
             Self::Simulator => "Simulator",
             Self::Probes => "Probes",
@@ -163,6 +169,10 @@ impl Group {
             Self::Providers => "Who moves the money.",
             Self::Merchants => "Whom payments are made to.",
             Self::Keys => "What clients prove themselves with.",
+            Self::Events => {
+                "What has happened, each event once and in an order that never changes."
+            }
+            Self::Webhooks => "Who is told what happens, and whether it has arrived.",
             Self::Classic => {
                 "For clients that were written for the older API: camelCase, answers and errors in \
                  an envelope, unknown fields ignored. Its operations are those of version 1."

@@ -5,6 +5,7 @@ mod classic;
 mod classic_operations;
 mod customers;
 mod documentation;
+mod events;
 mod exceptions;
 mod keys;
 mod ledger;
@@ -18,6 +19,7 @@ mod providers;
 mod refunds;
 mod simulator;
 mod transactions;
+mod webhooks;
 
 use utoipa::{
     PartialSchema, ToSchema,
@@ -47,6 +49,8 @@ pub(super) fn descriptions() -> Vec<Description> {
     all.extend(callbacks::descriptions());
     all.extend(merchants::descriptions());
     all.extend(keys::descriptions());
+    all.extend(events::descriptions());
+    all.extend(webhooks::descriptions());
     all.extend(classic::descriptions());
     all.extend(classic_operations::descriptions());
     all.extend(simulator::descriptions());

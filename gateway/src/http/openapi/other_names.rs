@@ -11,8 +11,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::http::wire::{
-    BatchRequest, KeyRequest, MerchantChange, MerchantRequest, Names, OrderRequest, OutcomeRequest,
-    ResolutionRequest, RotationRequest, operation_request_names, payment_request_names,
+    BatchRequest, EventResendRequest, KeyRequest, MerchantChange, MerchantRequest, Names,
+    OrderRequest, OutcomeRequest, RecoverRequest, ResolutionRequest, RotationRequest,
+    SecretRequest, TestRequest, WebhookRequest, operation_request_names, payment_request_names,
 };
 
 /// The classic surface's names of requests.
@@ -49,6 +50,11 @@ pub(super) fn add(schemas: &mut Map<String, Value>) {
         ("MerchantChange", MerchantChange::NAMES),
         ("KeyRequest", KeyRequest::NAMES),
         ("RotationRequest", RotationRequest::NAMES),
+        ("WebhookRequest", WebhookRequest::NAMES),
+        ("SecretRequest", SecretRequest::NAMES),
+        ("TestRequest", TestRequest::NAMES),
+        ("EventResendRequest", EventResendRequest::NAMES),
+        ("RecoverRequest", RecoverRequest::NAMES),
     ];
     let mut names_of_all: Vec<_> = on_both.iter().map(|(name, _names)| *name).collect();
     names_of_all.extend([METHOD_REQUEST, METHOD_OBJECT]);

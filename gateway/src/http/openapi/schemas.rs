@@ -23,6 +23,7 @@ mod problem;
 mod provider;
 mod transaction;
 mod values;
+mod webhook;
 
 pub(super) use account::{AccountList, Balances, EntryList};
 pub(super) use classic::{ClassicCreatedAnswer, ClassicPaymentAnswer, ClassicStatusAnswer};
@@ -50,6 +51,12 @@ pub(super) use provider::{
 };
 pub(super) use transaction::{ClassicTransactionAnswer, OutcomeRequest, Transaction};
 pub(super) use values::{
-    ApiKeyId, AttemptId, CountryCode, Currency, CustomerId, ErrorPage, ExceptionId, MerchantId,
-    OrderId, PaymentId, ProviderId, RefundId, TransactionId,
+    ApiKeyId, AttemptId, CountryCode, Currency, CustomerId, DeliveryId, ErrorPage, EventId,
+    EventStreamText, ExceptionId, MerchantId, OrderId, PaymentId, ProviderId, RefundId,
+    TransactionId, WebhookEndpointId,
+};
+pub(super) use webhook::{
+    CallbackSecret, DeletedWebhookEndpoint, Event, EventPage, EventResendRequest, QueueStatus,
+    RecoverRequest, SecretRequest, TestRequest, WebhookAttempt, WebhookAttemptList,
+    WebhookEndpoint, WebhookEndpointList, WebhookRedelivery, WebhookRequest,
 };

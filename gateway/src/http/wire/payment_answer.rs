@@ -11,7 +11,10 @@ pub(super) use classic::MajorNumber;
 pub(crate) use classic::{ClassicCreated, ClassicPayment, ClassicStatus, ClassicSuccess};
 pub(super) use emi::Percent;
 
+mod event_data;
 mod upi_link;
+
+pub(crate) use event_data::{EventData, complete};
 
 use std::fmt;
 

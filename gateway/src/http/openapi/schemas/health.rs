@@ -36,6 +36,7 @@ struct Components {
     log: LogComponent,
     storage: Component,
     vault: Component,
+    event_feed: Component,
     providers: ProvidersComponent,
 }
 

@@ -147,6 +147,12 @@ enum Scope {
     ProvidersRead,
     #[serde(rename = "customers:write")]
     CustomersWrite,
+    #[serde(rename = "events:read")]
+    EventsRead,
+    #[serde(rename = "webhooks:read")]
+    WebhooksRead,
+    #[serde(rename = "webhooks:write")]
+    WebhooksWrite,
     #[serde(rename = "orders:read")]
     OrdersRead,
     #[serde(rename = "orders:write")]

@@ -1,0 +1,184 @@
+//! What history costs: payments in rounds in one life, with snapshots beside them, and then starts with
+//! and without those.
+//!
+//! For each round it prints how many commands were durable a second, the slowest hundredth of the
+//! payments, and the memory in use; every second round runs beside a snapshot. Then it starts anew from
+//! the last snapshot and, with the snapshots put away, from the whole log.
+
+#![expect(clippy::print_stdout, reason = "figures for a person to read")]
+
+use std::{
+    fs,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use clap::Parser;
+use tokio::runtime::Handle;
+use tollgate_benches::{merchant, payment, receipt};
+use tollgate_domain::ProviderOutcome;
+use tollgate_engine::{
+    EffectSink, Engine, EngineOptions, NoObserver, OwedCall, Patience, RecordObservers,
+    RecoveryReport,
+};
+
+#[derive(Parser)]
+struct Arguments {
+    /// Payments of each round.
+    #[arg(long, default_value_t = 200_000)]
+    payments: u64,
+    /// Rounds; the first and every second one run without a snapshot.
+    #[arg(long, default_value_t = 4)]
+    rounds: u64,
+    /// Payments outstanding at any time.
+    #[arg(long, default_value_t = 512)]
+    outstanding: u64,
+    /// Merchants who share them.
+    #[arg(long, default_value_t = 1_000)]
+    merchants: u64,
+    /// Where the log lies; a temporary directory where nothing is said.
+    #[arg(long)]
+    directory: Option<std::path::PathBuf>,
+}
+
+/// A provider that approves at once.
+struct Approves;
+
+impl EffectSink<()> for Approves {
+    fn run(&self, call: OwedCall<()>) {
+        call.answer(ProviderOutcome::Approved(receipt()));
+    }
+}
+
+fn main() {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_time()
+        .build()
+        .expect("a runtime");
+    let temporary = tempfile::tempdir().expect("a directory");
+    let directory = arguments.directory.clone().unwrap_or_else(|| temporary.path().to_owned());
+    runtime.block_on(async {
+        let (engine, _report) = start(&directory);
+        for round in 0..arguments.rounds {
+            let beside = round % 2 == 1;
+            let snapshot = beside.then(|| {
+                let engine = engine.clone();
+                tokio::spawn(async move { engine.take_snapshot().await.expect("a snapshot") })
+            });
+            let (rate, slowest) = pay(&engine, &arguments, round).await;
+            println!(
+                "round {round}: {rate:>8.0} durable commands/s, p99 {:>6.2} ms, {:>5} MiB resident{}",
+                slowest.as_secs_f64() * 1e3,
+                resident_mib(),
+                if beside { ", beside a snapshot" } else { "" },
+            );
+            if let Some(snapshot) = snapshot {
+                let made = snapshot.await.expect("no panic");
+                println!(
+                    "snapshot: {} records, {} MiB, {:.2} s",
+                    made.records,
+                    made.bytes >> 20,
+                    made.elapsed.as_secs_f64(),
+                );
+            }
+        }
+        engine.stop(Duration::from_secs(5)).await;
+        drop(engine);
+        println!("journal {} MiB", size(&directory.join("journal")) >> 20);
+
+        let (engine, report) = start(&directory);
+        tell("from the last snapshot", &report);
+        let made = engine.take_snapshot().await.expect("a snapshot");
+        println!(
+            "snapshot at rest: {} records, {} MiB, {:.2} s",
+            made.records,
+            made.bytes >> 20,
+            made.elapsed.as_secs_f64()
+        );
+        engine.stop(Duration::from_secs(5)).await;
+        drop(engine);
+
+        let (engine, report) = start(&directory);
+        tell("from a snapshot of all", &report);
+        engine.stop(Duration::from_secs(5)).await;
+        drop(engine);
+
+        fs::rename(directory.join("snapshots"), directory.join("away")).expect("put away");
+        let (engine, report) = start(&directory);
+        tell("from the whole log", &report);
+        engine.stop(Duration::from_secs(5)).await;
+    });
+}
+
+fn start(directory: &Path) -> (Engine<()>, RecoveryReport) {
+    let mut options = EngineOptions::new(directory);
+    options.min_free_bytes = 0;
+    options.snapshot_bytes = 0;
+    Engine::start(
+        options,
+        &Handle::current(),
+        Arc::new(Approves),
+        Arc::new(NoObserver),
+        RecordObservers::none(),
+    )
+    .expect("a good log")
+}
+
+/// Pays a round's payments; durable commands a second, and how long the slowest hundredth took at
+/// least.
+async fn pay(engine: &Engine<()>, arguments: &Arguments, round: u64) -> (f64, Duration) {
+    let began = Instant::now();
+    let callers: Vec<_> = (0..arguments.outstanding)
+        .map(|caller| {
+            let engine = engine.clone();
+            let (payments, merchants) = (arguments.payments, arguments.merchants);
+            let outstanding = arguments.outstanding;
+            tokio::spawn(async move {
+                let mut times = Vec::new();
+                for number in (caller..payments).step_by(usize::try_from(outstanding).unwrap_or(1))
+                {
+                    let command = payment(merchant(number % merchants), round * payments + number);
+                    let began = Instant::now();
+                    let patience = Patience::UntilSettled(Duration::from_secs(60));
+                    engine.create_payment(command, (), patience).await.expect("approved");
+                    times.push(began.elapsed());
+                }
+                times
+            })
+        })
+        .collect();
+    let mut times = Vec::new();
+    for caller in callers {
+        times.extend(caller.await.expect("no panic"));
+    }
+    times.sort_unstable();
+    let commands = u32::try_from(2 * arguments.payments).map_or(f64::NAN, f64::from);
+    let slowest = times.get(times.len() * 99 / 100).copied().unwrap_or_default();
+    (commands / began.elapsed().as_secs_f64(), slowest)
+}
+
+fn tell(how: &str, report: &RecoveryReport) {
+    println!(
+        "start {how}: {:.2} s ({} records in the snapshot, {} replayed), {} MiB resident",
+        report.elapsed.as_secs_f64(),
+        report.in_snapshot,
+        report.records,
+        resident_mib(),
+    );
+}
+
+/// The process's resident memory, in MiB; 0 where the system does not say.
+fn resident_mib() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kib.unwrap_or_default() >> 10
+}
+
+fn size(directory: &Path) -> u64 {
+    let entries = fs::read_dir(directory).expect("a directory");
+    entries.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len())).sum()
+}

@@ -1,0 +1,357 @@
+//! Makes snapshots beside the shards, which go on serving: a thread of the lowest priority.
+//!
+//! ```text
+//!   older snapshot ─┐
+//!   sealed segments ┴▶ apply ─▶ write, sync ─▶ read again ─▶ compare with life ─▶ rename
+//!                                                               ▲
+//!                      one live shard's hash, at a record of its own choice
+//! ```
+//!
+//! Invariant: a snapshot takes its name only once its bytes are durable, have been read again and come
+//! to the hashes of what was written, and one shard of it, replayed on to a later record, has the hash
+//! that the live one had there. Shards take turns, so that all are proved in the course of time, and
+//! none is held up for longer than its own hash takes.
+//!
+//! Not here: what a snapshot says (`snapshot.rs`), and how one is used at start (`recovery.rs`).
+
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+use tollgate_domain::{ShardId, ShardState, StateHash, codec};
+use tollgate_wal::{Checkpoint, SnapshotStore, Tail, VisitError, drop_sled_before};
+
+use crate::{
+    abort_guard::AbortOnPanic,
+    error::Error,
+    options::{Observer, SnapshotObservation},
+    snapshot::{RecordsByShard, SnapshotSource, prove_snapshot, write_shards},
+};
+
+/// How many snapshots are kept: the newest, and one in case that is damaged.
+const KEPT: usize = 2;
+
+/// How often the thread looks whether enough of the log is sealed.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// For how long nothing is tried after a failure: what failed once will mostly do so again at once.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// Bytes of records that are held in memory at once, about. Of a longer part of the log some shards are
+/// taken at a time, and it is read as often as that takes.
+const MOST_BYTES: u64 = 128 << 20;
+
+/// A live shard, as far as the snapshotter needs it.
+pub(crate) trait LiveShards: Send + Sync {
+    /// How many payment shards there are.
+    fn count(&self) -> u16;
+
+    /// Asks a shard for the hash of its state and the record that it is after, once that is durable.
+    fn hash_of(&self, shard: ShardId) -> oneshot::Receiver<(u64, StateHash)>;
+}
+
+/// The thread, from outside.
+#[derive(Debug)]
+pub(crate) struct Snapshotter {
+    requests: Mutex<Option<Sender<Answer>>>,
+    stopping: Arc<AtomicBool>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+type Answer = oneshot::Sender<Result<SnapshotObservation, Error>>;
+
+struct Worker {
+    root: PathBuf,
+    store: SnapshotStore,
+    streams: u16,
+    /// Sealed bytes after which a snapshot is made; 0 where that is done on request alone.
+    interval: u64,
+    live: Arc<dyn LiveShards>,
+    observer: Arc<dyn Observer>,
+    stopping: Arc<AtomicBool>,
+    /// When the next is tried after a failure.
+    quiet_until: Instant,
+    /// Counts what was made: whose turn it is to be proved.
+    turn: u16,
+}
+
+impl Snapshotter {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// Where the system gives none, or the directory of snapshots cannot be had.
+    pub(crate) fn start(
+        root: &Path,
+        interval: u64,
+        live: Arc<dyn LiveShards>,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, Error> {
+        let stopping = Arc::new(AtomicBool::new(false));
+        let mut worker = Worker {
+            root: root.to_owned(),
+            store: SnapshotStore::open(root)?,
+            streams: live.count() + 1,
+            interval,
+            live,
+            observer,
+            stopping: Arc::clone(&stopping),
+            quiet_until: Instant::now(),
+            turn: 0,
+        };
+        let (requests, inbox) = channel();
+        let thread = std::thread::Builder::new()
+            .name("snapshotter".to_owned())
+            .spawn(move || {
+                let _guard = AbortOnPanic;
+                worker.run(&inbox);
+            })
+            .map_err(Error::Thread)?;
+        Ok(Self {
+            requests: Mutex::new(Some(requests)),
+            stopping,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Asks for a snapshot of what is sealed. Nothing is received where the thread has ended.
+    pub(crate) fn request(&self) -> oneshot::Receiver<Result<SnapshotObservation, Error>> {
+        let (answer, answered) = oneshot::channel();
+        if let Some(requests) = &*self.requests.lock() {
+            // Where it has ended the answer is dropped with it.
+            let _ended = requests.send(answer);
+        }
+        answered
+    }
+
+    /// Ends the thread, and gives up what it is at. Blocks for as long as that takes.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        drop(self.requests.lock().take());
+        if let Some(thread) = self.thread.lock().take() {
+            // A panic in it has aborted the process.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Worker {
+    fn run(&mut self, inbox: &Receiver<Answer>) {
+        lower_priority();
+        loop {
+            match inbox.recv_timeout(LOOK) {
+                Ok(answer) => {
+                    // Who asked may have gone.
+                    let _gone = answer.send(self.take());
+                }
+                Err(RecvTimeoutError::Timeout) => self.look(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// Makes a snapshot if enough is sealed.
+    fn look(&mut self) {
+        if self.interval == 0 || Instant::now() < self.quiet_until {
+            return;
+        }
+        let made = match self.is_due() {
+            Ok(true) => self.take().map(drop),
+            Ok(false) => Ok(()),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = made
+            && !self.stopping.load(Ordering::Acquire)
+        {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(error, "no snapshot could be made");
+            self.observer.snapshot_failed();
+            self.quiet_until = Instant::now() + QUIET;
+        }
+    }
+
+    fn is_due(&self) -> Result<bool, tollgate_wal::Error> {
+        let (from, size) = match self.store.list()?.first() {
+            Some(frame) => (self.store.read(*frame)?.checkpoint().clone(), self.size(*frame)),
+            None => (Checkpoint::genesis(self.streams), 0),
+        };
+        // A snapshot is written whole, so that a large one waits for more: what is written in all
+        // stays a small multiple of the log.
+        let sealed = Tail::open_from(&self.root, from).sealed_bytes()?;
+        Ok(sealed >= self.interval.max(size / 2))
+    }
+
+    /// Makes a snapshot of everything that is sealed.
+    fn take(&mut self) -> Result<SnapshotObservation, Error> {
+        let began = Instant::now();
+        let (from, previous) = self.newest()?;
+        let sealed = Tail::open_from(&self.root, from.clone()).sealed_bytes()?;
+        let parts = self.parts(sealed);
+        let shard = ShardId(self.turn % self.live.count() + 1);
+        let mut previous = previous.map(|frame| self.store.read(frame)).transpose()?;
+        let mut checkpoint = None;
+        let mut writer = None;
+        let mut proved = None;
+        for part in parts {
+            let mut records = RecordsByShard::of(part);
+            let (reached, tail) = self.read_sealed(&from, checkpoint.as_ref(), &mut records)?;
+            if reached == from {
+                return Ok(made(&from, self.size(from.frame()), began));
+            }
+            let writer = match &mut writer {
+                Some(writer) => writer,
+                None => writer.insert(self.store.create(&reached)?),
+            };
+            let source = previous.as_mut().map(|reader| reader as &mut dyn SnapshotSource);
+            for written in write_shards(source, &records, &reached, writer, Some(shard))? {
+                let sequence = written.end.sequence;
+                proved = written.state.map(|state| (*state, sequence)).or(proved);
+            }
+            checkpoint = Some((reached, tail));
+        }
+        let (Some(writer), Some((checkpoint, tail))) = (writer, checkpoint) else {
+            unreachable!("a log has a control shard at least");
+        };
+        let sealed = writer.seal()?;
+        prove_snapshot(&mut sealed.read()?)?;
+        let (state, sequence) = proved.expect("every shard has a turn");
+        self.compare_with_life(tail, state, sequence)?;
+        let made = made(&checkpoint, sealed.bytes(), began);
+        sealed.publish()?;
+        self.turn = self.turn.wrapping_add(1);
+        self.retire()?;
+        tracing::info!(
+            records = made.records,
+            bytes = made.bytes,
+            elapsed = ?made.elapsed,
+            proved = shard.0,
+            "a snapshot was made"
+        );
+        self.observer.snapshot_made(made);
+        Ok(made)
+    }
+
+    /// The shards, in as many parts as it takes to hold the records of one in memory.
+    fn parts(&self, sealed: u64) -> Vec<Range<u16>> {
+        let count = u16::try_from(sealed / MOST_BYTES + 1).unwrap_or(u16::MAX).min(self.streams);
+        let size = self.streams.div_ceil(count);
+        let starts = (0..self.streams).step_by(usize::from(size));
+        starts.map(|start| start..start.saturating_add(size).min(self.streams)).collect()
+    }
+
+    /// Reads sealed segments: to where it was the last time, or all of them.
+    fn read_sealed(
+        &self,
+        from: &Checkpoint,
+        to: Option<&(Checkpoint, Tail)>,
+        records: &mut RecordsByShard,
+    ) -> Result<(Checkpoint, Tail), Error> {
+        let mut tail = Tail::open_from(&self.root, from.clone());
+        let mut reached = from.clone();
+        while to.is_none_or(|(to, _tail)| *to != reached) {
+            let visited = tail.advance_segment(&mut |record| {
+                self.check_going()?;
+                records.push(record);
+                Ok(())
+            })?;
+            let Some(next) = visited else { break };
+            reached = next;
+        }
+        Ok((reached, tail))
+    }
+
+    /// Replays one shard on to the record after which the live one tells its hash.
+    fn compare_with_life(
+        &self,
+        mut tail: Tail,
+        mut state: ShardState,
+        mut sequence: u64,
+    ) -> Result<(), Error> {
+        let shard = state.shard();
+        let told = self.live.hash_of(shard).blocking_recv();
+        // Who does not answer is stopping, or the log has failed.
+        let (at, hash) = told.map_err(|_gone| Error::Stopping)?;
+        let mut found = (sequence == at).then(|| state.hash());
+        tail.advance(&mut |record| {
+            self.check_going()?;
+            if record.stream.0 == shard.0 && found.is_none() {
+                state.apply(&codec::decode(record.bytes)?);
+                sequence = record.sequence;
+                found = (sequence == at).then(|| state.hash());
+            }
+            Ok(())
+        })?;
+        if found == Some(hash) { Ok(()) } else { Err(Error::Diverged { shard, sequence: at }) }
+    }
+
+    /// Lets go of what the two newest snapshots make needless: older ones, and the second copies of
+    /// segments before the older of the two.
+    fn retire(&self) -> Result<(), Error> {
+        let oldest = self.store.keep(KEPT)?;
+        if self.store.list()?.len() == KEPT
+            && let Some(frame) = oldest
+        {
+            drop_sled_before(&self.root, frame)?;
+        }
+        Ok(())
+    }
+
+    /// Where the newest snapshot stands that is whole, and its name; or the beginning. One that is
+    /// damaged is put aside.
+    fn newest(&self) -> Result<(Checkpoint, Option<u64>), tollgate_wal::Error> {
+        for frame in self.store.list()? {
+            let read = self.store.read(frame).and_then(|mut reader| {
+                while reader.next_item()?.is_some() {}
+                Ok(reader.checkpoint().clone())
+            });
+            match read {
+                Ok(checkpoint) => return Ok((checkpoint, Some(frame))),
+                Err(error) => {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::error!(frame, error, "a snapshot is damaged, and is put aside");
+                    self.store.put_aside(frame)?;
+                }
+            }
+        }
+        Ok((Checkpoint::genesis(self.streams), None))
+    }
+
+    fn size(&self, frame: u64) -> u64 {
+        std::fs::metadata(self.store.path(frame)).map_or(0, |file| file.len())
+    }
+
+    fn check_going(&self) -> Result<(), VisitError> {
+        if self.stopping.load(Ordering::Acquire) { Err(Stopping.into()) } else { Ok(()) }
+    }
+}
+
+fn made(checkpoint: &Checkpoint, bytes: u64, began: Instant) -> SnapshotObservation {
+    let records = checkpoint.positions().iter().sum();
+    SnapshotObservation { records, bytes, elapsed: began.elapsed() }
+}
+
+/// The engine stops, and with it the reading of its log.
+#[derive(Debug, thiserror::Error)]
+#[error("stopping")]
+struct Stopping;
+
+/// Snapshots have time; payments do not.
+fn lower_priority() {
+    // Of this thread alone, on Linux. Where it is refused the thread works as fast as the others.
+    if let Err(error) = rustix::process::setpriority_process(None, LOWEST) {
+        let error: &dyn std::error::Error = &error;
+        tracing::warn!(error, "snapshots are made at the priority of everything else");
+    }
+}
+
+/// The niceness of what may wait for everybody.
+const LOWEST: i32 = 19;

@@ -399,7 +399,14 @@ const WAYS: [(&str, &[&str]); 24] = [
     ),
     (
         "completed/denied+void",
-        &["action required", "due", "asked: action required", "approved", "declined", "asked: declined"],
+        &[
+            "action required",
+            "due",
+            "asked: action required",
+            "approved",
+            "declined",
+            "asked: declined",
+        ],
     ),
     ("authorized/approved+void", &["approved", "due"]),
     ("authorized/contradicted+void", &["approved", "due", "declined"]),

@@ -167,6 +167,11 @@ pub(super) fn capture_request() -> Value {
     json!({"amount": "40.00", "final": true})
 }
 
+/// A payment of which that part was captured.
+pub(super) fn captured_payment() -> Value {
+    with(&card_payment(), &json!({"amount_captured": "40.00"}))
+}
+
 /// A refund of a part.
 pub(super) fn refund_request() -> Value {
     json!({
@@ -319,7 +324,8 @@ pub(super) fn classic_card_payment() -> Value {
             "amountDisputed": 0.00, "paymentMethod": "card",
             "card": {
                 "brand": "visa", "bin": "411111", "last4": "1111", "expiryMonth": 12,
-                "expiryYear": 2030, "fingerprint": FINGERPRINT,
+                "expiryYear": 2030, "fingerprint": FINGERPRINT, "funding": "credit",
+                "issuerCountry": "US",
             },
             "upi": null, "netbanking": null, "wallet": null, "customerID": "your-own-customer-7", "orderID": "order_456",
             "externalTxnID": "sim_42",
@@ -776,7 +782,8 @@ fn declined_payment() -> Value {
             "status": "failed", "amount_captured": "0.00", "amount_authorized": "0.00",
             "card": {
                 "brand": "visa", "bin": "400000", "last4": "9995", "expiry_month": 12,
-                "expiry_year": 2030, "fingerprint": FINGERPRINT,
+                "expiry_year": 2030, "fingerprint": FINGERPRINT, "funding": null,
+                "issuer_country": null,
             },
             "decline_code": "insufficient_funds", "failure_reason": "declined",
             "gateway_response": null, "external_txn_id": null,

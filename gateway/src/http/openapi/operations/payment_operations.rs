@@ -34,6 +34,9 @@ fn confirm() -> Description {
 
 fn capture() -> Description {
     let part = "A part, and the rest is let go";
+    let mut plain = plain();
+    let done = Answer::json::<Payment>(StatusCode::OK, "The payment, as the capture left it.");
+    plain.answers[0] = done.example("part", part, examples::captured_payment()).replayable();
     Description {
         route: Route::PaymentCapture,
         id: "capturePayment",
@@ -56,7 +59,7 @@ fn capture() -> Description {
             COMMAND,
             &[ErrorCode::CaptureExceedsAuthorized],
         ]),
-        ..plain()
+        ..plain
     }
 }
 

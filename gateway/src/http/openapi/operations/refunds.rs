@@ -37,7 +37,7 @@ fn create() -> Description {
                 StatusCode::CREATED,
                 "The refund; one that the provider refused has the status `failed`.",
             )
-            .example("refund", "A part is returned", examples::refund())
+            .example("part", "A part is returned", examples::refund())
             .replayable(),
             Answer::json::<Refund>(
                 StatusCode::ACCEPTED,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::server::{GOOD, OPERATOR, Reply, TestServer, payment};
+use crate::server::{GOOD, OPERATOR, POOR, Reply, TestServer, payment};
 
 async fn refunded(server: &TestServer) -> (Value, Value) {
     let paid = server.pay(&payment(GOOD), &[]).await.json();
@@ -105,5 +105,57 @@ async fn an_operator_tells_what_became_of_an_unknown_payment() {
     assert_eq!(payment.json()["attempts"][0]["status"], "approved_late");
     let page = server.get("/api/v1/admin/exceptions").await;
     page.assert_problem(403, "operator_key_required");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_operator_decides_what_could_not_be_undone() {
+    let server = TestServer::start().await;
+    // The simulator holds nothing of it, and so refuses to undo what it is said to have approved.
+    let declined = server.pay(&payment(POOR), &[]).await.json()["payment"].clone();
+    let path = format!(
+        "/api/v1/admin/transactions/{}/outcome",
+        declined["transaction_id"].as_str().unwrap()
+    );
+    let late = json!({"status": "succeeded", "external_txn_id": "bank_7"});
+    assert_eq!(as_operator(&server, &path, &late).await.status, 200);
+
+    let exception = loop {
+        let page = server.get_with("/api/v1/admin/exceptions", OPERATOR).await.json();
+        match page["data"].as_array().unwrap().first() {
+            Some(exception) => break exception.clone(),
+            None => tokio::task::yield_now().await,
+        }
+    };
+    assert_eq!(
+        (&exception["type"], &exception["status"]),
+        (&json!("late_approval"), &json!("open"))
+    );
+    assert_eq!(exception["payment_id"], declined["id"]);
+    assert_eq!(
+        (&exception["booked"]["direction"], &exception["booked"]["amount_minor"]),
+        (&json!("received"), &json!(10_000))
+    );
+    let (payment, case) = (declined["id"].as_str().unwrap(), exception["id"].as_str().unwrap());
+    let path = format!("/api/v1/admin/payments/{payment}/exceptions/{case}");
+    assert_eq!(server.get_with(&path, OPERATOR).await.json(), exception);
+
+    let resolve = format!("{path}/resolve");
+    let strange = as_operator(&server, &resolve, &json!({"resolution": "kept"})).await;
+    strange.assert_problem(400, "parameter_invalid");
+    let denied = as_operator(&server, &resolve, &json!({"resolution": "withdrawn"})).await;
+    denied.assert_problem(409, "case_unexpected_state");
+    let resolved = as_operator(&server, &resolve, &json!({"resolution": "returned"})).await;
+    assert_eq!(
+        (resolved.status, &resolved.json()["resolution"]),
+        (200, &json!("returned")),
+        "{resolved:?}"
+    );
+    let list = server.get_with("/api/v1/admin/exceptions", OPERATOR).await.json();
+    assert_eq!(list["data"], json!([]));
+    let accounts = server.get_with("/api/v1/ledger/accounts", OPERATOR).await.json();
+    let rows = accounts["data"].as_array().unwrap();
+    let exceptions = rows.iter().find(|row| row["account"] == "exceptions").unwrap();
+    assert_eq!(exceptions["debits_minor"], exceptions["credits_minor"], "cleared");
     server.stop().await;
 }

@@ -94,6 +94,43 @@ async fn a_payment_is_told_signed_and_as_it_stood() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_done_to_payments_is_told_and_refunds_by_themselves() {
+    let server = TestServer::start_with(open).await;
+    let receiver = Receiver::start().await;
+    server.endpoint(json!({"url": receiver.url(), "events": ["payment.*", "refund.*"]})).await;
+    let mut request = payment(GOOD);
+    request["capture"] = "manual".into();
+    let path = format!(
+        "/api/v1/payments/{}",
+        server.pay(&request, &[]).await.json()["id"].as_str().unwrap()
+    );
+    let capture = |body: Value| server.ask("POST", &format!("{path}/capture"), body);
+    assert_eq!(capture(json!({"amount": "30.00", "final": false})).await.status, 200);
+    let refund = server.ask("POST", &format!("{path}/refund"), json!({"amount": "10.00"})).await;
+    assert_eq!(capture(Value::Null).await.status, 200);
+    let shown = server.get(&path).await.json();
+
+    let deliveries = receiver.until(6).await;
+    assert_eq!(
+        names(&deliveries),
+        [
+            "payment.created",
+            "payment.authorized",
+            "payment.captured",
+            "refund.processing",
+            "refund.completed",
+            "payment.completed",
+        ]
+    );
+    assert_eq!(deliveries[4].json()["data"], refund.json(), "what the request was answered");
+    assert_eq!(deliveries[5].json()["data"], shown);
+    let sequences: Vec<u64> =
+        deliveries.iter().map(|told| told.json()["sequence"].as_u64().unwrap()).collect();
+    assert!(sequences.is_sorted_by(|earlier, later| earlier < later), "{sequences:?}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_endpoint_is_managed_and_its_secret_shown_once() {
     let server = TestServer::start_with(open).await;
     let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";

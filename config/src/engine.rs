@@ -25,6 +25,18 @@ pub struct Engine {
     pub upi_validity_s: u64,
     /// How long an idempotency key is remembered, in seconds.
     pub idempotency_retention_s: u64,
+    /// What becomes of an approval that comes after its payment had ended.
+    pub late_approvals: LateApprovals,
+}
+
+/// What becomes of an approval that comes after its payment had ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LateApprovals {
+    /// It is undone at the provider.
+    Reverse,
+    /// It stands, unless the merchant has given the payment up or its order is paid otherwise.
+    Accept,
 }
 
 impl Engine {

@@ -8,35 +8,53 @@
 //! Not here: the components that these values go to, which have options of their own.
 
 mod cors;
+mod emi;
 mod engine;
 mod error;
+mod events;
+mod fees;
 mod layer;
 mod loaded;
 mod log;
+mod methods;
+mod money;
 mod payments;
 mod providers;
 mod rate_limit;
+mod review;
 mod server;
 mod storage;
+mod webhooks;
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use serde::Deserialize;
 
 pub use cors::Cors;
-pub use engine::Engine;
+pub use emi::{Emi, Plan};
+pub use engine::{Engine, LateApprovals};
 pub use error::{Error, Fault};
+pub use events::Events;
+pub use fees::{Fee, Fees};
 pub use layer::Origin;
 pub use loaded::Loaded;
 pub use log::{AccessLog, Log, LogFormat};
+pub use methods::{EVERYWHERE, Methods, Served};
+pub use money::Money;
 pub use payments::Payments;
 pub use providers::{Providers, Simulator};
 pub use rate_limit::RateLimit;
+pub use review::Review;
 pub use server::{ForwardedHeader, Server, TransportSecurity};
 pub use storage::Storage;
+pub use webhooks::Webhooks;
 
 /// The defaults and their documentation, in one text.
 pub const DEFAULTS: &str = include_str!("../default.toml");
+
+/// What the first digits of a card's number stand for, as far as it is compiled in. Its first lines
+/// say how it is written.
+pub const CARD_BINS: &str = include_str!("../card_bins.csv");
 
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -54,8 +72,20 @@ pub struct Config {
     pub engine: Engine,
     /// How payments are answered.
     pub payments: Payments,
+    /// What a capture costs the merchant.
+    pub fees: Fees,
+    /// Which payments wait for a reviewer.
+    pub review: Review,
+    /// Which payment methods are offered where.
+    pub methods: Methods,
+    /// The instalments that are offered by card.
+    pub emi: Emi,
     /// The payment providers.
     pub providers: Providers,
+    /// The event feed.
+    pub events: Events,
+    /// Deliveries of events.
+    pub webhooks: Webhooks,
     /// Tollgate's own log output.
     pub log: Log,
 }
@@ -97,7 +127,13 @@ impl Config {
         self.server.check()?;
         self.cors.check()?;
         self.engine.check()?;
-        self.providers.check()
+        self.fees.check()?;
+        self.review.check()?;
+        self.methods.check()?;
+        self.emi.check()?;
+        self.providers.check()?;
+        self.events.check()?;
+        self.webhooks.check()
     }
 }
 
@@ -169,7 +205,26 @@ mod tests {
                 "[cors]\nallowed_origins = [\"*\"]\nallow_credentials = true",
                 "cors.allow_credentials",
             ),
+            ("[events]\nretention_days = 1", "events.retention_days"),
+            ("[webhooks]\nconcurrency = 0", "webhooks.concurrency"),
+            ("[webhooks]\nallowed_cidrs = [\"10.0.0.0/33\"]", "webhooks.allowed_cidrs"),
             ("[log]\naccess = \"some\"", "log.access"),
+            ("[engine]\nlate_approvals = \"keep\"", "engine.late_approvals"),
+            ("[fees.card]\nbasis_points = 10001", "fees.card.basis_points"),
+            ("[fees.card]\nbasis_points = 1.5", "fees.card.basis_points"),
+            ("[fees.upi]\nfixed = [\"3.005 INR\"]", "fees.upi.fixed"),
+            ("[fees.upi]\nfixed = [\"3 INR\", \"4 INR\"]", "fees.upi.fixed"),
+            ("[fees.cheque]\nbasis_points = 1", "fees.cheque"),
+            ("[review]\nhold_from = [50000]", "review.hold_from"),
+            ("[review]\nhold_from = [\"1 INR\", \"2 INR\"]", "review.hold_from"),
+            ("[methods.upi]\ncurrencies = [\"inr\"]", "methods.upi.currencies"),
+            ("[methods.card]\ncountries = [\"*\", \"IN\"]", "methods.card.countries"),
+            ("[emi]\nplans = [\"5:1400\"]", "emi.plans"),
+            ("[emi]\nplans = [\"6:1400\", \"6:1500\"]", "emi.plans"),
+            ("[emi]\nplans = [\"6:20000\"]", "emi.plans"),
+            ("[emi]\nplans = [\"12:1400\"]", "emi.no_cost_months"),
+            ("[emi]\nminimum = [\"0 INR\"]", "emi.minimum"),
+            ("[emi]\nissuer_countries = [\"India\"]", "emi.issuer_countries"),
             ("payments = 3", "payments"),
         ] {
             let line = load(text).unwrap_err().to_string();
@@ -178,6 +233,23 @@ mod tests {
         }
         let line = load("[payments]\nwait = 5").unwrap_err().to_string();
         assert!(line.contains("tollgate.toml"), "{line}");
+    }
+
+    #[test]
+    fn money_and_plans_are_read_exactly() {
+        let config = load(
+            "[fees]\nreturned_with_refunds = true\n\
+             [fees.card]\nbasis_points = 250\nfixed = [\"3.00 INR\", \"0.30 USD\"]\n\
+             [review]\nhold_from = [\"50000.00 INR\"]\n\
+             [emi]\nplans = [\"3:1200\"]\nno_cost_months = []\n",
+        )
+        .unwrap();
+        let inr = |minor_units| Money { currency: 356, minor_units };
+        let usd = Money { currency: 840, minor_units: 30 };
+        assert_eq!(config.fees.card, Fee { basis_points: 250, fixed: vec![inr(300), usd] });
+        assert!(config.fees.returned_with_refunds);
+        assert_eq!(config.review.hold_from, [inr(5_000_000)]);
+        assert_eq!(config.emi.plans, [Plan { months: 3, annual_rate: 1_200 }]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `[providers]`: one table for each payment provider.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 
@@ -28,6 +28,11 @@ pub struct Simulator {
     pub body_timeout_ms: u64,
     /// What goes wrong with payments that ask for no faults of their own.
     pub faults: String,
+    /// Where one in a process of its own sends callbacks; empty for nowhere.
+    pub callback_url: String,
+    /// The file with the secret that callbacks are signed with; empty for a secret that the gateway
+    /// derives from its own.
+    pub callback_secret_file: PathBuf,
     /// How long it takes to answer, in milliseconds.
     pub latency_ms: u64,
     /// After how long its "no such attempt" means never, in milliseconds.

@@ -6,7 +6,7 @@ use tollgate_domain::{ControlEvent, Payment, Record, StateHash};
 
 use crate::{
     admission::Permit, control_request::ControlAnswer, durable_record::DurableRecord,
-    effects::PreparedCall, error::CommandError, shard::PaymentReply,
+    effects::PreparedCall, engine::OrderAnswer, error::CommandError, shard::PaymentReply,
 };
 
 /// Rides through the log with its record, or behind the last record it rests on. `A` is what a
@@ -27,7 +27,10 @@ pub struct Completion<A, R = Reply> {
 /// Somebody who waits, and what he is told.
 pub enum Reply {
     Payment(PaymentSender, PaymentReply),
+    Order(OrderSender, Result<OrderAnswer, CommandError>),
+    Report(ReportSender, Result<(), CommandError>),
     Read(oneshot::Sender<Result<Option<Box<Payment>>, CommandError>>, Option<Box<Payment>>),
+    Query(Finding),
     Control(ControlReply, Result<ControlAnswer, CommandError>),
     /// To whom everything before had to be sealed.
     Sealed(oneshot::Sender<()>),
@@ -38,6 +41,14 @@ pub enum Reply {
 pub(crate) type HashSender = oneshot::Sender<(u64, StateHash)>;
 
 pub(crate) type PaymentSender = oneshot::Sender<PaymentReply>;
+
+pub(crate) type OrderSender = oneshot::Sender<Result<OrderAnswer, CommandError>>;
+
+pub(crate) type ReportSender = oneshot::Sender<Result<(), CommandError>>;
+
+/// What a query has found, on its way to the one who asked: sent once what it rests on is durable,
+/// dropped where that will never be known.
+pub(crate) type Finding = Box<dyn FnOnce() + Send>;
 
 pub(crate) type ControlReply = oneshot::Sender<Result<ControlAnswer, CommandError>>;
 
@@ -53,7 +64,10 @@ impl Reply {
     pub(crate) fn deliver(self) {
         match self {
             Self::Payment(sender, answer) => drop(sender.send(answer)),
+            Self::Order(sender, answer) => drop(sender.send(answer)),
+            Self::Report(sender, answer) => drop(sender.send(answer)),
             Self::Read(sender, payment) => drop(sender.send(Ok(payment))),
+            Self::Query(finding) => finding(),
             Self::Control(sender, answer) => drop(sender.send(answer)),
             Self::Sealed(sender) => drop(sender.send(())),
             Self::Hash(sender, hash) => drop(sender.send(hash)),
@@ -64,7 +78,10 @@ impl Reply {
     pub(crate) fn fail(self) {
         match self {
             Self::Payment(sender, _answer) => drop(sender.send(Err(CommandError::Unknown))),
+            Self::Order(sender, _answer) => drop(sender.send(Err(CommandError::Unknown))),
+            Self::Report(sender, _answer) => drop(sender.send(Err(CommandError::Unknown))),
             Self::Read(sender, _payment) => drop(sender.send(Err(CommandError::Unknown))),
+            Self::Query(finding) => drop(finding),
             Self::Control(sender, _answer) => drop(sender.send(Err(CommandError::Unknown))),
             // Who waits is told by the sender's end.
             Self::Sealed(_) | Self::Hash(..) => {}

@@ -1,4 +1,4 @@
-//! The control shard: owns merchants and keys. Its durable records are published to the gateway.
+//! The control shard: owns merchants, keys and endpoints. Its durable records are published to the gateway.
 
 use std::sync::Arc;
 
@@ -69,7 +69,7 @@ impl<A: Attachment> ControlActor<A> {
         self.state.apply(&record);
         let sequence = self.lane.sequence() + 1;
         let observation =
-            self.observed.then(|| DurableRecord::of_control(sequence, record.clone()));
+            self.observed.then(|| DurableRecord::of_control(&self.state, sequence, record.clone()));
         let completion = Completion {
             reply: Some(Reply::Control(reply, Ok(self.answer_of(subject)))),
             calls: Vec::new(),
@@ -99,6 +99,11 @@ impl<A: Attachment> ControlActor<A> {
             ControlSubject::ApiKey(id) => {
                 ControlAnswer::ApiKey(self.state.key(id).expect(known).clone())
             }
+            ControlSubject::WebhookEndpoint(id) => {
+                let endpoint = self.state.webhook_endpoint(id).expect(known);
+                ControlAnswer::WebhookEndpoint(Box::new(endpoint.clone()))
+            }
+            ControlSubject::DeletedWebhookEndpoint(id) => ControlAnswer::WebhookEndpointId(id),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! What can be asked of the control shard, each with the type of its answer.
 
 use tollgate_domain::{
-    ApiKey, ControlCommand, CreateMerchant, IssueApiKey, Merchant, RevokeApiKey, RotateApiKey,
-    UpdateMerchant,
+    ApiKey, ControlCommand, CreateMerchant, CreateWebhookEndpoint, DeleteWebhookEndpoint,
+    DisableWebhookEndpoint, IssueApiKey, Merchant, RevokeApiKey, RotateApiKey, RotateWebhookSecret,
+    UpdateMerchant, UpdateWebhookEndpoint, WebhookEndpoint, WebhookEndpointId,
 };
 
 /// A command to the control shard, for [`Engine::control_command`](crate::Engine::control_command).
@@ -24,18 +25,22 @@ pub enum ControlAnswer {
     Merchant(Merchant),
     /// A key.
     ApiKey(ApiKey),
+    /// An endpoint.
+    WebhookEndpoint(Box<WebhookEndpoint>),
+    /// The id of an endpoint that was deleted.
+    WebhookEndpointId(WebhookEndpointId),
 }
 
 macro_rules! control_requests {
-    ($($command:ident => $answer:ident;)*) => {
+    ($($command:ident => $answer:ident: $type:ty;)*) => {
         $(impl ControlRequest for $command {
-            type Answer = $answer;
+            type Answer = $type;
 
             fn into_command(self) -> ControlCommand {
                 ControlCommand::$command(self)
             }
 
-            fn answer(answer: ControlAnswer) -> Option<$answer> {
+            fn answer(answer: ControlAnswer) -> Option<$type> {
                 match answer {
                     ControlAnswer::$answer(answer) => Some(answer),
                     _other => None,
@@ -46,9 +51,14 @@ macro_rules! control_requests {
 }
 
 control_requests! {
-    CreateMerchant => Merchant;
-    UpdateMerchant => Merchant;
-    IssueApiKey => ApiKey;
-    RotateApiKey => ApiKey;
-    RevokeApiKey => ApiKey;
+    CreateMerchant => Merchant: Merchant;
+    UpdateMerchant => Merchant: Merchant;
+    IssueApiKey => ApiKey: ApiKey;
+    RotateApiKey => ApiKey: ApiKey;
+    RevokeApiKey => ApiKey: ApiKey;
+    CreateWebhookEndpoint => WebhookEndpoint: Box<WebhookEndpoint>;
+    UpdateWebhookEndpoint => WebhookEndpoint: Box<WebhookEndpoint>;
+    RotateWebhookSecret => WebhookEndpoint: Box<WebhookEndpoint>;
+    DisableWebhookEndpoint => WebhookEndpoint: Box<WebhookEndpoint>;
+    DeleteWebhookEndpoint => WebhookEndpointId: WebhookEndpointId;
 }

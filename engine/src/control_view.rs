@@ -38,6 +38,8 @@ pub struct KeyPass {
     pub scopes: ScopeSet,
     /// Whether its merchant is suspended.
     pub suspended: bool,
+    /// Whether its merchant takes no second payment for an order that is paid.
+    pub one_payment_per_order: bool,
     expires_at: Option<Timestamp>,
     revoked: bool,
 }
@@ -95,9 +97,16 @@ impl ControlView {
                 ControlEvent::MerchantCreated(_)
                 | ControlEvent::MerchantRenamed { .. }
                 | ControlEvent::MerchantEmailChanged { .. }
+                | ControlEvent::WebhookEndpointCreated(_)
+                | ControlEvent::WebhookEndpointChanged { .. }
+                | ControlEvent::WebhookSecretRotated { .. }
+                | ControlEvent::WebhookEndpointEnabled { .. }
+                | ControlEvent::WebhookEndpointDisabled { .. }
+                | ControlEvent::WebhookEndpointDeleted { .. }
                 | ControlEvent::ApiKeyForgotten { .. } => {}
                 ControlEvent::MerchantSuspended { merchant }
-                | ControlEvent::MerchantResumed { merchant } => {
+                | ControlEvent::MerchantResumed { merchant }
+                | ControlEvent::MerchantOrderRuleChanged { merchant, .. } => {
                     let keys = state.keys_of(KeyOwner::Merchant(*merchant));
                     keys.for_each(|key| self.pass(key, &state));
                 }
@@ -130,18 +139,17 @@ impl KeyPass {
     }
 
     fn of(key: &ApiKey, state: &ControlState) -> Self {
-        let suspended = match key.owner() {
-            KeyOwner::Merchant(merchant) => {
-                state.merchant(merchant).is_some_and(|found| found.suspended_at.is_some())
-            }
-            KeyOwner::Operators => false,
+        let merchant = match key.owner() {
+            KeyOwner::Merchant(merchant) => state.merchant(merchant),
+            KeyOwner::Operators => None,
         };
         Self {
             id: key.id,
             hash: key.hash,
             kind: key.kind,
             scopes: key.scopes,
-            suspended,
+            suspended: merchant.is_some_and(|merchant| merchant.suspended_at.is_some()),
+            one_payment_per_order: merchant.is_some_and(|merchant| merchant.one_payment_per_order),
             expires_at: key.expires_at,
             revoked: key.revoked_at.is_some(),
         }

@@ -1,13 +1,14 @@
 //! A record that is durable, as those see it who derive something from the log: the event feed, the
 //! views.
 //!
-//! Invariant: its payments stand as the record left them, whatever has become of them since. Live
+//! Invariant: its payments and endpoints stand as the record left them, whatever has become of them since. Live
 //! and in replay they are the same.
 //!
 //! Not here: who is shown it, and when; see `record_observer.rs`.
 
 use tollgate_domain::{
-    ControlEvent, Event, Payment, PaymentId, Record, ShardId, ShardState, Timestamp,
+    ControlEvent, ControlState, Event, Payment, PaymentId, Record, ShardId, ShardState, Timestamp,
+    WebhookEndpoint,
 };
 
 /// One record of the log, with what it led to.
@@ -33,7 +34,12 @@ pub enum DurableContent {
         payments: Vec<Payment>,
     },
     /// Of the control shard.
-    Control(Record<ControlEvent>),
+    Control {
+        /// What happened.
+        record: Record<ControlEvent>,
+        /// Each endpoint that it touched and that there still is, as it left it.
+        webhook_endpoints: Vec<WebhookEndpoint>,
+    },
 }
 
 impl DurableRecord {
@@ -52,10 +58,16 @@ impl DurableRecord {
         Self { shard: state.shard(), sequence, content }
     }
 
-    /// Of the control shard.
+    /// Of the control shard, whose `state` holds the record already and nothing after it.
     #[must_use]
-    pub fn of_control(sequence: u64, record: Record<ControlEvent>) -> Self {
-        Self { shard: ShardId::CONTROL, sequence, content: DurableContent::Control(record) }
+    pub fn of_control(state: &ControlState, sequence: u64, record: Record<ControlEvent>) -> Self {
+        let mut touched: Vec<_> =
+            record.events.iter().filter_map(ControlEvent::webhook_endpoint).collect();
+        touched.dedup();
+        let endpoints = touched.into_iter().filter_map(|id| state.webhook_endpoint(id).cloned());
+        let webhook_endpoints = endpoints.collect();
+        let content = DurableContent::Control { record, webhook_endpoints };
+        Self { shard: ShardId::CONTROL, sequence, content }
     }
 
     /// The shard's time when it was decided.
@@ -63,7 +75,7 @@ impl DurableRecord {
     pub fn at(&self) -> Timestamp {
         match &self.content {
             DurableContent::Payments { record, .. } => record.at,
-            DurableContent::Control(record) => record.at,
+            DurableContent::Control { record, .. } => record.at,
         }
     }
 }

@@ -6,10 +6,16 @@ use std::sync::{
 };
 
 use tollgate_domain::{
-    Effect, OutcomeSource, ProviderCall, ProviderOutcome, RecordProviderOutcome,
+    Effect, OperationOutcome, OutcomeSource, ProviderCall, ProviderOutcome, RecordOperationOutcome,
+    RecordProviderOutcome,
 };
 
-use crate::{admission::Permit, clock::Clock, router::Router};
+use crate::{
+    admission::Permit,
+    clock::Clock,
+    provider_report::{CallOutcome, ProviderReport},
+    router::Router,
+};
 
 /// What a provider call needs and the log must never see, such as a card's number.
 pub trait Attachment: Send + Unpin + 'static {}
@@ -23,7 +29,7 @@ pub trait EffectSink<A: Attachment>: Send + Sync + 'static {
 }
 
 /// A provider call that is owed. It ends in exactly one outcome: dropped without an answer, by a
-/// panic or a task that was ended, it reports [`ProviderOutcome::Unknown`].
+/// panic or a task that was ended, it reports that the outcome is unknown.
 pub struct OwedCall<A: Attachment> {
     call: ProviderCall,
     attachment: Option<A>,
@@ -76,31 +82,44 @@ impl<A: Attachment> OwedCall<A> {
         self.attachment.take()
     }
 
-    /// Reports how the call ended.
-    pub fn answer(mut self, outcome: ProviderOutcome) {
+    /// Reports how the call ended. A call about an operation may come to an outcome of the attempt:
+    /// a confirmation does.
+    pub fn answer(mut self, outcome: CallOutcome) {
         self.report(outcome);
     }
 
-    fn report(&mut self, outcome: ProviderOutcome) {
+    fn report(&mut self, outcome: CallOutcome) {
         let Some(WayBack { router, permit }) = self.way_back.take() else { return };
         let source = match self.call.effect {
-            Effect::Authorize { .. } => OutcomeSource::Call,
-            Effect::Inquire { .. } => OutcomeSource::Inquiry,
+            Effect::Authorize { .. } | Effect::Operate { .. } => OutcomeSource::Call,
+            Effect::Inquire { .. } | Effect::InquireOperation { .. } => OutcomeSource::Inquiry,
         };
-        let command = RecordProviderOutcome {
-            payment: self.call.intent.id,
-            attempt: self.call.attempt,
-            source,
-            outcome,
+        let payment = self.call.intent.id;
+        let report = match (outcome, &self.call.operation) {
+            (CallOutcome::Attempt(outcome), _) => {
+                let attempt = self.call.attempt;
+                ProviderReport::Attempt(RecordProviderOutcome { payment, attempt, source, outcome })
+            }
+            (CallOutcome::Operation(outcome), Some(operation)) => {
+                let operation = operation.intent.id;
+                let command = RecordOperationOutcome { payment, operation, source, outcome };
+                ProviderReport::Operation(command)
+            }
+            (CallOutcome::Operation(_), None) => {
+                unreachable!("only a call about an operation has its outcome")
+            }
         };
-        router.record_outcome(command, permit);
+        router.record_outcome(report, permit);
         router.calls().ended();
     }
 }
 
 impl<A: Attachment> Drop for OwedCall<A> {
     fn drop(&mut self) {
-        self.report(ProviderOutcome::Unknown);
+        self.report(match self.call.operation {
+            Some(_) => CallOutcome::Operation(OperationOutcome::Unknown),
+            None => CallOutcome::Attempt(ProviderOutcome::Unknown),
+        });
     }
 }
 

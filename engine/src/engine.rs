@@ -1,5 +1,8 @@
 //! The engine as its callers see it.
 
+mod operating;
+mod query;
+
 use std::{
     collections::BTreeMap,
     path::Path,
@@ -19,7 +22,8 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use tollgate_domain::{
-    CreatePayment, Currency, Millis, Mode, Payment, PaymentId, ShardId, ShardState,
+    CreatePayment, Currency, Millis, Mode, OperationId, Order, Payment, PaymentId, ShardId,
+    ShardState,
 };
 use tollgate_wal::{
     Geometry, GroupWriter, LogHandle, LogStore, Recovery, SledStore, SnapshotStore, Visit,
@@ -87,6 +91,17 @@ pub enum Patience {
 pub struct Answer {
     /// The payment; for a repeated request whose first answer was final, as it was then.
     pub payment: Payment,
+    /// Which of its operations was asked for, if one was.
+    pub operation: Option<OperationId>,
+    /// Whether the idempotency key had been used before.
+    pub replayed: bool,
+}
+
+/// An order as it is to be shown.
+#[derive(Clone, Debug)]
+pub struct OrderAnswer {
+    /// The order, as it stands.
+    pub order: Order,
     /// Whether the idempotency key had been used before.
     pub replayed: bool,
 }
@@ -116,6 +131,10 @@ pub struct EngineHealth {
     pub unknown: usize,
     /// For how long the oldest of them has been; zero where there is none.
     pub oldest_unknown: Millis,
+    /// Payments about which an operator has to decide, as of the shards' last ticks.
+    pub open_cases: usize,
+    /// For how long the oldest of them has waited; zero where there is none.
+    pub oldest_case: Millis,
     /// Payment shards.
     pub shards: u16,
 }
@@ -267,7 +286,7 @@ impl<A: Attachment> Engine<A> {
                 let payment = self.read(*id, None).await?.ok_or(CommandError::Unknown)?;
                 // Should it have settled just now and moved on since, its key tells the first.
                 let payment = payment.as_first_answered().clone();
-                return Ok(Box::new(Answer { payment, replayed: false }));
+                return Ok(Box::new(Answer { payment, operation: None, replayed: false }));
             }
         }
     }
@@ -354,6 +373,8 @@ impl<A: Attachment> Engine<A> {
             idempotency_keys: totals.idempotency_keys,
             unknown: totals.unknown,
             oldest_unknown: totals.oldest_unknown.map_or(Millis(0), |since| now.since(since)),
+            open_cases: totals.open_cases,
+            oldest_case: totals.oldest_case.map_or(Millis(0), |since| now.since(since)),
             shards: self.0.router.shard_count().get(),
         }
     }

@@ -28,6 +28,9 @@ struct ShardGauges {
     unknown: AtomicUsize,
     /// Milliseconds since the Unix epoch; `u64::MAX` while nothing is unknown.
     oldest_unknown: AtomicU64,
+    open_cases: AtomicUsize,
+    /// Milliseconds since the Unix epoch; `u64::MAX` while no case is open.
+    oldest_case: AtomicU64,
     imbalances: Mutex<BTreeMap<(Mode, Currency), i128>>,
 }
 
@@ -38,6 +41,8 @@ pub(crate) struct Totals {
     pub(crate) idempotency_keys: usize,
     pub(crate) unknown: usize,
     pub(crate) oldest_unknown: Option<Timestamp>,
+    pub(crate) open_cases: usize,
+    pub(crate) oldest_case: Option<Timestamp>,
 }
 
 impl Gauges {
@@ -72,6 +77,10 @@ impl Gauges {
         gauges.unknown.store(unknown.len(), Ordering::Relaxed);
         let oldest = unknown.first().map_or(u64::MAX, |(since, _payment)| since.as_millis());
         gauges.oldest_unknown.store(oldest, Ordering::Relaxed);
+        let cases = state.cases();
+        gauges.open_cases.store(cases.len(), Ordering::Relaxed);
+        let oldest = cases.first().map_or(u64::MAX, |(since, _payment)| since.as_millis());
+        gauges.oldest_case.store(oldest, Ordering::Relaxed);
     }
 
     /// Writes down how a shard's books stand. Takes time in proportion to its accounts.
@@ -82,14 +91,18 @@ impl Gauges {
     /// What the shards hold together.
     pub(crate) fn totals(&self) -> Totals {
         let mut totals = Totals::default();
-        let mut oldest = u64::MAX;
+        let (mut oldest, mut oldest_case) = (u64::MAX, u64::MAX);
         for shard in &self.shards {
             totals.payments += shard.payments.load(Ordering::Relaxed);
             totals.idempotency_keys += shard.idempotency_keys.load(Ordering::Relaxed);
             totals.unknown += shard.unknown.load(Ordering::Relaxed);
             oldest = oldest.min(shard.oldest_unknown.load(Ordering::Relaxed));
+            totals.open_cases += shard.open_cases.load(Ordering::Relaxed);
+            oldest_case = oldest_case.min(shard.oldest_case.load(Ordering::Relaxed));
         }
-        totals.oldest_unknown = (oldest != u64::MAX).then(|| Timestamp::from_millis(oldest));
+        let since = |millis| (millis != u64::MAX).then(|| Timestamp::from_millis(millis));
+        totals.oldest_unknown = since(oldest);
+        totals.oldest_case = since(oldest_case);
         totals
     }
 
@@ -113,6 +126,10 @@ impl Gauges {
 
 impl ShardGauges {
     fn new() -> Self {
-        Self { oldest_unknown: AtomicU64::new(u64::MAX), ..Self::default() }
+        Self {
+            oldest_unknown: AtomicU64::new(u64::MAX),
+            oldest_case: AtomicU64::new(u64::MAX),
+            ..Self::default()
+        }
     }
 }

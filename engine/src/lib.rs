@@ -44,7 +44,9 @@ mod gauges;
 mod inspect;
 mod lane;
 mod options;
+mod payment_command;
 pub mod planted_fault;
+mod provider_report;
 mod record_observer;
 mod recovery;
 mod release;
@@ -63,15 +65,17 @@ pub use control_request::{ControlAnswer, ControlRequest};
 pub use control_view::{ControlView, KeyPass};
 pub use durable_record::{DurableContent, DurableRecord};
 pub use effects::{Attachment, EffectSink, OwedCall, PreparedCall};
-pub use engine::{Answer, Engine, EngineHealth, Patience};
+pub use engine::{Answer, Engine, EngineHealth, OrderAnswer, Patience};
 pub use error::{CommandError, Error};
 pub use inspect::{LogTail, LoggedRecord, RecordContent, Selection, Show, dump};
 pub use lane::Lane;
 pub use options::{EngineOptions, NoObserver, Observer, SnapshotObservation};
+pub use payment_command::PaymentCommand;
+pub use provider_report::{CallOutcome, ProviderReport};
 pub use record_observer::{RecordObserver, RecordObservers};
 pub use recovery::{RecoveryReport, Replayed, recover};
 pub use release::{Outlet, release};
-pub use shard::{Caller, Moment, NewRecord, PaymentReply, Shard, Step, Submission};
+pub use shard::{Caller, Moment, NewRecord, PaymentReply, Request, Shard, Step, Submission};
 pub use snapshot::{
     NoSnapshots, RecordsByShard, ShardOfSnapshot, SnapshotError, SnapshotSink, SnapshotSource,
     Snapshots, prove_snapshot, write_shards,

@@ -117,7 +117,7 @@ impl Replayed {
             let decoded = codec::decode_control(record.bytes).map_err(failed)?;
             self.control.apply(&decoded);
             feed.read(shard, record.sequence, record.bytes.len(), || {
-                DurableRecord::of_control(record.sequence, decoded)
+                DurableRecord::of_control(&self.control, record.sequence, decoded)
             });
         } else {
             let mut decoded = codec::decode(record.bytes).map_err(failed)?;

@@ -4,7 +4,7 @@ use std::{num::NonZeroU16, sync::Arc};
 
 use actix::{Addr, Message};
 use tokio::sync::oneshot;
-use tollgate_domain::{MerchantId, RecordProviderOutcome, ShardId, StateHash};
+use tollgate_domain::{MerchantId, ShardId, StateHash};
 
 use crate::{
     admission::Permit,
@@ -13,6 +13,7 @@ use crate::{
     courier::Courier,
     effects::{Attachment, CallsInFlight},
     gauges::Gauges,
+    provider_report::ProviderReport,
     shard_actor::{Bundle, LogFailed, Mail, ReportOutcome, ShardActor},
     snapshotter::LiveShards,
 };
@@ -107,8 +108,9 @@ impl<A: Attachment> Router<A> {
     }
 
     /// Takes a provider's answer to the payment it is for. Never refused.
-    pub(crate) fn record_outcome(&self, command: RecordProviderOutcome, permit: Option<Permit>) {
-        self.send(command.payment.shard(), Mail::Outcome(ReportOutcome { command, permit }));
+    pub(crate) fn record_outcome(&self, report: ProviderReport, permit: Option<Permit>) {
+        let shard = report.payment().shard();
+        self.send(shard, Mail::Outcome(ReportOutcome { report, reply: None, permit }));
     }
 
     /// Delivers what waits, and waits until every actor has started and taken in what was in its

@@ -13,24 +13,30 @@ use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::oneshot;
 use tollgate_domain::{
-    Command, CreatePayment, Decision, Env, Event, PAYMENTS_PER_RECORD, Payment, PaymentId, Policy,
-    Record, RecordProviderOutcome, Rejection, ShardState, Timestamp,
+    Command, CreateOrder, CreatePayment, Decision, Env, Event, Order, OrderId, PAYMENTS_PER_RECORD,
+    Payment, PaymentId, Policy, Record, Rejection, ShardState, Subject, Timestamp,
     codec::{self, CodecError},
 };
 
-use crate::{effects::PreparedCall, engine::Answer, error::CommandError};
+use crate::{
+    effects::PreparedCall,
+    engine::{Answer, OrderAnswer},
+    error::CommandError,
+    payment_command::PaymentCommand,
+    provider_report::ProviderReport,
+};
 
-/// The shard. `C` is who waits for a payment.
+/// The shard. `C` is who waits for a payment, or for an operation on one.
 pub struct Shard<C> {
     state: ShardState,
     policy: Arc<Policy>,
-    /// Requests that wait until their payment has settled. Not part of the state: nobody waits
+    /// Requests that wait until what they asked for has settled. Not part of the state: nobody waits
     /// any more after a restart.
-    waiters: HashMap<PaymentId, C>,
+    waiters: HashMap<Subject, C>,
     log_failed: bool,
 }
 
-/// Who waits for a payment.
+/// Who waits for a payment, or for an operation on one.
 pub trait Caller {
     /// Whether he still does.
     fn is_waiting(&self) -> bool;
@@ -57,6 +63,16 @@ pub struct Submission<C, A> {
     pub until_settled: bool,
 }
 
+/// Something asked for a payment that exists.
+pub struct Request<C> {
+    /// What is asked for.
+    pub command: PaymentCommand,
+    /// Who asks.
+    pub caller: C,
+    /// Whether he is answered once it has settled, or as soon as it is recorded.
+    pub until_settled: bool,
+}
+
 /// What a caller is told of his payment.
 pub type PaymentReply = Result<Box<Answer>, CommandError>;
 
@@ -64,10 +80,10 @@ pub type PaymentReply = Result<Box<Answer>, CommandError>;
 pub struct Step<C, A> {
     /// The record to append; applied already.
     pub record: Option<NewRecord>,
-    /// The payment that was created.
-    pub created: Option<PaymentId>,
+    /// What was begun for the caller.
+    pub begun: Option<Subject>,
     /// Who is told what.
-    pub reply: Option<(C, PaymentReply)>,
+    pub replies: Vec<(C, PaymentReply)>,
     /// The provider calls that are owed.
     pub calls: Vec<PreparedCall<A>>,
 }
@@ -108,31 +124,48 @@ impl<C: Caller> Shard<C> {
         moment: Moment,
     ) -> Step<C, A> {
         let Submission { command, attachment, caller, until_settled } = submission;
-        let (record, id) = match self.decide(Command::CreatePayment(command), moment) {
-            Ok(Decision::Accepted { .. }) if !room => {
-                return Step::reply(caller, Err(CommandError::StorageFull));
+        let decision = self.decide(Command::CreatePayment(command), moment);
+        self.begin(decision, caller, until_settled, room, Some(attachment))
+    }
+
+    /// Begins what is asked for a payment, or answers as before where its idempotency key was used.
+    /// Without `room` on the disk nothing new is begun.
+    pub fn operate<A>(&mut self, request: Request<C>, room: bool, moment: Moment) -> Step<C, A> {
+        let Request { command, caller, until_settled } = request;
+        let decision = self.decide(command.into(), moment);
+        self.begin(decision, caller, until_settled, room, None)
+    }
+
+    /// Creates an order, or answers as before where its idempotency key was used. What comes back
+    /// rests on the record, or on every record before it.
+    ///
+    /// # Errors
+    /// Where it is refused.
+    pub fn create_order(
+        &mut self,
+        command: Box<CreateOrder>,
+        room: bool,
+        moment: Moment,
+    ) -> Result<(Option<NewRecord>, OrderAnswer), CommandError> {
+        let decision = self.decide(Command::CreateOrder(command), moment);
+        match decision.map_err(CommandError::Rejected)? {
+            Decision::Accepted { .. } if !room => Err(CommandError::StorageFull),
+            Decision::Accepted { record, subject: Some(Subject::Order(id)) } => {
+                let bytes = codec::encode(&record).map_err(|_too_large| CommandError::TooLarge)?;
+                self.state.apply(&record);
+                let answer = OrderAnswer { order: self.order(id), replayed: false };
+                Ok((Some(NewRecord { record, bytes }), answer))
             }
-            Ok(Decision::Accepted { record, payment: Some(payment) }) => (record, payment),
-            Ok(Decision::Replayed { payment }) => {
-                return Step::reply(caller, self.replay_answer(payment));
+            Decision::Replayed { subject: Subject::Order(id) } => {
+                Ok((None, OrderAnswer { order: self.order(id), replayed: true }))
             }
-            Ok(Decision::Accepted { payment: None, .. } | Decision::Unchanged) => {
-                unreachable!("a payment is created, replayed or rejected")
+            Decision::Replayed { subject: Subject::Payment(_) | Subject::Operation(_) } => {
+                Err(CommandError::Rejected(Rejection::IdempotencyKeyReused))
             }
-            Err(rejection) => return Step::reply(caller, Err(CommandError::Rejected(rejection))),
-        };
-        let mut step = match self.apply(record, Some(attachment)) {
-            Ok(step) => step,
-            Err(_too_large) => return Step::reply(caller, Err(CommandError::TooLarge)),
-        };
-        step.created = Some(id);
-        if until_settled {
-            self.waiters.insert(id, caller);
-        } else {
-            let payment = self.state.payment(id).expect("applied just now").clone();
-            step.reply = Some((caller, Ok(Box::new(Answer { payment, replayed: false }))));
+            Decision::Accepted { .. } | Decision::Unchanged => {
+                unreachable!("an order is created, replayed or rejected")
+            }
         }
-        step
     }
 
     /// Takes in a provider's answer; nothing follows from one that says nothing new.
@@ -141,11 +174,11 @@ impl<C: Caller> Shard<C> {
     /// Where the answer is to nobody.
     pub fn record_outcome<A>(
         &mut self,
-        command: RecordProviderOutcome,
+        report: ProviderReport,
         moment: Moment,
     ) -> Result<Option<Step<C, A>>, Rejection> {
-        match self.decide(Command::RecordProviderOutcome(command), moment)? {
-            Decision::Accepted { record, payment } => Ok(Some(self.accept(record, payment))),
+        match self.decide(report.into(), moment)? {
+            Decision::Accepted { record, .. } => Ok(Some(self.accept(record))),
             Decision::Unchanged | Decision::Replayed { .. } => Ok(None),
         }
     }
@@ -157,21 +190,19 @@ impl<C: Caller> Shard<C> {
             return None;
         }
         match self.decide(Command::Tick, moment) {
-            Ok(Decision::Accepted { record, payment }) => Some(self.accept(record, payment)),
+            Ok(Decision::Accepted { record, .. }) => Some(self.accept(record)),
             Ok(Decision::Unchanged | Decision::Replayed { .. }) => None,
             Err(rejection) => unreachable!("a tick is never rejected: {rejection}"),
         }
     }
 
-    /// What a restart owes: to ask what became of every attempt without an outcome.
-    pub fn resolve_attempts<A>(&mut self, mut moment: impl FnMut() -> Moment) -> Vec<Step<C, A>> {
+    /// What a restart owes: to ask what became of every attempt and operation without an outcome.
+    pub fn resolve_unsettled<A>(&mut self, mut moment: impl FnMut() -> Moment) -> Vec<Step<C, A>> {
         let unresolved = self.state.unresolved();
         let mut steps = Vec::new();
         for payments in unresolved.chunks(PAYMENTS_PER_RECORD) {
-            match self.decide(Command::ResolveAttempts(payments.to_vec()), moment()) {
-                Ok(Decision::Accepted { record, payment }) => {
-                    steps.push(self.accept(record, payment));
-                }
+            match self.decide(Command::ResolveUnsettled(payments.to_vec()), moment()) {
+                Ok(Decision::Accepted { record, .. }) => steps.push(self.accept(record)),
                 Ok(Decision::Unchanged | Decision::Replayed { .. }) => {}
                 Err(rejection) => unreachable!("resolving is never rejected: {rejection}"),
             }
@@ -188,7 +219,7 @@ impl<C: Caller> Shard<C> {
     /// The log has failed: gives back who waits, for he will never be answered.
     pub fn stop(&mut self) -> impl Iterator<Item = C> {
         self.log_failed = true;
-        self.waiters.drain().map(|(_payment, caller)| caller)
+        self.waiters.drain().map(|(_subject, caller)| caller)
     }
 
     fn decide(&self, command: Command, moment: Moment) -> Result<Decision, Rejection> {
@@ -205,6 +236,41 @@ impl<C: Caller> Shard<C> {
         moment.time.max(self.state.last_time())
     }
 
+    /// Does what was decided for a caller, or tells him why not.
+    fn begin<A>(
+        &mut self,
+        decision: Result<Decision, Rejection>,
+        caller: C,
+        until_settled: bool,
+        room: bool,
+        attachment: Option<A>,
+    ) -> Step<C, A> {
+        let (record, subject) = match decision {
+            Ok(Decision::Accepted { .. }) if !room => {
+                return Step::reply(caller, Err(CommandError::StorageFull));
+            }
+            Ok(Decision::Accepted { record, subject: Some(subject) }) => (record, subject),
+            Ok(Decision::Replayed { subject }) => {
+                return Step::reply(caller, self.replay_answer(subject));
+            }
+            Ok(Decision::Accepted { subject: None, .. } | Decision::Unchanged) => {
+                unreachable!("what is asked for is begun, replayed or rejected")
+            }
+            Err(rejection) => return Step::reply(caller, Err(CommandError::Rejected(rejection))),
+        };
+        let mut step = match self.apply(record, attachment) {
+            Ok(step) => step,
+            Err(_too_large) => return Step::reply(caller, Err(CommandError::TooLarge)),
+        };
+        step.begun = Some(subject);
+        if until_settled && !self.is_settled(subject) {
+            self.waiters.insert(subject, caller);
+        } else {
+            step.replies.push((caller, self.answer(subject, false)));
+        }
+        step
+    }
+
     /// Encodes and applies a record, and prepares the calls it owes.
     fn apply<A>(
         &mut self,
@@ -219,40 +285,84 @@ impl<C: Caller> Shard<C> {
             .filter_map(|effect| self.state.provider_call(*effect))
             .map(|call| PreparedCall { call, attachment: attachment.take(), permit: None })
             .collect();
-        Ok(Step { record: Some(NewRecord { record, bytes }), created: None, reply: None, calls })
+        let record = Some(NewRecord { record, bytes });
+        Ok(Step { record, begun: None, replies: Vec::new(), calls })
     }
 
     /// Takes in a record of the gateway's own making: nobody waits for it but those who waited for
-    /// its payments before.
-    fn accept<A>(&mut self, record: Record<Event>, payment: Option<PaymentId>) -> Step<C, A> {
+    /// its payments and operations before.
+    fn accept<A>(&mut self, record: Record<Event>) -> Step<C, A> {
         let mut step = self.apply(record, None).expect("records of outcomes and ticks are bounded");
-        step.reply = payment.and_then(|payment| self.settled_reply(payment));
+        if !self.waiters.is_empty()
+            && let Some(NewRecord { record, .. }) = &step.record
+        {
+            for event in &record.events {
+                let payment = event.payment().map(Subject::Payment);
+                let operation = event.operation().map(Subject::Operation);
+                let told = payment.into_iter().chain(operation);
+                step.replies.extend(told.filter_map(|subject| self.settled_reply(subject)));
+            }
+        }
         step
     }
 
-    /// The reply for whoever waits for this payment, if it has settled now.
-    fn settled_reply(&mut self, id: PaymentId) -> Option<(C, PaymentReply)> {
-        let payment = self.state.payment(id)?;
-        if !payment.state().is_final_answer() {
+    /// The reply for whoever waits for this, if it has settled now.
+    fn settled_reply(&mut self, subject: Subject) -> Option<(C, PaymentReply)> {
+        if !self.waiters.contains_key(&subject) || !self.is_settled(subject) {
             return None;
         }
-        let caller = self.waiters.remove(&id)?;
-        let answer = Answer { payment: payment.clone(), replayed: false };
-        Some((caller, Ok(Box::new(answer))))
+        let caller = self.waiters.remove(&subject)?;
+        Some((caller, self.answer(subject, false)))
     }
 
-    fn replay_answer(&self, id: PaymentId) -> PaymentReply {
-        if self.waiters.get(&id).is_some_and(Caller::is_waiting) {
+    /// Whether a request that waits for this can be answered for good.
+    fn is_settled(&self, subject: Subject) -> bool {
+        match subject {
+            Subject::Payment(id) => {
+                self.state.payment(id).is_some_and(|payment| payment.state().is_final_answer())
+            }
+            Subject::Operation(id) => self
+                .state
+                .payment_of(id)
+                .and_then(|payment| payment.operation(id))
+                .is_some_and(tollgate_domain::Operation::is_final_answer),
+            Subject::Order(_) => true,
+        }
+    }
+
+    fn replay_answer(&self, subject: Subject) -> PaymentReply {
+        if self.waiters.get(&subject).is_some_and(Caller::is_waiting) {
             return Err(CommandError::InProgress);
         }
-        let payment = self.state.payment(id).expect("an idempotency key stands for a payment");
-        Ok(Box::new(Answer { payment: payment.as_first_answered().clone(), replayed: true }))
+        self.answer(subject, true)
+    }
+
+    /// What is told of this: as it stands, or on a repeat as it was first told.
+    fn answer(&self, subject: Subject, replayed: bool) -> PaymentReply {
+        match subject {
+            Subject::Payment(id) => {
+                let payment = self.state.payment(id).expect("a key stands for what there is");
+                let shown = if replayed { payment.as_first_answered() } else { payment };
+                Ok(Box::new(Answer { payment: shown.clone(), operation: None, replayed }))
+            }
+            Subject::Operation(id) => {
+                let payment = self.state.payment_of(id).expect("a key stands for what there is");
+                let payment = if replayed { payment.as_answered_to(id) } else { payment.clone() };
+                Ok(Box::new(Answer { payment, operation: Some(id), replayed }))
+            }
+            // Only a digest that two requests share could lead here.
+            Subject::Order(_) => Err(CommandError::Rejected(Rejection::IdempotencyKeyReused)),
+        }
+    }
+
+    fn order(&self, id: OrderId) -> Order {
+        self.state.order(id).expect("a key stands for what there is").clone()
     }
 }
 
 impl<C, A> Step<C, A> {
     fn reply(caller: C, reply: PaymentReply) -> Self {
-        Self { record: None, created: None, reply: Some((caller, reply)), calls: Vec::new() }
+        Self { record: None, begun: None, replies: vec![(caller, reply)], calls: Vec::new() }
     }
 }
 

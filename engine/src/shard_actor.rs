@@ -11,20 +11,26 @@ use std::{
 use actix::{Actor, AsyncContext, Context, Handler, Message};
 use rand::{RngExt, rngs::StdRng};
 use tokio::sync::oneshot;
-use tollgate_domain::{CreatePayment, Event, Payment, PaymentId, Record, RecordProviderOutcome};
+use tollgate_domain::{
+    CreateOrder, CreatePayment, Event, Payment, PaymentId, Record, ShardState, Subject,
+};
 
 use crate::{
     abort_guard::AbortOnPanic,
     admission::Permit,
     clock::Clock,
-    completion::{Completion, HashSender, PaymentSender, Reply},
+    completion::{
+        Completion, Finding, HashSender, OrderSender, PaymentSender, Reply, ReportSender,
+    },
     durable_record::DurableRecord,
     effects::Attachment,
     error::CommandError,
     gauges::Gauges,
     lane::Lane,
+    payment_command::PaymentCommand,
+    provider_report::ProviderReport,
     router::AreYouThere,
-    shard::{Moment, NewRecord, Shard, Step, Submission},
+    shard::{Moment, NewRecord, Request, Shard, Step, Submission},
 };
 
 /// How often a shard looks whether something is due. Half a second is the shortest wait of the
@@ -53,8 +59,11 @@ pub(crate) struct ShardActor<A: Attachment> {
 /// What can be sent to a shard.
 pub(crate) enum Mail<A> {
     Submission(SubmitPayment<A>),
+    Operation(SubmitOperation),
+    Order(SubmitOrder),
     Outcome(ReportOutcome),
     Read(ReadPayment),
+    Query(Query),
     /// Asks for the hash of the state and the record that it is after.
     Hash(HashSender),
 }
@@ -75,9 +84,35 @@ pub(crate) struct SubmitPayment<A> {
     pub(crate) permit: Permit,
 }
 
+/// Something asked for a payment that exists.
+pub(crate) struct SubmitOperation {
+    pub(crate) command: PaymentCommand,
+    /// Where what was begun is left, for a caller who wants the reply only once that has settled.
+    /// `None` where he wants it as soon as it is recorded.
+    pub(crate) until_settled: Option<Arc<OnceLock<Subject>>>,
+    pub(crate) reply: PaymentSender,
+    pub(crate) permit: Permit,
+}
+
+/// A merchant's request for an order.
+pub(crate) struct SubmitOrder {
+    pub(crate) command: Box<CreateOrder>,
+    pub(crate) reply: OrderSender,
+    pub(crate) permit: Permit,
+}
+
 /// A provider's answer.
 pub(crate) struct ReportOutcome {
-    pub(crate) command: RecordProviderOutcome,
+    pub(crate) report: ProviderReport,
+    /// Who wants to know that it is durable.
+    pub(crate) reply: Option<ReportSender>,
+    pub(crate) permit: Option<Permit>,
+}
+
+/// A look at the whole shard. Must be short: everybody else waits.
+pub(crate) struct Query {
+    pub(crate) ask: Box<dyn FnOnce(&ShardState) -> Finding + Send>,
+    /// A look from outside takes room, one that ends a wait has it already.
     pub(crate) permit: Option<Permit>,
 }
 
@@ -107,36 +142,72 @@ impl<A: Attachment> ShardActor<A> {
             until_settled: until_settled.is_some(),
         };
         let moment = self.moment();
-        let mut step = self.shard.create_payment(submission, self.lane.has_room(), moment);
-        if let (Some(id_slot), Some(id)) = (until_settled, step.created) {
+        let step = self.shard.create_payment(submission, self.lane.has_room(), moment);
+        if let (Some(id_slot), Some(Subject::Payment(id))) = (until_settled, step.begun) {
             // Set once, by this shard alone: the slot came fresh with the message.
             let _ = id_slot.set(id);
         }
-        // The permit goes on with the call, and comes back with its outcome.
-        let permit = match step.calls.first_mut() {
-            Some(call) => {
-                call.permit = Some(permit);
-                None
-            }
-            None => Some(permit),
-        };
-        self.carry_out(step, permit);
+        self.carry_out_for(step, permit);
     }
 
-    fn record_outcome(&mut self, report: ReportOutcome) {
-        let ReportOutcome { command, permit } = report;
-        let (payment, attempt) = (command.payment, command.attempt);
+    fn operate(&mut self, submission: SubmitOperation) {
+        let SubmitOperation { command, until_settled, reply, permit } = submission;
+        if self.shard.has_stopped() {
+            return drop(reply.send(Err(CommandError::Stopping)));
+        }
+        let until = until_settled.is_some();
+        let request = Request { command, caller: reply, until_settled: until };
         let moment = self.moment();
-        match self.shard.record_outcome(command, moment) {
+        let step = self.shard.operate(request, self.lane.has_room(), moment);
+        if let (Some(slot), Some(subject)) = (until_settled, step.begun) {
+            let _ = slot.set(subject);
+        }
+        self.carry_out_for(step, permit);
+    }
+
+    fn create_order(&mut self, submission: SubmitOrder) {
+        let SubmitOrder { command, reply, permit } = submission;
+        if self.shard.has_stopped() {
+            return drop(reply.send(Err(CommandError::Stopping)));
+        }
+        let moment = self.moment();
+        let (record, answer) = match self.shard.create_order(command, self.lane.has_room(), moment)
+        {
+            Ok((record, answer)) => (record, Ok(answer)),
+            Err(error) => (None, Err(error)),
+        };
+        self.append(record, Completion::reply(Reply::Order(reply, answer), Some(permit)));
+    }
+
+    fn record_outcome(&mut self, outcome: ReportOutcome) {
+        let ReportOutcome { report, reply, permit } = outcome;
+        let payment = report.payment();
+        let moment = self.moment();
+        match self.shard.record_outcome(report, moment) {
             Ok(Some(step)) => {
                 step.record.iter().for_each(|new| raise_alarms(&new.record));
                 self.carry_out(step, permit);
             }
             Ok(None) => {}
             Err(rejection) => {
-                tracing::error!(%payment, %attempt, %rejection, "a provider's answer found no payment");
+                tracing::error!(%payment, %rejection, "a provider's answer found no payment");
+                if let Some(reply) = reply {
+                    let refused = Reply::Report(reply, Err(CommandError::Rejected(rejection)));
+                    self.let_go(Completion::reply(refused, None));
+                }
+                return;
             }
         }
+        if let Some(reply) = reply {
+            // Behind the record, or behind all that it rests on.
+            self.let_go(Completion::reply(Reply::Report(reply, Ok(())), None));
+        }
+    }
+
+    fn query(&self, query: Query) {
+        let Query { ask, permit } = query;
+        let finding = ask(self.shard.state());
+        self.let_go(Completion::reply(Reply::Query(finding), permit));
     }
 
     fn read(&self, read: ReadPayment) {
@@ -168,10 +239,10 @@ impl<A: Attachment> ShardActor<A> {
         }
     }
 
-    fn resolve_attempts(&mut self) {
+    fn resolve_unsettled(&mut self) {
         let Self { shard, clock, entropy, .. } = self;
         let moment = || Moment { time: clock.time(), entropy: entropy.random() };
-        for step in shard.resolve_attempts(moment) {
+        for step in shard.resolve_unsettled(moment) {
             self.carry_out(step, None);
         }
     }
@@ -180,12 +251,36 @@ impl<A: Attachment> ShardActor<A> {
         Moment { time: self.clock.time(), entropy: self.entropy.random() }
     }
 
+    /// Carries out what a caller with a permit asked for: it goes on with the call, where there is
+    /// one, and comes back with its outcome.
+    fn carry_out_for(&mut self, mut step: Step<PaymentSender, A>, permit: Permit) {
+        let permit = match step.calls.first_mut() {
+            Some(call) => {
+                call.permit = Some(permit);
+                None
+            }
+            None => Some(permit),
+        };
+        self.carry_out(step, permit);
+    }
+
     /// Hands a step's record to the log, with all that rests on it.
     fn carry_out(&mut self, step: Step<PaymentSender, A>, permit: Option<Permit>) {
-        let Step { record, created: _, reply, calls } = step;
-        let reply = reply.map(|(caller, reply)| Reply::Payment(caller, reply));
-        let mut completion =
-            Completion { reply, calls, publication: None, observation: None, permit };
+        let Step { record, begun: _, replies, calls } = step;
+        let mut replies = replies.into_iter().map(|(caller, reply)| Reply::Payment(caller, reply));
+        let completion = Completion {
+            reply: replies.next(),
+            calls,
+            publication: None,
+            observation: None,
+            permit,
+        };
+        self.append(record, completion);
+        // Rare: one answer of a provider that several wait for.
+        replies.for_each(|reply| self.let_go(Completion::reply(reply, None)));
+    }
+
+    fn append(&mut self, record: Option<NewRecord>, mut completion: Completion<A>) {
         let Some(NewRecord { record, bytes }) = record else { return self.let_go(completion) };
         if self.observed {
             let sequence = self.lane.sequence() + 1;
@@ -208,7 +303,7 @@ impl<A: Attachment> Actor for ShardActor<A> {
 
     fn started(&mut self, context: &mut Context<Self>) {
         let _guard = AbortOnPanic;
-        self.resolve_attempts();
+        self.resolve_unsettled();
         self.gauges.note(self.shard.state());
         self.gauges.note_books(self.shard.state());
         let mut ticks = 0;
@@ -230,8 +325,11 @@ impl<A: Attachment> Handler<Bundle<A>> for ShardActor<A> {
         for mail in mail {
             match mail {
                 Mail::Submission(submission) => self.submit(submission),
+                Mail::Operation(submission) => self.operate(submission),
+                Mail::Order(submission) => self.create_order(submission),
                 Mail::Outcome(report) => self.record_outcome(report),
                 Mail::Read(read) => self.read(read),
+                Mail::Query(query) => self.query(query),
                 Mail::Hash(reply) => self.tell_hash(reply),
             }
         }
@@ -258,12 +356,15 @@ impl<A: Attachment> Handler<AreYouThere> for ShardActor<A> {
 /// Facts from outside that break our bounds are booked, and somebody has to look at them.
 fn raise_alarms(record: &Record<Event>) {
     for event in &record.events {
-        if let Event::AttemptApprovedLate { payment, attempt, taken, .. } = event {
-            let minor_units = taken.minor_units();
-            tracing::error!(%payment, %attempt, minor_units, "approved after the payment had ended; booked to exceptions");
+        if let Event::CaseOpened { payment, case, matter, .. } = event {
+            let matter = matter.as_str();
+            tracing::error!(%payment, %case, matter, "a provider's report waits for an operator");
         }
         if let Event::AttemptContradicted { payment, attempt, .. } = event {
-            tracing::error!(%payment, %attempt, "a provider denies what it approved; the approval stands, and is asked about");
+            tracing::warn!(%payment, %attempt, "a provider denies what it approved, and is asked");
+        }
+        if let Event::OperationContradicted { payment, operation, .. } = event {
+            tracing::warn!(%payment, %operation, "a provider denies what it had done, and is asked");
         }
     }
 }

@@ -23,6 +23,11 @@ const BANKS: &[(&str, &[&str])] = &[
     ("SIMR", &[]),
 ];
 
+/// The codes of all.
+pub(crate) fn bank_codes() -> impl Iterator<Item = &'static str> {
+    BANKS.iter().map(|(code, _others)| *code)
+}
+
 /// The code of the bank of that name, in capitals or not.
 pub(crate) fn bank_code(name: &str) -> Option<&'static str> {
     let is_named = |known: &&str| known.eq_ignore_ascii_case(name);

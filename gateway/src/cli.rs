@@ -1,8 +1,10 @@
 //! The command line.
 
 mod api;
+mod api_client;
 mod completions;
 mod config;
+mod events;
 mod keys;
 mod merchants;
 mod output;
@@ -13,6 +15,8 @@ mod wal;
 use clap::{Parser, Subcommand};
 
 pub use api::{ApiError, ConnectionError, Refusal};
+pub use api_client::ClientError;
+pub use events::EventsError;
 pub use output::OutputError;
 pub use serve::ServeError;
 pub use simulator::SimulatorError;
@@ -48,6 +52,15 @@ enum Command {
     /// Serve the provider simulator by itself, for gateways in other processes.
     #[command(after_help = simulator::EXAMPLES)]
     Simulator(simulator::SimulatorArguments),
+    /// Forward events as they happen to a receiver on this machine, while one develops.
+    #[command(after_help = events::EXAMPLES)]
+    Listen(events::ListenArguments),
+    /// Make a test payment that leads to an event.
+    #[command(after_help = events::EXAMPLES)]
+    Trigger(events::TriggerArguments),
+    /// Deliver events again.
+    #[command(after_help = events::EXAMPLES)]
+    Events(events::EventsArguments),
     /// Print a script that lets a shell complete commands and flags.
     #[command(after_help = completions::EXAMPLES)]
     Completions(completions::CompletionsArguments),
@@ -98,6 +111,9 @@ pub enum Error {
     /// A running gateway cannot be asked, or says no.
     #[error(transparent)]
     Api(#[from] ApiError),
+    /// A command on events failed.
+    #[error(transparent)]
+    Events(#[from] EventsError),
     /// The log is not well.
     #[error(transparent)]
     Wal(#[from] WalError),
@@ -121,6 +137,9 @@ impl Cli {
             Some(Command::Merchants(arguments)) => Ok(merchants::run(arguments)?),
             Some(Command::Wal(arguments)) => Ok(wal::run(arguments)?),
             Some(Command::Simulator(arguments)) => simulator::run(arguments),
+            Some(Command::Listen(arguments)) => Ok(events::listen(arguments)?),
+            Some(Command::Trigger(arguments)) => Ok(events::trigger(arguments)?),
+            Some(Command::Events(arguments)) => Ok(events::events(arguments)?),
             Some(Command::Completions(arguments)) => Ok(completions::run(arguments)?),
         }
     }
@@ -133,12 +152,16 @@ impl Error {
         match self {
             Self::Configuration(_)
             | Self::Serve(ServeError::LogLevel(_))
-            | Self::Simulator(SimulatorError::Faults(_)) => 2,
+            | Self::Simulator(SimulatorError::Faults(_))
+            | Self::Events(EventsError::Secret | EventsError::Untriggerable(_)) => 2,
             Self::Api(error) if error.is_usage() => 2,
             Self::Serve(ServeError::Startup(error)) if error.is_configuration() => 2,
-            Self::Serve(_) | Self::Api(_) | Self::Wal(_) | Self::Simulator(_) | Self::Output(_) => {
-                1
-            }
+            Self::Serve(_)
+            | Self::Api(_)
+            | Self::Wal(_)
+            | Self::Simulator(_)
+            | Self::Events(_)
+            | Self::Output(_) => 1,
         }
     }
 

@@ -19,6 +19,7 @@ mod edge;
 mod envelope;
 mod error;
 mod error_page;
+mod event_data;
 mod exchange;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
@@ -28,7 +29,9 @@ mod openapi;
 mod owned_payment;
 mod page;
 mod payment_creation;
+mod payment_operation;
 mod prefer;
+mod provider_callback;
 mod rate_limit;
 mod refusal_stream;
 mod request_head;
@@ -38,17 +41,23 @@ mod respond;
 mod router;
 mod security_headers;
 mod server;
+mod simulator_actions;
 mod simulator_ledger;
 mod state;
 mod surface;
+mod transaction;
 mod v1;
 mod wire;
 
 pub(crate) use access_log::AccessLog;
-pub(crate) use body::{BodyLimits, read_json, wipe};
+pub(crate) use body::{BodyLimits, read_form, read_json, wipe};
 pub(crate) use client::TrustedProxies;
 pub(crate) use cors::Cors;
 pub(crate) use edge::Edge;
+pub(crate) use event_data::{
+    complete_event_data, endpoint_event_data, payment_event_data, refund_event_data,
+};
+pub(crate) use provider_callback::CallbackDesk;
 pub(crate) use rate_limit::{RateLimitOptions, RateLimits, RefusalCounters};
 pub(crate) use refusal_stream::Refuse;
 pub(crate) use respond::json;
@@ -56,4 +65,4 @@ pub(crate) use router::{Route, api, metrics};
 pub(crate) use server::{Server, ServerOptions};
 pub(crate) use simulator_ledger::parameters as ledger_parameters;
 pub(crate) use state::{Gateway, Serving};
-pub(crate) use wire::{LedgerPageBody, Rfc3339};
+pub(crate) use wire::{IdText, LedgerPageBody, Rfc3339};

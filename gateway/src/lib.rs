@@ -11,14 +11,19 @@
 //! security codes live from the request to the end of the provider call, and go nowhere else.
 
 mod banks;
+mod callback_secret;
+mod card_bins;
 mod card_number;
 mod clock;
 mod data_directory;
+mod feed;
 mod first_keys;
 mod metrics;
+mod offer;
 mod routing;
 mod secrets;
 mod wallet_providers;
+mod webhook;
 
 mod vault;
 

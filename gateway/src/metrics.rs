@@ -18,13 +18,14 @@ use metrics::{Counter, Gauge, Histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use metrics_process::Collector;
 use parking_lot::RwLock;
-use tollgate_domain::{Currency, Mode, Payment, PaymentStatus, ProviderId};
+use tollgate_domain::{Currency, Mode, Payment, PaymentStatus, ProviderId, Timestamp};
 use tollgate_engine::{Engine, EngineHealth, GroupObservation, Observer, SnapshotObservation};
 
 use self::series::Series;
 use crate::{
     http::{RefusalCounters, Route},
     provider::Instrument,
+    webhook::{Attempt, AttemptResult, QueueStatus},
 };
 
 const REQUESTS: Series = Series::counter(
@@ -45,6 +46,10 @@ const PANICS: Series = Series::counter(
 const RATE_LIMITED: Series = Series::counter(
     "tollgate_rate_limited_total",
     "Requests refused by a rate limit, by limit: the API key's requests, or the address's failed authentications.",
+);
+const CALLBACKS: Series = Series::counter(
+    "tollgate_provider_callbacks_total",
+    "Callbacks of providers, by result: accepted, repeated, unmatched (for no payment of ours) or refused.",
 );
 const PAYMENTS: Series = Series::counter(
     "tollgate_payments_total",
@@ -104,6 +109,15 @@ const UNKNOWN_AGE: Series = Series::gauge(
     "tollgate_unknown_outcome_oldest_age_seconds",
     "For how long the oldest unknown outcome has been unknown; 0 where there is none.",
 );
+const EXCEPTIONS: Series = Series::gauge(
+    "tollgate_exceptions_open",
+    "Payments about which an operator has to decide: what a provider reports against our bounds, or \
+     against its own word.",
+);
+const EXCEPTIONS_AGE: Series = Series::gauge(
+    "tollgate_exception_oldest_age_seconds",
+    "For how long the oldest of them has waited; 0 where there is none.",
+);
 const IMBALANCE: Series = Series::gauge(
     "tollgate_ledger_imbalance_minor_units",
     "By how much debits and credits differ, by mode and currency; anything but 0 is a bug.",
@@ -133,6 +147,34 @@ const KEY_ASSIGNMENT: Series = Series::seconds(
 );
 const KEY_ERASURES: Series =
     Series::counter("tollgate_vault_erasures_total", "Persons whose key was erased.");
+const EVENTS: Series =
+    Series::counter("tollgate_events_total", "Events that were taken into the feed.");
+const EVENTS_EXPIRED: Series =
+    Series::counter("tollgate_events_expired_total", "Events that were removed for their age.");
+const DELIVERIES: Series =
+    Series::counter("tollgate_webhook_deliveries_total", "Tries to deliver an event, by result.");
+const DELIVERY_DURATION: Series = Series::seconds(
+    "tollgate_webhook_delivery_duration_seconds",
+    "How long a try to deliver an event took.",
+);
+const DELIVERY_TRIES: Series = Series::sizes(
+    "tollgate_webhook_delivery_tries",
+    "After how many tries an event was delivered.",
+);
+const WEBHOOK_BACKLOG: Series = Series::gauge(
+    "tollgate_webhook_backlog_events",
+    "Events that queues of deliveries have not looked at, counted in each queue.",
+);
+const WEBHOOK_RETRIES: Series =
+    Series::gauge("tollgate_webhook_retries", "Events that wait to be tried again.");
+const WEBHOOK_DEAD: Series =
+    Series::gauge("tollgate_webhook_dead_events", "Events that were given up after all tries.");
+const WEBHOOK_AGE: Series = Series::gauge(
+    "tollgate_webhook_oldest_age_seconds",
+    "How old the oldest event is that is not delivered; 0 where there is none.",
+);
+const WEBHOOKS_DISABLED: Series =
+    Series::gauge("tollgate_webhook_endpoints_disabled", "Endpoints that get nothing.");
 const UNREADABLE: Series = Series::counter(
     "tollgate_vault_unreadable_total",
     "Times that sealed data did not open although its key is there; damage, or a bug.",
@@ -145,6 +187,7 @@ const ALL: &[&Series] = &[
     &CONNECTIONS,
     &PANICS,
     &RATE_LIMITED,
+    &CALLBACKS,
     &PAYMENTS,
     &PAYMENT_DURATION,
     &PAYMENTS_UNKNOWN,
@@ -166,6 +209,8 @@ const ALL: &[&Series] = &[
     &KEYS_HELD,
     &UNKNOWN,
     &UNKNOWN_AGE,
+    &EXCEPTIONS,
+    &EXCEPTIONS_AGE,
     &IMBALANCE,
     &STORE_BYTES,
     &BUILD,
@@ -178,6 +223,16 @@ const ALL: &[&Series] = &[
     &KEY_ASSIGNMENT,
     &KEY_ERASURES,
     &UNREADABLE,
+    &EVENTS,
+    &EVENTS_EXPIRED,
+    &DELIVERIES,
+    &DELIVERY_DURATION,
+    &DELIVERY_TRIES,
+    &WEBHOOK_BACKLOG,
+    &WEBHOOK_RETRIES,
+    &WEBHOOK_DEAD,
+    &WEBHOOK_AGE,
+    &WEBHOOKS_DISABLED,
 ];
 
 /// How often gathered samples are folded into their histograms. Until then they take memory.
@@ -187,9 +242,9 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 const STORAGE_EVERY: Duration = Duration::from_secs(15);
 
 /// The statuses that this gateway answers with; any other is counted as the last.
-const STATUSES: [u16; 21] = [
-    200, 201, 202, 204, 400, 401, 402, 403, 404, 405, 408, 409, 413, 414, 415, 422, 429, 431, 500,
-    503, 0,
+const STATUSES: [u16; 22] = [
+    200, 201, 202, 204, 400, 401, 402, 403, 404, 405, 408, 409, 410, 413, 414, 415, 422, 429, 431,
+    500, 503, 0,
 ];
 
 /// The methods that are told apart; any other is counted as the last.
@@ -212,6 +267,7 @@ pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
     pub(crate) panics: Counter,
     pub(crate) rate_limited: RefusalCounters,
+    pub(crate) callbacks: CallbackCounters,
     payments: Handles<(PaymentMethodName, PaymentStatus, Currency), Counter>,
     payment_duration: Handles<(PaymentMethodName, ProviderId), Histogram>,
     payments_unknown: Counter,
@@ -224,6 +280,16 @@ pub(crate) struct Metrics {
     recovery: Gauge,
     snapshots: SnapshotMetrics,
     pub(crate) vault: VaultMetrics,
+    pub(crate) feed: FeedMetrics,
+    pub(crate) webhooks: WebhookMetrics,
+}
+
+/// How callbacks of providers fared.
+pub(crate) struct CallbackCounters {
+    pub(crate) accepted: Counter,
+    pub(crate) repeated: Counter,
+    pub(crate) unmatched: Counter,
+    pub(crate) refused: Counter,
 }
 
 /// What the vault counts.
@@ -234,6 +300,27 @@ pub(crate) struct VaultMetrics {
     pub(crate) assignment: Histogram,
     pub(crate) erasures: Counter,
     pub(crate) unreadable: Counter,
+}
+
+/// What the event feed counts.
+#[derive(Clone)]
+pub(crate) struct FeedMetrics {
+    pub(crate) events: Counter,
+    pub(crate) expired: Counter,
+}
+
+/// What deliveries count.
+#[derive(Clone)]
+pub(crate) struct WebhookMetrics {
+    /// By result, in the order of [`AttemptResult::ALL`].
+    results: Vec<Counter>,
+    duration: Histogram,
+    tries: Histogram,
+    backlog: Gauge,
+    retries: Gauge,
+    dead: Gauge,
+    oldest_age: Gauge,
+    disabled: Gauge,
 }
 
 struct EngineGauges {
@@ -248,6 +335,8 @@ struct EngineGauges {
     idempotency_keys: Gauge,
     unknown: Gauge,
     oldest_unknown: Gauge,
+    open_cases: Gauge,
+    oldest_case: Gauge,
 }
 
 struct LogMetrics {
@@ -291,7 +380,8 @@ impl Metrics {
                 STORE_BYTES.register_gauge(&recorder, &[("part", part)])
             }),
             process: Collector::default(),
-            requests: Default::default(),
+            // `Default` is there for arrays of up to 32.
+            requests: std::array::from_fn(|_route| Default::default()),
             request_duration: Route::ALL.map(|route| {
                 REQUEST_DURATION.register_histogram(&recorder, &[("route", route.template())])
             }),
@@ -302,6 +392,15 @@ impl Metrics {
                 keys: RATE_LIMITED.register_counter(&recorder, &[("limit", "api_key")]),
                 addresses: RATE_LIMITED
                     .register_counter(&recorder, &[("limit", "failed_authentication")]),
+            },
+            callbacks: {
+                let of = |result| CALLBACKS.register_counter(&recorder, &[("result", result)]);
+                CallbackCounters {
+                    accepted: of("accepted"),
+                    repeated: of("repeated"),
+                    unmatched: of("unmatched"),
+                    refused: of("refused"),
+                }
             },
             payments: RwLock::default(),
             payment_duration: RwLock::default(),
@@ -319,6 +418,8 @@ impl Metrics {
                 idempotency_keys: KEYS_HELD.register_gauge(&recorder, &[]),
                 unknown: UNKNOWN.register_gauge(&recorder, &[]),
                 oldest_unknown: UNKNOWN_AGE.register_gauge(&recorder, &[]),
+                open_cases: EXCEPTIONS.register_gauge(&recorder, &[]),
+                oldest_case: EXCEPTIONS_AGE.register_gauge(&recorder, &[]),
             },
             log: LogMetrics {
                 records: LOG_RECORDS.register_counter(&recorder, &[]),
@@ -342,6 +443,25 @@ impl Metrics {
                 assignment: KEY_ASSIGNMENT.register_histogram(&recorder, &[]),
                 erasures: KEY_ERASURES.register_counter(&recorder, &[]),
                 unreadable: UNREADABLE.register_counter(&recorder, &[]),
+            },
+            feed: FeedMetrics {
+                events: EVENTS.register_counter(&recorder, &[]),
+                expired: EVENTS_EXPIRED.register_counter(&recorder, &[]),
+            },
+            webhooks: WebhookMetrics {
+                results: AttemptResult::ALL
+                    .iter()
+                    .map(|result| {
+                        DELIVERIES.register_counter(&recorder, &[("result", result.as_str())])
+                    })
+                    .collect(),
+                duration: DELIVERY_DURATION.register_histogram(&recorder, &[]),
+                tries: DELIVERY_TRIES.register_histogram(&recorder, &[]),
+                backlog: WEBHOOK_BACKLOG.register_gauge(&recorder, &[]),
+                retries: WEBHOOK_RETRIES.register_gauge(&recorder, &[]),
+                dead: WEBHOOK_DEAD.register_gauge(&recorder, &[]),
+                oldest_age: WEBHOOK_AGE.register_gauge(&recorder, &[]),
+                disabled: WEBHOOKS_DISABLED.register_gauge(&recorder, &[]),
             },
             recorder,
         };
@@ -513,6 +633,35 @@ impl EngineGauges {
         self.idempotency_keys.set(health.idempotency_keys as f64);
         self.unknown.set(health.unknown as f64);
         self.oldest_unknown.set(health.oldest_unknown.0 as f64 / 1_000.0);
+        self.open_cases.set(health.open_cases as f64);
+        self.oldest_case.set(health.oldest_case.0 as f64 / 1_000.0);
+    }
+}
+
+impl WebhookMetrics {
+    /// Counts a try.
+    pub(crate) fn count(&self, attempt: &Attempt) {
+        let results = AttemptResult::ALL.iter().zip(&self.results);
+        if let Some((_result, counter)) =
+            results.into_iter().find(|(result, _counter)| **result == attempt.result)
+        {
+            counter.increment(1);
+        }
+        self.duration.record(Duration::from_millis(attempt.elapsed_ms.into()));
+        if attempt.result == AttemptResult::Delivered {
+            self.tries.record(f64::from(attempt.number));
+        }
+    }
+
+    /// Sets the gauges of all queues together.
+    #[expect(clippy::cast_precision_loss, reason = "gauges are floats; counts stay far below 2^52")]
+    pub(crate) fn measure(&self, all: &QueueStatus, disabled: usize, now: Timestamp) {
+        self.backlog.set(all.depth as f64);
+        self.retries.set(all.retries as f64);
+        self.dead.set(all.dead as f64);
+        let age = all.oldest.map_or(0, |oldest| now.since(oldest).0);
+        self.oldest_age.set(age as f64 / 1_000.0);
+        self.disabled.set(disabled as f64);
     }
 }
 

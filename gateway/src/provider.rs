@@ -1,18 +1,23 @@
 //! Providers: those who move the money at our word.
 //!
-//! A [`Provider`] is told of an attempt and says what became of it. The attempt's id is its
-//! idempotency key and its reference: however often the same attempt is sent, it is charged once.
+//! A [`Provider`] is told of an attempt, and later of what is to be done to the funds it was approved
+//! for, and says what became of it. The id of the attempt, or of the operation, is its idempotency
+//! key and its reference: however often the same one is sent, it is carried out once.
 //!
-//! Invariant: a provider never guesses. What it cannot tell is [`ProviderOutcome::Unknown`];
-//! [`ProviderOutcome::NotSent`] is said only where nothing can have reached the other side.
+//! Invariant: a provider never guesses. What it cannot tell is [`ProviderOutcome::Unknown`], or
+//! [`OperationOutcome::Unknown`]; not sent is said only where nothing can have reached the other
+//! side.
 //!
 //! Not here: which provider is chosen, see `routing.rs`, and what an outcome means for the payment.
 
 mod answer;
+pub(crate) mod callback;
 mod card_data;
 #[cfg(test)]
 mod conformance;
+mod connections;
 mod instrument;
+mod operation;
 pub(crate) mod remote_simulator;
 mod test_provider;
 mod worker;
@@ -22,21 +27,25 @@ pub(crate) mod simulator;
 use std::sync::Arc;
 
 use tollgate_domain::{
-    AttemptId, DeclineCode, Millis, NextAction, PaymentIntent, ProviderId, ProviderOutcome,
-    ProviderReceipt, Timestamp,
+    AttemptId, DeclineCode, Millis, NextAction, OperationOutcome, PaymentIntent, ProviderId,
+    ProviderOutcome, ProviderReceipt, Timestamp,
 };
 
 pub(crate) use answer::Answer;
 pub(crate) use card_data::CardData;
 pub(crate) use instrument::{Instrument, SecretText};
+pub(crate) use operation::{
+    CallFailure, Capture, Confirm, InquireOperation, OperationStanding, Refund, Reverse, Target,
+    Void,
+};
 pub(crate) use test_provider::TestProvider;
 pub(crate) use worker::{DEFAULT_CALL_LIMIT, ProviderWorker};
 
 /// One who moves money.
 ///
-/// Each operation has a request type of its own and a method here; capturing, voiding, reversing,
-/// refunding and confirming an authentication join as they come into being. A method must not
-/// block: it answers at once or hands back a future.
+/// Each operation has a request type of its own and a method here. A method must not block: it
+/// answers at once or hands back a future. None but the two inquiries ever answers that nothing was
+/// found.
 pub(crate) trait Provider: Send + Sync + 'static {
     /// Its name, under which payments are routed to it.
     fn id(&self) -> ProviderId;
@@ -44,23 +53,48 @@ pub(crate) trait Provider: Send + Sync + 'static {
     /// What it can do, and what may be relied on.
     fn capabilities(&self) -> Capabilities;
 
-    /// Reserves the funds; with automatic capture, takes them.
-    ///
-    /// Never answers [`ProviderOutcome::NotFound`], which only an inquiry can come to.
+    /// Reserves the funds; where the provider is to capture, takes them.
     fn authorize(&self, request: Authorize) -> Answer<ProviderOutcome>;
+
+    /// Says that the customer has acted. The answer speaks of the attempt.
+    fn confirm(&self, request: Confirm) -> Answer<Result<Standing, CallFailure>>;
+
+    /// Takes reserved funds.
+    fn capture(&self, request: Capture) -> Answer<OperationOutcome>;
+
+    /// Lets go of what is reserved. An attempt that still waits for its customer is called off; one
+    /// whose funds are taken is not, and the answer is that they are.
+    fn void(&self, request: Void) -> Answer<OperationOutcome>;
+
+    /// Undoes all that was taken, before it is settled.
+    fn reverse(&self, request: Reverse) -> Answer<OperationOutcome>;
+
+    /// Returns taken funds.
+    fn refund(&self, request: Refund) -> Answer<OperationOutcome>;
 
     /// Tells what became of an attempt. Changes nothing.
     fn inquire(&self, request: Inquire) -> Answer<Standing>;
+
+    /// Tells what became of a capture, void, reversal or refund. Changes nothing.
+    fn inquire_operation(&self, request: InquireOperation) -> Answer<OperationStanding>;
 }
 
 /// What may be relied on of a provider.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Capabilities {
-    /// How long after an attempt began a request for it may still arrive. An inquiry made later
-    /// that finds nothing proves that nothing was charged.
+    /// How long after an attempt or an operation began a request for it may still arrive. An inquiry
+    /// made later that finds nothing proves that nothing was done.
     pub(crate) inquiry_horizon: Millis,
     /// The methods that it serves, by the names of [`PaymentMethod`](tollgate_domain::PaymentMethod).
     pub(crate) methods: &'static [&'static str],
+    /// Whether one authorization may be captured in several parts.
+    pub(crate) multiple_captures: bool,
+    /// Whether what is left of a reservation can be let go after a part of it was captured.
+    pub(crate) partial_void: bool,
+    /// Whether less than what was captured can be refunded, and in several parts.
+    pub(crate) partial_refunds: bool,
+    /// Whether a payment can be undone as a whole before settlement, without a refund.
+    pub(crate) reversal: bool,
 }
 
 /// Asks for a payment's funds.

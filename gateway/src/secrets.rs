@@ -18,9 +18,11 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use tollgate_domain::{
     ApiKeyHash, CardFingerprint, Fingerprint, IdempotencyKey, KeyImprint, KeyTail, MerchantId,
-    Mode, VpaFingerprint, WalletFingerprint,
+    Mode, ProviderId, VpaFingerprint, WalletFingerprint,
 };
 use zeroize::Zeroizing;
+
+use crate::{vault::Realm, webhook::WebhookSecret};
 
 /// As many bytes as the hash puts out: more would add nothing.
 const KEY_BYTES: usize = 32;
@@ -33,7 +35,10 @@ const IDEMPOTENCY_LABEL: &[u8] = b"tollgate/idempotency-key/1";
 const REQUEST_LABEL: &[u8] = b"tollgate/request-fingerprint/1";
 const KEY_OWNER_LABEL: &[u8] = b"tollgate/key-owner/1";
 const SEAL_KEY_LABEL: &[u8] = b"tollgate/seal-key/1";
+const CALLBACK_LABEL: &[u8] = b"tollgate/callback/1";
 const KEY_STORE_LABEL: &[u8] = b"tollgate/key-store/1";
+const WEBHOOK_SEAL_LABEL: &[u8] = b"tollgate/webhook-seal/1";
+const WEBHOOK_SECRET_LABEL: &[u8] = b"tollgate/webhook-secret/1";
 
 /// Digits of the keys we draw: Crockford's base 32, in which no two look alike.
 const KEY_DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -48,7 +53,9 @@ pub(crate) struct Secrets {
     wallet: Hmac<Sha256>,
     idempotency: Hmac<Sha256>,
     request: Hmac<Sha256>,
+    callback: Hmac<Sha256>,
     key_store: KeyStoreSecrets,
+    webhooks: WebhookSecrets,
 }
 
 /// What the key store's contents are worthless without.
@@ -57,6 +64,13 @@ pub(crate) struct KeyStoreSecrets {
     owner: Hmac<Sha256>,
     key: Hmac<Sha256>,
     check: Hmac<Sha256>,
+}
+
+/// What webhooks are sealed and signed with.
+#[derive(Clone)]
+pub(crate) struct WebhookSecrets {
+    seal: Hmac<Sha256>,
+    secret: Hmac<Sha256>,
 }
 
 /// Gathers a request for its fingerprint.
@@ -117,10 +131,15 @@ impl Secrets {
             wallet: derived(WALLET_LABEL),
             idempotency: derived(IDEMPOTENCY_LABEL),
             request: derived(REQUEST_LABEL),
+            callback: derived(CALLBACK_LABEL),
             key_store: KeyStoreSecrets {
                 owner: derived(KEY_OWNER_LABEL),
                 key: derived(SEAL_KEY_LABEL),
                 check: derived(KEY_STORE_LABEL),
+            },
+            webhooks: WebhookSecrets {
+                seal: derived(WEBHOOK_SEAL_LABEL),
+                secret: derived(WEBHOOK_SECRET_LABEL),
             },
         }
     }
@@ -173,9 +192,38 @@ impl Secrets {
         digest
     }
 
+    /// The secret for callbacks of that provider, where no other is agreed with it.
+    pub(crate) fn callback_secret(&self, provider: ProviderId) -> Zeroizing<[u8; 32]> {
+        let mut mac = self.callback.clone();
+        mac.update(&provider.to_bytes());
+        Zeroizing::new(mac.finalize().into_bytes().into())
+    }
+
     /// The part that the key store works with.
     pub(crate) fn key_store(&self) -> KeyStoreSecrets {
         self.key_store.clone()
+    }
+
+    /// The part that webhooks work with.
+    pub(crate) fn webhooks(&self) -> WebhookSecrets {
+        self.webhooks.clone()
+    }
+}
+
+impl WebhookSecrets {
+    /// The key under which endpoints' secrets, headers and answers are kept.
+    pub(crate) fn sealing_key(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.seal.clone().finalize().into_bytes().into())
+    }
+
+    /// The secret that a merchant has in a mode without asking for one: for the callback addresses of
+    /// its payments.
+    pub(crate) fn merchant_secret(&self, realm: Realm) -> WebhookSecret {
+        let mut mac = self.secret.clone();
+        mac.update(&[realm.mode.code()]);
+        mac.update(&realm.merchant.to_u128().to_be_bytes());
+        let bytes: Zeroizing<[u8; 32]> = Zeroizing::new(mac.finalize().into_bytes().into());
+        WebhookSecret::of_bytes(&*bytes)
     }
 }
 

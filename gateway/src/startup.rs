@@ -10,34 +10,54 @@
 //! The listeners come first, so that probes are answered while the log is replayed. No file of the
 //! data directory is touched before the directory is ours.
 
-use std::{io, net::SocketAddr, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 use tokio::{
     net::TcpListener,
     runtime::Handle,
     time::{Instant, timeout},
 };
 use tollgate_config::Config;
-use tollgate_domain::{Millis, Policy, Timestamp};
-use tollgate_engine::{Engine, EngineOptions, RecordObservers, RecoveryReport};
+use tollgate_domain::{LateApprovals, Millis, Policy, ProviderId, Timestamp};
+use tollgate_engine::{Engine, EngineOptions, RecordObserver, RecordObservers, RecoveryReport};
 use zeroize::Zeroizing;
 
 use crate::{
+    callback_secret,
     clock::system_clock,
     data_directory::{self, DataDirectory},
+    feed::{EventFeed, FeedError, FeedOptions},
     first_keys,
     http::{
-        self, AccessLog, BodyLimits, Cors, Edge, Gateway, RateLimitOptions, RateLimits, Server,
-        ServerOptions, Serving, TrustedProxies,
+        self, AccessLog, BodyLimits, CallbackDesk, Cors, Edge, Gateway, RateLimitOptions,
+        RateLimits, Server, ServerOptions, Serving, TrustedProxies,
     },
     metrics::Metrics,
+    offer::{self, Offer, OfferError},
     provider::{
         Clock, DEFAULT_CALL_LIMIT, Instrument, ProviderWorker, Providers, TestProvider,
+        callback::CallbackKey,
         remote_simulator::{RemoteSimulator, RemoteSimulatorOptions, UrlError},
-        simulator::{Faults, LedgerError, Simulator, SimulatorOptions, UnknownFault},
+        simulator::{
+            Faults, MessengerOptions, OpenError, Simulator, SimulatorOptions, UnknownFault,
+        },
     },
     secrets::{self, Secrets, api_key_hash},
     vault::{self, DamagedKeys, Vault, VaultOptions},
+    webhook::{
+        AddressRules, Client, ClientOptions, SystemResolver, WebhookOptions, WebhookParts, Webhooks,
+    },
 };
 
 /// A gateway that listens. [`App::open`] makes it ready.
@@ -54,6 +74,8 @@ pub struct Running {
     engine: Engine<Instrument>,
     keys: Keys,
     vault: Arc<Vault>,
+    feed: Arc<EventFeed>,
+    webhooks: Arc<Webhooks>,
     directory: DataDirectory,
 }
 
@@ -94,15 +116,35 @@ pub enum Error {
     /// The keys of personal data cannot be had.
     #[error("cannot open the vault")]
     Vault(#[from] vault::OpenError),
-    /// The simulator cannot open its ledger.
+    /// The simulator cannot open its books.
     #[error("cannot open the provider simulator")]
-    Simulator(#[from] LedgerError),
+    Simulator(#[from] OpenError),
+    /// The secret of its callbacks cannot be had.
+    #[error("providers.simulator.callback_secret_file")]
+    CallbackSecret(#[from] callback_secret::Error),
     /// The simulator is to be another process's, and has no address.
     #[error("providers.simulator.url")]
     SimulatorUrl(#[from] UrlError),
     /// The faults that every payment is to have are none.
     #[error("providers.simulator.faults")]
     SimulatorFaults(#[from] UnknownFault),
+    /// What is to be offered cannot be.
+    #[error(transparent)]
+    Offer(#[from] OfferError),
+    /// The event feed cannot be had.
+    #[error("cannot open the event feed")]
+    Feed(#[from] FeedError),
+    /// The authorities that receivers may have cannot be read.
+    #[error("webhooks.ca_file: cannot read {path}")]
+    Authorities {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rustls::pki_types::pem::Error,
+    },
+    /// Deliveries cannot have their thread.
+    #[error("cannot start deliveries")]
+    Deliveries(#[source] io::Error),
     /// The engine cannot start.
     #[error("cannot start the engine")]
     Engine(#[from] tollgate_engine::Error),
@@ -122,6 +164,10 @@ impl Error {
             Self::Engine(EngineError::Log(LogError::Option { .. }))
                 | Self::SimulatorUrl(_)
                 | Self::SimulatorFaults(_)
+                | Self::Offer(_)
+                | Self::CallbackSecret(_)
+                | Self::Simulator(OpenError::CallbackUrl(_))
+                | Self::Authorities { .. }
         )
     }
 }
@@ -131,10 +177,12 @@ impl Error {
 /// # Errors
 /// [`Error::is_configuration`] holds of every one.
 pub fn check(config: &Config) -> Result<(), Error> {
+    Offer::new(config)?;
     config.providers.simulator.faults.parse::<Faults>()?;
     if !config.providers.simulator.url.is_empty() {
         RemoteSimulator::new(&remote_simulator_options(config), system_clock())?;
     }
+    authorities(config)?;
     engine_options(config).check().map_err(Error::Engine)
 }
 
@@ -167,8 +215,9 @@ impl App {
         let batch_body_limits =
             BodyLimits { bytes: config.server.max_batch_body_bytes, ..body_limits };
         let wait = config.payments.wait();
+        let offer = Offer::new(&config)?;
         let gateway =
-            Gateway::new(Arc::clone(&metrics), clock, body_limits, batch_body_limits, wait);
+            Gateway::new(Arc::clone(&metrics), clock, body_limits, batch_body_limits, wait, offer);
         let options = ServerOptions {
             max_connections: config.server.max_connections,
             header_timeout: config.server.header_timeout(),
@@ -217,7 +266,18 @@ impl App {
                 .await
                 .expect("opening does not panic")?
         };
-        let Opened { directory, engine, report, providers, simulator, secrets, vault } = opened;
+        let Opened {
+            directory,
+            engine,
+            report,
+            providers,
+            simulator,
+            callbacks,
+            secrets,
+            vault,
+            feed,
+            webhooks,
+        } = opened;
         self.gateway.metrics.recovered(report.elapsed);
         tracing::info!(
             in_snapshot = report.in_snapshot,
@@ -235,13 +295,17 @@ impl App {
             engine: engine.clone(),
             providers,
             simulator,
+            callbacks,
             secrets,
             vault: Arc::clone(&vault),
+            feed: Arc::clone(&feed),
+            webhooks: Arc::clone(&webhooks),
             operator: api_key_hash(&operator.text),
         });
         let new_operator = operator.is_new.then_some(operator.text);
         let keys = Keys { demo, new_operator };
-        Ok(Running { app: self, engine, keys, vault, directory })
+        webhooks.start(engine.clone())?;
+        Ok(Running { app: self, engine, keys, vault, feed, webhooks, directory })
     }
 }
 
@@ -275,7 +339,7 @@ impl Running {
     /// Where the log has failed nothing can be finished any more: who waits is told that the
     /// outcome is unknown, and that is all.
     pub async fn stop(self) -> Ending {
-        let Self { app, engine, keys: _, vault, directory } = self;
+        let Self { app, engine, keys: _, vault, feed, webhooks, directory } = self;
         let App { config, gateway, api, metrics } = app;
         let grace = config.server.drain_timeout();
         let deadline = Instant::now() + grace;
@@ -283,10 +347,17 @@ impl Running {
         gateway.drain();
         api.drain(if log_failed() { LAST_ANSWERS } else { grace / 2 }).await;
         let left = deadline.saturating_duration_since(Instant::now());
+        // Deliveries need nobody's patience: what is not finished comes again.
+        let stopping = Arc::clone(&webhooks);
+        let stopping = tokio::task::spawn_blocking(move || stopping.stop(LAST_ANSWERS));
+        let _slow_or_panicked = timeout(CLOSING, stopping).await;
         // Closing the log writes to it, which after a failure nobody may.
         let is_closed = !log_failed() && timeout(left + CLOSING, engine.stop(left)).await.is_ok();
         // Nobody seals any more. Its last sync may take as long as the disk does.
-        let closing = tokio::task::spawn_blocking(move || vault.close());
+        let closing = tokio::task::spawn_blocking(move || {
+            vault.close();
+            feed.close();
+        });
         let _slow_or_panicked = timeout(CLOSING, closing).await;
         metrics.drain(LAST_ANSWERS).await;
         let ending = if log_failed() { Ending::LogFailed } else { Ending::Good };
@@ -314,8 +385,11 @@ struct Opened {
     report: RecoveryReport,
     providers: Providers,
     simulator: TestProvider,
+    callbacks: CallbackDesk,
     secrets: Secrets,
     vault: Arc<Vault>,
+    feed: Arc<EventFeed>,
+    webhooks: Arc<Webhooks>,
 }
 
 fn open_components(
@@ -329,7 +403,16 @@ fn open_components(
     let secrets = Secrets::open(data_dir)?;
     let vault =
         Vault::open(&vault_options(config), secrets.key_store(), gateway.metrics.vault.clone())?;
-    let simulator = test_provider(config, api, Arc::clone(&gateway.clock))?;
+    let key = callback_key(config, &secrets)?;
+    let messenger = MessengerOptions {
+        url: callback_url(config, api),
+        key: key.clone(),
+        runtime: runtime.clone(),
+    };
+    let simulator = test_provider(config, api, messenger, Arc::clone(&gateway.clock))?;
+    let callbacks = CallbackDesk::new(vec![(ProviderId::SIMULATOR, key)]);
+    let vault = Arc::new(vault);
+    let (feed, webhooks) = open_feed(config, gateway, &secrets, &vault)?;
     let providers = Providers::new([simulator.as_provider()]);
     let worker = ProviderWorker::new(providers.clone(), runtime.clone(), DEFAULT_CALL_LIMIT);
     let (engine, report) = Engine::start(
@@ -337,10 +420,86 @@ fn open_components(
         runtime,
         Arc::new(worker),
         Arc::clone(&gateway.metrics) as Arc<dyn tollgate_engine::Observer>,
-        RecordObservers::none(),
+        RecordObservers::new(vec![Arc::clone(&feed) as Arc<dyn RecordObserver>]),
     )?;
-    let vault = Arc::new(vault);
-    Ok(Opened { directory, engine, report, providers, simulator, secrets, vault })
+    Ok(Opened {
+        directory,
+        engine,
+        report,
+        providers,
+        simulator,
+        callbacks,
+        secrets,
+        vault,
+        feed,
+        webhooks,
+    })
+}
+
+/// The event feed, and those who deliver from it.
+fn open_feed(
+    config: &Config,
+    gateway: &Gateway,
+    secrets: &Secrets,
+    vault: &Arc<Vault>,
+) -> Result<(Arc<EventFeed>, Arc<Webhooks>), Error> {
+    const DAY_S: u64 = 86_400;
+    let options = FeedOptions {
+        retention: Millis::from_seconds(config.events.retention_days * DAY_S),
+        attempt_retention: Millis::from_seconds(config.webhooks.attempt_retention_days * DAY_S),
+        clock: Arc::clone(&gateway.clock),
+        cache_bytes: config.events.cache_bytes,
+    };
+    // The feed is told whom to wake before there is anybody: it begins first.
+    let told: Arc<OnceLock<Arc<Webhooks>>> = Arc::default();
+    let waking = Arc::clone(&told);
+    let created = move |queue| {
+        if let Some(webhooks) = waking.get() {
+            webhooks.look_at(queue);
+        }
+    };
+    let directory = config.storage.data_dir.join("feed");
+    let feed = EventFeed::open(&directory, options, gateway.metrics.feed.clone(), created)?;
+    let feed = Arc::new(feed);
+    let webhooks = &config.webhooks;
+    let client = Client::new(
+        ClientOptions {
+            connect_timeout: webhooks.connect_timeout(),
+            header_timeout: webhooks.header_timeout(),
+            body_timeout: webhooks.body_timeout(),
+            total_timeout: webhooks.timeout(),
+        },
+        AddressRules::new(webhooks.allowed_cidrs.clone(), webhooks.ports.clone()),
+        Arc::new(SystemResolver),
+        authorities(config)?,
+    );
+    let parts = WebhookParts {
+        feed: Arc::clone(&feed),
+        client,
+        secrets: secrets.webhooks(),
+        vault: Arc::clone(vault),
+        clock: Arc::clone(&gateway.clock),
+        metrics: gateway.metrics.webhooks.clone(),
+    };
+    let options = WebhookOptions { concurrency: webhooks.concurrency };
+    let webhooks = Arc::new(Webhooks::new(parts, options).map_err(Error::Deliveries)?);
+    let is_first = told.set(Arc::clone(&webhooks)).is_ok();
+    debug_assert!(is_first, "told once");
+    Ok((feed, webhooks))
+}
+
+/// The authorities that receivers' certificates may be of, besides those of the web.
+fn authorities(config: &Config) -> Result<RootCertStore, Error> {
+    let mut roots = RootCertStore::empty();
+    let path = &config.webhooks.ca_file;
+    if path.as_os_str().is_empty() {
+        return Ok(roots);
+    }
+    let failed = |source| Error::Authorities { path: path.clone(), source };
+    for certificate in CertificateDer::pem_file_iter(path).map_err(failed)? {
+        roots.add_parsable_certificates([certificate.map_err(failed)?]);
+    }
+    Ok(roots)
 }
 
 fn vault_options(config: &Config) -> VaultOptions {
@@ -356,9 +515,40 @@ fn vault_options(config: &Config) -> VaultOptions {
     }
 }
 
-fn test_provider(config: &Config, api: SocketAddr, clock: Clock) -> Result<TestProvider, Error> {
+fn callback_key(config: &Config, secrets: &Secrets) -> Result<CallbackKey, Error> {
+    let agreed = callback_secret::read(&config.providers.simulator.callback_secret_file)?;
+    Ok(match agreed {
+        Some(secret) => CallbackKey::new(&secret),
+        None => CallbackKey::new(&*secrets.callback_secret(ProviderId::SIMULATOR)),
+    })
+}
+
+/// Where the built-in simulator calls back: here, unless it is told otherwise.
+fn callback_url(config: &Config, api: SocketAddr) -> String {
+    match config.providers.simulator.callback_url.as_str() {
+        "" => format!("http://{}/api/v1/providers/simulator/webhook", reachable(api)),
+        url => url.to_owned(),
+    }
+}
+
+/// An address at which this machine reaches what listens on `address`.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        other => other,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+fn test_provider(
+    config: &Config,
+    api: SocketAddr,
+    messenger: MessengerOptions,
+    clock: Clock,
+) -> Result<TestProvider, Error> {
     if config.providers.simulator.url.is_empty() {
-        let options = simulator_options(config, api)?;
+        let options = simulator_options(config, api, messenger)?;
         return Ok(TestProvider::Embedded(Simulator::open(options, clock)?));
     }
     let options = remote_simulator_options(config);
@@ -376,20 +566,25 @@ fn remote_simulator_options(config: &Config) -> RemoteSimulatorOptions {
     }
 }
 
-fn simulator_options(config: &Config, api: SocketAddr) -> Result<SimulatorOptions, UnknownFault> {
+fn simulator_options(
+    config: &Config,
+    api: SocketAddr,
+    messenger: MessengerOptions,
+) -> Result<SimulatorOptions, UnknownFault> {
     let simulator = &config.providers.simulator;
     Ok(SimulatorOptions {
         latency: simulator.latency(),
         inquiry_horizon: Millis(simulator.inquiry_horizon_ms),
-        action_url: format!("http://{api}/simulator/actions"),
+        action_url: format!("http://{}/simulator/actions", reachable(api)),
         payee_vpa: simulator.payee_vpa.clone(),
         faults: simulator.faults.parse()?,
+        messenger: Some(messenger),
         ..SimulatorOptions::new(&config.storage.data_dir)
     })
 }
 
 fn engine_options(config: &Config) -> EngineOptions {
-    let Config { storage, engine, .. } = config;
+    let Config { storage, engine, fees, .. } = config;
     EngineOptions {
         directory: log_directory(&storage.data_dir),
         shards: storage.shards,
@@ -404,6 +599,11 @@ fn engine_options(config: &Config) -> EngineOptions {
             action_validity: Millis::from_seconds(engine.action_validity_s),
             upi_validity: Millis::from_seconds(engine.upi_validity_s),
             idempotency_retention: Millis::from_seconds(engine.idempotency_retention_s),
+            late_approvals: match engine.late_approvals {
+                tollgate_config::LateApprovals::Reverse => LateApprovals::Reverse,
+                tollgate_config::LateApprovals::Accept => LateApprovals::Accept,
+            },
+            fees: offer::fee_schedule(fees),
             ..Policy::default()
         },
     }

@@ -162,7 +162,8 @@ impl Vault {
         self.open_sealed(realm, intent.personal.as_ref()?)
     }
 
-    fn open_sealed(&self, realm: Realm, sealed: &Sealed) -> Option<OpenedData> {
+    /// The same for what was sealed in that realm, wherever it is kept.
+    pub(crate) fn open_sealed(&self, realm: Realm, sealed: &Sealed) -> Option<OpenedData> {
         let key = self.store.with_id(sealed.key())?;
         let opened = sealing::open(&key.key, realm, sealed.bytes()).and_then(OpenedData::decode);
         if opened.is_none() {

@@ -2,7 +2,8 @@
 //!
 //! Not here: what a wallet holds, which is the provider's to tell.
 
-const WALLET_PROVIDERS: &[&str] = &[
+/// All of them.
+pub(crate) const WALLET_PROVIDERS: &[&str] = &[
     "paytm",
     "phonepe",
     "mobikwik",

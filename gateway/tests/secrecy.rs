@@ -12,7 +12,10 @@ mod server;
 
 use std::{
     fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
+    thread,
 };
 
 use serde_json::{Value, json};
@@ -38,6 +41,8 @@ const DEVICE: &str = "fp-zx81-quokka";
 const USER_AGENT: &str = "Quagmire/7.31";
 const VPA: &str = "xq.zwetschge47";
 const WALLET: &str = "purse-7396482051-q";
+/// What an endpoint's owner lets deliveries carry.
+const WEBHOOK_TOKEN: &str = "quoll-token-5520193";
 
 #[test]
 fn nothing_secret_is_written_anywhere() {
@@ -45,8 +50,19 @@ fn nothing_secret_is_written_anywhere() {
     let data = parent.path().join("data");
     let server = Server::start(&data, |command| {
         // The most talkative it can be.
-        command.env("TOLLGATE__LOG__LEVEL", "trace").env("TOLLGATE__PAYMENTS__WAIT_MS", "200");
+        command
+            .env("TOLLGATE__LOG__LEVEL", "trace")
+            .env("TOLLGATE__PAYMENTS__WAIT_MS", "200")
+            .env("TOLLGATE__WEBHOOKS__ALLOWED_CIDRS", "[\"127.0.0.0/8\"]")
+            .env("TOLLGATE__WEBHOOKS__PORTS", "[]");
     });
+    // One who is told everything, and answers with what he was told.
+    let endpoint = json!({"url": echo(), "headers": {"X-Token": WEBHOOK_TOKEN}}).to_string();
+    let endpoint = server.caller().post("/api/v1/webhooks", &endpoint).unwrap();
+    assert_eq!(endpoint.status, 201, "{}", endpoint.body);
+    let endpoint: Value = serde_json::from_str(&endpoint.body).unwrap();
+    let attempts =
+        format!("/api/v1/webhooks/{}/attempts?limit=100", endpoint["id"].as_str().unwrap());
     let caller = server.caller();
     let operator = server.operator();
     let (mut answers, mut refusals) = (String::new(), String::new());
@@ -96,6 +112,14 @@ fn nothing_secret_is_written_anywhere() {
     ask(400, "body_invalid", "", &with("/customer/email", json!([EMAIL, PHONE])));
     ask(400, "body_invalid", "", &format!("{{\"card\":{{\"number\":\"{GOOD}\",\"cvv\":\"{CVV}"));
 
+    // What was delivered and answered is kept, and shown to its merchant.
+    let mut tried = String::new();
+    server::until("deliveries are answered", || {
+        tried = caller.get(&attempts).unwrap().body;
+        tried.contains(EMAIL) && tried.contains(VPA)
+    });
+    answers.push_str(&tried);
+    answers.push_str(&caller.get("/api/v1/events?limit=100").unwrap().body);
     let ledger = operator.get("/simulator/ledger").unwrap().body;
     assert!(ledger.contains("approved") && ledger.contains("declined"), "{ledger}");
     let metrics = server.metrics();
@@ -132,7 +156,9 @@ fn nothing_secret_is_written_anywhere() {
         }
         assert!(!holds_word(&text, CVV), "{name}: the security code");
     }
+    let webhook_secret = endpoint["secret"].as_str().unwrap().trim_start_matches("whsec_");
     let files = files_below(&data);
+    assert!(files.iter().any(|file| file.components().any(|part| part.as_os_str() == "feed")));
     assert!(files.iter().any(|file| file.ends_with("simulator/ledger.log")), "{files:?}");
     assert!(files.iter().any(|file| file.ends_with("keys/keys.store")), "{files:?}");
     assert!(files.iter().any(|file| file.components().any(|part| part.as_os_str() == "sled")));
@@ -140,6 +166,9 @@ fn nothing_secret_is_written_anywhere() {
         let bytes = fs::read(&file).unwrap();
         for secret in secrets() {
             assert!(!holds(&bytes, &secret), "{}: {}", file.display(), secret.name);
+        }
+        for secret in [webhook_secret, WEBHOOK_TOKEN] {
+            assert!(!contains(&bytes, secret.as_bytes()), "{}: an endpoint's", file.display());
         }
         // Four digits stand in random bytes once in some gigabytes.
         assert!(!contains(&bytes, CVV.as_bytes()), "{}: the security code", file.display());
@@ -266,6 +295,42 @@ fn secrets() -> Vec<Secret> {
         text("the VPA", VPA),
         text("the wallet", WALLET),
     ]
+}
+
+/// A receiver that answers each delivery with its own body; gives its address.
+fn echo() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hooks", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            thread::spawn(move || echo_all(stream.unwrap()));
+        }
+    });
+    url
+}
+
+fn echo_all(mut stream: TcpStream) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    loop {
+        let (mut length, mut line) = (0, String::new());
+        while line != "\r\n" {
+            line.clear();
+            if reader.read_line(&mut line).unwrap_or(0) == 0 {
+                return;
+            }
+            if let Some(text) = line.strip_prefix("content-length: ") {
+                length = text.trim_end().parse().unwrap();
+            }
+        }
+        let mut body = vec![0; length];
+        if reader.read_exact(&mut body).is_err() {
+            return;
+        }
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+        if stream.write_all(&[head.as_bytes(), &body].concat()).is_err() {
+            return;
+        }
+    }
 }
 
 fn grouped(digits: &str, separator: &str) -> String {

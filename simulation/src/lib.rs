@@ -25,5 +25,8 @@ mod story;
 pub use coverage::Coverage;
 pub use runner::{Failure, find_failure, play, play_aloud, play_seeds};
 pub use shrink::shrink;
-pub use step::{Claim, Coin, Copy, Crash, Damage, DamageKind, Fate, Method, Pay, Size, Step};
+pub use step::{
+    Ask, Claim, Coin, Copy, Crash, Damage, DamageKind, Deed, Fate, Method, NewOrder, Pay, Size,
+    Step, Verdict,
+};
 pub use story::Story;

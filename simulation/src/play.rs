@@ -13,8 +13,11 @@ mod damage;
 mod diary;
 mod expectation;
 mod log;
+mod operations;
+mod orders;
 mod rest;
 mod restart;
+mod shown;
 mod snapshots;
 mod time;
 
@@ -27,16 +30,16 @@ use std::{
 };
 
 use tollgate_domain::{
-    AttemptId, IdempotencyKey, Millis, OutcomeSource, Payment, PaymentId, Policy, ProviderOutcome,
-    ShardId, StateHash, Timestamp,
+    IdempotencyKey, LateApprovals, Millis, Payment, PaymentId, Policy, ShardId, StateHash, Subject,
+    Timestamp,
 };
 use tollgate_engine::{
-    Caller, Clock, Completion, DurableRecord, Lane, PaymentReply, PreparedCall, RecordObservers,
-    Shard,
+    Caller, Clock, Completion, DurableRecord, Lane, OrderAnswer, PaymentCommand, PaymentReply,
+    PreparedCall, ProviderReport, RecordObservers, Shard,
 };
 use tollgate_wal::{InlineWriter, LogHandle, Released, store::faulty::Disk};
 
-use self::{clients::leave, diary::Diary, snapshots::Shelf};
+use self::{clients::leave, diary::Diary, shown::Shown, snapshots::Shelf};
 use crate::{
     chance::Chance,
     coverage::Coverage,
@@ -70,8 +73,13 @@ pub(crate) struct Play<'a> {
     /// What somebody who observes was shown.
     diary: Arc<Diary>,
     observers: RecordObservers,
-    /// Every idempotency key that ever stood for a payment.
+    /// Every idempotency key that ever stood for something.
     keys: BTreeSet<IdempotencyKey>,
+    /// Everything that was asked for a payment under a key.
+    asked: Vec<PaymentCommand>,
+    /// Payments of which the provider has told what never was, or whose money an operator has seen to:
+    /// its books and ours need not agree on them.
+    beyond_compare: BTreeSet<PaymentId>,
     /// Which client's card pays for a payment.
     cards: BTreeMap<PaymentId, u32>,
     /// Where the last group begins that the disk has confirmed, in its segment's journal.
@@ -98,8 +106,8 @@ struct Handed {
 struct Told {
     /// By shard: the last record that anything shown rests on.
     durable: BTreeMap<ShardId, u64>,
-    /// The first final answers that clients have in their hands.
-    answers: BTreeMap<PaymentId, Payment>,
+    /// The final answers that clients have in their hands, by the key that they were given under.
+    answers: BTreeMap<IdempotencyKey, (Subject, Shown)>,
 }
 
 /// A process, from its start to its end.
@@ -111,8 +119,8 @@ struct Life {
     writer: InlineWriter<Ticket, ReleaseLater>,
     groups: Groups,
     calls: VecDeque<PreparedCall<Card>>,
-    answers: Vec<Answered>,
-    waiting: BTreeMap<PaymentId, Client>,
+    answers: Vec<ProviderReport>,
+    waiting: BTreeMap<Subject, Client>,
     failed: bool,
 }
 
@@ -129,29 +137,31 @@ struct Ticket {
 
 /// Who is told what.
 enum Reply {
-    Payment(Client, PaymentReply),
+    Payments(Vec<(Client, PaymentReply)>),
+    Order(OrderAnswer),
     Read(PaymentId, Option<Box<Payment>>),
 }
 
-/// A client, who may give up.
+/// A client, who may give up, and his key.
 #[derive(Clone, Debug)]
-struct Client(Rc<Cell<bool>>);
+struct Client {
+    waits: Rc<Cell<bool>>,
+    key: Option<IdempotencyKey>,
+}
 
 /// What only the provider may see: stands for a card's number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Card(u32);
 
-/// A provider's answer under way.
-struct Answered {
-    payment: PaymentId,
-    attempt: AttemptId,
-    source: OutcomeSource,
-    outcome: ProviderOutcome,
+impl Client {
+    fn new(key: Option<IdempotencyKey>) -> Self {
+        Self { waits: Rc::new(Cell::new(true)), key }
+    }
 }
 
 impl Caller for Client {
     fn is_waiting(&self) -> bool {
-        self.0.get()
+        self.waits.get()
     }
 }
 
@@ -172,6 +182,7 @@ impl<'a> Play<'a> {
             action_validity: Millis(chance.pick(&[30_000, 900_000])),
             upi_validity: Millis(chance.pick(&[20_000, 900_000])),
             idempotency_retention: Millis(chance.pick(&[60_000, 86_400_000])),
+            late_approvals: chance.pick(&[LateApprovals::Reverse, LateApprovals::Accept]),
             ..Policy::default()
         };
         let diary = Arc::new(Diary::default());
@@ -190,6 +201,8 @@ impl<'a> Play<'a> {
             observers: RecordObservers::new(vec![Arc::clone(&diary) as _]),
             diary,
             keys: BTreeSet::new(),
+            asked: Vec::new(),
+            beyond_compare: BTreeSet::new(),
             cards: BTreeMap::new(),
             last_group: (0, 0),
             scars: BTreeMap::new(),
@@ -210,6 +223,10 @@ impl<'a> Play<'a> {
     fn step(&mut self, mut life: Life, step: Step) -> Life {
         match step {
             Step::Pay(pay) => self.pay(&mut life, pay),
+            Step::Order(order) => self.order(&mut life, order),
+            Step::Ask(ask) => self.ask(&mut life, ask),
+            Step::Repeat(which, otherwise) => self.repeat(&mut life, which, otherwise),
+            Step::Decide(which, verdict) => self.decide_case(&mut life, which, verdict),
             Step::Leave(which) => leave(&life, which),
             Step::Read(which) => self.read(&mut life, which),
             Step::Group => {
@@ -223,6 +240,8 @@ impl<'a> Play<'a> {
             Step::Answer(which, twice) => self.answer(&mut life, which, twice),
             Step::Settle(which, fate) => self.settle(which, fate),
             Step::Callback(which, claim) => self.callback(&mut life, which, claim),
+            Step::SettleJob(which, fate) => self.settle_job(which, fate),
+            Step::CallbackJob(which, claim) => self.callback_job(&mut life, which, claim),
             Step::Nobody => self.answer_nobody(&mut life),
             Step::Tick(which) => self.tick(&mut life, which),
             Step::Wait(span) => self.wait(span),

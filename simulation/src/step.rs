@@ -7,6 +7,11 @@
 //! ```text
 //! pay m2 10000 INR manual key=3/0 card small waiting   a merchant asks; also: JPY, BHD, automatic, key=-,
 //!                                  old-card, upi, netbanking, wallet; large, enormous
+//!                                  further words: review, and order=2, by which it pays the third
+//! order m2 10000 INR key=-         a merchant wants to be paid for an order
+//! ask 3 refund-part key=7 waiting  a merchant asks something for a payment; see `Deed`
+//! repeat 2 / repeat 2 otherwise    somebody asks it again under its key; with another request
+//! decide 1 returned                an operator closes a case; also assigned, withdrawn, dismissed
 //! leave 4                          a client gives up waiting
 //! read 2                           somebody reads a payment
 //! group                            the log writer takes its turn
@@ -15,7 +20,9 @@
 //! arrive 1 decline                 a call that was long under way arrives
 //! answer 0 / answer 0 twice        the provider's answer comes back
 //! settle 3 approve                 the provider, or the customer, makes up its mind
-//! callback 3 truth                 the provider calls us; also a lie: denial, act, unknown ...
+//! callback 3 truth                 the provider calls us; also a lie: denial, boast, act ...
+//! settle-job 1 decline             the same of an operation
+//! callback-job 1 truth             and of what the provider says of one
 //! nobody                           an answer of which nobody knows the payment
 //! tick 1                           a shard looks at what is due
 //! wait 500 / wait due              time passes, in milliseconds; exactly until something is due
@@ -41,6 +48,14 @@ use tollgate_wal::store::faulty::Kept;
 pub enum Step {
     /// A merchant asks for a payment.
     Pay(Pay),
+    /// A merchant wants to be paid for an order.
+    Order(NewOrder),
+    /// A merchant asks something for a payment.
+    Ask(Ask),
+    /// What was asked under a key is asked again, or something else is.
+    Repeat(u16, bool),
+    /// An operator closes a case.
+    Decide(u16, Verdict),
     /// A client gives up waiting.
     Leave(u16),
     /// Somebody reads a payment.
@@ -59,6 +74,10 @@ pub enum Step {
     Settle(u16, Fate),
     /// The provider calls us about an attempt.
     Callback(u16, Claim),
+    /// The provider makes up its mind about an operation.
+    SettleJob(u16, Fate),
+    /// The provider calls us about an operation.
+    CallbackJob(u16, Claim),
     /// An answer to nobody.
     Nobody,
     /// A shard looks at what is due.
@@ -97,6 +116,36 @@ pub struct Pay {
     /// How much comes with it.
     pub size: Size,
     /// Whether the client waits until the payment has settled.
+    pub waiting: bool,
+    /// Whether it is held for a reviewer.
+    pub review: bool,
+    /// Which order it pays.
+    pub order: Option<u16>,
+}
+
+/// An order that is created.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NewOrder {
+    /// Which merchant.
+    pub merchant: u16,
+    /// How much, in minor units.
+    pub minor_units: i64,
+    /// In which currency.
+    pub currency: Coin,
+    /// The merchant's idempotency key, and which body comes with it.
+    pub key: Option<(u8, u8)>,
+}
+
+/// Something asked for a payment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ask {
+    /// Which payment.
+    pub payment: u16,
+    /// What.
+    pub deed: Deed,
+    /// The merchant's idempotency key.
+    pub key: Option<u8>,
+    /// Whether the client waits until it has settled.
     pub waiting: bool,
 }
 
@@ -192,6 +241,50 @@ words! {
 }
 
 words! {
+    /// What a merchant asks for a payment. A part is a half, rounded up.
+    Deed {
+        /// The customer has acted.
+        Confirm = "confirm",
+        /// Take all that is reserved.
+        Capture = "capture",
+        /// Take a part, and keep the rest.
+        CapturePart = "capture-part",
+        /// Take a part, and let go of the rest.
+        CaptureFinal = "capture-final",
+        /// Take more than is reserved.
+        CaptureTooMuch = "capture-too-much",
+        /// Let go of what is reserved.
+        Void = "void",
+        /// Undo all of it.
+        Reverse = "reverse",
+        /// Return all that is left.
+        Refund = "refund",
+        /// Return a part of what was asked for.
+        RefundPart = "refund-part",
+        /// Return more than was asked for.
+        RefundTooMuch = "refund-too-much",
+        /// A reviewer lets it go on.
+        Approve = "approve",
+        /// A reviewer does not.
+        Reject = "reject",
+    }
+}
+
+words! {
+    /// How an operator closes a case.
+    Verdict {
+        /// The money went back.
+        Returned = "returned",
+        /// The money is the merchant's.
+        Assigned = "assigned",
+        /// The provider stands by what it said first.
+        Withdrawn = "withdrawn",
+        /// Nothing is to be booked.
+        Dismissed = "dismissed",
+    }
+}
+
+words! {
     /// How much a merchant sends along.
     Size {
         /// Little, as most do.
@@ -235,6 +328,8 @@ words! {
         Truth = "truth",
         /// That it was declined, whatever stands there.
         Denial = "denial",
+        /// That it was approved, whatever stands there.
+        Boast = "boast",
         /// That the customer has to act.
         Act = "act",
         /// That the customer has to do what nobody can.
@@ -280,6 +375,11 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pay(pay) => write!(f, "{pay}"),
+            Self::Order(order) => write!(f, "{order}"),
+            Self::Ask(ask) => write!(f, "{ask}"),
+            Self::Repeat(asked, false) => write!(f, "repeat {asked}"),
+            Self::Repeat(asked, true) => write!(f, "repeat {asked} otherwise"),
+            Self::Decide(case, verdict) => write!(f, "decide {case} {}", verdict.word()),
             Self::Leave(client) => write!(f, "leave {client}"),
             Self::Read(payment) => write!(f, "read {payment}"),
             Self::Group => f.write_str("group"),
@@ -290,6 +390,8 @@ impl fmt::Display for Step {
             Self::Answer(answer, true) => write!(f, "answer {answer} twice"),
             Self::Settle(attempt, fate) => write!(f, "settle {attempt} {}", fate.word()),
             Self::Callback(attempt, claim) => write!(f, "callback {attempt} {}", claim.word()),
+            Self::SettleJob(job, fate) => write!(f, "settle-job {job} {}", fate.word()),
+            Self::CallbackJob(job, claim) => write!(f, "callback-job {job} {}", claim.word()),
             Self::Nobody => f.write_str("nobody"),
             Self::Tick(shard) => write!(f, "tick {shard}"),
             Self::Wait(span) => write!(f, "wait {span}"),
@@ -313,8 +415,39 @@ impl fmt::Display for Pay {
             Some((key, body)) => write!(f, " key={key}/{body}")?,
             None => f.write_str(" key=-")?,
         }
-        let waiting = if self.waiting { " waiting" } else { "" };
-        write!(f, " {} {}{waiting}", self.method.word(), self.size.word())
+        write!(f, " {} {}", self.method.word(), self.size.word())?;
+        if self.waiting {
+            f.write_str(" waiting")?;
+        }
+        if self.review {
+            f.write_str(" review")?;
+        }
+        match self.order {
+            Some(order) => write!(f, " order={order}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for NewOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (merchant, units) = (self.merchant, self.minor_units);
+        write!(f, "order m{merchant} {units} {}", self.currency.word())?;
+        match self.key {
+            Some((key, body)) => write!(f, " key={key}/{body}"),
+            None => f.write_str(" key=-"),
+        }
+    }
+}
+
+impl fmt::Display for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ask {} {}", self.payment, self.deed.word())?;
+        match self.key {
+            Some(key) => write!(f, " key={key}")?,
+            None => f.write_str(" key=-")?,
+        }
+        if self.waiting { f.write_str(" waiting") } else { Ok(()) }
     }
 }
 
@@ -366,6 +499,11 @@ impl FromStr for Step {
         let words: Vec<&str> = words.collect();
         let step = match (verb, &words[..]) {
             ("pay", words) => Self::Pay(pay(words)?),
+            ("order", words) => Self::Order(order(words)?),
+            ("ask", words) => Self::Ask(ask(words)?),
+            ("repeat", [asked]) => Self::Repeat(number(asked)?, false),
+            ("repeat", [asked, "otherwise"]) => Self::Repeat(number(asked)?, true),
+            ("decide", [case, verdict]) => Self::Decide(number(case)?, Verdict::of_word(verdict)?),
             ("leave", [client]) => Self::Leave(number(client)?),
             ("read", [payment]) => Self::Read(number(payment)?),
             ("group", []) => Self::Group,
@@ -377,6 +515,10 @@ impl FromStr for Step {
             ("settle", [attempt, fate]) => Self::Settle(number(attempt)?, Fate::of_word(fate)?),
             ("callback", [attempt, claim]) => {
                 Self::Callback(number(attempt)?, Claim::of_word(claim)?)
+            }
+            ("settle-job", [job, fate]) => Self::SettleJob(number(job)?, Fate::of_word(fate)?),
+            ("callback-job", [job, claim]) => {
+                Self::CallbackJob(number(job)?, Claim::of_word(claim)?)
             }
             ("nobody", []) => Self::Nobody,
             ("tick", [shard]) => Self::Tick(number(shard)?),
@@ -395,26 +537,62 @@ impl FromStr for Step {
 }
 
 fn pay(words: &[&str]) -> Result<Pay, String> {
-    let [merchant, units, currency, capture, key, method, size, waiting @ ..] = words else {
+    let [merchant, units, currency, capture, key, method, size, further @ ..] = words else {
         return Err(
             "a payment has a merchant, an amount, a currency, a capture, a key, a method and a size"
                 .to_owned(),
         );
     };
-    let key = key.strip_prefix("key=").ok_or("a key begins with key=")?;
+    let order = further.iter().find_map(|word| word.strip_prefix("order="));
     Ok(Pay {
-        merchant: number(merchant.strip_prefix('m').ok_or("a merchant begins with m")?)?,
+        merchant: merchant_of(merchant)?,
         minor_units: number(units)?,
         currency: Coin::of_word(currency)?,
         manual: *capture == "manual",
         method: Method::of_word(method)?,
-        key: match key.split_once('/') {
-            Some((key, body)) => Some((number(key)?, number(body)?)),
-            None => None,
-        },
+        key: key_and_body(key)?,
         size: Size::of_word(size)?,
+        waiting: further.contains(&"waiting"),
+        review: further.contains(&"review"),
+        order: order.map(number).transpose()?,
+    })
+}
+
+fn order(words: &[&str]) -> Result<NewOrder, String> {
+    let [merchant, units, currency, key] = words else {
+        return Err("an order has a merchant, an amount, a currency and a key".to_owned());
+    };
+    Ok(NewOrder {
+        merchant: merchant_of(merchant)?,
+        minor_units: number(units)?,
+        currency: Coin::of_word(currency)?,
+        key: key_and_body(key)?,
+    })
+}
+
+fn ask(words: &[&str]) -> Result<Ask, String> {
+    let [payment, deed, key, waiting @ ..] = words else {
+        return Err("what is asked has a payment, a deed and a key".to_owned());
+    };
+    let key = key.strip_prefix("key=").ok_or("a key begins with key=")?;
+    Ok(Ask {
+        payment: number(payment)?,
+        deed: Deed::of_word(deed)?,
+        key: (key != "-").then(|| number(key)).transpose()?,
         waiting: waiting == ["waiting"],
     })
+}
+
+fn merchant_of(word: &str) -> Result<u16, String> {
+    number(word.strip_prefix('m').ok_or("a merchant begins with m")?)
+}
+
+fn key_and_body(word: &str) -> Result<Option<(u8, u8)>, String> {
+    let key = word.strip_prefix("key=").ok_or("a key begins with key=")?;
+    match key.split_once('/') {
+        Some((key, body)) => Ok(Some((number(key)?, number(body)?))),
+        None => Ok(None),
+    }
 }
 
 fn crash(words: &[&str]) -> Result<Crash, String> {

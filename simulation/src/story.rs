@@ -9,7 +9,10 @@ use tollgate_wal::store::faulty::Kept;
 
 use crate::{
     chance::Chance,
-    step::{Claim, Coin, Copy, Crash, Damage, DamageKind, Fate, Method, Pay, Size, Step},
+    step::{
+        Ask, Claim, Coin, Copy, Crash, Damage, DamageKind, Deed, Fate, Method, NewOrder, Pay, Size,
+        Step, Verdict,
+    },
 };
 
 /// Steps of one play: enough that payments settle, expire and are asked for again, and few enough
@@ -65,12 +68,22 @@ struct Author {
     /// Verbs, each as often as it weighs.
     verbs: Vec<Verb>,
     keys: u64,
+    /// What becomes of calls: as much of each as it weighs.
+    fates: Vec<Fate>,
+    /// What the provider says unasked.
+    claims: Vec<Claim>,
     longest_wait: u64,
+    /// One wait in so many leaps to what is due next.
+    patience: u64,
 }
 
 #[derive(Clone, std::marker::Copy)]
 enum Verb {
     Pay,
+    Order,
+    Ask,
+    Repeat,
+    Decide,
     Leave,
     Read,
     Group,
@@ -80,6 +93,8 @@ enum Verb {
     Answer,
     Settle,
     Callback,
+    SettleJob,
+    CallbackJob,
     Nobody,
     Tick,
     Wait,
@@ -94,9 +109,15 @@ impl Author {
     fn new(seed: u64) -> Self {
         let mut chance = Chance::new(seed ^ 0x5707_1e55);
         let slow_disk = chance.one_in(4);
-        let crashes = chance.pick(&[1, 2, 3, 8]);
+        // Where little goes wrong, much is done.
+        let calm = chance.one_in(3);
+        let crashes = if calm { 0 } else { chance.pick(&[1, 2, 3, 8]) };
         let weights = [
             (Verb::Pay, chance.pick(&[8, 14, 24])),
+            (Verb::Order, chance.pick(&[0, 2])),
+            (Verb::Ask, if calm { 30 } else { chance.pick(&[0, 14, 28]) }),
+            (Verb::Repeat, chance.pick(&[1, 4])),
+            (Verb::Decide, chance.pick(&[0, 0, 2])),
             (Verb::Leave, chance.pick(&[0, 1, 4])),
             (Verb::Read, chance.pick(&[2, 6])),
             (Verb::Group, if slow_disk { 4 } else { 22 }),
@@ -106,12 +127,14 @@ impl Author {
             (Verb::Answer, 26),
             (Verb::Settle, chance.pick(&[2, 8])),
             (Verb::Callback, chance.pick(&[1, 8])),
+            (Verb::SettleJob, chance.pick(&[1, 6])),
+            (Verb::CallbackJob, chance.pick(&[1, 6])),
             (Verb::Nobody, 1),
             (Verb::Tick, chance.pick(&[4, 10])),
             (Verb::Wait, chance.pick(&[4, 10])),
-            (Verb::Jump, chance.pick(&[0, 1])),
+            (Verb::Jump, if calm { 0 } else { chance.pick(&[0, 1]) }),
             (Verb::Space, chance.pick(&[0, 2])),
-            (Verb::Fail, chance.pick(&[0, 1])),
+            (Verb::Fail, if calm { 0 } else { chance.pick(&[0, 1]) }),
             (Verb::Snapshot, chance.pick(&[0, 1, 4])),
             (Verb::Crash, crashes),
         ];
@@ -120,7 +143,19 @@ impl Author {
         Self {
             verbs: verbs.collect(),
             keys: chance.pick(&[2, 8, 24]),
-            longest_wait: chance.pick(&[2_000, 60_000, 3_600_000, 48 * 3_600_000]),
+            fates: fates(chance.pick(&[0, 8, 30])),
+            claims: if chance.one_in(3) {
+                Claim::ALL.to_vec()
+            } else {
+                let honest = Claim::ALL.iter().copied().filter(|claim| *claim != Claim::Boast);
+                honest.collect()
+            },
+            longest_wait: if calm {
+                chance.pick(&[200, 2_000])
+            } else {
+                chance.pick(&[2_000, 60_000, 3_600_000, 48 * 3_600_000])
+            },
+            patience: if calm { 8 } else { 2 },
             chance,
         }
     }
@@ -131,18 +166,24 @@ impl Author {
         let which = chance.short() % 1_000;
         match verb {
             Verb::Pay => self.pay(),
+            Verb::Order => self.order(),
+            Verb::Ask => self.ask(which),
+            Verb::Repeat => Step::Repeat(which, chance.one_in(5)),
+            Verb::Decide => Step::Decide(which, chance.pick(Verdict::ALL)),
             Verb::Leave => Step::Leave(which),
             Verb::Read => Step::Read(which),
             Verb::Group => Step::Group,
             Verb::Release => Step::Release,
-            Verb::Call => Step::Call(which, chance.pick(Fate::ALL)),
+            Verb::Call => Step::Call(which, chance.pick(&self.fates)),
             Verb::Arrive => Step::Arrive(which, self.verdict()),
             Verb::Answer => Step::Answer(which, chance.one_in(6)),
             Verb::Settle => Step::Settle(which, self.verdict()),
-            Verb::Callback => Step::Callback(which, chance.pick(Claim::ALL)),
+            Verb::Callback => Step::Callback(which, chance.pick(&self.claims)),
+            Verb::SettleJob => Step::SettleJob(which, self.verdict()),
+            Verb::CallbackJob => Step::CallbackJob(which, chance.pick(&self.claims)),
             Verb::Nobody => Step::Nobody,
             Verb::Tick => Step::Tick(which),
-            Verb::Wait if chance.one_in(2) => Step::WaitDue,
+            Verb::Wait if chance.one_in(self.patience) => Step::WaitDue,
             Verb::Wait => Step::Wait(chance.below(self.longest_wait)),
             Verb::Jump => {
                 let span = i64::try_from(chance.below(30 * 86_400_000)).expect("a month");
@@ -175,7 +216,49 @@ impl Author {
                 _ => Size::Small,
             },
             waiting: chance.one_in(2),
+            review: chance.one_in(6),
+            order: chance.one_in(4).then(|| chance.short() % 100),
         })
+    }
+
+    fn order(&mut self) -> Step {
+        let chance = &mut self.chance;
+        Step::Order(NewOrder {
+            merchant: chance.short() % 7,
+            minor_units: chance.pick(&[99, 10_000, 250_000, 999_999_999_999]),
+            currency: chance.pick(Coin::ALL),
+            key: (!chance.one_in(3)).then(|| {
+                let key = u8::try_from(chance.below(self.keys)).expect("few keys");
+                (key, u8::from(chance.one_in(6)))
+            }),
+        })
+    }
+
+    fn ask(&mut self, payment: u16) -> Step {
+        let chance = &mut self.chance;
+        // What is legal often is asked often.
+        let deed = chance.pick(&[
+            Deed::Confirm,
+            Deed::Confirm,
+            Deed::Capture,
+            Deed::Capture,
+            Deed::CapturePart,
+            Deed::CapturePart,
+            Deed::CaptureFinal,
+            Deed::CaptureTooMuch,
+            Deed::Void,
+            Deed::Void,
+            Deed::Reverse,
+            Deed::Refund,
+            Deed::RefundPart,
+            Deed::RefundPart,
+            Deed::RefundPart,
+            Deed::RefundTooMuch,
+            Deed::Approve,
+            Deed::Reject,
+        ]);
+        let key = chance.one_in(2).then(|| u8::try_from(chance.below(200)).expect("below 200"));
+        Step::Ask(Ask { payment, deed, key, waiting: chance.one_in(2) })
     }
 
     fn verdict(&mut self) -> Fate {
@@ -211,6 +294,13 @@ impl Author {
         let (deciding, snapshot_lost) = (self.chance.one_in(6), self.chance.one_in(8));
         Crash { committing, power, deciding, damage, recovering, snapshot_lost }
     }
+}
+
+/// Every fate, and `approvals` approvals more.
+fn fates(approvals: usize) -> Vec<Fate> {
+    let mut fates = Fate::ALL.to_vec();
+    fates.extend(std::iter::repeat_n(Fate::Approve, approvals));
+    fates
 }
 
 #[cfg(test)]

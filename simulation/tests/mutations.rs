@@ -27,6 +27,7 @@ const MISTAKES: [Mistake; 12] = [
     Mistake::Domain(DomainFault::FirstAnswerForgotten),
     Mistake::Domain(DomainFault::OpenKeyForgotten),
     Mistake::Domain(DomainFault::LateApprovalOverbooked),
+    Mistake::Domain(DomainFault::OpenRefundsNotCounted),
     Mistake::Domain(DomainFault::ExpiryOffByOne),
     Mistake::Domain(DomainFault::AuthorizedAgain),
     Mistake::Engine(EngineFault::ReleasedEarly),

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use tollgate_benches::{merchant, payment, receipt};
 use tollgate_domain::ProviderOutcome;
 use tollgate_engine::{
-    EffectSink, Engine, EngineOptions, NoObserver, OwedCall, Patience, RecordObservers,
+    CallOutcome, EffectSink, Engine, EngineOptions, NoObserver, OwedCall, Patience, RecordObservers,
 };
 
 #[derive(Parser)]
@@ -40,7 +40,7 @@ struct Approves;
 
 impl EffectSink<()> for Approves {
     fn run(&self, call: OwedCall<()>) {
-        call.answer(ProviderOutcome::Approved(receipt()));
+        call.answer(CallOutcome::Attempt(ProviderOutcome::Approved(receipt())));
     }
 }
 

@@ -19,8 +19,8 @@ use tokio::runtime::Handle;
 use tollgate_benches::{merchant, payment, receipt};
 use tollgate_domain::ProviderOutcome;
 use tollgate_engine::{
-    EffectSink, Engine, EngineOptions, NoObserver, OwedCall, Patience, RecordObservers,
-    RecoveryReport,
+    CallOutcome, EffectSink, Engine, EngineOptions, NoObserver, OwedCall, Patience,
+    RecordObservers, RecoveryReport,
 };
 
 #[derive(Parser)]
@@ -47,7 +47,7 @@ struct Approves;
 
 impl EffectSink<()> for Approves {
     fn run(&self, call: OwedCall<()>) {
-        call.answer(ProviderOutcome::Approved(receipt()));
+        call.answer(CallOutcome::Attempt(ProviderOutcome::Approved(receipt())));
     }
 }
 

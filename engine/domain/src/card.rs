@@ -1,6 +1,11 @@
 //! What may be remembered of a card: never its number, never its security code.
+//!
+//! Not here: which network, funding and country a number's first digits stand for. That is a table,
+//! and tables change; what one said when a payment was made is recorded with it.
 
-/// The network that issued the number, told by its first digits.
+use crate::country::Country;
+
+/// The network that issued the number.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum CardBrand {
     /// Visa.
@@ -13,8 +18,27 @@ pub enum CardBrand {
     Discover,
     /// RuPay.
     Rupay,
+    /// Diners Club.
+    Diners,
+    /// JCB.
+    Jcb,
+    /// China UnionPay.
+    UnionPay,
+    /// Maestro.
+    Maestro,
     /// Any other network.
     Other,
+}
+
+/// Whose money a card spends.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum CardFunding {
+    /// The issuer's, which the holder pays back.
+    Credit,
+    /// The holder's, on an account.
+    Debit,
+    /// The holder's, on the card.
+    Prepaid,
 }
 
 /// A keyed digest of the card number, the same for the same card; the key lies outside the log.
@@ -36,12 +60,26 @@ pub struct CardFacts {
     pub expiry_year: u16,
     /// Tells the same card again.
     pub fingerprint: CardFingerprint,
+    /// Whose money it spends, as far as it was known when the payment was made.
+    pub funding: Option<CardFunding>,
+    /// Where its issuer is, as far as that was known.
+    pub issuer_country: Option<Country>,
 }
 
 impl CardBrand {
     /// Every brand, in the order of [`CardBrand::code`].
-    pub const ALL: [Self; 6] =
-        [Self::Other, Self::Visa, Self::Mastercard, Self::Amex, Self::Discover, Self::Rupay];
+    pub const ALL: [Self; 10] = [
+        Self::Other,
+        Self::Visa,
+        Self::Mastercard,
+        Self::Amex,
+        Self::Discover,
+        Self::Rupay,
+        Self::Diners,
+        Self::Jcb,
+        Self::UnionPay,
+        Self::Maestro,
+    ];
 
     /// The brand's number in stored records. Invariant: never changes.
     #[must_use]
@@ -53,6 +91,10 @@ impl CardBrand {
             Self::Amex => 3,
             Self::Discover => 4,
             Self::Rupay => 5,
+            Self::Diners => 6,
+            Self::Jcb => 7,
+            Self::UnionPay => 8,
+            Self::Maestro => 9,
         }
     }
 
@@ -62,21 +104,10 @@ impl CardBrand {
         Self::ALL.into_iter().find(|brand| brand.code() == code)
     }
 
-    /// The brand of a number with these first six digits.
-    ///
-    /// Ranges as the networks publish them (ISO/IEC 7812 issuer identification numbers): 4 Visa,
-    /// 51–55 and 2221–2720 Mastercard, 34 and 37 American Express, 6011, 644–649 and 65 Discover,
-    /// 60, 81, 82 and 508 RuPay where Discover does not claim them.
+    /// The brand of that name, as it is on the wire.
     #[must_use]
-    pub const fn from_bin(bin: u32) -> Self {
-        match bin {
-            400_000..=499_999 => Self::Visa,
-            510_000..=559_999 | 222_100..=272_099 => Self::Mastercard,
-            340_000..=349_999 | 370_000..=379_999 => Self::Amex,
-            601_100..=601_199 | 644_000..=659_999 => Self::Discover,
-            508_000..=508_999 | 600_000..=609_999 | 810_000..=829_999 => Self::Rupay,
-            _ => Self::Other,
-        }
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|brand| brand.as_str() == name)
     }
 
     /// The name on the wire.
@@ -88,8 +119,49 @@ impl CardBrand {
             Self::Amex => "amex",
             Self::Discover => "discover",
             Self::Rupay => "rupay",
+            Self::Diners => "diners",
+            Self::Jcb => "jcb",
+            Self::UnionPay => "unionpay",
+            Self::Maestro => "maestro",
             Self::Other => "unknown",
         }
+    }
+}
+
+impl CardFunding {
+    /// Every one, in the order of [`CardFunding::code`].
+    pub const ALL: [Self; 3] = [Self::Credit, Self::Debit, Self::Prepaid];
+
+    /// The number in stored records. Invariant: never changes.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Credit => 0,
+            Self::Debit => 1,
+            Self::Prepaid => 2,
+        }
+    }
+
+    /// The funding of a stored number.
+    #[must_use]
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|funding| funding.code() == code)
+    }
+
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Credit => "credit",
+            Self::Debit => "debit",
+            Self::Prepaid => "prepaid",
+        }
+    }
+
+    /// The funding of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|funding| funding.as_str() == name)
     }
 }
 
@@ -98,21 +170,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn brands_follow_the_issuer_ranges() {
-        for (bin, brand) in [
-            (424_242, CardBrand::Visa),
-            (555_555, CardBrand::Mastercard),
-            (222_100, CardBrand::Mastercard),
-            (272_100, CardBrand::Other),
-            (378_282, CardBrand::Amex),
-            (601_111, CardBrand::Discover),
-            (608_000, CardBrand::Rupay),
-            (352_800, CardBrand::Other),
-        ] {
-            assert_eq!(CardBrand::from_bin(bin), brand, "{bin}");
-        }
+    fn codes_and_names_lead_back() {
         for brand in CardBrand::ALL {
             assert_eq!(CardBrand::from_code(brand.code()), Some(brand));
+            assert_eq!(CardBrand::from_name(brand.as_str()), Some(brand));
         }
+        for funding in CardFunding::ALL {
+            assert_eq!(CardFunding::from_code(funding.code()), Some(funding));
+            assert_eq!(CardFunding::from_name(funding.as_str()), Some(funding));
+        }
+        assert_eq!(CardBrand::from_name("Visa"), None);
     }
 }

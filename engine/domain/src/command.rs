@@ -1,25 +1,55 @@
 //! What can be asked of a shard. One command, one file: its data, and how it is decided.
 
+mod capture_payment;
+mod confirm_payment;
 mod control;
 mod create_merchant;
+mod create_order;
 mod create_payment;
+mod create_webhook_endpoint;
+mod decide_review;
+mod delete_webhook_endpoint;
+mod disable_webhook_endpoint;
 mod inquiry;
 mod issue_api_key;
+mod record_operation_outcome;
 mod record_provider_outcome;
-mod resolve_attempts;
+mod refund_payment;
+mod resolve_case;
+mod resolve_unsettled;
+mod reverse_payment;
 mod revoke_api_key;
 mod rotate_api_key;
+mod rotate_webhook_secret;
+mod target;
 mod tick;
 mod update_merchant;
+mod update_webhook_endpoint;
+mod void_payment;
 
+pub use capture_payment::CapturePayment;
+pub use confirm_payment::ConfirmPayment;
 pub use control::{ControlCommand, ControlDecision, ControlSubject};
 pub use create_merchant::CreateMerchant;
+pub use create_order::CreateOrder;
 pub use create_payment::CreatePayment;
+pub use create_webhook_endpoint::CreateWebhookEndpoint;
+pub use decide_review::{DecideReview, ReviewVerdict};
+pub use delete_webhook_endpoint::DeleteWebhookEndpoint;
+pub use disable_webhook_endpoint::DisableWebhookEndpoint;
 pub use issue_api_key::IssueApiKey;
+pub use record_operation_outcome::RecordOperationOutcome;
 pub use record_provider_outcome::RecordProviderOutcome;
+pub use refund_payment::RefundPayment;
+pub use resolve_case::ResolveCase;
+pub use reverse_payment::ReversePayment;
 pub use revoke_api_key::RevokeApiKey;
 pub use rotate_api_key::RotateApiKey;
+pub use rotate_webhook_secret::RotateWebhookSecret;
+pub use target::{KeyedRequest, Target};
 pub use update_merchant::UpdateMerchant;
+pub use update_webhook_endpoint::UpdateWebhookEndpoint;
+pub use void_payment::VoidPayment;
 
 use crate::{
     decision::Decision, env::Env, id::PaymentId, rejection::Rejection, shard_state::ShardState,
@@ -29,16 +59,38 @@ use crate::{
 /// bytes each it stays far below the log's limit of 64 KiB.
 pub const PAYMENTS_PER_RECORD: usize = 128;
 
+/// Events after which a tick's record takes no further payment: at some 100 bytes each it stays
+/// below the log's limit, however many operations one payment has.
+const EVENTS_PER_RECORD: usize = 256;
+
 /// A command to a payment shard.
 #[derive(Clone, Debug)]
 pub enum Command {
     /// A merchant asks for a payment.
     CreatePayment(Box<CreatePayment>),
-    /// A provider has answered.
+    /// The customer has acted.
+    ConfirmPayment(ConfirmPayment),
+    /// A merchant takes reserved funds.
+    CapturePayment(CapturePayment),
+    /// A merchant lets go of them.
+    VoidPayment(VoidPayment),
+    /// A merchant undoes a payment.
+    ReversePayment(ReversePayment),
+    /// A merchant returns taken funds.
+    RefundPayment(RefundPayment),
+    /// A reviewer has decided.
+    DecideReview(DecideReview),
+    /// A merchant wants to be paid for an order.
+    CreateOrder(Box<CreateOrder>),
+    /// A provider has answered about an attempt.
     RecordProviderOutcome(RecordProviderOutcome),
-    /// After a restart: ask what became of these payments' attempts. Callers cut long lists into
-    /// pieces of [`PAYMENTS_PER_RECORD`].
-    ResolveAttempts(Vec<PaymentId>),
+    /// A provider has answered about an operation.
+    RecordOperationOutcome(RecordOperationOutcome),
+    /// An operator decides a case.
+    ResolveCase(ResolveCase),
+    /// After a restart: ask what became of these payments' attempts and operations. Callers cut long
+    /// lists into pieces of [`PAYMENTS_PER_RECORD`].
+    ResolveUnsettled(Vec<PaymentId>),
     /// Time has passed.
     Tick,
 }
@@ -47,8 +99,19 @@ impl Command {
     pub(crate) fn decide(self, state: &ShardState, env: &Env<'_>) -> Result<Decision, Rejection> {
         match self {
             Self::CreatePayment(command) => command.decide(state, env),
+            Self::ConfirmPayment(command) => command.decide(state, env),
+            Self::CapturePayment(command) => command.decide(state, env),
+            Self::VoidPayment(command) => command.decide(state, env),
+            Self::ReversePayment(command) => command.decide(state, env),
+            Self::RefundPayment(command) => command.decide(state, env),
+            Self::DecideReview(command) => command.decide(state, env),
+            Self::CreateOrder(command) => command.decide(state, env),
             Self::RecordProviderOutcome(command) => command.decide(state, env),
-            Self::ResolveAttempts(payments) => Ok(resolve_attempts::decide(&payments, state, env)),
+            Self::RecordOperationOutcome(command) => command.decide(state, env),
+            Self::ResolveCase(command) => command.decide(state, env),
+            Self::ResolveUnsettled(payments) => {
+                Ok(resolve_unsettled::decide(&payments, state, env))
+            }
             Self::Tick => Ok(tick::decide(state, env)),
         }
     }

@@ -1,6 +1,6 @@
 //! The control shard's no: expected, typed, and without any trace in the log.
 
-use crate::id::{ApiKeyId, MerchantId};
+use crate::id::{ApiKeyId, MerchantId, WebhookEndpointId};
 
 /// Why a command on merchants or keys is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -52,4 +52,10 @@ pub enum ControlRejection {
     /// The key would expire before it is issued.
     #[error("expiry lies in the past")]
     ExpiryPast,
+    /// There is no such endpoint, or it is another merchant's or of the other mode.
+    #[error("no endpoint {0}")]
+    WebhookEndpointNotFound(WebhookEndpointId),
+    /// The merchant has as many endpoints as there may be.
+    #[error("too many endpoints")]
+    TooManyWebhookEndpoints,
 }

@@ -1,4 +1,4 @@
-//! What the control shard owns: merchants and keys.
+//! What the control shard owns: merchants, keys and endpoints.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,10 +11,11 @@ use crate::{
     control_rejection::ControlRejection,
     env::Env,
     event::{ControlEvent, Record},
-    id::{ApiKeyId, MerchantId},
-    merchant::Merchant,
+    id::{ApiKeyId, MerchantId, WebhookEndpointId},
+    merchant::{Merchant, Mode},
     state_hash::StateHash,
     timestamp::Timestamp,
+    webhook_endpoint::{Disablement, PreviousSecret, WebhookEndpoint},
 };
 
 /// The state of the control shard.
@@ -26,6 +27,9 @@ pub struct ControlState {
     by_hash: BTreeMap<ApiKeyHash, ApiKeyId>,
     /// The keys by whose they are.
     by_owner: BTreeSet<(KeyOwner, ApiKeyId)>,
+    webhook_endpoints: BTreeMap<WebhookEndpointId, WebhookEndpoint>,
+    /// The endpoints by whose they are.
+    endpoints_by_owner: BTreeSet<(MerchantId, Mode, WebhookEndpointId)>,
     /// How many records there have been: what a reader of the published view has seen.
     version: u64,
     last_time: Timestamp,
@@ -80,6 +84,44 @@ impl ControlState {
         self.keys.get(self.by_hash.get(hash)?)
     }
 
+    /// The endpoints, in the order of their ids, and so of their creation.
+    pub fn webhook_endpoints(&self) -> impl DoubleEndedIterator<Item = &WebhookEndpoint> {
+        self.webhook_endpoints.values()
+    }
+
+    /// A merchant's endpoints in a mode, in the order of their ids.
+    pub fn webhook_endpoints_of(
+        &self,
+        merchant: MerchantId,
+        mode: Mode,
+    ) -> impl DoubleEndedIterator<Item = &WebhookEndpoint> {
+        let from = (merchant, mode, WebhookEndpointId::from_u128(0));
+        let to = (merchant, mode, WebhookEndpointId::from_u128(u128::MAX));
+        let ids = self.endpoints_by_owner.range(from..=to);
+        ids.filter_map(|(_merchant, _mode, id)| self.webhook_endpoints.get(id))
+    }
+
+    /// The endpoint with this id.
+    #[must_use]
+    pub fn webhook_endpoint(&self, id: WebhookEndpointId) -> Option<&WebhookEndpoint> {
+        self.webhook_endpoints.get(&id)
+    }
+
+    /// The same, if it is this merchant's and of this mode.
+    ///
+    /// # Errors
+    /// Where it is not.
+    pub fn owned_webhook_endpoint(
+        &self,
+        merchant: MerchantId,
+        mode: Mode,
+        id: WebhookEndpointId,
+    ) -> Result<&WebhookEndpoint, ControlRejection> {
+        self.webhook_endpoint(id)
+            .filter(|endpoint| endpoint.merchant == merchant && endpoint.mode == mode)
+            .ok_or(ControlRejection::WebhookEndpointNotFound(id))
+    }
+
     /// How many records there have been.
     #[must_use]
     pub fn version(&self) -> u64 {
@@ -130,6 +172,11 @@ impl ControlState {
             ControlEvent::MerchantResumed { merchant } => {
                 self.change_merchant(*merchant, at, |merchant| merchant.suspended_at = None);
             }
+            ControlEvent::MerchantOrderRuleChanged { merchant, one_payment_per_order } => {
+                self.change_merchant(*merchant, at, |merchant| {
+                    merchant.one_payment_per_order = *one_payment_per_order;
+                });
+            }
             ControlEvent::ApiKeyIssued(key) => {
                 self.by_hash.insert(key.hash, key.id);
                 self.by_owner.insert((key.owner(), key.id));
@@ -149,6 +196,37 @@ impl ControlState {
                 self.by_hash.remove(&key.hash);
                 self.by_owner.remove(&(key.owner(), key.id));
             }
+            ControlEvent::WebhookEndpointCreated(endpoint) => {
+                let WebhookEndpoint { merchant, mode, id, .. } = endpoint;
+                self.endpoints_by_owner.insert((*merchant, *mode, *id));
+                self.webhook_endpoints.insert(*id, endpoint.clone());
+            }
+            ControlEvent::WebhookEndpointChanged { endpoint, settings } => {
+                self.change_endpoint(*endpoint, at, |endpoint| {
+                    endpoint.settings = settings.clone();
+                });
+            }
+            ControlEvent::WebhookSecretRotated { endpoint, secret, previous_until } => {
+                self.change_endpoint(*endpoint, at, |endpoint| {
+                    let previous = std::mem::replace(&mut endpoint.secret, secret.clone());
+                    endpoint.previous_secret =
+                        Some(PreviousSecret { secret: previous, until: *previous_until });
+                });
+            }
+            ControlEvent::WebhookEndpointEnabled { endpoint } => {
+                self.change_endpoint(*endpoint, at, |endpoint| endpoint.disabled = None);
+            }
+            ControlEvent::WebhookEndpointDisabled { endpoint, reason } => {
+                self.change_endpoint(*endpoint, at, |endpoint| {
+                    endpoint.disabled = Some(Disablement { reason: *reason, at });
+                });
+            }
+            ControlEvent::WebhookEndpointDeleted { endpoint } => {
+                let deleted = self.webhook_endpoints.remove(endpoint);
+                let deleted = deleted.expect("only what is known is deleted");
+                let WebhookEndpoint { merchant, mode, id, .. } = deleted;
+                self.endpoints_by_owner.remove(&(merchant, mode, id));
+            }
         }
     }
 
@@ -161,6 +239,17 @@ impl ControlState {
         let merchant = self.merchants.get_mut(&id).expect("only what is known is changed");
         change(merchant);
         merchant.updated_at = at;
+    }
+
+    fn change_endpoint(
+        &mut self,
+        id: WebhookEndpointId,
+        at: Timestamp,
+        change: impl FnOnce(&mut WebhookEndpoint),
+    ) {
+        let endpoint = self.webhook_endpoints.get_mut(&id).expect("only what is known is changed");
+        change(endpoint);
+        endpoint.updated_at = at;
     }
 
     fn change_key(&mut self, id: ApiKeyId, change: impl FnOnce(&mut ApiKey)) {
@@ -186,6 +275,9 @@ impl ControlState {
             }
             for key in self.keys.values() {
                 key.hash(hasher);
+            }
+            for endpoint in self.webhook_endpoints.values() {
+                endpoint.hash(hasher);
             }
         })
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     event::{Event, Record},
-    id::PaymentId,
+    idempotency::Subject,
 };
 
 /// What a command on a payment shard comes to, if it is not rejected.
@@ -12,13 +12,13 @@ pub enum Decision {
     Accepted {
         /// What.
         record: Record<Event>,
-        /// The payment that the answer speaks of, where there is one.
-        payment: Option<PaymentId>,
+        /// What the answer speaks of, where there is one.
+        subject: Option<Subject>,
     },
-    /// The idempotency key stands for this payment already.
+    /// The idempotency key stands for this already.
     Replayed {
-        /// The payment.
-        payment: PaymentId,
+        /// What.
+        subject: Subject,
     },
     /// There is nothing to do: a repeated outcome, a tick with nothing due.
     Unchanged,

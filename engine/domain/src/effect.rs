@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    id::{AttemptId, PaymentId},
-    payment::PaymentIntent,
+    id::{AttemptId, OperationId, PaymentId},
+    payment::{OperationIntent, PaymentIntent},
     provider::ProviderId,
     timestamp::Timestamp,
 };
@@ -26,9 +26,23 @@ pub enum Effect {
         /// Its attempt.
         attempt: AttemptId,
     },
+    /// Ask the provider to carry out an operation.
+    Operate {
+        /// The payment.
+        payment: PaymentId,
+        /// What is to be done to it.
+        operation: OperationId,
+    },
+    /// Ask the provider what became of an operation.
+    InquireOperation {
+        /// The payment.
+        payment: PaymentId,
+        /// What was to be done to it.
+        operation: OperationId,
+    },
 }
 
-/// An effect with all that a worker needs to run it, but for the card's own data.
+/// An effect with all that a worker needs to run it, but for the method's secrets.
 #[derive(Clone, Debug)]
 pub struct ProviderCall {
     /// What to do.
@@ -37,8 +51,19 @@ pub struct ProviderCall {
     pub provider: ProviderId,
     /// For which payment.
     pub intent: Arc<PaymentIntent>,
-    /// The attempt: idempotency key and reference of the call.
+    /// The attempt: idempotency key and reference of a call that concerns it.
     pub attempt: AttemptId,
-    /// When the attempt began, from which the provider's inquiry horizon counts.
+    /// The operation, where the call concerns one: idempotency key and reference are its id then.
+    pub operation: Option<OperationCall>,
+    /// When the attempt, or the operation, began, from which the provider's inquiry horizon counts.
     pub started_at: Timestamp,
+}
+
+/// What a worker needs of an operation.
+#[derive(Clone, Debug)]
+pub struct OperationCall {
+    /// What is to be done.
+    pub intent: Arc<OperationIntent>,
+    /// The provider's own id of the approval that it rests on, where there is one.
+    pub external_id: Option<Box<str>>,
 }

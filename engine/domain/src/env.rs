@@ -1,7 +1,8 @@
 //! What a decision may know of the world outside: time, chance and configuration, all recorded.
 
 use crate::{
-    id::{Id, IdKind, ShardId},
+    fees::FeeSchedule,
+    id::{Id, IdKind, ShardId, mix},
     payment::NextAction,
     timestamp::{Millis, Timestamp},
 };
@@ -14,13 +15,13 @@ pub struct Env<'a> {
     pub now: Timestamp,
     /// The shard that decides, and whose number its ids carry.
     pub shard: ShardId,
-    /// Random bits, fresh for each command; one word for each id a command may mint.
+    /// Random bits, fresh for each command, from which all ids follow that it mints.
     pub entropy: [u64; 3],
     /// The configuration of the moment.
     pub policy: &'a Policy,
 }
 
-/// Spans of time that the operator configures.
+/// What the operator configures of decisions.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Policy {
     /// How long an authorization holds before it expires.
@@ -33,12 +34,32 @@ pub struct Policy {
     pub idempotency_retention: Millis,
     /// The wait before each inquiry into an unknown outcome; the last one repeats. Never empty.
     pub inquiry_delays: Vec<Millis>,
+    /// What becomes of an approval that comes after its payment had ended.
+    pub late_approvals: LateApprovals,
+    /// What we charge.
+    pub fees: FeeSchedule,
+}
+
+/// What becomes of an approval that comes after its payment had ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LateApprovals {
+    /// It is undone at the provider.
+    Reverse,
+    /// It stands after all, unless the merchant has given the payment up or its order is paid
+    /// otherwise; else it is undone.
+    Accept,
 }
 
 impl Env<'_> {
-    /// Mints the id that takes word `index` of the entropy.
+    /// Mints id number `index` of this decision: from a word of the entropy each, and beyond those
+    /// from a sequence that they begin.
     pub(crate) fn mint<K: IdKind>(&self, index: usize) -> Id<K> {
-        Id::new(self.now, self.shard, self.entropy.get(index).copied().unwrap_or_default())
+        let word = self.entropy.get(index).copied().unwrap_or_else(|| {
+            let [first, second, third] = self.entropy;
+            let number = u64::try_from(index).unwrap_or(u64::MAX);
+            mix(first ^ mix(second ^ mix(third.wrapping_add(number))))
+        });
+        Id::new(self.now, self.shard, word)
     }
 }
 
@@ -65,7 +86,8 @@ impl Policy {
 
 impl Default for Policy {
     /// Authorizations hold 7 days, actions 15 minutes, UPI approvals too, keys 24 hours; inquiries
-    /// after 0.5, 1, 2, 5, 15 and 60 seconds, then every 5 minutes.
+    /// after 0.5, 1, 2, 5, 15 and 60 seconds, then every 5 minutes. Late approvals are undone, and
+    /// nothing is charged.
     fn default() -> Self {
         Self {
             authorization_validity: Millis::from_seconds(7 * 86_400),
@@ -75,6 +97,8 @@ impl Default for Policy {
             inquiry_delays: [500, 1_000, 2_000, 5_000, 15_000, 60_000, 300_000]
                 .map(Millis)
                 .to_vec(),
+            late_approvals: LateApprovals::Reverse,
+            fees: FeeSchedule::default(),
         }
     }
 }

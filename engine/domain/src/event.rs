@@ -6,13 +6,18 @@ use std::sync::Arc;
 use crate::{
     api_key::ApiKey,
     effect::Effect,
-    id::{ApiKeyId, AttemptId, MerchantId, PaymentId},
+    id::{ApiKeyId, AttemptId, CaseId, MerchantId, OperationId, PaymentId, WebhookEndpointId},
     idempotency::IdempotencyEntry,
     merchant::Merchant,
     money::Amount,
-    payment::{FailureReason, NextAction, PaymentIntent},
+    order::OrderIntent,
+    payment::{
+        Booked, FailureReason, Matter, NextAction, OperationFailure, OperationIntent,
+        PaymentIntent, Resolution,
+    },
     provider::{DeclineCode, OutcomeSource, ProviderId, ProviderReceipt},
     timestamp::Timestamp,
+    webhook_endpoint::{DisableReason, SealedSecret, WebhookEndpoint, WebhookSettings},
 };
 
 /// Everything one command did: state change, idempotent answer and outbox are one record, so that
@@ -86,8 +91,14 @@ pub enum Event {
         receipt: Arc<ProviderReceipt>,
         taken: Amount,
     },
-    /// The provider denies an attempt that it approved before. The approval stands.
-    AttemptContradicted { payment: PaymentId, attempt: AttemptId, source: OutcomeSource },
+    /// The provider denies an attempt that it approved before. The approval stands, and the provider
+    /// is asked.
+    AttemptContradicted {
+        payment: PaymentId,
+        attempt: AttemptId,
+        source: OutcomeSource,
+        inquire_at: Timestamp,
+    },
     /// Funds are reserved until `expires_at`.
     PaymentAuthorized { payment: PaymentId, expires_at: Timestamp },
     /// Funds are taken, less our fee.
@@ -98,10 +109,99 @@ pub enum Event {
     PaymentExpired { payment: PaymentId },
     /// Idempotency keys older than this are forgotten.
     IdempotencyKeysForgotten { created_before: Timestamp },
+    /// The provider stands by its approval after all.
+    AttemptReaffirmed { payment: PaymentId, attempt: AttemptId, source: OutcomeSource },
+    /// The attempt was called off at the provider before it was approved.
+    AttemptCancelled { payment: PaymentId, attempt: AttemptId, source: OutcomeSource },
+    /// Funds are reserved, and a reviewer has to decide.
+    PaymentHeldForReview { payment: PaymentId, expires_at: Timestamp },
+    /// A reviewer lets the payment go on.
+    ReviewApproved { payment: PaymentId },
+    /// A part of the funds is taken, less our fee; the rest stays reserved.
+    PaymentPartlyCaptured { payment: PaymentId, captured: Amount, fee: Amount },
+    /// What was still reserved is let go; what was taken stays taken.
+    RemainderReleased { payment: PaymentId },
+    /// The funds are let go before any was taken.
+    PaymentVoided { payment: PaymentId },
+    /// The payment is undone.
+    PaymentReversed { payment: PaymentId },
+    /// The intent to do something to the payment; the call follows only once this is durable.
+    OperationStarted { payment: PaymentId, intent: Arc<OperationIntent> },
+    /// It is done. A refund may give back a part of our fee.
+    OperationSucceeded {
+        payment: PaymentId,
+        operation: OperationId,
+        source: OutcomeSource,
+        receipt: Arc<ProviderReceipt>,
+        fee_returned: Amount,
+    },
+    /// It is not done, and will not be.
+    OperationFailed {
+        payment: PaymentId,
+        operation: OperationId,
+        source: OutcomeSource,
+        reason: OperationFailure,
+    },
+    /// The provider will answer later.
+    OperationPending {
+        payment: PaymentId,
+        operation: OperationId,
+        source: OutcomeSource,
+        inquire_at: Timestamp,
+    },
+    /// What became of it is not known.
+    OperationUnknown {
+        payment: PaymentId,
+        operation: OperationId,
+        source: OutcomeSource,
+        inquire_at: Timestamp,
+    },
+    /// It certainly never reached the provider, and is sent again at `retry_at`.
+    OperationDelayed {
+        payment: PaymentId,
+        operation: OperationId,
+        source: OutcomeSource,
+        retry_at: Timestamp,
+    },
+    /// It is sent again; the call follows only once this is durable.
+    OperationResent { payment: PaymentId, operation: OperationId },
+    /// The provider is asked what became of it; the next inquiry is due at `inquire_at`.
+    OperationInquiryStarted { payment: PaymentId, operation: OperationId, inquire_at: Timestamp },
+    /// The provider denies what it said it had done. It stands, and the provider is asked.
+    OperationContradicted {
+        payment: PaymentId,
+        operation: OperationId,
+        source: OutcomeSource,
+        inquire_at: Timestamp,
+    },
+    /// The provider stands by what it said first.
+    OperationReaffirmed { payment: PaymentId, operation: OperationId, source: OutcomeSource },
+    /// A refund that had succeeded came back: the merchant has the money again.
+    RefundReturned {
+        payment: PaymentId,
+        operation: OperationId,
+        source: OutcomeSource,
+        reason: OperationFailure,
+    },
+    /// The provider did what had failed before, beyond what is left of the payment. What it took or
+    /// paid out stands on the exceptions account until someone decides.
+    OperationSucceededLate {
+        payment: PaymentId,
+        operation: OperationId,
+        source: OutcomeSource,
+        receipt: Arc<ProviderReceipt>,
+        booked: Booked,
+    },
+    /// An operator has to decide. What `booked` says has been posted by the event before.
+    CaseOpened { payment: PaymentId, case: CaseId, matter: Matter, booked: Booked },
+    /// It is decided, and the exceptions account is cleared of it.
+    CaseResolved { payment: PaymentId, case: CaseId, resolution: Resolution },
+    /// A merchant wants to be paid for an order.
+    OrderCreated(Arc<OrderIntent>),
 }
 
 impl Event {
-    /// The payment that it happens to; keys that are forgotten are no payment's.
+    /// The payment that it happens to, if it happens to one.
     #[must_use]
     pub fn payment(&self) -> Option<PaymentId> {
         match self {
@@ -116,11 +216,79 @@ impl Event {
             | Self::InquiryStarted { payment, .. }
             | Self::AttemptApprovedLate { payment, .. }
             | Self::AttemptContradicted { payment, .. }
+            | Self::AttemptReaffirmed { payment, .. }
+            | Self::AttemptCancelled { payment, .. }
             | Self::PaymentAuthorized { payment, .. }
+            | Self::PaymentHeldForReview { payment, .. }
+            | Self::ReviewApproved { payment }
             | Self::PaymentCaptured { payment, .. }
+            | Self::PaymentPartlyCaptured { payment, .. }
+            | Self::RemainderReleased { payment }
+            | Self::PaymentVoided { payment }
+            | Self::PaymentReversed { payment }
             | Self::PaymentFailed { payment, .. }
-            | Self::PaymentExpired { payment } => Some(*payment),
-            Self::IdempotencyKeysForgotten { .. } => None,
+            | Self::PaymentExpired { payment }
+            | Self::OperationStarted { payment, .. }
+            | Self::OperationSucceeded { payment, .. }
+            | Self::OperationFailed { payment, .. }
+            | Self::OperationPending { payment, .. }
+            | Self::OperationUnknown { payment, .. }
+            | Self::OperationDelayed { payment, .. }
+            | Self::OperationResent { payment, .. }
+            | Self::OperationInquiryStarted { payment, .. }
+            | Self::OperationContradicted { payment, .. }
+            | Self::OperationReaffirmed { payment, .. }
+            | Self::RefundReturned { payment, .. }
+            | Self::OperationSucceededLate { payment, .. }
+            | Self::CaseOpened { payment, .. }
+            | Self::CaseResolved { payment, .. } => Some(*payment),
+            Self::IdempotencyKeysForgotten { .. } | Self::OrderCreated(_) => None,
+        }
+    }
+
+    /// The operation that it happens to, if it happens to one.
+    #[must_use]
+    pub fn operation(&self) -> Option<OperationId> {
+        match self {
+            Self::OperationStarted { intent, .. } => Some(intent.id),
+            Self::OperationSucceeded { operation, .. }
+            | Self::OperationFailed { operation, .. }
+            | Self::OperationPending { operation, .. }
+            | Self::OperationUnknown { operation, .. }
+            | Self::OperationDelayed { operation, .. }
+            | Self::OperationResent { operation, .. }
+            | Self::OperationInquiryStarted { operation, .. }
+            | Self::OperationContradicted { operation, .. }
+            | Self::OperationReaffirmed { operation, .. }
+            | Self::RefundReturned { operation, .. }
+            | Self::OperationSucceededLate { operation, .. } => Some(*operation),
+            Self::PaymentCreated(_)
+            | Self::AttemptStarted { .. }
+            | Self::AttemptApproved { .. }
+            | Self::AttemptDeclined { .. }
+            | Self::AttemptActionRequired { .. }
+            | Self::AttemptPending { .. }
+            | Self::AttemptNotSent { .. }
+            | Self::AttemptUnknown { .. }
+            | Self::InquiryStarted { .. }
+            | Self::AttemptApprovedLate { .. }
+            | Self::AttemptContradicted { .. }
+            | Self::AttemptReaffirmed { .. }
+            | Self::AttemptCancelled { .. }
+            | Self::PaymentAuthorized { .. }
+            | Self::PaymentHeldForReview { .. }
+            | Self::ReviewApproved { .. }
+            | Self::PaymentCaptured { .. }
+            | Self::PaymentPartlyCaptured { .. }
+            | Self::RemainderReleased { .. }
+            | Self::PaymentVoided { .. }
+            | Self::PaymentReversed { .. }
+            | Self::PaymentFailed { .. }
+            | Self::PaymentExpired { .. }
+            | Self::CaseOpened { .. }
+            | Self::CaseResolved { .. }
+            | Self::IdempotencyKeysForgotten { .. }
+            | Self::OrderCreated(_) => None,
         }
     }
 }
@@ -147,6 +315,50 @@ pub enum ControlEvent {
     ApiKeyRotated { key: ApiKeyId, successor: ApiKeyId, expires_at: Timestamp },
     /// A key opens nothing any more.
     ApiKeyRevoked { key: ApiKeyId },
+    /// A merchant wants to be told what happens. The endpoint is neither disabled nor rotated.
+    WebhookEndpointCreated(WebhookEndpoint),
+    /// An endpoint's owner wants something else of it.
+    WebhookEndpointChanged { endpoint: WebhookEndpointId, settings: WebhookSettings },
+    /// An endpoint got another secret; the one before is good until `previous_until`.
+    WebhookSecretRotated {
+        endpoint: WebhookEndpointId,
+        secret: SealedSecret,
+        previous_until: Timestamp,
+    },
+    /// An endpoint gets what has happened since it was disabled, and what happens.
+    WebhookEndpointEnabled { endpoint: WebhookEndpointId },
+    /// An endpoint gets nothing any more.
+    WebhookEndpointDisabled { endpoint: WebhookEndpointId, reason: DisableReason },
+    /// There is no such endpoint any more.
+    WebhookEndpointDeleted { endpoint: WebhookEndpointId },
+    /// A merchant takes no second payment for an order of its own words that is paid, or takes them
+    /// again.
+    MerchantOrderRuleChanged { merchant: MerchantId, one_payment_per_order: bool },
     /// A key that has opened nothing for long is known no more.
     ApiKeyForgotten { key: ApiKeyId },
+}
+
+impl ControlEvent {
+    /// The endpoint that it happens to, where it is one's.
+    #[must_use]
+    pub fn webhook_endpoint(&self) -> Option<WebhookEndpointId> {
+        match self {
+            Self::WebhookEndpointCreated(endpoint) => Some(endpoint.id),
+            Self::WebhookEndpointChanged { endpoint, .. }
+            | Self::WebhookSecretRotated { endpoint, .. }
+            | Self::WebhookEndpointEnabled { endpoint }
+            | Self::WebhookEndpointDisabled { endpoint, .. }
+            | Self::WebhookEndpointDeleted { endpoint } => Some(*endpoint),
+            Self::MerchantCreated(_)
+            | Self::MerchantRenamed { .. }
+            | Self::MerchantEmailChanged { .. }
+            | Self::MerchantSuspended { .. }
+            | Self::MerchantResumed { .. }
+            | Self::ApiKeyIssued(_)
+            | Self::ApiKeyRotated { .. }
+            | Self::ApiKeyRevoked { .. }
+            | Self::MerchantOrderRuleChanged { .. }
+            | Self::ApiKeyForgotten { .. } => None,
+        }
+    }
 }

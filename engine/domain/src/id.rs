@@ -38,10 +38,24 @@ pub(crate) mod kind {
         Attempt = "att_";
         /// One attempt to move money.
         Transaction = "txn_";
+        /// Something done to a payment after its attempt.
+        Operation = "op_";
+        /// A refund: an operation, by its public name.
+        Refund = "ref_";
+        /// Something that an operator has to decide.
+        Case = "exc_";
+        /// A merchant's order.
+        Order = "ord_";
         /// A merchant.
         Merchant = "mer_";
         /// An API key, which the id does not disclose.
         ApiKey = "key_";
+        /// An endpoint of a merchant.
+        WebhookEndpoint = "whe_";
+        /// One event as merchants see it.
+        FeedEvent = "evt_";
+        /// One try to deliver an event.
+        Delivery = "dlv_";
     }
 }
 
@@ -51,10 +65,24 @@ pub type PaymentId = Id<kind::Payment>;
 pub type AttemptId = Id<kind::Attempt>;
 /// Names a transaction.
 pub type TransactionId = Id<kind::Transaction>;
+/// Names an operation on a payment.
+pub type OperationId = Id<kind::Operation>;
+/// Names a refund.
+pub type RefundId = Id<kind::Refund>;
+/// Names a case for the operators.
+pub type CaseId = Id<kind::Case>;
+/// Names an order.
+pub type OrderId = Id<kind::Order>;
 /// Names a merchant.
 pub type MerchantId = Id<kind::Merchant>;
 /// Names an API key.
 pub type ApiKeyId = Id<kind::ApiKey>;
+/// Names an endpoint.
+pub type WebhookEndpointId = Id<kind::WebhookEndpoint>;
+/// Names an event as merchants see it.
+pub type FeedEventId = Id<kind::FeedEvent>;
+/// Names a try to deliver an event.
+pub type DeliveryId = Id<kind::Delivery>;
 
 /// The text is no id of the kind asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -87,7 +115,7 @@ fn halves(value: u128) -> [u64; 2] {
 }
 
 /// The finalizer of splitmix64: spreads every input bit over all output bits.
-const fn mix(word: u64) -> u64 {
+pub(crate) const fn mix(word: u64) -> u64 {
     let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     word ^ (word >> 31)
@@ -131,6 +159,38 @@ impl<K: IdKind> Id<K> {
     #[must_use]
     pub fn shard(self) -> ShardId {
         ShardId(u16::try_from((self.0 >> 64) & 0xffff).unwrap_or(u16::MAX))
+    }
+}
+
+/// A refund's id has the bits of its operation's, a transaction's the bits of the payment or the
+/// operation that it belongs to: so each is found by the other without an index.
+impl OperationId {
+    /// The operation that a refund is.
+    #[must_use]
+    pub const fn of_refund(refund: RefundId) -> Self {
+        Self::from_u128(refund.to_u128())
+    }
+}
+
+impl RefundId {
+    /// The public name of an operation that refunds.
+    #[must_use]
+    pub const fn of_operation(operation: OperationId) -> Self {
+        Self::from_u128(operation.to_u128())
+    }
+}
+
+impl TransactionId {
+    /// The transaction that a payment is.
+    #[must_use]
+    pub const fn of_payment(payment: PaymentId) -> Self {
+        Self::from_u128(payment.to_u128())
+    }
+
+    /// The transaction that an operation is.
+    #[must_use]
+    pub const fn of_operation(operation: OperationId) -> Self {
+        Self::from_u128(operation.to_u128())
     }
 }
 

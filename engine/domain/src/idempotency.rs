@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::{
-    id::PaymentId,
+    id::{OperationId, OrderId, PaymentId},
     planted_fault::{PlantedFault, is_planted},
     timestamp::{Millis, Timestamp},
 };
@@ -16,6 +16,17 @@ pub struct IdempotencyKey(pub [u8; 16]);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Fingerprint(pub u64);
 
+/// What a command made, and its answer speaks of.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Subject {
+    /// A payment.
+    Payment(PaymentId),
+    /// Something done to a payment.
+    Operation(OperationId),
+    /// An order.
+    Order(OrderId),
+}
+
 /// What a command leaves in the table, and in its record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct IdempotencyEntry {
@@ -23,14 +34,14 @@ pub struct IdempotencyEntry {
     pub key: IdempotencyKey,
     /// The request it came with.
     pub fingerprint: Fingerprint,
-    /// The payment it made.
-    pub payment: PaymentId,
+    /// What it made.
+    pub subject: Subject,
 }
 
 /// All keys of a shard that are still remembered.
 ///
-/// An entry takes 48 bytes: key 16, payment 16, fingerprint 8, time 4, padding 4. The answer is not
-/// kept; it is rendered again from the payment's facts.
+/// An entry takes 48 bytes: key 16, subject 16, fingerprint 8, time 4, kind of subject 1, padding 3. The answer is not
+/// kept; it is rendered again from the subject's facts.
 #[derive(Debug, Default)]
 pub struct IdempotencyTable {
     entries: FxHashMap<IdempotencyKey, Remembered>,
@@ -40,10 +51,19 @@ pub struct IdempotencyTable {
 
 #[derive(Clone, Copy, Debug)]
 struct Remembered {
-    payment: u128,
+    subject: u128,
     fingerprint: u64,
     /// Seconds since the epoch; 32 bits last until 2106.
     created_at: u32,
+    kind: SubjectKind,
+}
+
+/// A subject without its id.
+#[derive(Clone, Copy, Debug)]
+enum SubjectKind {
+    Payment,
+    Operation,
+    Order,
 }
 
 /// The table is swept when its oldest entry is this much past retention, so that sweeps are rare
@@ -51,11 +71,11 @@ struct Remembered {
 const SWEEP_SLACK: Millis = Millis::from_seconds(3_600);
 
 impl IdempotencyTable {
-    /// The request and payment a key stands for.
+    /// The request and subject a key stands for.
     #[must_use]
-    pub fn get(&self, key: IdempotencyKey) -> Option<(Fingerprint, PaymentId)> {
+    pub fn get(&self, key: IdempotencyKey) -> Option<(Fingerprint, Subject)> {
         let remembered = self.entries.get(&key)?;
-        Some((Fingerprint(remembered.fingerprint), PaymentId::from_u128(remembered.payment)))
+        Some((Fingerprint(remembered.fingerprint), remembered.subject()))
     }
 
     /// How many keys are remembered.
@@ -92,32 +112,25 @@ impl IdempotencyTable {
     }
 
     pub(crate) fn remember(&mut self, entry: &IdempotencyEntry, now: Timestamp) {
-        self.entries.insert(
-            entry.key,
-            Remembered {
-                payment: entry.payment.to_u128(),
-                fingerprint: entry.fingerprint.0,
-                created_at: seconds(now),
-            },
-        );
+        let (kind, subject) = match entry.subject {
+            Subject::Payment(id) => (SubjectKind::Payment, id.to_u128()),
+            Subject::Operation(id) => (SubjectKind::Operation, id.to_u128()),
+            Subject::Order(id) => (SubjectKind::Order, id.to_u128()),
+        };
+        let (fingerprint, created_at) = (entry.fingerprint.0, seconds(now));
+        self.entries.insert(entry.key, Remembered { subject, fingerprint, created_at, kind });
         self.oldest = Some(self.oldest.map_or(now, |oldest| oldest.min(now)));
     }
 
-    /// Forgets what is older than `limit`, but for the keys of payments that are `unsettled`: a
+    /// Forgets what is older than `limit`, but for the keys of subjects that are `unsettled`: a
     /// repeat would begin a second payment while the first may yet succeed. Those count as made at
     /// `limit`, so that the next sweep looks at them again.
-    pub(crate) fn forget_before(
-        &mut self,
-        limit: Timestamp,
-        unsettled: impl Fn(PaymentId) -> bool,
-    ) {
+    pub(crate) fn forget_before(&mut self, limit: Timestamp, unsettled: impl Fn(Subject) -> bool) {
         let limit = seconds(limit);
         let mut oldest = None::<u32>;
         self.entries.retain(|_key, remembered| {
             if remembered.created_at < limit {
-                if !unsettled(PaymentId::from_u128(remembered.payment))
-                    || is_planted(PlantedFault::OpenKeyForgotten)
-                {
+                if !unsettled(remembered.subject()) || is_planted(PlantedFault::OpenKeyForgotten) {
                     return false;
                 }
                 remembered.created_at = limit;
@@ -130,9 +143,9 @@ impl IdempotencyTable {
             oldest.map(|seconds| Timestamp::default().after(Millis::from_seconds(seconds.into())));
     }
 
-    /// The payments that keys stand for, in no order.
-    pub(crate) fn payments(&self) -> impl Iterator<Item = PaymentId> {
-        self.entries.values().map(|remembered| PaymentId::from_u128(remembered.payment))
+    /// What keys stand for, in no order.
+    pub(crate) fn subjects(&self) -> impl Iterator<Item = Subject> {
+        self.entries.values().map(Remembered::subject)
     }
 
     /// Every entry, in the order of its key.
@@ -145,13 +158,23 @@ impl IdempotencyTable {
                 let entry = IdempotencyEntry {
                     key: *key,
                     fingerprint: Fingerprint(remembered.fingerprint),
-                    payment: PaymentId::from_u128(remembered.payment),
+                    subject: remembered.subject(),
                 };
                 (entry, remembered.created_at)
             })
             .collect();
         entries.sort_unstable_by_key(|(entry, _at)| entry.key);
         entries
+    }
+}
+
+impl Remembered {
+    fn subject(&self) -> Subject {
+        match self.kind {
+            SubjectKind::Payment => Subject::Payment(PaymentId::from_u128(self.subject)),
+            SubjectKind::Operation => Subject::Operation(OperationId::from_u128(self.subject)),
+            SubjectKind::Order => Subject::Order(OrderId::from_u128(self.subject)),
+        }
     }
 }
 
@@ -171,7 +194,7 @@ mod tests {
         IdempotencyEntry {
             key: IdempotencyKey([key; 16]),
             fingerprint: Fingerprint(u64::from(key)),
-            payment: PaymentId::from_u128(u128::from(key)),
+            subject: Subject::Payment(PaymentId::from_u128(u128::from(key))),
         }
     }
 
@@ -189,9 +212,9 @@ mod tests {
         table.remember(&entry(2), at(5_000));
         assert_eq!(table.due_at(day), Some(at(100 + 86_400 + 3_600)));
         let sweep = table.due_at(day).unwrap();
-        table.forget_before(sweep.before(day), |_payment| false);
+        table.forget_before(sweep.before(day), |_subject| false);
         assert_eq!(table.get(entry(1).key), None);
-        assert_eq!(table.get(entry(2).key), Some((entry(2).fingerprint, entry(2).payment)));
+        assert_eq!(table.get(entry(2).key), Some((entry(2).fingerprint, entry(2).subject)));
         assert_eq!(table.due_at(day), Some(at(5_000 + 86_400 + 3_600)));
     }
 
@@ -200,11 +223,11 @@ mod tests {
         let mut table = IdempotencyTable::default();
         table.remember(&entry(1), at(100));
         table.remember(&entry(2), at(100));
-        table.forget_before(at(200), |payment| payment == entry(1).payment);
+        table.forget_before(at(200), |subject| subject == entry(1).subject);
         assert!(table.get(entry(1).key).is_some());
         assert_eq!(table.get(entry(2).key), None);
         assert_eq!(table.due_at(Millis(0)), Some(at(200 + 3_600)), "looked at again");
-        table.forget_before(at(3_800), |_payment| false);
+        table.forget_before(at(3_800), |_subject| false);
         assert_eq!(table.get(entry(1).key), None, "a later sweep takes it");
     }
 }

@@ -8,11 +8,16 @@ use rustc_hash::FxHashMap;
 use crate::{
     api_key::KeyOwner,
     control_state::ControlState,
-    id::{ApiKeyId, PaymentId},
-    ledger::{Account, AccountKey},
+    id::{ApiKeyId, OrderId, PaymentId},
+    idempotency::Subject,
+    ledger::{Account, AccountKey, Ledger},
     merchant::Mode,
-    money::Currency,
-    payment::{AttemptState, CaptureMode, Payment, PaymentState},
+    money::{Amount, Currency},
+    order::Share,
+    payment::{
+        AttemptState, Booked, Case, Matter, Operation, OperationKind, OperationState, Payment,
+        PaymentState, Resolution,
+    },
     shard_state::ShardState,
     timestamp::Timestamp,
 };
@@ -49,9 +54,27 @@ pub enum Violation {
         /// What the payments say, in minor units.
         payments: i128,
     },
-    /// An idempotency key stands for a payment that does not exist.
-    #[error("an idempotency key stands for payment {0}, which does not exist")]
-    KeyWithoutPayment(PaymentId),
+    /// The accounts are not the sums of what was booked for the payments.
+    #[error("the accounts are not the sums of the payments' entries")]
+    LedgerContradictsEntries,
+    /// More is refunded, or may yet be, than was captured.
+    #[error("payment {0} refunds more than was captured")]
+    RefundExceedsCaptured(PaymentId),
+    /// Two of confirmation, capture, void and reversal are unsettled at once.
+    #[error("two operations on payment {0} are under way that exclude each other")]
+    OperationsCollide(PaymentId),
+    /// An idempotency key stands for something that does not exist.
+    #[error("an idempotency key stands for {0:?}, which does not exist")]
+    KeyWithoutSubject(Subject),
+    /// The index of operations is not that of the payments.
+    #[error("the index of operations is not that of the payments")]
+    OperationsDiffer,
+    /// An order does not stand where its payments say.
+    #[error("order {0} does not stand where its payments say")]
+    OrderContradictsPayments(OrderId),
+    /// The list of open cases is not that of the payments.
+    #[error("the list of open cases is not that of the payments")]
+    CasesDiffer,
     /// The timers are not those of the payments.
     #[error("the timers are not those of the payments")]
     TimersDiffer,
@@ -74,8 +97,12 @@ pub fn shard(state: &ShardState) -> Result<(), Violation> {
     state.payments().try_for_each(payment)?;
     ledger_balances(state)?;
     ledger_agrees_with_payments(state)?;
-    keys_have_payments(state)?;
+    ledger_is_sum_of_entries(state)?;
+    keys_have_subjects(state)?;
+    operations_are_those_of_payments(state)?;
+    orders_agree_with_payments(state)?;
     timers_are_those_of_payments(state)?;
+    cases_are_those_of_payments(state)?;
     unknown_are_those_of_payments(state)
 }
 
@@ -110,6 +137,13 @@ pub fn control(state: &ControlState) -> Result<(), Violation> {
 /// The first violation found.
 pub fn payment(payment: &Payment) -> Result<(), Violation> {
     payment_between_events(payment)?;
+    // Between two events the funds of a capture have moved, and the capture itself not yet.
+    if let Some(open) = payment.exclusive_operation()
+        && let OperationKind::Capture { amount, .. } = open.intent.kind
+        && amount > payment.state().held()
+    {
+        return Err(Violation::CaptureExceedsAuthorized(payment.id()));
+    }
     let approved = payment.approved_attempt().is_some();
     let expected = match payment.state() {
         PaymentState::Review { .. }
@@ -135,8 +169,22 @@ pub fn payment(payment: &Payment) -> Result<(), Violation> {
 /// # Errors
 /// The first violation found.
 pub fn payment_between_events(payment: &Payment) -> Result<(), Violation> {
-    if payment.amount_captured() > payment.intent().money.amount {
-        return Err(Violation::CaptureExceedsAuthorized(payment.id()));
+    let (id, authorized) = (payment.id(), payment.intent().money.amount);
+    let captured = payment.amount_captured();
+    let taken_or_held = captured.checked_add(payment.state().held());
+    if taken_or_held.is_none_or(|sum| sum > authorized) {
+        return Err(Violation::CaptureExceedsAuthorized(id));
+    }
+    let refunds = payment.amount_refunded().checked_add(payment.amount_refunding());
+    if refunds.is_none_or(|sum| sum > captured) {
+        return Err(Violation::RefundExceedsCaptured(id));
+    }
+    let exclusive = payment
+        .operations()
+        .iter()
+        .filter(|operation| operation.intent.kind.is_exclusive() && operation.is_unsettled());
+    if exclusive.count() > 1 {
+        return Err(Violation::OperationsCollide(id));
     }
     let approvals = payment
         .attempts()
@@ -144,7 +192,7 @@ pub fn payment_between_events(payment: &Payment) -> Result<(), Violation> {
         .filter(|attempt| matches!(attempt.state, AttemptState::Approved { .. }))
         .count();
     if approvals > 1 {
-        return Err(Violation::ApprovedTwice(payment.id()));
+        return Err(Violation::ApprovedTwice(id));
     }
     Ok(())
 }
@@ -159,8 +207,8 @@ fn ledger_balances(state: &ShardState) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Every account stands where the payments say: captures at merchants, fees and providers, late
-/// approvals at exceptions and providers. Movements to come (refunds, settlement) add to this.
+/// Every account stands where the payments say: captures and refunds at merchants, fees and
+/// providers, open cases at exceptions. Movements to come (settlement, disputes) add to this.
 fn ledger_agrees_with_payments(state: &ShardState) -> Result<(), Violation> {
     let mut expected = FxHashMap::<AccountKey, i128>::default();
     for payment in state.payments() {
@@ -170,23 +218,11 @@ fn ledger_agrees_with_payments(state: &ShardState) -> Result<(), Violation> {
             let sum = expected.entry(key).or_default();
             *sum = sum.saturating_add(amount);
         };
-        for attempt in payment.attempts() {
-            let receivable = Account::ProviderReceivable(attempt.provider);
-            if let AttemptState::Approved { .. } = attempt.state {
-                let captured = i128::from(payment.amount_captured().minor_units());
-                let fee = i128::from(payment.state().fee().minor_units());
-                credit(receivable, captured.saturating_neg());
-                credit(Account::MerchantPayable(intent.merchant), captured.saturating_sub(fee));
-                credit(Account::Fees, fee);
-            }
-            if let (AttemptState::ApprovedLate { .. }, CaptureMode::Automatic) =
-                (&attempt.state, intent.capture)
-            {
-                let taken = i128::from(intent.money.amount.minor_units());
-                credit(receivable, taken.saturating_neg());
-                credit(Account::Exceptions, taken);
-            }
-        }
+        expect_captures(payment, &mut credit);
+        payment.operations().iter().for_each(|operation| {
+            expect_refund(payment, operation, &mut credit);
+        });
+        payment.cases().iter().for_each(|case| expect_case(payment, case, &mut credit));
     }
     for (account, balance) in state.ledger().sorted() {
         let payments = expected.remove(&account).unwrap_or_default();
@@ -201,14 +237,129 @@ fn ledger_agrees_with_payments(state: &ShardState) -> Result<(), Violation> {
     })
 }
 
-fn keys_have_payments(state: &ShardState) -> Result<(), Violation> {
-    let orphan = state.idempotency().payments().find(|payment| state.payment(*payment).is_none());
-    orphan.map_or(Ok(()), |payment| Err(Violation::KeyWithoutPayment(payment)))
+/// Every account is the sum of what was booked for the payments, debits and credits alike.
+fn ledger_is_sum_of_entries(state: &ShardState) -> Result<(), Violation> {
+    let mut booked = Ledger::default();
+    for payment in state.payments() {
+        let intent = payment.intent();
+        for entry in payment.entries() {
+            booked.post(intent.mode, intent.money.currency, &entry.movement);
+        }
+    }
+    let agree = booked.sorted() == state.ledger().sorted();
+    if agree { Ok(()) } else { Err(Violation::LedgerContradictsEntries) }
+}
+
+fn expect_captures(payment: &Payment, credit: &mut impl FnMut(Account, i128)) {
+    let Some(approved) = payment.approved_attempt() else { return };
+    let captured = units(payment.amount_captured());
+    let fee = units(payment.state().fee());
+    credit(Account::ProviderReceivable(approved.provider), captured.saturating_neg());
+    credit(Account::MerchantPayable(payment.intent().merchant), captured.saturating_sub(fee));
+    credit(Account::Fees, fee);
+}
+
+fn expect_refund(payment: &Payment, operation: &Operation, credit: &mut impl FnMut(Account, i128)) {
+    let OperationKind::Refund { amount, .. } = operation.intent.kind else { return };
+    let Some(attempt) = payment.attempt(operation.intent.attempt) else { return };
+    let (merchant, amount) = (payment.intent().merchant, units(amount));
+    match operation.state {
+        OperationState::Open { .. }
+        | OperationState::Waiting(_)
+        | OperationState::Pending(_)
+        | OperationState::Unknown { .. } => {
+            credit(Account::MerchantPayable(merchant), amount.saturating_neg());
+            credit(Account::RefundsPending(merchant), amount);
+        }
+        OperationState::Succeeded { fee_returned, .. } => {
+            let fee = units(fee_returned);
+            credit(Account::MerchantPayable(merchant), fee.saturating_sub(amount));
+            credit(Account::Fees, fee.saturating_neg());
+            credit(Account::ProviderReceivable(attempt.provider), amount);
+        }
+        OperationState::Failed { .. }
+        | OperationState::Returned { .. }
+        // Its case says where the money is.
+        | OperationState::SucceededLate { .. } => {}
+    }
+}
+
+fn expect_case(payment: &Payment, case: &Case, credit: &mut impl FnMut(Account, i128)) {
+    let attempt = match case.matter {
+        Matter::LateApproval(attempt) | Matter::ApprovalDenied(attempt) => Some(attempt),
+        Matter::OperationDenied(operation) | Matter::OperationLate(operation) => {
+            payment.operation(operation).map(|operation| operation.intent.attempt)
+        }
+    };
+    let Some(attempt) = attempt.and_then(|attempt| payment.attempt(attempt)) else { return };
+    // Positive where the provider has more than it ought to.
+    let amount = match case.booked {
+        Booked::Nothing => return,
+        Booked::Received(amount) => units(amount),
+        Booked::PaidOut(amount) => units(amount).saturating_neg(),
+    };
+    let owner = match case.resolution {
+        Some((Resolution::Returned, _at)) => return,
+        Some((Resolution::Assigned, _at)) => Account::MerchantPayable(payment.intent().merchant),
+        Some((Resolution::Withdrawn | Resolution::Dismissed, _)) | None => Account::Exceptions,
+    };
+    credit(Account::ProviderReceivable(attempt.provider), amount.saturating_neg());
+    credit(owner, amount);
+}
+
+fn units(amount: Amount) -> i128 {
+    i128::from(amount.minor_units())
+}
+
+/// Every key stands for something that is there.
+fn keys_have_subjects(state: &ShardState) -> Result<(), Violation> {
+    let orphan = state.idempotency().subjects().find(|subject| match subject {
+        Subject::Payment(payment) => state.payment(*payment).is_none(),
+        Subject::Operation(operation) => state.payment_of(*operation).is_none(),
+        Subject::Order(order) => state.order(*order).is_none(),
+    });
+    orphan.map_or(Ok(()), |subject| Err(Violation::KeyWithoutSubject(subject)))
+}
+
+/// Every operation is found under its id, and nothing else is.
+fn operations_are_those_of_payments(state: &ShardState) -> Result<(), Violation> {
+    let mut of_payments = state.payments().flat_map(|payment| {
+        payment.operations().iter().map(|operation| (operation.id(), payment.id()))
+    });
+    let count = of_payments.try_fold(0_usize, |count, (operation, payment)| {
+        let found = state.operations().get(&operation) == Some(&payment);
+        found.then(|| count.saturating_add(1))
+    });
+    let agree = count == Some(state.operations().len());
+    if agree { Ok(()) } else { Err(Violation::OperationsDiffer) }
+}
+
+/// Every order stands where its payments say.
+fn orders_agree_with_payments(state: &ShardState) -> Result<(), Violation> {
+    let mut expected = FxHashMap::<OrderId, (u32, i128, i128)>::default();
+    for payment in state.payments() {
+        let Some(order) = payment.intent().order else { continue };
+        let share = Share::of(payment);
+        let (attempts, paid, reserved) = expected.entry(order).or_default();
+        *attempts = attempts.saturating_add(1);
+        *paid = paid.saturating_add(units(share.paid()));
+        *reserved = reserved.saturating_add(units(share.reserved()));
+    }
+    state.orders().try_for_each(|order| {
+        let is = (order.attempts(), units(order.paid()), units(order.reserved()));
+        let ought = expected.get(&order.id()).copied().unwrap_or_default();
+        if is == ought { Ok(()) } else { Err(Violation::OrderContradictsPayments(order.id())) }
+    })
 }
 
 fn timers_are_those_of_payments(state: &ShardState) -> Result<(), Violation> {
     let agree = lists_are_equal(state, state.timers(), Payment::due_at);
     if agree { Ok(()) } else { Err(Violation::TimersDiffer) }
+}
+
+fn cases_are_those_of_payments(state: &ShardState) -> Result<(), Violation> {
+    let agree = lists_are_equal(state, state.cases(), Payment::case_since);
+    if agree { Ok(()) } else { Err(Violation::CasesDiffer) }
 }
 
 fn unknown_are_those_of_payments(state: &ShardState) -> Result<(), Violation> {

@@ -5,12 +5,15 @@
 //! `docs/ledger.md`; [`Movement::transfers`] is that table in code. An authorization moves no
 //! money and posts nothing: it is a memo on the payment.
 
+mod entry;
 mod movement;
 
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
+pub use entry::Entry;
+pub(crate) use entry::{is_moved_by, transaction_of};
 pub use movement::{Movement, Transfer};
 
 use crate::{id::MerchantId, merchant::Mode, money::Currency, provider::ProviderId};
@@ -63,7 +66,70 @@ pub struct Ledger {
     accounts: FxHashMap<AccountKey, Balance>,
 }
 
+impl Account {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ProviderReceivable(_) => "provider_receivable",
+            Self::Bank => "bank",
+            Self::MerchantPayable(_) => "merchant_payable",
+            Self::RefundsPending(_) => "refunds_pending",
+            Self::DisputesHeld(_) => "disputes_held",
+            Self::Fees => "fees",
+            Self::Exceptions => "exceptions",
+        }
+    }
+
+    /// The merchant whose it is, if it is a merchant's.
+    #[must_use]
+    pub const fn merchant(self) -> Option<MerchantId> {
+        match self {
+            Self::MerchantPayable(merchant)
+            | Self::RefundsPending(merchant)
+            | Self::DisputesHeld(merchant) => Some(merchant),
+            Self::ProviderReceivable(_) | Self::Bank | Self::Fees | Self::Exceptions => None,
+        }
+    }
+
+    /// Whether it grows by debits; else by credits.
+    #[must_use]
+    pub const fn is_asset(self) -> bool {
+        match self {
+            Self::ProviderReceivable(_) | Self::Bank => true,
+            Self::MerchantPayable(_)
+            | Self::RefundsPending(_)
+            | Self::DisputesHeld(_)
+            | Self::Fees
+            | Self::Exceptions => false,
+        }
+    }
+
+    /// The provider whose it is, if it is a provider's.
+    #[must_use]
+    pub const fn provider(self) -> Option<ProviderId> {
+        match self {
+            Self::ProviderReceivable(provider) => Some(provider),
+            Self::Bank
+            | Self::MerchantPayable(_)
+            | Self::RefundsPending(_)
+            | Self::DisputesHeld(_)
+            | Self::Fees
+            | Self::Exceptions => None,
+        }
+    }
+}
+
 impl Balance {
+    /// Both together.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            debits: self.debits.saturating_add(other.debits),
+            credits: self.credits.saturating_add(other.credits),
+        }
+    }
+
     /// Credits less debits: positive where we owe.
     #[must_use]
     pub const fn net_credit(&self) -> i128 {
@@ -99,6 +165,16 @@ impl Ledger {
     pub fn sorted(&self) -> Vec<(AccountKey, Balance)> {
         let mut accounts: Vec<_> =
             self.accounts.iter().map(|(key, balance)| (*key, *balance)).collect();
+        accounts.sort_unstable_by_key(|(key, _balance)| *key);
+        accounts
+    }
+
+    /// The accounts that are a merchant's own, in order.
+    #[must_use]
+    pub fn of_merchant(&self, merchant: MerchantId, mode: Mode) -> Vec<(AccountKey, Balance)> {
+        let own = |key: &AccountKey| key.mode == mode && key.account.merchant() == Some(merchant);
+        let accounts = self.accounts.iter().filter(|(key, _balance)| own(key));
+        let mut accounts: Vec<_> = accounts.map(|(key, balance)| (*key, *balance)).collect();
         accounts.sort_unstable_by_key(|(key, _balance)| *key);
         accounts
     }

@@ -31,7 +31,10 @@ mod timestamp;
 mod id;
 
 mod card;
+mod country;
+mod fees;
 mod net_banking;
+mod order;
 mod payment;
 mod provider;
 mod sealed;
@@ -41,6 +44,7 @@ mod wallet;
 mod api_key;
 mod control_state;
 mod merchant;
+mod webhook_endpoint;
 
 mod command;
 mod control_rejection;
@@ -63,34 +67,49 @@ pub use api_key::{
     ApiKey, ApiKeyHash, ApiKeyKind, Asker, KeyAuthority, KeyImprint, KeyOwner, KeyStanding,
     KeyTail, Scope, ScopeSet,
 };
-pub use card::{CardBrand, CardFacts, CardFingerprint};
+pub use card::{CardBrand, CardFacts, CardFingerprint, CardFunding};
 pub use command::{
-    Command, ControlCommand, ControlDecision, ControlSubject, CreateMerchant, CreatePayment,
-    IssueApiKey, PAYMENTS_PER_RECORD, RecordProviderOutcome, RevokeApiKey, RotateApiKey,
-    UpdateMerchant,
+    CapturePayment, Command, ConfirmPayment, ControlCommand, ControlDecision, ControlSubject,
+    CreateMerchant, CreateOrder, CreatePayment, CreateWebhookEndpoint, DecideReview,
+    DeleteWebhookEndpoint, DisableWebhookEndpoint, IssueApiKey, KeyedRequest, PAYMENTS_PER_RECORD,
+    RecordOperationOutcome, RecordProviderOutcome, RefundPayment, ResolveCase, ReversePayment,
+    ReviewVerdict, RevokeApiKey, RotateApiKey, RotateWebhookSecret, Target, UpdateMerchant,
+    UpdateWebhookEndpoint, VoidPayment,
 };
 pub use control_rejection::ControlRejection;
 pub use control_state::ControlState;
+pub use country::Country;
 pub use decision::Decision;
-pub use effect::{Effect, ProviderCall};
-pub use env::{Env, Policy};
+pub use effect::{Effect, OperationCall, ProviderCall};
+pub use env::{Env, LateApprovals, Policy};
 pub use event::{ControlEvent, Event, Record};
+pub use fees::{FeeRule, FeeSchedule};
 pub use id::{
-    ApiKeyId, AttemptId, Id, IdKind, MerchantId, ParseIdError, PaymentId, ShardId, TransactionId,
+    ApiKeyId, AttemptId, CaseId, DeliveryId, FeedEventId, Id, IdKind, MerchantId, OperationId,
+    OrderId, ParseIdError, PaymentId, RefundId, ShardId, TransactionId, WebhookEndpointId,
 };
-pub use idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey, IdempotencyTable};
+pub use idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey, IdempotencyTable, Subject};
 pub use merchant::{Merchant, Mode};
 pub use money::{Amount, AmountError, Currency, Money, UnknownCurrency};
 pub use net_banking::NetBankingFacts;
+pub use order::{Order, OrderIntent, OrderStatus};
 pub use payment::{
-    Attempt, AttemptState, CaptureMode, FailureReason, NextAction, Payment, PaymentIntent,
-    PaymentMethod, PaymentState, PaymentStatus,
+    Attempt, AttemptState, Booked, CaptureMode, Case, Cause, Contradiction, EmiPlan, EmiSchedule,
+    FailureReason, Instalment, Matter, NextAction, Operation, OperationFailure, OperationIntent,
+    OperationKind, OperationState, Payment, PaymentIntent, PaymentMethod, PaymentState,
+    PaymentStatus, Resolution, Schedule,
 };
-pub use provider::{DeclineCode, OutcomeSource, ProviderId, ProviderOutcome, ProviderReceipt};
-pub use rejection::Rejection;
+pub use provider::{
+    DeclineCode, OperationOutcome, OutcomeSource, ProviderId, ProviderOutcome, ProviderReceipt,
+};
+pub use rejection::{MAX_OPERATIONS, Rejection};
 pub use sealed::{SealKeyId, Sealed};
 pub use shard_state::ShardState;
 pub use state_hash::StateHash;
 pub use timestamp::{Millis, Timestamp};
 pub use upi::{UpiFacts, VpaFingerprint};
 pub use wallet::{WalletFacts, WalletFingerprint};
+pub use webhook_endpoint::{
+    DisableReason, Disablement, EventFilter, PreviousSecret, SealedSecret, WebhookEndpoint,
+    WebhookSettings,
+};

@@ -22,6 +22,8 @@ pub struct Merchant {
     pub email: Option<Box<str>>,
     /// Since when it has been suspended: it may take no new payments, and all else goes on.
     pub suspended_at: Option<Timestamp>,
+    /// Whether it takes no second payment for an order of its own words that is paid.
+    pub one_payment_per_order: bool,
     /// When it was registered.
     pub created_at: Timestamp,
     /// When it was last changed.

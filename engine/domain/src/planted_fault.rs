@@ -18,8 +18,10 @@ pub enum PlantedFault {
     FirstAnswerForgotten,
     /// A key is forgotten although its payment may yet succeed.
     OpenKeyForgotten,
-    /// A late approval books money that was only reserved. (Refunds will have a bound of their own.)
+    /// A late approval books money that was only reserved.
     LateApprovalOverbooked,
+    /// A refund may be as large as if no other were under way.
+    OpenRefundsNotCounted,
     /// What is due is done a millisecond late.
     ExpiryOffByOne,
     /// After a restart, a call that may have been made is made once more.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::payment::NextAction;
+use crate::payment::{NextAction, OperationFailure};
 
 /// Names a provider: up to 16 characters of `a`–`z`, `0`–`9`, `_` and `-`, kept inline.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,8 +35,29 @@ pub enum ProviderOutcome {
     },
 }
 
+/// How a provider answered a call, an inquiry or a callback about an operation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum OperationOutcome {
+    /// Done.
+    Succeeded(ProviderReceipt),
+    /// Not done, and it will not be.
+    Failed(OperationFailure),
+    /// Accepted, and the answer comes later.
+    Pending,
+    /// Certainly not sent.
+    NotSent,
+    /// Sent, perhaps; what became of it is not known.
+    Unknown,
+    /// The answer of an inquiry: the provider knows of no such operation. Counts as
+    /// [`OperationOutcome::NotSent`] only past the provider's horizon.
+    NotFound {
+        /// Whether the inquiry was made past the horizon.
+        past_horizon: bool,
+    },
+}
+
 /// What a provider gives with an approval.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct ProviderReceipt {
     /// The provider's own id of the transaction.
     pub external_id: Box<str>,
@@ -55,6 +76,8 @@ pub enum OutcomeSource {
     Inquiry,
     /// The provider called us.
     Callback,
+    /// An operator has learnt it elsewhere.
+    Operator,
 }
 
 /// Why an issuer declined.
@@ -171,7 +194,7 @@ impl fmt::Display for ProviderId {
 
 impl OutcomeSource {
     /// Every source, in the order of [`OutcomeSource::code`].
-    pub const ALL: [Self; 3] = [Self::Call, Self::Inquiry, Self::Callback];
+    pub const ALL: [Self; 4] = [Self::Call, Self::Inquiry, Self::Callback, Self::Operator];
 
     /// The source's number in stored records. Invariant: never changes.
     #[must_use]
@@ -180,6 +203,7 @@ impl OutcomeSource {
             Self::Call => 0,
             Self::Inquiry => 1,
             Self::Callback => 2,
+            Self::Operator => 3,
         }
     }
 
@@ -187,6 +211,15 @@ impl OutcomeSource {
     #[must_use]
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|source| source.code() == code)
+    }
+
+    /// Whether somebody asked for it, so that it is not an old message on a long way.
+    #[must_use]
+    pub const fn is_answer_to_inquiry(self) -> bool {
+        match self {
+            Self::Inquiry | Self::Operator => true,
+            Self::Call | Self::Callback => false,
+        }
     }
 }
 

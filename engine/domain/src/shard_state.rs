@@ -1,21 +1,28 @@
 //! Everything one payment shard knows, and the two things one can do with it: decide and apply.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+    sync::Arc,
+};
 
 use rustc_hash::FxHashMap;
 
 use crate::{
     command::Command,
     decision::Decision,
-    effect::{Effect, ProviderCall},
+    effect::{Effect, OperationCall, ProviderCall},
     env::{Env, Policy},
     event::{Event, Record},
-    id::{PaymentId, ShardId},
-    idempotency::IdempotencyTable,
+    id::{MerchantId, OperationId, OrderId, PaymentId, ShardId, TransactionId},
+    idempotency::{IdempotencyTable, Subject},
     invariant,
-    ledger::{Ledger, Movement},
-    payment::Payment,
+    ledger::{Entry, Ledger, Movement, transaction_of},
+    merchant::Mode,
+    order::{Order, Share},
+    payment::{Attempt, Booked, Matter, Operation, OperationKind, Payment, Resolution},
     planted_fault::{PlantedFault, is_planted},
+    provider::ProviderId,
     rejection::Rejection,
     state_hash::StateHash,
     timestamp::{Millis, Timestamp},
@@ -32,9 +39,28 @@ pub struct ShardState {
     /// Invariant: holds `(payment.unknown_since(), payment.id())` for each payment that has one, and
     /// nothing else.
     unknown: BTreeSet<(Timestamp, PaymentId)>,
+    /// Invariant: holds `(payment.case_since(), payment.id())` for each payment that has one, and
+    /// nothing else.
+    cases: BTreeSet<(Timestamp, PaymentId)>,
+    /// Invariant: holds each operation of each payment, and nothing else.
+    operations: FxHashMap<OperationId, PaymentId>,
+    orders: BTreeMap<OrderId, Order>,
+    /// Invariant: holds each order by whose it is, and nothing else.
+    orders_by_owner: BTreeSet<(MerchantId, Mode, OrderId)>,
+    /// The payments for a merchant's own order numbers, of merchants that take one payment for each.
+    /// Invariant: holds each payment whose intent says so, and nothing else.
+    by_order: FxHashMap<OrderKey, Vec<PaymentId>>,
     idempotency: IdempotencyTable,
     ledger: Ledger,
     last_time: Timestamp,
+}
+
+/// A merchant's own number of an order, where it is one.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct OrderKey {
+    merchant: MerchantId,
+    mode: Mode,
+    order_id: Box<str>,
 }
 
 impl ShardState {
@@ -46,6 +72,11 @@ impl ShardState {
             payments: FxHashMap::default(),
             timers: BTreeSet::new(),
             unknown: BTreeSet::new(),
+            cases: BTreeSet::new(),
+            operations: FxHashMap::default(),
+            orders: BTreeMap::new(),
+            orders_by_owner: BTreeSet::new(),
+            by_order: FxHashMap::default(),
             idempotency: IdempotencyTable::default(),
             ledger: Ledger::default(),
             last_time: Timestamp::default(),
@@ -62,6 +93,73 @@ impl ShardState {
     #[must_use]
     pub fn payment(&self, id: PaymentId) -> Option<&Payment> {
         self.payments.get(&id).map(|payment| &**payment)
+    }
+
+    /// The payment that this was done to.
+    #[must_use]
+    pub fn payment_of(&self, operation: OperationId) -> Option<&Payment> {
+        self.payment(*self.operations.get(&operation)?)
+    }
+
+    /// The payment that a transaction belongs to, and which of its operations it is; none where it
+    /// is the payment itself.
+    #[must_use]
+    pub fn transaction(&self, id: TransactionId) -> Option<(&Payment, Option<&Operation>)> {
+        if let Some(payment) = self.payment(PaymentId::from_u128(id.to_u128())) {
+            return Some((payment, None));
+        }
+        let operation = OperationId::from_u128(id.to_u128());
+        let payment = self.payment_of(operation)?;
+        Some((payment, payment.operation(operation)))
+    }
+
+    /// The order with this id.
+    #[must_use]
+    pub fn order(&self, id: OrderId) -> Option<&Order> {
+        self.orders.get(&id)
+    }
+
+    /// A merchant's orders whose ids lie in that range, in their order, which is that of their
+    /// creation.
+    pub fn orders_in(
+        &self,
+        merchant: MerchantId,
+        mode: Mode,
+        range: (Bound<OrderId>, Bound<OrderId>),
+    ) -> impl DoubleEndedIterator<Item = &Order> {
+        let owned = |id| (merchant, mode, id);
+        let (first, last) = (OrderId::from_u128(0), OrderId::from_u128(u128::MAX));
+        let from = match range.0 {
+            Bound::Unbounded => Bound::Included(first),
+            bound @ (Bound::Included(_) | Bound::Excluded(_)) => bound,
+        };
+        let to = match range.1 {
+            Bound::Unbounded => Bound::Included(last),
+            bound @ (Bound::Included(_) | Bound::Excluded(_)) => bound,
+        };
+        self.orders_by_owner
+            .range((from.map(owned), to.map(owned)))
+            .filter_map(|(_merchant, _mode, id)| self.order(*id))
+    }
+
+    /// Every order, in the order of its id.
+    pub(crate) fn orders(&self) -> impl Iterator<Item = &Order> {
+        self.orders.values()
+    }
+
+    /// The payment by which a merchant's own order is paid already, as far as he takes one for each.
+    pub(crate) fn paid_for(
+        &self,
+        merchant: MerchantId,
+        mode: Mode,
+        order_id: &str,
+    ) -> Option<&Payment> {
+        let key = OrderKey { merchant, mode, order_id: order_id.into() };
+        let payments = self.by_order.get(&key)?;
+        payments
+            .iter()
+            .filter_map(|payment| self.payment(*payment))
+            .find(|payment| !payment.amount_captured().is_zero())
     }
 
     /// How many payments there are.
@@ -102,13 +200,17 @@ impl ShardState {
         self.payments.values().map(|payment| &**payment)
     }
 
-    /// The payments whose attempt has no outcome yet, in the order of their ids.
+    /// The payments with an attempt or an operation that has no outcome yet, in the order of their
+    /// ids.
     #[must_use]
     pub fn unresolved(&self) -> Vec<PaymentId> {
         let mut unresolved: Vec<PaymentId> = self
             .payments
             .values()
-            .filter(|payment| payment.unresolved_attempt().is_some())
+            .filter(|payment| {
+                payment.unresolved_attempt().is_some()
+                    || payment.unresolved_operations().next().is_some()
+            })
             .map(|payment| payment.id())
             .collect();
         unresolved.sort_unstable();
@@ -127,6 +229,17 @@ impl ShardState {
     #[must_use]
     pub fn unknown(&self) -> &BTreeSet<(Timestamp, PaymentId)> {
         &self.unknown
+    }
+
+    /// The payments about which an operator has to decide, each with since when, the oldest first.
+    #[must_use]
+    pub fn cases(&self) -> &BTreeSet<(Timestamp, PaymentId)> {
+        &self.cases
+    }
+
+    /// The operations, for the invariant that rests on them.
+    pub(crate) fn operations(&self) -> &FxHashMap<OperationId, PaymentId> {
+        &self.operations
     }
 
     /// The payments for which something is due, the longest overdue first.
@@ -159,7 +272,16 @@ impl ShardState {
     /// can bring about.
     pub fn apply(&mut self, record: &Record<Event>) {
         self.last_time = self.last_time.max(record.at);
+        // A record's events come payment by payment.
+        let mut touched = None;
         for event in &record.events {
+            let payment = event.payment();
+            if payment != touched {
+                touched = payment;
+                if let Some(payment) = payment.and_then(|id| self.payments.get_mut(&id)) {
+                    payment.remember_first_answers();
+                }
+            }
             self.apply_event(event, record.at);
         }
         if let Some(entry) = &record.idempotency {
@@ -170,15 +292,39 @@ impl ShardState {
     fn apply_event(&mut self, event: &Event, at: Timestamp) {
         match event {
             Event::PaymentCreated(intent) => {
-                let payment = Box::new(Payment::new(std::sync::Arc::clone(intent)));
+                let payment = Box::new(Payment::new(Arc::clone(intent)));
+                if let Some(order) = intent.order {
+                    self.order_mut(order).attempt(Share::of(&payment), at);
+                }
+                if let (true, Some(order_id)) = (intent.one_payment_per_order, &intent.order_id) {
+                    let (merchant, mode) = (intent.merchant, intent.mode);
+                    let key = OrderKey { merchant, mode, order_id: order_id.clone() };
+                    self.by_order.entry(key).or_default().push(intent.id);
+                }
                 let earlier = self.payments.insert(intent.id, payment);
                 assert!(earlier.is_none(), "payment ids are minted once: {}", intent.id);
             }
+            Event::OrderCreated(intent) => {
+                let earlier = self.orders.insert(intent.id, Order::new(Arc::clone(intent)));
+                assert!(earlier.is_none(), "order ids are minted once: {}", intent.id);
+                self.orders_by_owner.insert((intent.merchant, intent.mode, intent.id));
+            }
             Event::IdempotencyKeysForgotten { created_before } => {
-                let payments = &self.payments;
-                self.idempotency.forget_before(*created_before, |id| {
-                    payments.get(&id).is_some_and(|payment| payment.state().awaits_outcome())
+                let (payments, operations) = (&self.payments, &self.operations);
+                self.idempotency.forget_before(*created_before, |subject| match subject {
+                    Subject::Payment(id) => {
+                        payments.get(&id).is_some_and(|payment| payment.state().awaits_outcome())
+                    }
+                    Subject::Operation(id) => operations
+                        .get(&id)
+                        .and_then(|payment| payments.get(payment)?.operation(id))
+                        .is_some_and(Operation::is_unsettled),
+                    Subject::Order(_) => false,
                 });
+            }
+            Event::OperationStarted { payment, intent } => {
+                self.operations.insert(intent.id, *payment);
+                self.apply_to_payment(*payment, event, at);
             }
             Event::AttemptStarted { payment, .. }
             | Event::AttemptApproved { payment, .. }
@@ -190,24 +336,61 @@ impl ShardState {
             | Event::InquiryStarted { payment, .. }
             | Event::AttemptApprovedLate { payment, .. }
             | Event::AttemptContradicted { payment, .. }
+            | Event::AttemptReaffirmed { payment, .. }
+            | Event::AttemptCancelled { payment, .. }
             | Event::PaymentAuthorized { payment, .. }
+            | Event::PaymentHeldForReview { payment, .. }
+            | Event::ReviewApproved { payment }
             | Event::PaymentCaptured { payment, .. }
+            | Event::PaymentPartlyCaptured { payment, .. }
+            | Event::RemainderReleased { payment }
+            | Event::PaymentVoided { payment }
+            | Event::PaymentReversed { payment }
             | Event::PaymentFailed { payment, .. }
-            | Event::PaymentExpired { payment } => self.apply_to_payment(*payment, event, at),
+            | Event::PaymentExpired { payment }
+            | Event::OperationSucceeded { payment, .. }
+            | Event::OperationFailed { payment, .. }
+            | Event::OperationPending { payment, .. }
+            | Event::OperationUnknown { payment, .. }
+            | Event::OperationDelayed { payment, .. }
+            | Event::OperationResent { payment, .. }
+            | Event::OperationInquiryStarted { payment, .. }
+            | Event::OperationContradicted { payment, .. }
+            | Event::OperationReaffirmed { payment, .. }
+            | Event::RefundReturned { payment, .. }
+            | Event::OperationSucceededLate { payment, .. }
+            | Event::CaseOpened { payment, .. }
+            | Event::CaseResolved { payment, .. } => self.apply_to_payment(*payment, event, at),
         }
     }
 
     fn apply_to_payment(&mut self, id: PaymentId, event: &Event, at: Timestamp) {
         let payment = self.payments.get_mut(&id).expect("a payment's events follow its creation");
-        let (due_before, unknown_before) = (payment.due_at(), payment.unknown_since());
-        payment.apply(event, at);
-        move_entry(&mut self.timers, id, due_before, payment.due_at());
-        move_entry(&mut self.unknown, id, unknown_before, payment.unknown_since());
-        debug_assert_eq!(invariant::payment_between_events(payment), Ok(()), "after {event:?}");
-        if let Some(movement) = movement(payment, event) {
-            let intent = payment.intent();
-            self.ledger.post(intent.mode, intent.money.currency, &movement);
+        let before = Listed::of(payment);
+        let entry = movement(payment, event).map(|movement| {
+            let transaction = transaction_of(payment, event);
+            Entry { transaction, movement, at }
+        });
+        if let Some(entry) = entry {
+            payment.book(entry);
         }
+        payment.apply(event, at);
+        let after = Listed::of(payment);
+        move_entry(&mut self.timers, id, before.due_at, after.due_at);
+        move_entry(&mut self.unknown, id, before.unknown_since, after.unknown_since);
+        move_entry(&mut self.cases, id, before.case_since, after.case_since);
+        debug_assert_eq!(invariant::payment_between_events(payment), Ok(()), "after {event:?}");
+        let intent = Arc::clone(payment.intent());
+        if let Some(entry) = entry {
+            self.ledger.post(intent.mode, intent.money.currency, &entry.movement);
+        }
+        if let Some(order) = intent.order {
+            self.order_mut(order).change(before.share, after.share, at);
+        }
+    }
+
+    fn order_mut(&mut self, id: OrderId) -> &mut Order {
+        self.orders.get_mut(&id).expect("a payment's order was created before it")
     }
 
     /// Takes accounts and keys as they stood, and the time.
@@ -225,17 +408,20 @@ impl ShardState {
     /// An effect with what a worker needs to run it.
     #[must_use]
     pub fn provider_call(&self, effect: Effect) -> Option<ProviderCall> {
-        let (Effect::Authorize { payment, attempt } | Effect::Inquire { payment, attempt }) =
-            effect;
-        let payment = self.payment(payment)?;
-        let attempt = payment.attempt(attempt)?;
-        Some(ProviderCall {
-            effect,
-            provider: attempt.provider,
-            intent: std::sync::Arc::clone(payment.intent()),
-            attempt: attempt.id,
-            started_at: attempt.started_at,
-        })
+        match effect {
+            Effect::Authorize { payment, attempt } | Effect::Inquire { payment, attempt } => {
+                let payment = self.payment(payment)?;
+                let attempt = payment.attempt(attempt)?;
+                Some(call(effect, payment, attempt, None))
+            }
+            Effect::Operate { payment, operation }
+            | Effect::InquireOperation { payment, operation } => {
+                let payment = self.payment(payment)?;
+                let operation = payment.operation(operation)?;
+                let attempt = payment.attempt(operation.intent.attempt)?;
+                Some(call(effect, payment, attempt, Some(operation)))
+            }
+        }
     }
 
     /// A digest of everything in the shard. Equal states have equal hashes, whichever way they came
@@ -247,11 +433,51 @@ impl ShardState {
             self.shard.hash(hasher);
             self.last_time.hash(hasher);
             self.payments_sorted().hash(hasher);
+            self.orders.hash(hasher);
             self.ledger.sorted().hash(hasher);
             for (entry, created_at) in self.idempotency.sorted() {
-                (entry.key, entry.fingerprint, entry.payment, created_at).hash(hasher);
+                (entry.key, entry.fingerprint, entry.subject, created_at).hash(hasher);
             }
         })
+    }
+}
+
+/// Where a payment stands in the lists of its shard.
+struct Listed {
+    due_at: Option<Timestamp>,
+    unknown_since: Option<Timestamp>,
+    case_since: Option<Timestamp>,
+    share: Share,
+}
+
+impl Listed {
+    fn of(payment: &Payment) -> Self {
+        Self {
+            due_at: payment.due_at(),
+            unknown_since: payment.unknown_since(),
+            case_since: payment.case_since(),
+            share: Share::of(payment),
+        }
+    }
+}
+
+/// A call that concerns an attempt, or an operation on what it was approved for.
+fn call(
+    effect: Effect,
+    payment: &Payment,
+    attempt: &Attempt,
+    operation: Option<&Operation>,
+) -> ProviderCall {
+    let started_at = operation.map_or(attempt.started_at, |found| found.intent.started_at);
+    let external_id = attempt.receipt().map(|receipt| receipt.external_id.clone());
+    ProviderCall {
+        effect,
+        provider: attempt.provider,
+        intent: Arc::clone(payment.intent()),
+        attempt: attempt.id,
+        operation: operation
+            .map(|found| OperationCall { intent: Arc::clone(&found.intent), external_id }),
+        started_at,
     }
 }
 
@@ -273,18 +499,68 @@ fn move_entry(
     }
 }
 
-/// The movement of money that an event of this payment stands for.
+/// The movement of money that an event stands for, which is about to happen to this payment.
 fn movement(payment: &Payment, event: &Event) -> Option<Movement> {
     let merchant = payment.intent().merchant;
     match event {
-        Event::PaymentCaptured { captured, fee, .. } => {
-            let approved = payment.approved_attempt().expect("only an approval is captured");
-            let provider = approved.provider;
+        Event::PaymentCaptured { captured, fee, .. }
+        | Event::PaymentPartlyCaptured { captured, fee, .. } => {
+            let provider = approved_by(payment);
             Some(Movement::Capture { merchant, provider, captured: *captured, fee: *fee })
+        }
+        Event::PaymentReversed { .. } => {
+            let (captured, fee) = (payment.state().captured(), payment.state().fee());
+            Some(Movement::Reversal { merchant, provider: approved_by(payment), captured, fee })
         }
         Event::AttemptApprovedLate { attempt, taken, .. } => {
             let provider = payment.attempt(*attempt)?.provider;
             Some(Movement::ExceptionReceived { provider, amount: *taken })
+        }
+        Event::OperationStarted { intent, .. } => match intent.kind {
+            OperationKind::Refund { amount, .. } => {
+                Some(Movement::RefundPending { merchant, amount })
+            }
+            OperationKind::Confirmation
+            | OperationKind::Capture { .. }
+            | OperationKind::Void
+            | OperationKind::Reversal => None,
+        },
+        Event::OperationSucceeded { operation, fee_returned, .. } => {
+            let refund = refund(payment, *operation)?;
+            let (provider, amount) = (provider_of(payment, refund)?, refund.amount());
+            let fee = *fee_returned;
+            Some(if refund.is_unsettled() {
+                Movement::RefundSucceeded { merchant, provider, amount, fee }
+            } else {
+                Movement::RefundReinstated { merchant, provider, amount, fee }
+            })
+        }
+        Event::OperationFailed { operation, .. } => {
+            let amount = refund(payment, *operation)?.amount();
+            Some(Movement::RefundFailed { merchant, amount })
+        }
+        Event::RefundReturned { operation, .. } => {
+            let refund = refund(payment, *operation)?;
+            let (provider, amount) = (provider_of(payment, refund)?, refund.amount());
+            Some(Movement::RefundReturned {
+                merchant,
+                provider,
+                amount,
+                fee: refund.fee_returned(),
+            })
+        }
+        Event::OperationSucceededLate { operation, booked, .. } => {
+            let provider = provider_of(payment, payment.operation(*operation)?)?;
+            match *booked {
+                Booked::Nothing => None,
+                Booked::Received(amount) => Some(Movement::ExceptionReceived { provider, amount }),
+                Booked::PaidOut(amount) => Some(Movement::ExceptionPaidOut { provider, amount }),
+            }
+        }
+        Event::CaseResolved { case, resolution, .. } => {
+            let case = payment.cases().iter().find(|found| found.id == *case)?;
+            let provider = provider_of_matter(payment, case.matter)?;
+            resolution_movement(case.booked, *resolution, merchant, provider)
         }
         Event::PaymentCreated(_)
         | Event::AttemptStarted { .. }
@@ -294,11 +570,85 @@ fn movement(payment: &Payment, event: &Event) -> Option<Movement> {
         | Event::AttemptPending { .. }
         | Event::AttemptNotSent { .. }
         | Event::AttemptUnknown { .. }
+        | Event::AttemptCancelled { .. }
         | Event::InquiryStarted { .. }
         | Event::AttemptContradicted { .. }
+        | Event::AttemptReaffirmed { .. }
         | Event::PaymentAuthorized { .. }
+        | Event::PaymentHeldForReview { .. }
+        | Event::ReviewApproved { .. }
+        | Event::RemainderReleased { .. }
+        | Event::PaymentVoided { .. }
         | Event::PaymentFailed { .. }
         | Event::PaymentExpired { .. }
+        | Event::OperationPending { .. }
+        | Event::OperationUnknown { .. }
+        | Event::OperationDelayed { .. }
+        | Event::OperationResent { .. }
+        | Event::OperationInquiryStarted { .. }
+        | Event::OperationContradicted { .. }
+        | Event::OperationReaffirmed { .. }
+        | Event::CaseOpened { .. }
+        | Event::OrderCreated(_)
         | Event::IdempotencyKeysForgotten { .. } => None,
+    }
+}
+
+/// How the exceptions account is cleared of what a case has put there.
+fn resolution_movement(
+    booked: Booked,
+    resolution: Resolution,
+    merchant: MerchantId,
+    provider: ProviderId,
+) -> Option<Movement> {
+    match (booked, resolution) {
+        (Booked::Received(amount), Resolution::Returned) => {
+            Some(Movement::ExceptionReturned { provider, amount })
+        }
+        (Booked::Received(amount), Resolution::Assigned) => {
+            Some(Movement::ExceptionAssigned { merchant, amount })
+        }
+        (Booked::PaidOut(amount), Resolution::Returned) => {
+            Some(Movement::ExceptionRecovered { provider, amount })
+        }
+        (Booked::PaidOut(amount), Resolution::Assigned) => {
+            Some(Movement::ExceptionCharged { merchant, amount })
+        }
+        // What an operator dismisses stays where it is, for the books to be closed by hand.
+        (Booked::Nothing, _)
+        | (
+            Booked::Received(_) | Booked::PaidOut(_),
+            Resolution::Withdrawn | Resolution::Dismissed,
+        ) => None,
+    }
+}
+
+fn approved_by(payment: &Payment) -> ProviderId {
+    payment.approved_attempt().expect("only an approval is captured").provider
+}
+
+/// The refund with this id, if the operation is one.
+fn refund(payment: &Payment, operation: OperationId) -> Option<&Operation> {
+    payment.operation(operation).filter(|operation| match operation.intent.kind {
+        OperationKind::Refund { .. } => true,
+        OperationKind::Confirmation
+        | OperationKind::Capture { .. }
+        | OperationKind::Void
+        | OperationKind::Reversal => false,
+    })
+}
+
+fn provider_of(payment: &Payment, operation: &Operation) -> Option<ProviderId> {
+    payment.attempt(operation.intent.attempt).map(|attempt| attempt.provider)
+}
+
+fn provider_of_matter(payment: &Payment, matter: Matter) -> Option<ProviderId> {
+    match matter {
+        Matter::LateApproval(attempt) | Matter::ApprovalDenied(attempt) => {
+            payment.attempt(attempt).map(|attempt| attempt.provider)
+        }
+        Matter::OperationDenied(operation) | Matter::OperationLate(operation) => {
+            provider_of(payment, payment.operation(operation)?)
+        }
     }
 }

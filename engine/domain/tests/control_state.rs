@@ -4,9 +4,11 @@
 
 use tollgate_domain::{
     ApiKey, ApiKeyHash, ApiKeyId, ApiKeyKind, Asker, ControlCommand, ControlRejection,
-    ControlState, ControlSubject, CreateMerchant, Env, IssueApiKey, KeyAuthority, KeyImprint,
+    ControlState, ControlSubject, CreateMerchant, CreateWebhookEndpoint, DeleteWebhookEndpoint,
+    DisableReason, DisableWebhookEndpoint, Env, EventFilter, IssueApiKey, KeyAuthority, KeyImprint,
     KeyOwner, KeyStanding, KeyTail, MerchantId, Millis, Mode, Policy, RevokeApiKey, RotateApiKey,
-    Scope, ScopeSet, ShardId, Timestamp, UpdateMerchant, codec, invariant,
+    RotateWebhookSecret, Scope, ScopeSet, SealedSecret, ShardId, Timestamp, UpdateMerchant,
+    UpdateWebhookEndpoint, WebhookEndpoint, WebhookEndpointId, WebhookSettings, codec, invariant,
 };
 
 const DAY: Millis = Millis::from_seconds(86_400);
@@ -57,7 +59,7 @@ impl Stage {
         let command = CreateMerchant { asker, name: name.into(), email: None, keys };
         match self.run(ControlCommand::CreateMerchant(command)).unwrap() {
             ControlSubject::Merchant(id) => id,
-            ControlSubject::ApiKey(_) => panic!("a merchant was created"),
+            other => panic!("a merchant was created, not {other:?}"),
         }
     }
 
@@ -96,7 +98,7 @@ impl Stage {
     fn key(&self, subject: ControlSubject) -> ApiKey {
         match subject {
             ControlSubject::ApiKey(id) => self.state.key(id).unwrap().clone(),
-            ControlSubject::Merchant(_) => panic!("the command was on a key"),
+            other => panic!("the command was on a key, not on {other:?}"),
         }
     }
 
@@ -178,13 +180,20 @@ fn a_merchant_changes_and_what_stays_leaves_no_record() {
     let (mut stage, id) = Stage::with_merchant();
     let created = stage.now;
     stage.wait(DAY);
-    let asker = Asker::Process;
-    let nothing = UpdateMerchant { asker, merchant: id, name: None, email: None, suspended: None };
+    let nothing = UpdateMerchant {
+        asker: Asker::Process,
+        merchant: id,
+        name: None,
+        email: None,
+        suspended: None,
+        one_payment_per_order: None,
+    };
     let email = Some(Some("owner@example.com".into()));
     let all = UpdateMerchant {
         name: Some("Bar".into()),
         email,
         suspended: Some(true),
+        one_payment_per_order: Some(true),
         ..nothing.clone()
     };
     stage.update(all.clone()).unwrap();
@@ -192,16 +201,23 @@ fn a_merchant_changes_and_what_stays_leaves_no_record() {
     assert_eq!((&*merchant.name, merchant.email.as_deref()), ("Bar", Some("owner@example.com")));
     assert_eq!((merchant.created_at, merchant.updated_at), (created, stage.now));
     assert_eq!(merchant.suspended_at, Some(stage.now));
+    assert!(merchant.one_payment_per_order);
     stage.wait(DAY);
     for same in [all, nothing.clone()] {
         stage.update(same).unwrap();
         assert_eq!(stage.state.version(), 2);
         assert_eq!(stage.state.merchant(id), Some(&merchant));
     }
-    let back = UpdateMerchant { email: Some(None), suspended: Some(false), ..nothing.clone() };
+    let back = UpdateMerchant {
+        email: Some(None),
+        suspended: Some(false),
+        one_payment_per_order: Some(false),
+        ..nothing.clone()
+    };
     stage.update(back).unwrap();
     let merchant = stage.state.merchant(id).unwrap();
     assert_eq!((&merchant.email, merchant.suspended_at), (&None, None));
+    assert!(!merchant.one_payment_per_order);
     let unknown = MerchantId::from_u128(7);
     let refused = stage.update(UpdateMerchant { merchant: unknown, ..nothing });
     assert_eq!(refused, Err(ControlRejection::MerchantNotFound(unknown)));
@@ -450,6 +466,7 @@ fn a_key_that_died_since_it_began_to_ask_gets_nothing_done() {
                 name: Some("Deli".into()),
                 email: None,
                 suspended: None,
+                one_payment_per_order: None,
             }),
         ] {
             assert_eq!(stage.run(command).err(), rejection, "{asker:?}");
@@ -575,12 +592,165 @@ fn the_hash_tells_control_states_apart() {
             stage.rotate(command).unwrap();
         }),
         hash_after(|stage, merchant| {
-            let (asker, name, email, suspended) = (Asker::Process, None, None, Some(true));
-            stage.update(UpdateMerchant { asker, merchant, name, email, suspended }).unwrap();
+            stage.update(change(merchant, Some(true), None)).unwrap();
+        }),
+        hash_after(|stage, merchant| {
+            stage.update(change(merchant, None, Some(true))).unwrap();
         }),
     ];
     for (index, hash) in hashes.iter().enumerate() {
         assert!(hashes[index + 1..].iter().all(|later| later != hash), "{index}");
     }
     assert_eq!(hashes[0], hash_after(|_stage, _merchant| {}));
+}
+
+fn change(
+    merchant: MerchantId,
+    suspended: Option<bool>,
+    one_payment_per_order: Option<bool>,
+) -> UpdateMerchant {
+    UpdateMerchant {
+        asker: Asker::Process,
+        merchant,
+        name: None,
+        email: None,
+        suspended,
+        one_payment_per_order,
+    }
+}
+
+#[test]
+fn an_endpoint_is_created_changed_rotated_disabled_and_deleted() {
+    let (mut stage, merchant) = Stage::with_merchant();
+    let id = stage.endpoint(merchant, Mode::Test);
+    let created = stage.state.webhook_endpoint(id).unwrap().clone();
+    assert_eq!((created.merchant, created.mode), (merchant, Mode::Test));
+    assert!(created.disabled.is_none() && created.settings.takes("payment.failed"));
+
+    stage.now = stage.now.after(DAY);
+    let settings =
+        WebhookSettings { filters: vec![filter("refund.*")], ..created.settings.clone() };
+    let changed = stage.update_endpoint(&created, Some(settings.clone()), None);
+    assert_eq!((&changed.settings, changed.updated_at), (&settings, stage.now));
+    let records = stage.log.len();
+    stage.update_endpoint(&changed, Some(settings), Some(true));
+    assert_eq!(stage.log.len(), records, "it is so already");
+
+    let rotate = RotateWebhookSecret {
+        asker: Asker::Process,
+        merchant,
+        mode: Mode::Test,
+        endpoint: id,
+        secret: SealedSecret([2].into()),
+    };
+    stage.run(ControlCommand::RotateWebhookSecret(rotate)).unwrap();
+    let rotated = stage.state.webhook_endpoint(id).unwrap();
+    let previous = rotated.previous_secret.as_ref().unwrap();
+    assert_eq!((&rotated.secret.0[..], &previous.secret), (&[2][..], &created.secret));
+    assert_eq!(previous.until, stage.now.after(DAY), "both are good for a day");
+
+    let disable = |reason| {
+        ControlCommand::DisableWebhookEndpoint(DisableWebhookEndpoint { endpoint: id, reason })
+    };
+    stage.run(disable(DisableReason::Gone)).unwrap();
+    stage.run(disable(DisableReason::Failing)).unwrap();
+    let disabled = stage.state.webhook_endpoint(id).unwrap().clone();
+    assert_eq!(disabled.disabled.unwrap().reason, DisableReason::Gone, "the first reason stands");
+    assert!(stage.update_endpoint(&disabled, None, Some(true)).disabled.is_none());
+    let requested = stage.update_endpoint(&disabled, None, Some(false)).disabled.unwrap();
+    assert_eq!(requested.reason, DisableReason::Requested);
+
+    let delete =
+        DeleteWebhookEndpoint { asker: Asker::Process, merchant, mode: Mode::Test, endpoint: id };
+    let deleted = stage.run(ControlCommand::DeleteWebhookEndpoint(delete.clone()));
+    assert_eq!(deleted, Ok(ControlSubject::DeletedWebhookEndpoint(id)));
+    assert_eq!(stage.state.webhook_endpoints_of(merchant, Mode::Test).count(), 0);
+    let again = stage.run(ControlCommand::DeleteWebhookEndpoint(delete));
+    assert_eq!(again, Err(ControlRejection::WebhookEndpointNotFound(id)));
+    stage.replay_tells_the_same();
+}
+
+#[test]
+fn nobody_meets_anothers_endpoint_and_nobody_has_too_many() {
+    let (mut stage, merchant) = Stage::with_merchant();
+    let other = stage.create("Bakery");
+    let id = stage.endpoint(merchant, Mode::Test);
+    for (merchant, mode) in [(merchant, Mode::Live), (other, Mode::Test)] {
+        let command = UpdateWebhookEndpoint {
+            asker: Asker::Process,
+            merchant,
+            mode,
+            endpoint: id,
+            settings: None,
+            enabled: None,
+        };
+        let refused = stage.run(ControlCommand::UpdateWebhookEndpoint(command));
+        assert_eq!(refused, Err(ControlRejection::WebhookEndpointNotFound(id)));
+    }
+    for _more in 1..50 {
+        stage.endpoint(merchant, Mode::Test);
+    }
+    let refused = stage.run(ControlCommand::CreateWebhookEndpoint(create(merchant, Mode::Test)));
+    assert_eq!(refused, Err(ControlRejection::TooManyWebhookEndpoints));
+    stage.endpoint(merchant, Mode::Live);
+    stage.endpoint(other, Mode::Test);
+    let nobody = MerchantId::from_u128(0);
+    let refused = stage.run(ControlCommand::CreateWebhookEndpoint(create(nobody, Mode::Test)));
+    assert_eq!(refused, Err(ControlRejection::MerchantNotFound(nobody)));
+}
+
+impl Stage {
+    fn endpoint(&mut self, merchant: MerchantId, mode: Mode) -> WebhookEndpointId {
+        match self.run(ControlCommand::CreateWebhookEndpoint(create(merchant, mode))).unwrap() {
+            ControlSubject::WebhookEndpoint(id) => id,
+            other => panic!("an endpoint was created, not {other:?}"),
+        }
+    }
+
+    fn update_endpoint(
+        &mut self,
+        endpoint: &WebhookEndpoint,
+        settings: Option<WebhookSettings>,
+        enabled: Option<bool>,
+    ) -> WebhookEndpoint {
+        let WebhookEndpoint { merchant, mode, id, .. } = *endpoint;
+        let command = UpdateWebhookEndpoint {
+            asker: Asker::Process,
+            merchant,
+            mode,
+            endpoint: id,
+            settings,
+            enabled,
+        };
+        self.run(ControlCommand::UpdateWebhookEndpoint(command)).unwrap();
+        self.state.webhook_endpoint(id).unwrap().clone()
+    }
+
+    fn replay_tells_the_same(&self) {
+        let mut replayed = ControlState::default();
+        for bytes in &self.log {
+            replayed.apply(&codec::decode_control(bytes).unwrap());
+        }
+        assert_eq!(replayed.hash(), self.state.hash());
+    }
+}
+
+fn create(merchant: MerchantId, mode: Mode) -> CreateWebhookEndpoint {
+    CreateWebhookEndpoint {
+        asker: Asker::Process,
+        merchant,
+        mode,
+        settings: WebhookSettings {
+            url: "https://shop.example/hooks".into(),
+            description: None,
+            filters: vec![filter("payment.*")],
+            headers: None,
+            rate_per_s: None,
+        },
+        secret: SealedSecret([1].into()),
+    }
+}
+
+fn filter(text: &str) -> EventFilter {
+    EventFilter::new(text).unwrap()
 }

@@ -10,7 +10,7 @@ use stage::{
 };
 use tollgate_domain::{
     CaptureMode, Command, Decision, OutcomeSource, PaymentId, Policy, ProviderOutcome, ShardState,
-    codec,
+    Subject, codec,
     image::{ImageEnd, Piece, Restoration, Restored},
 };
 
@@ -37,7 +37,7 @@ fn create(stage: &mut Stage, capture: CaptureMode) -> PaymentId {
     let mut request = create_payment(money("12.34", "INR"), capture);
     request.idempotency = Some(idempotency(&format!("order {}", stage.log().len()), "request"));
     match stage.send(Command::CreatePayment(Box::new(request))).unwrap() {
-        Decision::Accepted { payment: Some(payment), .. } => payment,
+        Decision::Accepted { subject: Some(Subject::Payment(payment)), .. } => payment,
         other => panic!("{other:?}"),
     }
 }

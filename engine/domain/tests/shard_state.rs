@@ -4,13 +4,16 @@
 #[path = "stage/stage.rs"]
 mod stage;
 
+use std::sync::Arc;
+
 use stage::{
-    HOUR, MINUTE, SHARD, Stage, approved, create_payment, effects, idempotency, last_attempt, money,
+    HOUR, MINUTE, SHARD, Stage, approved, create_payment, effects, idempotency, last_attempt,
+    last_operation, money,
 };
 use tollgate_domain::{
-    CaptureMode, Command, CreatePayment, Decision, Effect, Env, Event, Millis, NextAction,
-    OutcomeSource, PaymentId, PaymentMethod, PaymentStatus, Policy, ProviderId, ProviderOutcome,
-    Rejection, SealKeyId, Sealed, ShardId, ShardState, Timestamp, codec,
+    CaptureMode, Cause, Command, CreatePayment, Decision, Effect, Env, Event, Millis, NextAction,
+    OperationKind, OutcomeSource, PaymentId, PaymentMethod, PaymentStatus, Policy, ProviderId,
+    ProviderOutcome, Rejection, SealKeyId, Sealed, ShardId, ShardState, Subject, Timestamp, codec,
 };
 
 #[test]
@@ -33,7 +36,7 @@ fn deciding_changes_nothing() {
     let env = Env { now, shard: SHARD, entropy: [1, 2, 3], policy: &policy };
     for command in [
         Command::CreatePayment(Box::new(request)),
-        Command::ResolveAttempts(vec![payment]),
+        Command::ResolveUnsettled(vec![payment]),
         Command::Tick,
     ] {
         let twice = [(); 2].map(|()| stage.state().decide(command.clone(), &env));
@@ -189,7 +192,7 @@ fn an_expired_card_pays_nothing_new_and_repeats_are_answered() {
     let first = created(&stage.send(request("a")).unwrap());
     stage.wait(Millis(1));
     let again = stage.send(request("a"));
-    assert_eq!(again, Ok(Decision::Replayed { payment: first }));
+    assert_eq!(again, Ok(Decision::Replayed { subject: Subject::Payment(first) }));
     let before = stage.state().hash();
     assert_eq!(stage.send(request("b")), Err(Rejection::CardExpired));
     assert_eq!(stage.state().hash(), before);
@@ -225,7 +228,10 @@ fn ticks_take_what_is_due_in_small_records_the_longest_overdue_first() {
     while stage.state().next_due(stage.policy()).is_some_and(|due| due <= stage.now()) {
         let decision = stage.send(Command::Tick).unwrap();
         asked.extend(effects(&decision).iter().map(|effect| match effect {
-            Effect::Inquire { payment, .. } | Effect::Authorize { payment, .. } => *payment,
+            Effect::Inquire { payment, .. }
+            | Effect::Authorize { payment, .. }
+            | Effect::Operate { payment, .. }
+            | Effect::InquireOperation { payment, .. } => *payment,
         }));
         ticks += 1;
         assert!(stage.log().last().unwrap().len() < codec::MAX_RECORD / 4);
@@ -245,10 +251,12 @@ fn inquiries_and_expiries_and_forgetting_share_a_tick() {
     stage.answer(unknown, OutcomeSource::Call, ProviderOutcome::Unknown).unwrap();
     stage.wait(stage.policy().authorization_validity);
     let now = stage.now();
-    let Ok(Decision::Accepted { record, payment: None }) = stage.send(Command::Tick) else {
+    let Ok(Decision::Accepted { record, subject: None }) = stage.send(Command::Tick) else {
         panic!("all of it is due")
     };
     let attempt = last_attempt(stage.payment(unknown)).id;
+    let intent = Arc::clone(&last_operation(stage.payment(held)).intent);
+    assert_eq!((&intent.kind, intent.cause), (&OperationKind::Void, Cause::Expiry));
     assert_eq!(
         record.events,
         [
@@ -257,7 +265,7 @@ fn inquiries_and_expiries_and_forgetting_share_a_tick() {
                 attempt,
                 inquire_at: now.after(Millis(1_000))
             },
-            Event::PaymentExpired { payment: held },
+            Event::OperationStarted { payment: held, intent },
             Event::IdempotencyKeysForgotten {
                 created_before: now.before(stage.policy().idempotency_retention)
             },
@@ -299,8 +307,10 @@ fn ids_tell_time_and_shard() {
     ] {
         assert_eq!((time, shard), (stage.now(), SHARD));
     }
-    let numbers = [payment.to_u128(), attempt.to_u128(), transaction.to_u128()];
-    assert!(numbers[0] != numbers[1] && numbers[1] != numbers[2] && numbers[0] != numbers[2]);
+    assert_ne!(payment.to_u128(), attempt.to_u128());
+    assert_eq!(payment.to_u128(), transaction.to_u128(), "each is found by the other");
+    let found = stage.state().transaction(transaction);
+    assert_eq!(found.map(|(payment, operation)| (payment.id(), operation)), Some((payment, None)));
 }
 
 fn create(stage: &mut Stage, capture: CaptureMode) -> PaymentId {
@@ -311,9 +321,9 @@ fn create(stage: &mut Stage, capture: CaptureMode) -> PaymentId {
 
 fn created(decision: &Decision) -> PaymentId {
     match decision {
-        Decision::Accepted { payment: Some(payment), .. } => *payment,
-        Decision::Accepted { payment: None, .. }
-        | Decision::Replayed { .. }
-        | Decision::Unchanged => panic!("no payment was created: {decision:?}"),
+        Decision::Accepted { subject: Some(Subject::Payment(payment)), .. } => *payment,
+        Decision::Accepted { .. } | Decision::Replayed { .. } | Decision::Unchanged => {
+            panic!("no payment was created: {decision:?}")
+        }
     }
 }

@@ -13,22 +13,27 @@ use stage::{
     idempotency, last_attempt, merchant, money, net_banking, standing, upi, wallet,
 };
 use tollgate_domain::{
-    CaptureMode, Command, CreatePayment, Decision, Effect, Millis, Mode, OutcomeSource, PaymentId,
-    PaymentMethod, Policy, ProviderOutcome, RecordProviderOutcome, Rejection, ledger::Account,
+    AttemptState, CaptureMode, Command, CreatePayment, Decision, Effect, Millis, Mode,
+    OutcomeSource, Payment, PaymentId, PaymentMethod, Policy, ProviderOutcome,
+    RecordProviderOutcome, Rejection, Subject, ledger::Account,
 };
 
-/// A state is named `payment/attempt`. Below it stands each happening, what becomes of the payment,
-/// what is booked, and which calls are owed. Where the capture mode matters, automatic stands left
-/// of the bar and manual right; a state that only one mode reaches says which.
+/// A state is named `payment/attempt`, and `+void` or `+reversal` where such an operation has no
+/// outcome. Below it stands each happening, what becomes of the payment, what is booked, and which
+/// calls are owed. Where the capture mode matters, automatic stands left of the bar and manual
+/// right; a state that only one mode reaches says which. After `; asked` stands what comes of the
+/// answer to an inquiry, or of an operator's word, where that differs.
 ///
 /// The method makes no difference but in what is asked of the customer: each row is played by card,
 /// by net banking, by wallet and by UPI.
 ///
 /// - *not found early*, *late*: an inquiry finds nothing before, after the provider's horizon.
 /// - *due*: a tick when the payment's own timer is due, or an hour later where it has none.
-/// - *restart*: the process died; the attempts without outcome are resolved.
+/// - *restart*: the process died; what has no outcome is resolved.
 /// - *repeat*: the same key with the same request; the answer is the first final one.
 /// - *reuse*: the same key with another request.
+///
+/// What becomes of operations themselves is the table of `operations.rs`.
 const TABLE: &str = "
 processing/open
     approved            completed/approved, captured 100.00 | authorized/approved
@@ -81,8 +86,36 @@ requires_action/action_required
     unknown             unchanged
     not found early     unchanged
     not found late      failed/not_sent
-    due                 expired/action_required
+    due                 requires_action/overdue, inquire
     restart             unchanged
+    repeat              answered requires_action
+    reuse               idempotency key was used with another request
+
+requires_action/overdue
+    approved            completed/approved, captured 100.00 | authorized/approved
+    declined            failed/declined
+    action required     unchanged ; asked requires_action/overdue+void, void
+    pending             unchanged ; asked requires_action/overdue+void, void
+    not sent            failed/not_sent
+    unknown             unchanged
+    not found early     unchanged
+    not found late      failed/not_sent
+    due                 requires_action/overdue, inquire
+    restart             unchanged
+    repeat              answered requires_action
+    reuse               idempotency key was used with another request
+
+requires_action/overdue+void
+    approved            completed/approved+void, captured 100.00 | authorized/approved+void
+    declined            failed/declined+void
+    action required     unchanged
+    pending             unchanged
+    not sent            failed/not_sent+void
+    unknown             unchanged
+    not found early     unchanged
+    not found late      failed/not_sent+void
+    due                 unchanged
+    restart             requires_action/overdue+void, ask after void
     repeat              answered requires_action
     reuse               idempotency key was used with another request
 
@@ -101,7 +134,21 @@ completed/approved (automatic)
     reuse               idempotency key was used with another request
 
 completed/contradicted (automatic)
-    approved            unchanged
+    approved            completed/approved
+    declined            unchanged ; asked completed/denied, case
+    action required     unchanged
+    pending             unchanged
+    not sent            unchanged ; asked completed/denied, case
+    unknown             unchanged
+    not found early     unchanged
+    not found late      unchanged ; asked completed/denied, case
+    due                 completed/contradicted, inquire
+    restart             unchanged
+    repeat              answered completed
+    reuse               idempotency key was used with another request
+
+completed/denied (automatic)
+    approved            completed/approved
     declined            unchanged
     action required     unchanged
     pending             unchanged
@@ -123,13 +170,27 @@ authorized/approved (manual)
     unknown             unchanged
     not found early     unchanged
     not found late      authorized/contradicted, inquire
-    due                 expired/approved
+    due                 authorized/approved+void, void
     restart             unchanged
     repeat              answered authorized
     reuse               idempotency key was used with another request
 
 authorized/contradicted (manual)
-    approved            unchanged
+    approved            authorized/approved
+    declined            unchanged ; asked authorized/denied, case
+    action required     unchanged
+    pending             unchanged
+    not sent            unchanged ; asked authorized/denied, case
+    unknown             unchanged
+    not found early     unchanged
+    not found late      unchanged ; asked authorized/denied, case
+    due                 authorized/contradicted, inquire
+    restart             unchanged
+    repeat              answered authorized
+    reuse               idempotency key was used with another request
+
+authorized/denied (manual)
+    approved            authorized/approved
     declined            unchanged
     action required     unchanged
     pending             unchanged
@@ -137,13 +198,13 @@ authorized/contradicted (manual)
     unknown             unchanged
     not found early     unchanged
     not found late      unchanged
-    due                 expired/contradicted
+    due                 authorized/denied+void, void
     restart             unchanged
     repeat              answered authorized
     reuse               idempotency key was used with another request
 
 failed/declined
-    approved            failed/approved_late, exceptions 100.00 | failed/approved_late
+    approved            failed/approved_late+reversal, exceptions 100.00, case, reverse | failed/approved_late+void, case, void
     declined            unchanged
     action required     unchanged
     pending             unchanged
@@ -157,7 +218,7 @@ failed/declined
     reuse               idempotency key was used with another request
 
 failed/not_sent
-    approved            failed/approved_late, exceptions 100.00 | failed/approved_late
+    approved            failed/approved_late+reversal, exceptions 100.00, case, reverse | failed/approved_late+void, case, void
     declined            unchanged
     action required     unchanged
     pending             unchanged
@@ -170,7 +231,7 @@ failed/not_sent
     repeat              answered failed
     reuse               idempotency key was used with another request
 
-failed/approved_late
+failed/approved_late+reversal (automatic)
     approved            unchanged
     declined            unchanged
     action required     unchanged
@@ -180,53 +241,11 @@ failed/approved_late
     not found early     unchanged
     not found late      unchanged
     due                 unchanged
-    restart             unchanged
+    restart             failed/approved_late+reversal, ask after reversal
     repeat              answered failed
     reuse               idempotency key was used with another request
 
-expired/action_required
-    approved            expired/approved_late, exceptions 100.00 | expired/approved_late
-    declined            expired/declined
-    action required     unchanged
-    pending             unchanged
-    not sent            expired/not_sent
-    unknown             unchanged
-    not found early     unchanged
-    not found late      expired/not_sent
-    due                 unchanged
-    restart             unchanged
-    repeat              answered requires_action
-    reuse               idempotency key was used with another request
-
-expired/declined
-    approved            expired/approved_late, exceptions 100.00 | expired/approved_late
-    declined            unchanged
-    action required     unchanged
-    pending             unchanged
-    not sent            unchanged
-    unknown             unchanged
-    not found early     unchanged
-    not found late      unchanged
-    due                 unchanged
-    restart             unchanged
-    repeat              answered requires_action
-    reuse               idempotency key was used with another request
-
-expired/not_sent
-    approved            expired/approved_late, exceptions 100.00 | expired/approved_late
-    declined            unchanged
-    action required     unchanged
-    pending             unchanged
-    not sent            unchanged
-    unknown             unchanged
-    not found early     unchanged
-    not found late      unchanged
-    due                 unchanged
-    restart             unchanged
-    repeat              answered requires_action
-    reuse               idempotency key was used with another request
-
-expired/approved_late
+failed/approved_late+void (manual)
     approved            unchanged
     declined            unchanged
     action required     unchanged
@@ -236,26 +255,110 @@ expired/approved_late
     not found early     unchanged
     not found late      unchanged
     due                 unchanged
-    restart             unchanged
+    restart             failed/approved_late+void, ask after void
+    repeat              answered failed
+    reuse               idempotency key was used with another request
+
+failed/declined+void
+    approved            failed/approved_late+void, exceptions 100.00, case | failed/approved_late+void, case
+    declined            unchanged
+    action required     unchanged
+    pending             unchanged
+    not sent            unchanged
+    unknown             unchanged
+    not found early     unchanged
+    not found late      unchanged
+    due                 unchanged
+    restart             failed/declined+void, ask after void
     repeat              answered requires_action
     reuse               idempotency key was used with another request
 
-expired/approved (manual)
-    approved            unchanged
-    declined            expired/contradicted, inquire
+failed/not_sent+void
+    approved            failed/approved_late+void, exceptions 100.00, case | failed/approved_late+void, case
+    declined            unchanged
     action required     unchanged
     pending             unchanged
-    not sent            expired/contradicted, inquire
+    not sent            unchanged
     unknown             unchanged
     not found early     unchanged
-    not found late      expired/contradicted, inquire
+    not found late      unchanged
     due                 unchanged
-    restart             unchanged
+    restart             failed/not_sent+void, ask after void
+    repeat              answered requires_action
+    reuse               idempotency key was used with another request
+
+completed/approved+void (automatic)
+    approved            unchanged
+    declined            completed/contradicted+void, inquire
+    action required     unchanged
+    pending             unchanged
+    not sent            completed/contradicted+void, inquire
+    unknown             unchanged
+    not found early     unchanged
+    not found late      completed/contradicted+void, inquire
+    due                 unchanged
+    restart             completed/approved+void, ask after void
+    repeat              answered requires_action
+    reuse               idempotency key was used with another request
+
+completed/contradicted+void (automatic)
+    approved            completed/approved+void
+    declined            unchanged ; asked completed/denied+void, case
+    action required     unchanged
+    pending             unchanged
+    not sent            unchanged ; asked completed/denied+void, case
+    unknown             unchanged
+    not found early     unchanged
+    not found late      unchanged ; asked completed/denied+void, case
+    due                 completed/contradicted+void, inquire
+    restart             completed/contradicted+void, ask after void
+    repeat              answered requires_action
+    reuse               idempotency key was used with another request
+
+completed/denied+void (automatic)
+    approved            completed/approved+void
+    declined            unchanged
+    action required     unchanged
+    pending             unchanged
+    not sent            unchanged
+    unknown             unchanged
+    not found early     unchanged
+    not found late      unchanged
+    due                 unchanged
+    restart             completed/denied+void, ask after void
+    repeat              answered requires_action
+    reuse               idempotency key was used with another request
+
+authorized/approved+void (manual)
+    approved            unchanged
+    declined            authorized/contradicted+void, inquire
+    action required     unchanged
+    pending             unchanged
+    not sent            authorized/contradicted+void, inquire
+    unknown             unchanged
+    not found early     unchanged
+    not found late      authorized/contradicted+void, inquire
+    due                 unchanged
+    restart             authorized/approved+void, ask after void
     repeat              answered authorized
     reuse               idempotency key was used with another request
 
-expired/contradicted (manual)
-    approved            unchanged
+authorized/contradicted+void (manual)
+    approved            authorized/approved+void
+    declined            unchanged ; asked authorized/denied+void, case
+    action required     unchanged
+    pending             unchanged
+    not sent            unchanged ; asked authorized/denied+void, case
+    unknown             unchanged
+    not found early     unchanged
+    not found late      unchanged ; asked authorized/denied+void, case
+    due                 authorized/contradicted+void, inquire
+    restart             authorized/contradicted+void, ask after void
+    repeat              answered authorized
+    reuse               idempotency key was used with another request
+
+authorized/denied+void (manual)
+    approved            authorized/approved+void
     declined            unchanged
     action required     unchanged
     pending             unchanged
@@ -264,30 +367,50 @@ expired/contradicted (manual)
     not found early     unchanged
     not found late      unchanged
     due                 unchanged
-    restart             unchanged
+    restart             authorized/denied+void, ask after void
     repeat              answered authorized
     reuse               idempotency key was used with another request
 ";
 
 /// How each state is reached from a payment just created.
-const WAYS: [(&str, &[&str]); 17] = [
+const WAYS: [(&str, &[&str]); 24] = [
     ("processing/open", &[]),
     ("processing/pending", &["pending"]),
     ("unknown/unknown", &["unknown"]),
     ("requires_action/action_required", &["action required"]),
+    ("requires_action/overdue", &["action required", "due"]),
+    ("requires_action/overdue+void", &["action required", "due", "asked: action required"]),
     ("completed/approved", &["approved"]),
     ("completed/contradicted", &["approved", "declined"]),
+    ("completed/denied", &["approved", "declined", "asked: declined"]),
     ("authorized/approved", &["approved"]),
     ("authorized/contradicted", &["approved", "declined"]),
+    ("authorized/denied", &["approved", "declined", "asked: declined"]),
     ("failed/declined", &["declined"]),
     ("failed/not_sent", &["not sent"]),
-    ("failed/approved_late", &["declined", "approved"]),
-    ("expired/action_required", &["action required", "due"]),
-    ("expired/declined", &["action required", "due", "declined"]),
-    ("expired/not_sent", &["action required", "due", "not sent"]),
-    ("expired/approved_late", &["action required", "due", "approved"]),
-    ("expired/approved", &["approved", "due"]),
-    ("expired/contradicted", &["approved", "due", "declined"]),
+    ("failed/approved_late+reversal", &["declined", "approved"]),
+    ("failed/approved_late+void", &["declined", "approved"]),
+    ("failed/declined+void", &["action required", "due", "asked: action required", "declined"]),
+    ("failed/not_sent+void", &["action required", "due", "asked: action required", "not sent"]),
+    ("completed/approved+void", &["action required", "due", "asked: action required", "approved"]),
+    (
+        "completed/contradicted+void",
+        &["action required", "due", "asked: action required", "approved", "declined"],
+    ),
+    (
+        "completed/denied+void",
+        &[
+            "action required",
+            "due",
+            "asked: action required",
+            "approved",
+            "declined",
+            "asked: declined",
+        ],
+    ),
+    ("authorized/approved+void", &["approved", "due"]),
+    ("authorized/contradicted+void", &["approved", "due", "declined"]),
+    ("authorized/denied+void", &["approved", "declined", "asked: declined", "due"]),
 ];
 
 const HAPPENINGS: [&str; 12] = [
@@ -313,8 +436,9 @@ fn every_state_meets_every_happening() {
                 state.captures.iter().zip(expected_by_capture(&state, expected))
             {
                 for (source, method) in
-                    OutcomeSource::ALL.into_iter().zip([card(), net_banking(), wallet()])
+                    OutcomeSource::ALL.into_iter().zip([card(), net_banking(), wallet(), card()])
                 {
+                    let expected = expected_by_source(expected, source);
                     for method in [method, upi()] {
                         let name = method.as_str();
                         let (mut stage, payment) = reach(state.name, *capture, source, method);
@@ -340,7 +464,7 @@ fn the_table_is_complete_and_closed() {
         let happenings: Vec<&str> = state.rows.iter().map(|(happening, _)| *happening).collect();
         assert_eq!(happenings, HAPPENINGS, "{}", state.name);
         for (_happening, expected) in &state.rows {
-            for alternative in expected.split(" | ") {
+            for alternative in expected.split(" | ").flat_map(|mode| mode.split(" ; asked ")) {
                 let became = alternative.split(", ").next().expect("a first part");
                 assert!(!became.contains('/') || named.contains(became), "{became} has no rows");
             }
@@ -383,7 +507,7 @@ fn answers_to_what_was_never_asked_are_refused() {
             let answer = RecordProviderOutcome { payment, attempt, source, outcome };
             assert_eq!(stage.send(Command::RecordProviderOutcome(answer)), Err(rejection));
         }
-        assert_eq!(stage.send(Command::ResolveAttempts(vec![stranger])), Ok(Decision::Unchanged));
+        assert_eq!(stage.send(Command::ResolveUnsettled(vec![stranger])), Ok(Decision::Unchanged));
         assert_eq!(stage.state().hash(), before);
     }
 }
@@ -423,6 +547,15 @@ fn expected_by_capture<'a>(state: &State, expected: &'a str) -> Vec<&'a str> {
     }
 }
 
+/// What a row expects of an answer that came that way.
+fn expected_by_source(expected: &str, source: OutcomeSource) -> &str {
+    match expected.split_once(" ; asked ") {
+        None => expected,
+        Some((_unasked, asked)) if source.is_answer_to_inquiry() => asked,
+        Some((unasked, _asked)) => unasked,
+    }
+}
+
 /// A stage whose only payment stands at `name`.
 fn reach(
     name: &str,
@@ -440,9 +573,16 @@ fn reach(
     assert_eq!(effects(&accepted), [Effect::Authorize { payment, attempt }]);
     let (_name, way) = WAYS.iter().find(|(state, _way)| *state == name).expect("a way there");
     for happening in *way {
-        happen(&mut stage, payment, happening, source);
+        match happening.strip_prefix("asked: ") {
+            Some(happening) => {
+                happen(&mut stage, payment, happening, OutcomeSource::Inquiry);
+            }
+            None => {
+                happen(&mut stage, payment, happening, source);
+            }
+        }
     }
-    assert_eq!(standing(stage.payment(payment)), name);
+    assert_eq!(standing_with_operation(stage.payment(payment)), name);
     (stage, payment)
 }
 
@@ -455,10 +595,10 @@ fn request(fingerprint: &str, capture: CaptureMode, method: PaymentMethod) -> Co
 
 fn created(decision: &Decision) -> PaymentId {
     match decision {
-        Decision::Accepted { payment: Some(payment), .. } => *payment,
-        Decision::Accepted { payment: None, .. }
-        | Decision::Replayed { .. }
-        | Decision::Unchanged => panic!("no payment was created: {decision:?}"),
+        Decision::Accepted { subject: Some(Subject::Payment(payment)), .. } => *payment,
+        Decision::Accepted { .. } | Decision::Replayed { .. } | Decision::Unchanged => {
+            panic!("no payment was created: {decision:?}")
+        }
     }
 }
 
@@ -467,6 +607,7 @@ fn happen(stage: &mut Stage, payment: PaymentId, happening: &str, source: Outcom
     let captured = stage.credit(Mode::Test, inr(), Account::MerchantPayable(merchant(1)));
     let exceptions = stage.credit(Mode::Test, inr(), Account::Exceptions);
     let sequence = stage.payment(payment).sequence();
+    let cases = stage.payment(payment).cases().len();
     let capture = stage.payment(payment).intent().capture;
     let method = stage.payment(payment).intent().method.clone();
     let outcome = |outcome| (Some(outcome), None);
@@ -500,8 +641,9 @@ fn happen(stage: &mut Stage, payment: PaymentId, happening: &str, source: Outcom
     };
     match &decision {
         Decision::Unchanged => return "unchanged".to_owned(),
-        Decision::Replayed { payment } => {
-            let answer = stage.payment(*payment).as_first_answered();
+        Decision::Replayed { subject } => {
+            assert_eq!(*subject, Subject::Payment(payment));
+            let answer = stage.payment(payment).as_first_answered();
             return format!("answered {}", answer.state().status().as_str());
         }
         Decision::Accepted { .. } => {}
@@ -509,7 +651,7 @@ fn happen(stage: &mut Stage, payment: PaymentId, happening: &str, source: Outcom
     let now = stage.payment(payment);
     assert!(now.sequence() > sequence, "every event of a payment counts");
     assert_eq!((now.updated_at(), now.id().shard()), (stage.now(), SHARD));
-    let mut words = vec![standing(now)];
+    let mut words = vec![standing_with_operation(now)];
     for (name, account, before) in [
         ("captured", Account::MerchantPayable(merchant(1)), captured),
         ("exceptions", Account::Exceptions, exceptions),
@@ -519,12 +661,37 @@ fn happen(stage: &mut Stage, payment: PaymentId, happening: &str, source: Outcom
             words.push(format!("{name} {}.{:02}", moved / 100, moved % 100));
         }
     }
-    let attempt = last_attempt(now).id;
-    for effect in effects(&decision) {
-        assert_eq!(*effect, Effect::Inquire { payment, attempt }, "only a new payment is charged");
-        words.push("inquire".to_owned());
+    if now.cases().len() > cases {
+        words.push("case".to_owned());
     }
+    words.extend(effects(&decision).iter().map(|effect| owed(now, *effect)));
     words.join(", ")
+}
+
+/// Where the payment and its last attempt stand, and which operation has no outcome.
+fn standing_with_operation(payment: &Payment) -> String {
+    let overdue = matches!(&last_attempt(payment).state,
+        AttemptState::ActionRequired(schedule) if schedule.inquiries > 0);
+    let standing = if overdue { "requires_action/overdue".to_owned() } else { standing(payment) };
+    match payment.exclusive_operation() {
+        None => standing,
+        Some(open) => format!("{standing}+{}", open.intent.kind.as_str()),
+    }
+}
+
+/// A call in the words of the table; only a new payment is charged.
+fn owed(payment: &Payment, effect: Effect) -> String {
+    let attempt = last_attempt(payment).id;
+    let kind = |operation| payment.operation(operation).expect("it is there").intent.kind.as_str();
+    match effect {
+        Effect::Inquire { attempt: asked, .. } if asked == attempt => "inquire".to_owned(),
+        Effect::Operate { operation, .. } => match kind(operation) {
+            "reversal" => "reverse".to_owned(),
+            kind => kind.to_owned(),
+        },
+        Effect::InquireOperation { operation, .. } => format!("ask after {}", kind(operation)),
+        Effect::Inquire { .. } | Effect::Authorize { .. } => panic!("not owed: {effect:?}"),
+    }
 }
 
 fn inr() -> tollgate_domain::Currency {

@@ -1,6 +1,7 @@
 //! The engine from outside: a scripted provider, a real or a simulated log, no clock but the
 //! shards' own.
 
+mod operations;
 mod snapshots;
 mod stage;
 
@@ -251,7 +252,7 @@ async fn observers_are_shown_each_durable_record_with_its_payments_live_and_afte
     let shown = live.shown();
     let [merchant, intent, outcome] = &shown[..] else { panic!("three records: {shown:?}") };
     assert_eq!((merchant.shard.0, merchant.sequence), (0, 1));
-    assert!(matches!(merchant.content, DurableContent::Control(_)));
+    assert!(matches!(merchant.content, DurableContent::Control { .. }));
     assert_eq!((intent.shard, intent.sequence), (paid.id().shard(), 1));
     assert_eq!(status_in(intent), PaymentStatus::Processing, "as it stood after the record");
     assert_eq!((outcome.shard, outcome.sequence), (paid.id().shard(), 2));
@@ -316,7 +317,7 @@ async fn no_payment_is_begun_while_an_observer_has_fallen_behind() {
 fn status_in(record: &DurableRecord) -> PaymentStatus {
     match &record.content {
         DurableContent::Payments { payments, .. } => payments[0].state().status(),
-        DurableContent::Control(record) => panic!("of a payment shard: {record:?}"),
+        DurableContent::Control { record, .. } => panic!("of a payment shard: {record:?}"),
     }
 }
 
@@ -369,9 +370,14 @@ async fn a_key_is_worth_what_the_last_answer_said_before_and_after_a_restart() {
     stage.engine.control_command(revoke).await.unwrap();
     assert_eq!(stage.engine.control().version(), version, "it was revoked already");
 
-    let asker = Asker::Process;
-    let suspend =
-        UpdateMerchant { asker, merchant, name: None, email: None, suspended: Some(true) };
+    let suspend = UpdateMerchant {
+        asker: Asker::Process,
+        merchant,
+        name: None,
+        email: None,
+        suspended: Some(true),
+        one_payment_per_order: None,
+    };
     let suspended = stage.engine.control_command(suspend).await.unwrap();
     assert!(suspended.suspended_at.is_some());
     assert!(pass(&stage, first).suspended && pass(&stage, second.hash).suspended);

@@ -18,12 +18,13 @@ use tokio::{runtime::Handle, time::sleep};
 use tollgate_domain::{
     Amount, ApiKeyHash, Asker, CaptureMode, CardBrand, CardFacts, CardFingerprint, CreateMerchant,
     CreatePayment, Currency, Effect, Fingerprint, IdempotencyKey, KeyImprint, KeyTail, MerchantId,
-    Mode, Money, Payment, PaymentId, PaymentMethod, ProviderId, ProviderOutcome, ProviderReceipt,
-    ShardId,
+    Mode, Money, OperationOutcome, Payment, PaymentId, PaymentMethod, ProviderId, ProviderOutcome,
+    ProviderReceipt, ShardId, Target,
 };
 use tollgate_engine::{
-    Answer, CommandError, DurableRecord, EffectSink, Engine, EngineHealth, EngineOptions, Error,
-    NoObserver, OwedCall, Patience, RecordObserver, RecordObservers, RecoveryReport,
+    Answer, CallOutcome, CommandError, DurableRecord, EffectSink, Engine, EngineHealth,
+    EngineOptions, Error, NoObserver, OwedCall, Patience, RecordObserver, RecordObservers,
+    RecoveryReport,
 };
 use tollgate_wal::{
     LogStore,
@@ -50,7 +51,7 @@ enum Manner {
     Approve,
     /// Keeps every call until told what to answer.
     Hold,
-    /// Drops authorizations, and approves inquiries.
+    /// Drops what would move money, and answers inquiries as if it had moved.
     Drop,
 }
 
@@ -86,7 +87,13 @@ impl Script {
 
     pub(crate) fn answer_all(&self, outcome: ProviderOutcome) {
         let held = std::mem::take(&mut *self.held.lock());
-        held.into_iter().for_each(|call| call.answer(outcome.clone()));
+        held.into_iter().for_each(|call| call.answer(CallOutcome::Attempt(outcome.clone())));
+    }
+
+    /// Ends operations that were kept.
+    pub(crate) fn finish_all(&self, outcome: OperationOutcome) {
+        let held = std::mem::take(&mut *self.held.lock());
+        held.into_iter().for_each(|call| call.answer(CallOutcome::Operation(outcome.clone())));
     }
 
     pub(crate) async fn until_called(&self, times: usize) {
@@ -141,12 +148,15 @@ impl EffectSink<String> for Script {
     fn run(&self, mut call: OwedCall<String>) {
         *self.calls.lock() += 1;
         self.attachments.lock().extend(call.take_attachment());
+        let approval = || CallOutcome::Attempt(ProviderOutcome::Approved(receipt()));
+        let success = || CallOutcome::Operation(OperationOutcome::Succeeded(receipt()));
         match (&self.manner, call.call().effect) {
             (Manner::Hold, _) => self.held.lock().push(call),
-            (Manner::Drop, Effect::Authorize { .. }) => drop(call),
-            (Manner::Approve, _) | (Manner::Drop, Effect::Inquire { .. }) => {
-                call.answer(ProviderOutcome::Approved(receipt()));
-            }
+            (Manner::Drop, Effect::Authorize { .. } | Effect::Operate { .. }) => drop(call),
+            (Manner::Approve | Manner::Drop, Effect::Inquire { .. })
+            | (Manner::Approve, Effect::Authorize { .. }) => call.answer(approval()),
+            (Manner::Approve | Manner::Drop, Effect::InquireOperation { .. })
+            | (Manner::Approve, Effect::Operate { .. }) => call.answer(success()),
         }
     }
 }
@@ -297,17 +307,37 @@ pub(crate) fn payment(key: &str) -> CreatePayment {
             expiry_month: 12,
             expiry_year: 2_030,
             fingerprint: CardFingerprint([1; 16]),
+            funding: None,
+            issuer_country: None,
         }),
         card_expires_at: None,
+        hold_for_review: false,
+        emi: None,
+        order: None,
+        one_payment_per_order: false,
         order_id: None,
         customer_id: None,
         personal: None,
         description: None,
         callback_url: None,
+        return_url: None,
         metadata: Vec::new(),
         provider: ProviderId::SIMULATOR,
         control_version: 0,
         idempotency: Some((IdempotencyKey(bytes), Fingerprint(1))),
+    }
+}
+
+/// A payment as an operation names it, with a key of its own.
+pub(crate) fn target(payment: &Payment, key: &str) -> Target {
+    let mut bytes = [0; 16];
+    bytes[..key.len()].copy_from_slice(key.as_bytes());
+    let intent = payment.intent();
+    Target {
+        payment: payment.id(),
+        merchant: intent.merchant,
+        mode: intent.mode,
+        idempotency: Some((IdempotencyKey(bytes), Fingerprint(2))),
     }
 }
 

@@ -5,18 +5,22 @@ use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
 use clap::Args;
 use tokio::{
     net::TcpListener,
-    runtime::Builder,
+    runtime::{Builder, Handle},
     signal::unix::{SignalKind, signal},
 };
-use tollgate_config::{Config, Flags};
+use tollgate_config::{Config, Flags, Simulator as Settings};
 use tollgate_domain::Millis;
 
 use super::{Error, serve};
 use crate::{
+    callback_secret,
     clock::system_clock,
     data_directory::{self, DataDirectory},
     http::{BodyLimits, Server, ServerOptions},
-    provider::simulator::{self, LedgerError, Simulator, SimulatorOptions, UnknownFault},
+    provider::{
+        callback::CallbackKey,
+        simulator::{self, MessengerOptions, OpenError, Simulator, SimulatorOptions, UnknownFault},
+    },
 };
 
 #[derive(Debug, Args)]
@@ -43,6 +47,7 @@ Examples:
   TOLLGATE__PROVIDERS__SIMULATOR__URL=http://127.0.0.1:8070 tollgate serve
   TOLLGATE__PROVIDERS__SIMULATOR__LATENCY_MS=50 tollgate simulator
   TOLLGATE__PROVIDERS__SIMULATOR__FAULTS=timeout_after_approval tollgate simulator
+  TOLLGATE__PROVIDERS__SIMULATOR__FAULTS=capture:timeout_after tollgate simulator
   curl 'http://127.0.0.1:8070/ledger?after=0&limit=100'
 
 It is for tests: it asks nobody who he is, and speaks plain HTTP.";
@@ -56,9 +61,15 @@ pub enum SimulatorError {
     /// The data directory cannot be had.
     #[error(transparent)]
     DataDirectory(#[from] data_directory::Error),
-    /// The ledger cannot be had.
+    /// Its books cannot be had.
     #[error("cannot open the provider simulator")]
-    Ledger(#[from] LedgerError),
+    Books(#[from] OpenError),
+    /// The secret of its callbacks cannot be had, or there is none.
+    #[error("providers.simulator.callback_secret_file")]
+    CallbackSecret(#[from] callback_secret::Error),
+    /// Callbacks have an address, and nothing to be signed with.
+    #[error("providers.simulator.callback_url needs providers.simulator.callback_secret_file")]
+    Unsigned,
     /// The configured faults are none.
     #[error("providers.simulator.faults")]
     Faults(#[from] UnknownFault),
@@ -101,6 +112,7 @@ async fn simulate(config: &Config, arguments: SimulatorArguments) -> Result<(), 
         action_url: format!("http://{address}/actions"),
         payee_vpa: settings.payee_vpa.clone(),
         faults: settings.faults.parse()?,
+        messenger: messenger(settings)?,
         ..SimulatorOptions::new(data_dir)
     };
     let simulator = Simulator::open(options, system_clock())?;
@@ -123,6 +135,20 @@ async fn simulate(config: &Config, arguments: SimulatorArguments) -> Result<(), 
     server.drain(LAST_ANSWERS).await;
     drop(directory);
     Ok(())
+}
+
+/// Where it calls back, if it does.
+fn messenger(settings: &Settings) -> Result<Option<MessengerOptions>, SimulatorError> {
+    let secret = callback_secret::read(&settings.callback_secret_file)?;
+    match (settings.callback_url.as_str(), secret) {
+        ("", _) => Ok(None),
+        (_url, None) => Err(SimulatorError::Unsigned),
+        (url, Some(secret)) => Ok(Some(MessengerOptions {
+            url: url.to_owned(),
+            key: CallbackKey::new(&secret),
+            runtime: Handle::current(),
+        })),
+    }
 }
 
 /// How long answers under way may take at the end, latency included.

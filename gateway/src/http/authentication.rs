@@ -55,6 +55,8 @@ pub(super) struct MerchantCaller {
     pub(super) mode: Mode,
     pub(super) scopes: ScopeSet,
     suspended: bool,
+    /// Whether the merchant takes no second payment for an order that is paid.
+    pub(super) one_payment_per_order: bool,
 }
 
 /// By which key.
@@ -131,6 +133,11 @@ impl OperatorCaller {
 }
 
 impl MerchantCaller {
+    /// What the control shard looks at again when it decides.
+    pub(super) fn asker(&self) -> Asker {
+        Asker::Key(self.key)
+    }
+
     /// Makes sure that the merchant may take new payments.
     ///
     /// # Errors
@@ -142,9 +149,15 @@ impl MerchantCaller {
 
 impl Caller {
     fn of(pass: &KeyPass) -> Self {
-        let KeyPass { id: key, scopes, suspended, .. } = *pass;
-        let of_merchant =
-            |merchant, mode| MerchantCaller { key, merchant, mode, scopes, suspended };
+        let KeyPass { id: key, scopes, suspended, one_payment_per_order, .. } = *pass;
+        let of_merchant = |merchant, mode| MerchantCaller {
+            key,
+            merchant,
+            mode,
+            scopes,
+            suspended,
+            one_payment_per_order,
+        };
         match pass.kind {
             ApiKeyKind::Secret { merchant, mode } => Self::Merchant(of_merchant(merchant, mode)),
             ApiKeyKind::Publishable { merchant, mode } => {

@@ -58,6 +58,20 @@ pub(super) async fn read_json_or_form(
     Ok((read(request, limits).await?, media_type))
 }
 
+/// Reads the body of an HTML form.
+///
+/// # Errors
+/// As [`read_json`].
+pub(crate) async fn read_form(
+    request: Request<Body>,
+    limits: BodyLimits,
+) -> Result<Bytes, Problem> {
+    match media_type(request.headers()) {
+        Some(MediaType::Form) => read(request, limits).await,
+        Some(MediaType::Json) | None => Err(Problem::of(ErrorCode::ContentTypeUnsupported)),
+    }
+}
+
 async fn read(request: Request<Body>, limits: BodyLimits) -> Result<Bytes, Problem> {
     if announced_length(request.headers()).is_some_and(|length| length > limits.bytes) {
         return Err(Problem::of(ErrorCode::BodyTooLarge));

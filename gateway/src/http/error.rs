@@ -10,4 +10,4 @@ mod problem;
 
 pub(crate) use code::ErrorCode;
 pub(crate) use document::{ClassicDocument, FailedPayment, ProblemDocument};
-pub(crate) use problem::{Fault, Problem, header_of};
+pub(crate) use problem::{Fault, Problem, Standing, header_of};

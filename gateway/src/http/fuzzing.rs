@@ -14,8 +14,8 @@ use hyper::{
     header::{FORWARDED, HeaderName, HeaderValue},
 };
 use serde_json::value::RawValue;
-use tollgate_config::ForwardedHeader;
-use tollgate_domain::{Fingerprint, Timestamp};
+use tollgate_config::{Config, ForwardedHeader};
+use tollgate_domain::{Fingerprint, Mode, Timestamp};
 
 use super::{
     client::TrustedProxies,
@@ -24,12 +24,15 @@ use super::{
     prefer::prefers_async,
     request_id::{RequestIds, X_REQUEST_ID},
     surface::Surface,
-    wire::{self, BatchRequest, FormBody, PaymentRequest},
+    wire::{self, BatchRequest, Circumstances, FormBody, PaymentRequest},
 };
-use crate::secrets::Secrets;
+use crate::{offer::Offer, secrets::Secrets};
 
 /// 2026-06-15T00:00:00Z.
 const NOW: Timestamp = Timestamp::from_millis(1_781_481_600_000);
+
+static OFFER: LazyLock<Offer> =
+    LazyLock::new(|| Offer::new(&Config::defaults()).expect("the defaults offer what there is"));
 
 static SECRETS: LazyLock<Secrets> = LazyLock::new(|| Secrets::from_key(&[7; 32]));
 
@@ -112,7 +115,8 @@ pub fn header(value: &[u8]) -> bool {
 fn fingerprint(body: &[u8]) -> Result<Fingerprint, Problem> {
     let request: PaymentRequest<'_> = wire::parse(body)?;
     let key = agreed_key(None, request.idempotency_key.as_ref().map(|key| key.as_str()))?;
-    let valid = request.validate(key, NOW)?;
+    let circumstances = Circumstances { now: NOW, mode: Mode::Test, offer: &OFFER };
+    let valid = request.validate(key, circumstances)?;
     let mut digest = SECRETS.request_digest("POST", "/");
     valid.digest_into(&mut digest);
     Ok(digest.finish())

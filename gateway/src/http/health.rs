@@ -22,6 +22,7 @@ struct Components {
     log: LogComponent,
     storage: Component,
     vault: Component,
+    event_feed: Component,
     providers: ProvidersComponent,
 }
 
@@ -38,6 +39,8 @@ struct EngineComponent {
     mailbox_depth: usize,
     unknown_outcomes: usize,
     oldest_unknown_outcome_ms: u64,
+    open_exceptions: usize,
+    oldest_exception_ms: u64,
     merchants: usize,
 }
 
@@ -107,10 +110,11 @@ impl HealthBody {
         let log = if health.poisoned { Status::Down } else { Status::Up };
         let storage = if health.has_room { Status::Up } else { Status::Full };
         let vault = if serving.vault.has_failed() { Status::Down } else { Status::Up };
+        let event_feed = if serving.feed.has_failed() { Status::Down } else { Status::Up };
         let status = match (log, http, storage) {
             (Status::Down, _, _) => Status::Down,
             (_, Status::Draining, _) => Status::Draining,
-            _ if vault == Status::Down => Status::Down,
+            _ if vault == Status::Down || event_feed == Status::Down => Status::Down,
             (_, _, storage) => storage,
         };
         Self {
@@ -125,6 +129,8 @@ impl HealthBody {
                     mailbox_depth: health.mailbox_depth,
                     unknown_outcomes: health.unknown,
                     oldest_unknown_outcome_ms: health.oldest_unknown.0,
+                    open_exceptions: health.open_cases,
+                    oldest_exception_ms: health.oldest_case.0,
                     merchants: serving.engine.control().merchant_count(),
                 },
                 log: LogComponent {
@@ -135,6 +141,7 @@ impl HealthBody {
                 },
                 storage: Component { status: storage },
                 vault: Component { status: vault },
+                event_feed: Component { status: event_feed },
                 providers: ProvidersComponent {
                     status: Status::Up,
                     calls_in_flight: health.provider_calls,
@@ -157,11 +164,14 @@ impl HealthBody {
                     mailbox_depth: 0,
                     unknown_outcomes: 0,
                     oldest_unknown_outcome_ms: 0,
+                    open_exceptions: 0,
+                    oldest_exception_ms: 0,
                     merchants: 0,
                 },
                 log: LogComponent { status, queue_depth: 0, durable_lag_ms: 0 },
                 storage: Component { status },
                 vault: Component { status },
+                event_feed: Component { status },
                 providers: ProvidersComponent { status, calls_in_flight: 0 },
             },
         }

@@ -90,14 +90,23 @@ impl<I: Copy + PartialEq + FromStr> PageRequest<I> {
         }
     }
 
+    /// How many rows the page is made of, with the one that tells whether there are more; and whether
+    /// they are the newest of its range.
+    pub(super) fn rows(&self) -> (usize, bool) {
+        let newest = match self.from {
+            From::Newest | From::After(_) => true,
+            From::Before(_) => false,
+        };
+        (self.limit + 1, newest)
+    }
+
     /// Takes the page's rows from those of its range, which come oldest first.
     pub(super) fn take<'u, R>(
         &self,
         rows: impl DoubleEndedIterator<Item = R>,
         url: &'u str,
     ) -> PageBody<'u, R> {
-        // One more than fits tells whether there are more.
-        let room = self.limit + 1;
+        let room = self.room();
         let mut data: Vec<R> = match self.from {
             From::Newest | From::After(_) => rows.rev().take(room).collect(),
             From::Before(_) => rows.take(room).collect(),
@@ -108,6 +117,35 @@ impl<I: Copy + PartialEq + FromStr> PageRequest<I> {
             data.reverse();
         }
         PageBody { object: "list", data, has_more, url }
+    }
+
+    /// In which range of ids the rows of a queue lie, which is shown oldest first: what follows a
+    /// row there is newer.
+    pub(super) fn queue_range(&self) -> (Bound<I>, Bound<I>) {
+        let (from, to) = self.range();
+        (to, from)
+    }
+
+    /// Takes the page's rows from those of its range in a queue, which come oldest first.
+    pub(super) fn take_queued<'u, R>(
+        &self,
+        rows: impl DoubleEndedIterator<Item = R>,
+        url: &'u str,
+    ) -> PageBody<'u, R> {
+        self.take(rows.rev(), url)
+    }
+
+    /// How many rows are looked for: one more than fits tells whether there are more.
+    pub(super) fn room(&self) -> usize {
+        self.limit + 1
+    }
+
+    /// Keeps the rows of a queue that may be on the page, of those in its range, oldest first.
+    pub(super) fn keep_nearest<R>(&self, rows: &mut Vec<R>) {
+        match self.from {
+            From::Newest | From::After(_) => rows.truncate(self.room()),
+            From::Before(_) => drop(rows.drain(..rows.len().saturating_sub(self.room()))),
+        }
     }
 }
 
@@ -143,6 +181,25 @@ mod tests {
         assert_eq!(page(&format!("limit=2&ending_before={}", id(2))), (vec![4, 3], true));
         assert_eq!(page(&format!("limit=2&ending_before={}", id(3))), (vec![5, 4], false));
         assert_eq!(page(&format!("starting_after={}", id(1))), (vec![], false));
+    }
+
+    #[test]
+    fn queues_are_oldest_first() {
+        let rows: BTreeSet<MerchantId> = (1..=5).map(MerchantId::from_u128).collect();
+        let queue = |query: &str| {
+            let request = PageRequest::<MerchantId>::parse(Some(query)).unwrap();
+            let mut found: Vec<_> = rows.range(request.queue_range()).collect();
+            request.keep_nearest(&mut found);
+            assert!(found.len() <= request.room());
+            let body = request.take_queued(found.into_iter(), "/rows");
+            let ids: Vec<u128> = body.data.iter().map(|id| id.to_u128()).collect();
+            (ids, body.has_more)
+        };
+        assert_eq!(queue("limit=2"), (vec![1, 2], true));
+        assert_eq!(queue(&format!("limit=2&starting_after={}", id(2))), (vec![3, 4], true));
+        assert_eq!(queue(&format!("limit=2&starting_after={}", id(3))), (vec![4, 5], false));
+        assert_eq!(queue(&format!("limit=2&ending_before={}", id(4))), (vec![2, 3], true));
+        assert_eq!(queue(&format!("limit=2&ending_before={}", id(3))), (vec![1, 2], false));
     }
 
     #[test]

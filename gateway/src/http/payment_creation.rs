@@ -21,7 +21,7 @@ use super::{
     router::Route,
     state::{Gateway, Serving},
     surface::Surface,
-    wire::{self, Field as _, PaymentRequest, ValidPayment},
+    wire::{self, Circumstances, Field as _, PaymentRequest, ValidPayment},
 };
 use crate::{
     provider::Instrument,
@@ -99,8 +99,12 @@ impl<'g> PaymentCreation<'g> {
         let as_written =
             |problem: Problem| problem.map_pointers(|pointer| Some(request.spelled(pointer)));
         let idempotency_key = agreed_key(key_in_header, key_in_body).map_err(as_written)?;
-        let payment =
-            request.validate(idempotency_key, (self.gateway.clock)()).map_err(as_written)?;
+        let circumstances = Circumstances {
+            now: (self.gateway.clock)(),
+            mode: self.key.mode,
+            offer: &self.gateway.offer,
+        };
+        let payment = request.validate(idempotency_key, circumstances).map_err(as_written)?;
         let provider = routing::provider_for(self.key.mode)
             .ok_or_else(|| Problem::of(ErrorCode::ProviderNotConfigured))?;
         let (personal, unsealed) = self.seal(&payment)?;
@@ -108,6 +112,7 @@ impl<'g> PaymentCreation<'g> {
         let Serving { engine, secrets, .. } = self.serving;
         let command = CreatePayment {
             personal,
+            hold_for_review: self.gateway.offer.holds_for_review(payment.money),
             ..command(&payment, provider, &self.key, engine.control(), secrets, idempotency)
         };
         let instrument = payment.method.to_instrument();
@@ -199,11 +204,16 @@ fn command(
         capture: payment.capture,
         method,
         card_expires_at: payment.method.expiry().map(|(expires_at, _pointer)| expires_at),
+        hold_for_review: false,
+        emi: payment.emi,
+        order: payment.order,
+        one_payment_per_order: key.one_payment_per_order,
         order_id: boxed(payment.order_id),
         customer_id: boxed(payment.customer_id),
         personal: None,
         description: boxed(payment.description),
         callback_url: boxed(payment.callback_url),
+        return_url: boxed(payment.return_url),
         metadata: payment.metadata().map(|(key, value)| (key.into(), value.into())).collect(),
         provider,
         control_version: control.version(),

@@ -17,9 +17,9 @@ use super::{
     edge::Edge,
     envelope::EnvelopeLayer,
     error::{ErrorCode, Problem},
-    error_page, health, openapi,
+    error_page, health, openapi, provider_callback,
     refusal_stream::Refuse,
-    simulator_ledger,
+    simulator_actions, simulator_ledger,
     state::Gateway,
     v1,
 };
@@ -68,8 +68,33 @@ routes! {
     Payments = "/api/v1/payments" => post(v1::payments::create);
     PaymentBatch = "/api/v1/payments/batch" => post(v1::payment_batch::create);
     Payment = "/api/v1/payments/{id}" => get(v1::payments::read);
+    PaymentConfirmation = "/api/v1/payments/{id}/confirm" =>
+        post(v1::payment_operations::confirm);
+    PaymentCapture = "/api/v1/payments/{id}/capture" => post(v1::payment_operations::capture);
+    PaymentVoid = "/api/v1/payments/{id}/void" => post(v1::payment_operations::void);
+    PaymentReversal = "/api/v1/payments/{id}/reverse" => post(v1::payment_operations::reverse);
+    PaymentRefund = "/api/v1/payments/{id}/refund" => post(v1::refunds::create_for_payment);
+    Refunds = "/api/v1/refunds" => post(v1::refunds::create);
+    Refund = "/api/v1/refunds/{id}" => get(v1::refunds::read);
+    ReviewApproval = "/api/v1/reviews/{id}/approve" => post(v1::payment_operations::approve);
+    ReviewRejection = "/api/v1/reviews/{id}/reject" => post(v1::payment_operations::reject);
+    PaymentMethods = "/api/v1/payment-methods" => get(v1::payment_methods::list);
+    Orders = "/api/v1/orders" => get(v1::orders::list).post(v1::orders::create);
+    Order = "/api/v1/orders/{id}" => get(v1::orders::read);
+    Transaction = "/api/v1/transactions/{id}" => get(v1::transactions::read);
+    LedgerAccounts = "/api/v1/ledger/accounts" => get(v1::ledger::accounts);
+    LedgerEntries = "/api/v1/ledger/entries" => get(v1::ledger::entries);
+    Balance = "/api/v1/balance" => get(v1::ledger::balance);
+    Exceptions = "/api/v1/admin/exceptions" => get(v1::exceptions::list);
+    Exception = "/api/v1/admin/payments/{id}/exceptions/{case}" => get(v1::exceptions::read);
+    ExceptionResolution = "/api/v1/admin/payments/{id}/exceptions/{case}/resolve" =>
+        post(v1::exceptions::resolve);
+    UnknownOutcomes = "/api/v1/admin/unknown" => get(v1::exceptions::unknown);
+    TransactionOutcome = "/api/v1/admin/transactions/{id}/outcome" =>
+        post(v1::transactions::record_outcome);
     Providers = "/api/v1/providers" => get(v1::providers::list);
     Provider = "/api/v1/providers/{id}" => get(v1::providers::read);
+    ProviderCallback = "/api/v1/providers/{id}/webhook" => post(provider_callback::of_provider);
     Customer = "/api/v1/customers/{id}" => delete(v1::customers::erase);
     Merchants = "/api/v1/merchants" => get(v1::merchants::list).post(v1::merchants::create);
     OwnMerchant = "/api/v1/merchants/me" => get(v1::merchants::read_own);
@@ -88,12 +113,46 @@ routes! {
     OperatorKey = "/api/v1/operator-keys/{key}" => delete(v1::keys::revoke_of_operators);
     OperatorKeyRotation = "/api/v1/operator-keys/{key}/rotate" =>
         post(v1::keys::rotate_of_operators);
+    Events = "/api/v1/events" => get(v1::events::list);
+    EventStream = "/api/v1/events/stream" => get(v1::event_stream::open);
+    Event = "/api/v1/events/{id}" => get(v1::events::read);
+    EventResend = "/api/v1/events/{id}/resend" => post(v1::events::resend);
+    Webhooks = "/api/v1/webhooks" => get(v1::webhooks::list).post(v1::webhooks::create);
+    CallbackSecret = "/api/v1/webhooks/callback-secret" => get(v1::webhooks::callback_secret);
+    Webhook = "/api/v1/webhooks/{id}" =>
+        get(v1::webhooks::read).patch(v1::webhooks::update).delete(v1::webhooks::delete);
+    WebhookSecretRotation = "/api/v1/webhooks/{id}/rotate-secret" =>
+        post(v1::webhooks::rotate_secret);
+    WebhookEnabling = "/api/v1/webhooks/{id}/enable" => post(v1::webhooks::enable);
+    WebhookTest = "/api/v1/webhooks/{id}/test" => post(v1::webhooks::test);
+    WebhookAttempts = "/api/v1/webhooks/{id}/attempts" => get(v1::webhooks::attempts);
+    WebhookRecovery = "/api/v1/webhooks/{id}/recover" => post(v1::webhooks::recover);
+    QueueStatus = "/api/v1/queue/status" => get(v1::queue_status::read);
     ClassicPaymentProcess = "/api/payments/process" => post(classic::payments::process);
     ClassicPayment = "/api/payments/{id}" => get(classic::payments::read);
     ClassicPaymentStatus = "/api/payments/{id}/status" => get(classic::payments::read_status);
+    ClassicPaymentCapture = "/api/payments/{id}/capture" =>
+        post(classic::payment_operations::capture);
+    ClassicPaymentVoid = "/api/payments/{id}/void" => post(classic::payment_operations::void);
+    ClassicPaymentReversal = "/api/payments/{id}/reverse" =>
+        post(classic::payment_operations::reverse);
+    ClassicPaymentRefund = "/api/payments/{id}/refund" =>
+        post(classic::refunds::process_for_payment);
+    ClassicRefundProcess = "/api/refunds/process" => post(classic::refunds::process);
+    ClassicRefundStatus = "/api/refunds/{id}/status" => get(classic::refunds::read_status);
+    ClassicTransaction = "/api/transactions/{id}" => get(classic::transactions::read);
+    ClassicTransactionStatus = "/api/transactions/{id}/status" =>
+        post(classic::transactions::record_status);
     ClassicProviders = "/api/providers" => get(classic::providers::list);
+    ClassicProviderCallback = "/api/providers/{id}/webhook" =>
+        post(provider_callback::of_provider);
+    ClassicCallback = "/api/webhooks/{provider}" => post(provider_callback::of_provider);
+    ClassicPaymentCallback = "/api/webhooks/payment" => post(provider_callback::of_default);
+    ClassicRefundCallback = "/api/webhooks/refund" => post(provider_callback::of_default);
     Health = "/health" => get(health::health);
     Ready = "/ready" => get(health::ready);
+    SimulatorAction = "/simulator/actions/{attempt}" =>
+        get(simulator_actions::show).post(simulator_actions::decide);
     SimulatorLedger = "/simulator/ledger" => get(simulator_ledger::page);
     OpenApi = "/api/openapi.json" => get(openapi::document);
     Docs = "/docs" => get(openapi::docs);

@@ -12,14 +12,18 @@ use tollgate_domain::ApiKeyHash;
 use tollgate_engine::Engine;
 
 use super::{
+    CallbackDesk,
     body::BodyLimits,
     error::{ErrorCode, Problem},
 };
 use crate::{
+    feed::EventFeed,
     metrics::Metrics,
+    offer::Offer,
     provider::{Clock, Instrument, Providers, TestProvider},
     secrets::Secrets,
     vault::Vault,
+    webhook::Webhooks,
 };
 
 /// The gateway as its operations see it: there from the first connection on, while the engine
@@ -32,6 +36,7 @@ pub(crate) struct Gateway {
     pub(crate) batch_body_limits: BodyLimits,
     /// How long a request waits for its payment's outcome.
     pub(crate) wait: Duration,
+    pub(crate) offer: Offer,
     serving: OnceLock<Serving>,
     draining: AtomicBool,
 }
@@ -41,8 +46,11 @@ pub(crate) struct Serving {
     pub(crate) engine: Engine<Instrument>,
     pub(crate) providers: Providers,
     pub(crate) simulator: TestProvider,
+    pub(crate) callbacks: CallbackDesk,
     pub(crate) secrets: Secrets,
     pub(crate) vault: Arc<Vault>,
+    pub(crate) feed: Arc<EventFeed>,
+    pub(crate) webhooks: Arc<Webhooks>,
     /// The operator's key.
     pub(crate) operator: ApiKeyHash,
 }
@@ -54,9 +62,19 @@ impl Gateway {
         body_limits: BodyLimits,
         batch_body_limits: BodyLimits,
         wait: Duration,
+        offer: Offer,
     ) -> Arc<Self> {
         let (serving, draining) = (OnceLock::new(), AtomicBool::new(false));
-        Arc::new(Self { metrics, clock, body_limits, batch_body_limits, wait, serving, draining })
+        Arc::new(Self {
+            metrics,
+            clock,
+            body_limits,
+            batch_body_limits,
+            wait,
+            offer,
+            serving,
+            draining,
+        })
     }
 
     /// Opens for business.

@@ -6,8 +6,12 @@
 //!
 //! Not here: statuses and headers, which belong to the operations and to `http/error.rs`.
 
+mod account_answer;
+mod amount;
 mod batch;
+mod callback_answer;
 mod card_number_search;
+mod case_answer;
 mod customer_answer;
 mod form;
 mod id_text;
@@ -18,28 +22,65 @@ mod merchant_answer;
 mod merchant_request;
 mod number;
 mod object;
+mod operation_request;
+mod operator_request;
+mod order_answer;
+mod order_request;
 mod payment_answer;
+mod payment_methods;
 mod payment_request;
 mod provider_answer;
+mod refund_answer;
 mod text;
 mod time;
+mod transaction_answer;
+mod unknown_answer;
 mod validation;
+mod webhook_answer;
+mod webhook_request;
 
+pub(crate) use account_answer::{
+    AccountBody, AccountLine, AccountLines, BalancesBody, EntryBody, WholeListBody,
+};
 pub(crate) use batch::{BatchBody, BatchItem, BatchOutcome, BatchRequest};
+pub(crate) use callback_answer::CallbackReceipt;
+pub(crate) use case_answer::CaseBody;
 pub(crate) use customer_answer::ErasedCustomerBody;
 pub(crate) use form::FormBody;
+pub(crate) use id_text::IdText;
 pub(crate) use key_answer::KeyBody;
 pub(crate) use key_request::{KeyRequest, NewKey, NewMerchantKey, RotationRequest};
 pub(crate) use ledger_answer::LedgerPageBody;
 pub(crate) use merchant_answer::{MerchantBody, PublicMerchantBody};
 pub(crate) use merchant_request::{MerchantChange, MerchantRequest, NewMerchant};
 pub(crate) use object::{Field, Names};
-pub(crate) use payment_answer::{
-    ClassicCreated, ClassicPayment, ClassicStatus, ClassicSuccess, DeclinedBody, PaymentBody,
+pub(crate) use operation_request::{
+    CaptureRequest, OperationBody, PlainOperationRequest, RefundRequest, ValidCapture, ValidRefund,
+    operation_request_names,
 };
-pub(crate) use payment_request::{PaymentRequest, ValidPayment, payment_request_names};
+pub(crate) use operator_request::{OutcomeRequest, ResolutionRequest};
+pub(crate) use order_answer::{OrderBody, OwnedOrderBody};
+pub(crate) use order_request::{OrderRequest, ValidOrder};
+pub(crate) use payment_answer::{
+    ClassicCreated, ClassicPayment, ClassicStatus, ClassicSuccess, DeclinedBody, EventData,
+    PaymentBody, UndoneBody, complete,
+};
+pub(crate) use payment_methods::{PaymentMethodListBody, PaymentMethodQuery};
+pub(crate) use payment_request::{
+    Circumstances, PaymentRequest, ValidPayment, payment_request_names,
+};
 pub(crate) use provider_answer::{ClassicProvider, ProviderBody, ProviderListBody};
+pub(crate) use refund_answer::{ClassicRefund, ClassicRefundStatus, RefundBody};
 pub(crate) use time::Rfc3339;
+pub(crate) use transaction_answer::{ClassicTransaction, TransactionBody};
+pub(crate) use unknown_answer::UnknownBody;
+pub(crate) use webhook_answer::{
+    AttemptBody, CallbackSecretBody, DeletedEndpointBody, EndpointBody, EventPageBody, QueueBody,
+    QueueStatusBody, RedeliveryBody,
+};
+pub(crate) use webhook_request::{
+    EndpointWishes, EventResendRequest, RecoverRequest, SecretRequest, TestRequest, WebhookRequest,
+};
 
 use serde::Deserialize;
 

@@ -7,11 +7,12 @@ use std::{
 
 /// Parts of the data directory that are told apart, each with the folder it is; what lies elsewhere
 /// is "other".
-pub(super) const PARTS: [(&str, &str); 4] = [
+pub(super) const PARTS: [(&str, &str); 5] = [
     ("journal", "log/journal"),
     ("sled", "log/sled"),
     ("snapshots", "log/snapshots"),
     ("simulator", "simulator"),
+    ("feed", "feed"),
 ];
 
 /// How much there is of each of [`PARTS`], and, last, of everything else.
@@ -64,6 +65,7 @@ mod tests {
             ("log/snapshots/1.snap", 5),
             ("log/superblock", 11),
             ("simulator/ledger.log", 13),
+            ("feed/keyspaces/0", 29),
             ("lock", 0),
             ("secrets/digest.key", 32),
         ] {
@@ -71,7 +73,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, vec![0; bytes]).unwrap();
         }
-        assert_eq!(sizes(directory.path()), [7, 53, 5, 13, 43]);
-        assert_eq!(sizes(&directory.path().join("missing")), [0; 5]);
+        assert_eq!(sizes(directory.path()), [7, 53, 5, 13, 29, 43]);
+        assert_eq!(sizes(&directory.path().join("missing")), [0; 6]);
     }
 }

@@ -20,6 +20,17 @@ impl<T> Answer<T> {
         Self::Later(Box::pin(future))
     }
 
+    /// The answer in other words. Immediate ones stay immediate.
+    pub(crate) fn map<U>(self, say: impl FnOnce(T) -> U + Send + 'static) -> Answer<U>
+    where
+        T: 'static,
+    {
+        match self {
+            Self::Now(answer) => Answer::Now(say(answer)),
+            Self::Later(future) => Answer::later(async move { say(future.await) }),
+        }
+    }
+
     /// Waits for it.
     pub(crate) async fn wait(self) -> T {
         match self {

@@ -1,16 +1,18 @@
 //! What every [`Provider`] must do, on every rail it serves, as one suite; each provider's tests
 //! call [`suite`].
 //!
-//! Invariant: the suite knows no provider. Which cards, addresses, banks and wallets mean what, and
-//! how the provider's own books are read, its [`Subject`] tells.
+//! Invariant: the suite knows no provider. Which cards, addresses, banks and wallets mean what, how a
+//! call is made to fail, and how the provider's own books are read, its [`Subject`] tells.
+
+mod operations;
 
 use std::sync::Arc;
 
 use tollgate_domain::{
     Amount, AttemptId, CaptureMode, CardBrand, CardFacts, CardFingerprint, Currency, DeclineCode,
-    MerchantId, Mode, Money, NetBankingFacts, NextAction, PaymentId, PaymentIntent, PaymentMethod,
-    ProviderOutcome, ShardId, Timestamp, TransactionId, UpiFacts, VpaFingerprint, WalletFacts,
-    WalletFingerprint,
+    MerchantId, Mode, Money, NetBankingFacts, NextAction, OperationId, PaymentId, PaymentIntent,
+    PaymentMethod, ProviderOutcome, ShardId, Timestamp, TransactionId, UpiFacts, VpaFingerprint,
+    WalletFacts, WalletFingerprint,
 };
 
 use super::{Answer, Authorize, CardData, Inquire, Instrument, Provider, SecretText, Standing};
@@ -34,6 +36,43 @@ pub(crate) trait Subject {
 
     /// How many decisions on the attempt stand in the provider's own books.
     fn decisions(&self, attempt: AttemptId) -> usize;
+
+    /// How many decisions on the operation stand there.
+    fn operations(&self, operation: OperationId) -> usize;
+
+    /// What the attempt's customer has paid by those books, in minor units.
+    fn paid(&self, attempt: AttemptId) -> i64;
+
+    /// The customer of the attempt, who has to act, approves or declines.
+    fn act(&self, attempt: AttemptId, approves: bool);
+
+    /// The metadata of a payment whose calls of that kind fail in that way.
+    fn failing(&self, call: Call, failure: CallFault) -> Vec<(String, String)>;
+}
+
+/// A kind of call about an attempt's funds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Call {
+    Confirm,
+    Capture,
+    Void,
+    Reverse,
+    Refund,
+}
+
+/// How a call fails.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum CallFault {
+    /// It never leaves.
+    NotSent,
+    /// It is lost on its way.
+    LostRequest,
+    /// Its answer is lost.
+    LostAnswer,
+    /// The answer comes later.
+    Pending,
+    /// The provider says no.
+    Refused,
 }
 
 /// Somebody who pays: a method, and its secrets.
@@ -51,6 +90,7 @@ pub(crate) async fn suite<S: Subject>(fresh: impl Fn() -> S) {
     an_unknown_attempt_is_not_found(&fresh()).await;
     declines_keep_their_code(&fresh()).await;
     an_action_is_one_that_the_method_knows(&fresh()).await;
+    operations::suite(fresh).await;
 }
 
 async fn an_attempt_sent_twice_is_decided_once<S: Subject>(subject: &S) {
@@ -192,11 +232,16 @@ pub(crate) fn intent(
         money: Money { amount: Amount::from_minor_units(10_000).unwrap(), currency: Currency::INR },
         capture: CaptureMode::Automatic,
         method,
+        hold_for_review: false,
+        emi: None,
         order_id: None,
+        order: None,
+        one_payment_per_order: false,
         customer_id: None,
         personal: None,
         description: None,
         callback_url: None,
+        return_url: None,
         metadata: metadata.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect(),
         control_version: 1,
         created_at: NOW,
@@ -212,6 +257,8 @@ pub(crate) fn card_facts() -> PaymentMethod {
         expiry_month: 12,
         expiry_year: 2030,
         fingerprint: CardFingerprint([0; 16]),
+        funding: None,
+        issuer_country: None,
     })
 }
 

@@ -8,35 +8,34 @@
 //! Not here: retries. A request is written once; only one that no byte was written of goes to a
 //! second connection.
 
-mod connections;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::{
-    Method, Request, StatusCode,
-    header::{CONTENT_TYPE, HOST, HeaderValue},
-};
-use serde::Serialize;
+use hyper::{Method, StatusCode};
+use serde::{Serialize, de::DeserializeOwned};
 use tollgate_domain::{
-    AttemptId, CaptureMode, Millis, Mode, PaymentIntent, ProviderId, ProviderOutcome, Timestamp,
+    AttemptId, Millis, OperationId, OperationOutcome, PaymentIntent, ProviderId, ProviderOutcome,
+    Timestamp,
 };
 use zeroize::Zeroizing;
 
-use self::connections::{Connections, Failure};
 use super::{
-    Answer, Authorize, Capabilities, Clock, Inquire, Provider, Standing,
+    Answer, Authorize, CallFailure, Capabilities, Capture, Clock, Confirm, Inquire,
+    InquireOperation, OperationStanding, Provider, Refund, Reverse, Standing, Target, Void,
+    connections::{Connections, Failure, Timeouts},
     simulator::{
-        FAULTS_KEY, METHODS,
+        self,
         protocol::{
-            AnswerBody, AuthorizeBody, CaptureName, InquireBody, MethodBody, ModeName, PaymentPart,
-            Rail,
+            AnswerBody, AuthorizeBody, InquireBody, InstructionBody, MethodBody, OperateBody,
+            OperationAnswerBody, PaymentPart, Rail,
         },
     },
 };
+
+pub(crate) use super::connections::UrlError;
 
 /// Where the other process is, and how long it may take.
 #[derive(Clone, Debug)]
@@ -53,20 +52,12 @@ pub(crate) struct RemoteSimulatorOptions {
     pub(crate) body_timeout: Duration,
 }
 
-/// The URL cannot be asked.
-#[derive(Debug, thiserror::Error)]
-#[error("{url} is no address of the form http://host:port")]
-pub struct UrlError {
-    url: String,
-}
-
 /// The simulator in another process. A clone uses the same connections.
 #[derive(Clone)]
 pub(crate) struct RemoteSimulator(Arc<Inner>);
 
 struct Inner {
     connections: Connections,
-    host: HeaderValue,
     inquiry_horizon: Millis,
     clock: Clock,
 }
@@ -81,24 +72,22 @@ impl RemoteSimulator {
     /// # Errors
     /// If the URL is not of the form `http://host:port`.
     pub(crate) fn new(options: &RemoteSimulatorOptions, clock: Clock) -> Result<Self, UrlError> {
-        let RemoteSimulatorOptions { url, inquiry_horizon, .. } = options;
-        let refused = || UrlError { url: url.clone() };
-        let authority = url.strip_prefix("http://").ok_or_else(refused)?.trim_end_matches('/');
-        let parsed: hyper::http::uri::Authority = authority.parse().map_err(|_fault| refused())?;
-        if authority.contains('@') || parsed.host().is_empty() {
-            return Err(refused());
-        }
-        let host = HeaderValue::from_str(authority).map_err(|_fault| refused())?;
-        let address = format!("{}:{}", parsed.host(), parsed.port_u16().unwrap_or(80));
-        let connections = Connections::new(address, options);
-        let inquiry_horizon = *inquiry_horizon;
-        Ok(Self(Arc::new(Inner { connections, host, inquiry_horizon, clock })))
+        let &RemoteSimulatorOptions {
+            ref url,
+            inquiry_horizon,
+            connect_timeout: connect,
+            header_timeout: header,
+            body_timeout: body,
+        } = options;
+        let connections = Connections::new(url, Timeouts { connect, header, body })?;
+        Ok(Self(Arc::new(Inner { connections, inquiry_horizon, clock })))
     }
 
     /// A page of its ledger, as JSON. `None` where it cannot be had.
     pub(crate) async fn ledger_page(&self, after: u64, limit: usize) -> Option<Bytes> {
         let path = format!("/ledger?after={after}&limit={limit}");
-        let request = self.0.request(Method::GET, &path, Bytes::new());
+        let path = path.parse().expect("words and digits make a path");
+        let request = self.0.connections.request(Method::GET, path, Bytes::new());
         let (status, body) = self.0.connections.send(request, || true).await.ok()?;
         (status == StatusCode::OK).then_some(body)
     }
@@ -110,7 +99,7 @@ impl Provider for RemoteSimulator {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { inquiry_horizon: self.0.inquiry_horizon, methods: METHODS }
+        simulator::capabilities(self.0.inquiry_horizon)
     }
 
     fn authorize(&self, request: Authorize) -> Answer<ProviderOutcome> {
@@ -119,19 +108,99 @@ impl Provider for RemoteSimulator {
         let Some(method) = MethodBody::of(&intent.method, &instrument) else {
             return Answer::Now(ProviderOutcome::NotSent);
         };
-        let payment = payment_part(&intent);
+        let payment = PaymentPart::of(&intent);
         let not_after_ms = not_after.as_millis();
         let body = wiped(&AuthorizeBody { payment, not_after_ms, method });
         let inner = Arc::clone(&self.0);
         Answer::later(async move { inner.authorize(attempt, not_after, body).await })
     }
 
+    fn confirm(&self, request: Confirm) -> Answer<Result<Standing, CallFailure>> {
+        let Confirm { target } = request;
+        let sent = self.operate(&target, InstructionBody::Confirm);
+        Answer::later(async move {
+            match sent.await {
+                Ok(answer) => read::<AnswerBody>(&answer)
+                    .map(AnswerBody::into_confirmed)
+                    .unwrap_or(Err(CallFailure::Unknown)),
+                Err(Failure::NotSent) => Err(CallFailure::NotSent),
+                Err(Failure::Unanswered) => Err(CallFailure::Unknown),
+            }
+        })
+    }
+
+    fn capture(&self, request: Capture) -> Answer<OperationOutcome> {
+        let Capture { target, amount, release_rest } = request;
+        let amount_minor = amount.minor_units();
+        self.carry_out(&target, InstructionBody::Capture { amount_minor, release_rest })
+    }
+
+    fn void(&self, request: Void) -> Answer<OperationOutcome> {
+        self.carry_out(&request.target, InstructionBody::Void)
+    }
+
+    fn reverse(&self, request: Reverse) -> Answer<OperationOutcome> {
+        self.carry_out(&request.target, InstructionBody::Reverse)
+    }
+
+    fn refund(&self, request: Refund) -> Answer<OperationOutcome> {
+        let Refund { target, amount } = request;
+        self.carry_out(&target, InstructionBody::Refund { amount_minor: amount.minor_units() })
+    }
+
     fn inquire(&self, request: Inquire) -> Answer<Standing> {
         let Inquire { intent, attempt } = request;
-        let rail = Rail::of(&intent.method);
-        let body = wiped(&InquireBody { payment: payment_part(&intent), rail });
+        let body = inquiry(&intent);
         let inner = Arc::clone(&self.0);
-        Answer::later(async move { inner.inquire(attempt, body).await })
+        Answer::later(async move {
+            let answer = inner.send(&format!("{attempt}/inquire"), body, || true).await.ok();
+            answer
+                .and_then(|answer| read::<AnswerBody>(&answer))
+                .map_or(Standing::Unknown, AnswerBody::into_standing)
+        })
+    }
+
+    fn inquire_operation(&self, request: InquireOperation) -> Answer<OperationStanding> {
+        let InquireOperation { intent, attempt, operation } = request;
+        let body = inquiry(&intent);
+        let inner = Arc::clone(&self.0);
+        Answer::later(async move {
+            let path = format!("{attempt}/operations/{operation}/inquire");
+            let answer = inner.send(&path, body, || true).await.ok();
+            answer
+                .and_then(|answer| read::<OperationAnswerBody>(&answer))
+                .map_or(OperationStanding::Unknown, OperationAnswerBody::into_standing)
+        })
+    }
+}
+
+impl RemoteSimulator {
+    fn carry_out(&self, target: &Target, instruction: InstructionBody) -> Answer<OperationOutcome> {
+        let sent = self.operate(target, instruction);
+        Answer::later(async move {
+            match sent.await {
+                Ok(answer) => read::<OperationAnswerBody>(&answer)
+                    .map_or(OperationOutcome::Unknown, OperationAnswerBody::into_outcome),
+                Err(Failure::NotSent) => OperationOutcome::NotSent,
+                Err(Failure::Unanswered) => OperationOutcome::Unknown,
+            }
+        })
+    }
+
+    fn operate(
+        &self,
+        target: &Target,
+        instruction: InstructionBody,
+    ) -> impl Future<Output = Result<(StatusCode, Bytes), Failure>> + Send + 'static {
+        let &Target { ref intent, attempt, operation, not_after } = target;
+        let body = wiped(&OperateBody {
+            payment: PaymentPart::of(intent),
+            rail: Rail::of(&intent.method),
+            not_after_ms: not_after.as_millis(),
+            instruction,
+        });
+        let inner = Arc::clone(&self.0);
+        async move { inner.operate(attempt, operation, not_after, body).await }
     }
 }
 
@@ -142,49 +211,44 @@ impl Inner {
         not_after: Timestamp,
         body: Bytes,
     ) -> ProviderOutcome {
-        let request = self.attempt_request(attempt, "authorize", body);
         let in_time = || (self.clock)() < not_after;
-        match self.connections.send(request, in_time).await {
-            Ok(answer) => {
-                understood(&answer).map_or(ProviderOutcome::Unknown, |answer| answer.into_outcome())
-            }
+        match self.send(&format!("{attempt}/authorize"), body, in_time).await {
+            Ok(answer) => read::<AnswerBody>(&answer)
+                .map_or(ProviderOutcome::Unknown, AnswerBody::into_outcome),
             Err(Failure::NotSent) => ProviderOutcome::NotSent,
             Err(Failure::Unanswered) => ProviderOutcome::Unknown,
         }
     }
 
-    async fn inquire(&self, attempt: AttemptId, body: Bytes) -> Standing {
-        let request = self.attempt_request(attempt, "inquire", body);
-        match self.connections.send(request, || true).await {
-            Ok(answer) => {
-                understood(&answer).map_or(Standing::Unknown, |answer| answer.into_standing())
-            }
-            Err(Failure::NotSent | Failure::Unanswered) => Standing::Unknown,
-        }
-    }
-
-    fn attempt_request(
+    async fn operate(
         &self,
         attempt: AttemptId,
-        operation: &str,
+        operation: OperationId,
+        not_after: Timestamp,
         body: Bytes,
-    ) -> Request<Full<Bytes>> {
-        self.request(Method::POST, &format!("/v1/attempts/{attempt}/{operation}"), body)
+    ) -> Result<(StatusCode, Bytes), Failure> {
+        let in_time = || (self.clock)() < not_after;
+        self.send(&format!("{attempt}/operations/{operation}"), body, in_time).await
     }
 
-    fn request(&self, method: Method, path: &str, body: Bytes) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method;
-        *request.uri_mut() = path.parse().expect("ids, words and digits make a path");
-        request.headers_mut().insert(HOST, self.host.clone());
-        let json = HeaderValue::from_static("application/json");
-        request.headers_mut().insert(CONTENT_TYPE, json);
-        request
+    async fn send(
+        &self,
+        path: &str,
+        body: Bytes,
+        in_time: impl Fn() -> bool,
+    ) -> Result<(StatusCode, Bytes), Failure> {
+        let path = format!("/v1/attempts/{path}").parse().expect("ids and words make a path");
+        let request = self.connections.request(Method::POST, path, body);
+        self.connections.send(request, in_time).await
     }
 }
 
+fn inquiry(intent: &PaymentIntent) -> Bytes {
+    wiped(&InquireBody { payment: PaymentPart::of(intent), rail: Rail::of(&intent.method) })
+}
+
 /// The answer, if it is one.
-fn understood((status, body): &(StatusCode, Bytes)) -> Option<AnswerBody> {
+fn read<T: DeserializeOwned>((status, body): &(StatusCode, Bytes)) -> Option<T> {
     if *status != StatusCode::OK {
         return None;
     }
@@ -196,22 +260,4 @@ fn wiped(body: &impl Serialize) -> Bytes {
     let mut bytes = Zeroizing::new(Vec::with_capacity(REQUEST_ROOM));
     serde_json::to_writer(&mut *bytes, body).expect("requests have string keys");
     Bytes::from_owner(bytes)
-}
-
-fn payment_part(intent: &PaymentIntent) -> PaymentPart<'_> {
-    PaymentPart {
-        id: intent.id.to_string().into(),
-        merchant: intent.merchant.to_string().into(),
-        mode: match intent.mode {
-            Mode::Test => ModeName::Test,
-            Mode::Live => ModeName::Live,
-        },
-        amount_minor: intent.money.amount.minor_units(),
-        currency: intent.money.currency.code().into(),
-        capture: match intent.capture {
-            CaptureMode::Automatic => CaptureName::Automatic,
-            CaptureMode::Manual => CaptureName::Manual,
-        },
-        faults: intent.metadata(FAULTS_KEY).map(Into::into),
-    }
 }

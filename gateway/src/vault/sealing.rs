@@ -37,7 +37,7 @@ const LABEL: &[u8; 27] = b"tollgate/payment-personal/1";
 pub(super) type Key = Zeroizing<[u8; 32]>;
 
 /// In which world something is sealed: a merchant's, in a mode.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Realm {
     pub(crate) merchant: MerchantId,
     pub(crate) mode: Mode,

@@ -1,6 +1,7 @@
 //! The API from outside: a whole gateway in the test's process, asked over real sockets.
 
 mod batch;
+mod books;
 mod classic;
 mod contract;
 mod customers;
@@ -11,8 +12,14 @@ mod idempotency;
 mod keys;
 mod lifecycle;
 mod methods;
+mod offer;
 mod openapi;
+mod operations;
 mod operator;
+mod orders;
 mod payments;
+mod provider_callbacks;
 mod providers;
+mod receiver;
 mod server;
+mod webhooks;

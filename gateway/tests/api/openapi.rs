@@ -104,8 +104,7 @@ async fn each_path_has_the_methods_that_are_described() {
     let server = TestServer::start().await;
     let document = document(&server).await;
     for (path, item) in document["paths"].as_object().unwrap() {
-        let reply =
-            server.send("TRACE", &path.replace("{id}", "x").replace("{key}", "x"), "", &[]).await;
+        let reply = server.send("TRACE", &with_each_id(path, "x"), "", &[]).await;
         assert_eq!(reply.status, 405, "{path}: {reply:?}");
         let allowed = reply.header("allow").unwrap().to_lowercase();
         let mut allowed: Vec<&str> =
@@ -129,17 +128,26 @@ async fn every_example_is_answered_as_it_says() {
         let key = authorization(operation, &server);
         let Some(forms) = operation["requestBody"]["content"].as_object() else { continue };
         for (media_type, form) in forms {
-            for (name, example) in form["examples"].as_object().unwrap() {
+            for (name, example) in form["examples"].as_object().into_iter().flatten() {
                 let what = format!("{} {name}", operation["operationId"]);
                 schemas.check(&form["schema"], &example["value"], &what);
+                // Signed with what only its provider knows; `provider_callbacks.rs` sends some.
+                if operation["operationId"].as_str().unwrap().ends_with("Callback") {
+                    continue;
+                }
+                let mut value = example["value"].clone();
+                if let Some(payment) = value.get_mut("payment_id") {
+                    *payment = paid(&server).await["id"].clone();
+                }
                 let body = match media_type.as_str() {
-                    "application/json" => example["value"].to_string(),
-                    "application/x-www-form-urlencoded" => as_form(&example["value"]),
+                    "application/json" => value.to_string(),
+                    "application/x-www-form-urlencoded" => as_form(&value),
                     other => panic!("no body of {other}"),
                 };
                 let mut headers = vec![("Content-Type", media_type.as_str())];
                 headers.extend(key.as_deref().map(|key| ("Authorization", key)));
-                let path = filled(&server, path, "").await;
+                let id = own_id(&server, operation).await;
+                let path = filled(&server, path, &id).await;
                 let reply = server.send(&method.to_uppercase(), &path, &body, &headers).await;
                 let answer = &operation["responses"][reply.status.to_string()]["content"];
                 let expected = answer
@@ -162,24 +170,22 @@ async fn what_is_read_is_as_described() {
     let server = TestServer::start().await;
     let document = document(&server).await;
     let schemas = Schemas::of(&document);
-    let mut request = payment(GOOD);
-    request["customer"] = json!({"id": "somebody", "email": "somebody@example.com"});
-    let payment = server.pay(&request, &[]).await.json();
     for (path, method, operation) in operations(&document) {
         if operation["requestBody"].is_object() {
             continue;
         }
-        let id = match operation["operationId"].as_str().unwrap() {
-            "readPayment" | "readClassicPayment" | "readClassicPaymentStatus" => {
-                payment["id"].as_str().unwrap()
-            }
-            "readProvider" => "simulator",
-            "eraseCustomer" => "somebody",
-            _other => "",
-        };
+        // A stream would last a minute, and an exception comes of what a provider does late;
+        // `webhooks.rs` and `books.rs` read them.
+        if ["streamEvents", "readException"].iter().any(|id| operation["operationId"] == *id) {
+            continue;
+        }
+        let id = own_id(&server, operation).await;
         let key = authorization(operation, &server);
         let headers: Vec<_> = key.iter().map(|key| ("Authorization", key.as_str())).collect();
-        let path = filled(&server, path, id).await;
+        let mut path = filled(&server, path, &id).await;
+        if operation["operationId"] == "listLedgerEntries" {
+            path = format!("{path}?payment_id={}", paid(&server).await["id"].as_str().unwrap());
+        }
         let reply = server.send(&method.to_uppercase(), &path, "", &headers).await;
         assert_eq!(reply.status, 200, "{path}: {reply:?}");
         check_answer(&schemas, operation, &reply);
@@ -219,10 +225,10 @@ async fn refusals_are_as_described() {
     let merchant = format!("Bearer {}", server.key());
     let operator = format!("Bearer {OPERATOR}");
     for (path, method, operation) in operations(&document) {
-        if operation["x-key"] == "anybody" {
+        if operation["x-key"] == "anybody" || operation["operationId"] == "streamEvents" {
             continue;
         }
-        let path = path.replace("{id}", "pay_0").replace("{key}", "key_0");
+        let path = with_each_id(path, "pay_0");
         let (own, other) = match operation["x-key"].as_str().unwrap() {
             "merchant" | "any" => (merchant.as_str(), operator.as_str()),
             _operator => (operator.as_str(), merchant.as_str()),
@@ -261,6 +267,62 @@ async fn the_page_needs_nothing_else() {
     server.stop().await;
 }
 
+/// A payment of somebody who is known by name.
+async fn paid(server: &TestServer) -> Value {
+    let mut request = payment(GOOD);
+    request["customer"] = json!({"id": "somebody", "email": "somebody@example.com"});
+    let reply = server.pay(&request, &[]).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    reply.json()
+}
+
+/// An id of what the operation is about, where that stands as the operation needs it.
+async fn own_id(server: &TestServer, operation: &Value) -> String {
+    let authorization = format!("Bearer {}", server.key());
+    let headers = [("Authorization", authorization.as_str())];
+    let (object, field) = match operation["operationId"].as_str().unwrap() {
+        "readProvider" => return "simulator".to_owned(),
+        "eraseCustomer" => {
+            paid(server).await;
+            return "somebody".to_owned();
+        }
+        "readPayment" | "readClassicPayment" | "readClassicPaymentStatus" => {
+            (paid(server).await, "/id")
+        }
+        "readTransaction" | "readClassicTransaction" => (paid(server).await, "/transaction_id"),
+        "capturePayment" => {
+            let mut request = payment(GOOD);
+            request["capture"] = "manual".into();
+            (server.pay(&request, &[]).await.json(), "/id")
+        }
+        "readRefund" | "readClassicRefundStatus" => {
+            let payment = paid(server).await;
+            let path = format!("/api/v1/payments/{}/refund", payment["id"].as_str().unwrap());
+            (server.post(&path, "{}", &headers).await.json(), "/id")
+        }
+        "readOrder" => {
+            let body = json!({"amount": "5.00", "currency": "INR"}).to_string();
+            (server.post("/api/v1/orders", &body, &headers).await.json(), "/id")
+        }
+        "showSimulatorAction" => {
+            let mut request = payment(GOOD);
+            request["card"]["number"] = "4000000000003220".into();
+            (server.pay(&request, &[]).await.json(), "/attempts/0/id")
+        }
+        _other => return String::new(),
+    };
+    object.pointer(field).and_then(Value::as_str).expect("it has an id").to_owned()
+}
+
+/// The path with the same text for every id in it.
+fn with_each_id(path: &str, id: &str) -> String {
+    let segments = path.split('/').map(|segment| match segment.starts_with('{') {
+        true => id,
+        false => segment,
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
+
 /// An object of texts as a form.
 fn as_form(value: &Value) -> String {
     let pairs = value.as_object().unwrap().iter();
@@ -272,8 +334,26 @@ fn as_form(value: &Value) -> String {
 /// operator's.
 async fn filled(server: &TestServer, path: &str, id: &str) -> String {
     let merchant = server.get("/api/v1/merchants/me").await.json();
-    let id = if path.contains("/merchants/") { merchant["id"].as_str().unwrap() } else { id };
-    let mut path = path.replace("{id}", id);
+    let (mut event, mut endpoint) = (String::new(), String::new());
+    if path.contains("/events/{id}") {
+        server.pay(&payment(GOOD), &[]).await;
+        event = first_of(server, "/api/v1/events").await;
+    }
+    if path.contains("/webhooks/{id}") {
+        let authorization = format!("Bearer {}", server.key());
+        let body = json!({"url": "https://shop.invalid/hooks"}).to_string();
+        let headers = [("Authorization", authorization.as_str())];
+        let reply = server.post("/api/v1/webhooks", &body, &headers).await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        endpoint = reply.json()["id"].as_str().unwrap().to_owned();
+    }
+    let id = match path {
+        _ if path.contains("/merchants/") => merchant["id"].as_str().unwrap(),
+        _ if !event.is_empty() => &event,
+        _ if !endpoint.is_empty() => &endpoint,
+        _ => id,
+    };
+    let mut path = path.replace("{id}", id).replace("{attempt}", id);
     if path.contains("{key}") {
         let (keys, by) = match path.contains("/operator-keys/") {
             true => ("/api/v1/operator-keys", OPERATOR),
@@ -286,4 +366,15 @@ async fn filled(server: &TestServer, path: &str, id: &str) -> String {
     }
     assert!(!path.contains(['{', '}']), "{path} needs an id");
     path
+}
+
+/// The id of a list's first row, once it has one.
+async fn first_of(server: &TestServer, path: &str) -> String {
+    loop {
+        let list = server.get(path).await.json();
+        if let Some(id) = list["data"][0]["id"].as_str() {
+            return id.to_owned();
+        }
+        tokio::task::yield_now().await;
+    }
 }

@@ -81,8 +81,12 @@ impl TestServer {
     }
 
     pub(crate) async fn restart(self) -> Self {
+        self.restart_with(|_config| {}).await
+    }
+
+    pub(crate) async fn restart_with(self, change: impl FnOnce(&mut Config)) -> Self {
         let directory = self.stop().await;
-        Self::start_in(directory, |_config| {}).await
+        Self::start_in(directory, change).await
     }
 
     pub(crate) async fn stop(self) -> TempDir {

@@ -17,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A running gateway; it is killed when the test ends early.
 pub(crate) struct Server {
     process: Child,
+    #[allow(dead_code, reason = "not every test that starts a server needs it")]
     data: PathBuf,
     caller: Caller,
     metrics: Caller,
@@ -115,11 +116,13 @@ impl Server {
     }
 
     /// The same with the operator's key.
+    #[allow(dead_code, reason = "not every test that starts a server needs it")]
     pub(crate) fn operator(&self) -> Caller {
         Caller { key: first_line(&self.data.join("operator.key")), ..self.caller() }
     }
 
     /// What Prometheus is told.
+    #[allow(dead_code, reason = "not every test that starts a server needs it")]
     pub(crate) fn metrics(&self) -> String {
         self.metrics.get("/metrics").expect("a running server has metrics").body
     }

@@ -39,6 +39,10 @@ pub(crate) enum EntryState {
     Pending,
     Voided,
     Reversed,
+    /// Of operations on what was approved, which are no charges.
+    Succeeded,
+    Failed,
+    Returned,
 }
 
 /// The provider's approvals, gathered page by page.
@@ -83,7 +87,10 @@ impl Reconciliation {
             EntryState::Declined
             | EntryState::Pending
             | EntryState::Voided
-            | EntryState::Reversed => return,
+            | EntryState::Reversed
+            | EntryState::Succeeded
+            | EntryState::Failed
+            | EntryState::Returned => return,
         }
         let approval = Approval { attempt_id, amount_minor, currency };
         if let Some((payment, _owner)) = auditor.owners.get_key_value(payment_id.as_str()) {

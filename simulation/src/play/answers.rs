@@ -1,18 +1,15 @@
 //! What passes between the engine and the provider: calls, answers, callbacks.
 
 use tollgate_domain::{
-    AttemptId, DeclineCode, Effect, NextAction, OutcomeSource, PaymentId, ProviderOutcome,
-    RecordProviderOutcome, Rejection, ShardId,
+    AttemptId, DeclineCode, Effect, NextAction, OperationFailure, OperationId, OperationOutcome,
+    OutcomeSource, PaymentId, ProviderCall, ProviderOutcome, ProviderReceipt,
+    RecordOperationOutcome, RecordProviderOutcome, Rejection, ShardId,
 };
-use tollgate_engine::{PreparedCall, Step as Decided};
+use tollgate_engine::{CallOutcome, PreparedCall, ProviderReport, Step as Decided};
 
-use super::{
-    Answered, Card, Client, Life, Play, START, expectation::compare, expectation::expect_inquiries,
-    index_of, pick,
-};
+use super::{Card, Client, Life, Play, START, expectation::compare, index_of, pick};
 use crate::{
-    model::Hearing,
-    provider::{Charge, action_required},
+    provider::{Charge, Job, Task, Word, action_required, boast},
     step::{Claim, Fate},
 };
 
@@ -34,17 +31,38 @@ impl Play<'_> {
                 } else {
                     called(fate)
                 });
-                (OutcomeSource::Call, outcome)
+                (OutcomeSource::Call, CallOutcome::Attempt(outcome))
             }
             Effect::Inquire { .. } => {
                 assert_eq!(attachment, None, "an inquiry needs no card");
                 self.coverage.saw("call: inquiry");
                 let outcome = self.provider.inquire(attempt, began, fate, now);
-                (OutcomeSource::Inquiry, outcome)
+                (OutcomeSource::Inquiry, CallOutcome::Attempt(outcome))
+            }
+            Effect::Operate { .. } => {
+                assert_eq!(attachment, None, "an operation needs no card");
+                let job = job_of(&call);
+                self.coverage.saw(ordered(job.task));
+                (OutcomeSource::Call, self.provider.operate(job, fate, now))
+            }
+            Effect::InquireOperation { .. } => {
+                assert_eq!(attachment, None, "an inquiry needs no card");
+                self.coverage.saw("call: inquiry into an operation");
+                let outcome = self.provider.inquire_job(job_of(&call), fate, now);
+                (OutcomeSource::Inquiry, CallOutcome::Operation(outcome))
             }
         };
         (self.tell)(format!("  {payment} will hear {outcome:?}"));
-        life.answers.push(Answered { payment, attempt, source, outcome });
+        life.answers.push(match outcome {
+            CallOutcome::Attempt(outcome) => {
+                ProviderReport::Attempt(RecordProviderOutcome { payment, attempt, source, outcome })
+            }
+            CallOutcome::Operation(outcome) => {
+                let operation = job_of(&call).operation;
+                let command = RecordOperationOutcome { payment, operation, source, outcome };
+                ProviderReport::Operation(command)
+            }
+        });
     }
 
     pub(super) fn arrive(&mut self, life: &Life, which: u16, fate: Fate) {
@@ -56,11 +74,11 @@ impl Play<'_> {
 
     pub(super) fn answer(&mut self, life: &mut Life, which: u16, twice: bool) {
         let Some(which) = pick(which, life.answers.len()) else { return };
-        let Answered { payment, attempt, source, outcome } = life.answers.swap_remove(which);
+        let report = life.answers.swap_remove(which);
         if twice {
-            self.hear(life, payment, attempt, source, outcome.clone());
+            self.hear(life, report.clone());
         }
-        self.hear(life, payment, attempt, source, outcome);
+        self.hear(life, report);
     }
 
     pub(super) fn settle(&mut self, which: u16, fate: Fate) {
@@ -68,6 +86,13 @@ impl Play<'_> {
         let Some(which) = pick(which, attempts.len()) else { return };
         let stands = self.provider.settle(attempts[which].1, fate);
         (self.tell)(format!("  {} stands {stands:?} at the provider", attempts[which].0));
+    }
+
+    pub(super) fn settle_job(&mut self, which: u16, fate: Fate) {
+        let jobs = self.provider.jobs();
+        let Some(which) = pick(which, jobs.len()) else { return };
+        let stands = self.provider.settle_job(jobs[which].1, fate);
+        (self.tell)(format!("  {} stands {stands:?} at the provider", jobs[which].1));
     }
 
     pub(super) fn callback(&mut self, life: &mut Life, which: u16, claim: Claim) {
@@ -81,25 +106,74 @@ impl Play<'_> {
             }
             Claim::Denial => {
                 self.coverage.saw("callback: denial");
+                self.provider.owe_word(Word::Attempt(payment, attempt));
                 ProviderOutcome::Declined(DeclineCode::GenericDecline)
+            }
+            Claim::Boast => {
+                self.coverage.saw("callback: boast");
+                self.beyond_compare.insert(payment);
+                boast(attempt)
             }
             Claim::Act | Claim::ActInVain | Claim::Pend | Claim::Unknown => {
                 self.coverage.saw("callback: confused");
                 confused(claim)
             }
         };
-        self.hear(life, payment, attempt, OutcomeSource::Callback, outcome);
+        self.call_back(life, payment, attempt, outcome);
     }
 
-    /// The provider is heard.
-    pub(super) fn hear(
+    pub(super) fn callback_job(&mut self, life: &mut Life, which: u16, claim: Claim) {
+        let jobs = self.provider.jobs();
+        let Some(which) = pick(which, jobs.len()) else { return };
+        let (payment, operation) = jobs[which];
+        let outcome = match claim {
+            Claim::Truth => self.provider.truth_of_job(operation),
+            Claim::Denial | Claim::ActInVain => {
+                self.provider.owe_word(Word::Operation(payment, operation));
+                if claim == Claim::Denial {
+                    OperationOutcome::Failed(OperationFailure::Refused)
+                } else {
+                    OperationOutcome::NotSent
+                }
+            }
+            Claim::Boast => {
+                self.beyond_compare.insert(payment);
+                OperationOutcome::Succeeded(ProviderReceipt::default())
+            }
+            Claim::Act | Claim::Pend => OperationOutcome::Pending,
+            Claim::Unknown => OperationOutcome::Unknown,
+        };
+        self.coverage.saw("callback: about an operation");
+        self.call_back_job(life, payment, operation, outcome);
+    }
+
+    pub(super) fn call_back(
         &mut self,
         life: &mut Life,
         payment: PaymentId,
         attempt: AttemptId,
-        source: OutcomeSource,
         outcome: ProviderOutcome,
     ) {
+        let source = OutcomeSource::Callback;
+        let command = RecordProviderOutcome { payment, attempt, source, outcome };
+        self.hear(life, ProviderReport::Attempt(command));
+    }
+
+    pub(super) fn call_back_job(
+        &mut self,
+        life: &mut Life,
+        payment: PaymentId,
+        operation: OperationId,
+        outcome: OperationOutcome,
+    ) {
+        let source = OutcomeSource::Callback;
+        let command = RecordOperationOutcome { payment, operation, source, outcome };
+        self.hear(life, ProviderReport::Operation(command));
+    }
+
+    /// The provider is heard.
+    pub(super) fn hear(&mut self, life: &mut Life, report: ProviderReport) {
+        let payment = report.payment();
         let index = index_of(payment.shard());
         let moment = self.moment(life);
         let now = moment.time.max(life.shards[index].state().last_time());
@@ -107,29 +181,23 @@ impl Play<'_> {
             self.models[index].payments.contains_key(&payment),
             "the provider was asked about {payment}, of which the log knows nothing"
         );
-        let hearing = self.models[index].hear(payment, &outcome, now, &self.policy);
-        let command = RecordProviderOutcome { payment, attempt, source, outcome };
-        let step = life.shards[index].record_outcome(command, moment);
+        let owed = self.models[index].hear(&report, now, &self.policy);
+        let step = life.shards[index].record_outcome(report, moment);
         let step = step.expect("what a provider reports is always accepted");
-        let recorded = step.is_some();
-        assert_eq!(recorded, hearing != Hearing::Nothing, "what is new is recorded, and only that");
-        self.coverage.saw(match hearing {
-            Hearing::Nothing => "answer: changes nothing",
-            Hearing::Recorded => "answer: recorded",
-            Hearing::Contradicted => "answer: contradicts",
+        assert_eq!(step.is_some(), owed.is_some(), "what is new is recorded, and only that");
+        self.coverage.saw(match &owed {
+            None => "answer: changes nothing",
+            Some(owed) if owed.is_empty() => "answer: recorded",
+            Some(_) => "answer: has consequences",
         });
+        if let (Some(step), Some(owed)) = (&step, owed) {
+            self.expect_calls(step, index, owed);
+        }
         let expected = &self.models[index].payments[&payment];
         let found = life.shards[index].state().payment(payment).expect("it is there");
         compare(found, expected);
         let Some(step) = step else { return };
-        let asked = (hearing == Hearing::Contradicted).then_some(attempt);
-        expect_inquiries(&step, &asked.into_iter().collect());
-        let waits = if expected.is_final() { life.waiting.remove(&payment) } else { None };
-        assert_eq!(step.reply.is_some(), waits.is_some(), "who waits is answered, once");
-        if waits.is_some() {
-            self.expect_answer(&step, payment, false);
-            self.coverage.saw("reply: payment settled");
-        }
+        self.expect_settled(life, &step, payment);
         self.carry_out(life, payment.shard(), step, now);
     }
 
@@ -146,8 +214,8 @@ impl Play<'_> {
             let (source, outcome) = (OutcomeSource::Callback, ProviderOutcome::Pending);
             let command = RecordProviderOutcome { payment, attempt, source, outcome };
             let moment = self.moment(life);
-            let step: Result<Option<Decided<Client, Card>>, _> =
-                life.shards[index_of(shard)].record_outcome(command, moment);
+            let step: Result<Option<Decided<Client, Card>>, _> = life.shards[index_of(shard)]
+                .record_outcome(ProviderReport::Attempt(command), moment);
             assert_eq!(step.err(), Some(refusal));
         }
         self.coverage.saw("answer: to nobody");
@@ -168,6 +236,21 @@ pub(super) fn called(fate: Fate) -> &'static str {
     }
 }
 
+fn ordered(task: Task) -> &'static str {
+    match task {
+        Task::Confirm => "call: confirm",
+        Task::Capture { .. } => "call: capture",
+        Task::Void => "call: void",
+        Task::Reverse => "call: reverse",
+        Task::Refund { .. } => "call: refund",
+    }
+}
+
+fn job_of(call: &ProviderCall) -> Job {
+    let operation = call.operation.as_ref().expect("a call about an operation tells which");
+    Job::of(call.intent.id, &operation.intent)
+}
+
 /// What a provider says that has lost its thread.
 pub(super) fn confused(claim: Claim) -> ProviderOutcome {
     match claim {
@@ -178,6 +261,6 @@ pub(super) fn confused(claim: Claim) -> ProviderOutcome {
             ProviderOutcome::ActionRequired { action: NextAction::Redirect { url } }
         }
         Claim::Pend => ProviderOutcome::Pending,
-        Claim::Truth | Claim::Denial | Claim::Unknown => ProviderOutcome::Unknown,
+        Claim::Truth | Claim::Denial | Claim::Boast | Claim::Unknown => ProviderOutcome::Unknown,
     }
 }

@@ -1,14 +1,12 @@
-//! What clients do: ask for payments, repeat themselves, read, and give up.
-
-use std::{cell::Cell, rc::Rc};
+//! What clients do: ask for payments, read, and give up.
 
 use tollgate_domain::{
     Amount, CaptureMode, CardBrand, CardFacts, CardFingerprint, CreatePayment, Currency,
     Fingerprint, IdempotencyKey, MerchantId, Millis, Mode, Money, NetBankingFacts, PaymentId,
-    PaymentMethod, ProviderId, Rejection, SealKeyId, Sealed, ShardId, UpiFacts, VpaFingerprint,
-    WalletFacts, WalletFingerprint,
+    PaymentMethod, ProviderId, Rejection, SealKeyId, Sealed, ShardId, Subject, UpiFacts,
+    VpaFingerprint, WalletFacts, WalletFingerprint,
 };
-use tollgate_engine::{Caller, CommandError, Completion, Submission};
+use tollgate_engine::{Caller, CommandError, Completion, Step as Decided, Submission};
 
 use super::{
     Card, Client, Life, Play, Reply, START, expectation::authorized_by, expectation::compare,
@@ -39,35 +37,32 @@ impl Play<'_> {
         };
         let step = life.shards[index].create_payment(submission, room, moment);
         match self.models[index].request(&asked, now) {
-            Request::New if !room => {
+            Request::New(()) if !room => {
                 assert!(step.record.is_none(), "nothing is begun without room");
                 expect_error(&step, CommandError::StorageFull);
                 self.coverage.saw("reply: storage full");
             }
-            Request::New if pay.size == Size::Enormous => {
+            Request::New(()) if pay.size == Size::Enormous => {
                 expect_error(&step, CommandError::TooLarge);
                 self.coverage.saw("reply: too large");
             }
-            Request::New => {
-                let id = step.created.expect("a payment is created");
+            Request::New(()) => {
+                let Some(Subject::Payment(id)) = step.begun else { panic!("a payment is created") };
                 let attempt = authorized_by(&step, id, card);
                 let (expected, key) = (Expected::new(&asked, attempt), asked.idempotency);
-                self.models[index].create(id, expected, key, now);
+                let model = &mut self.models[index];
+                model.create(id, expected);
+                model.remember(key, Subject::Payment(id), now);
                 if self.cards.insert(id, card.0).is_some() {
                     panic!("an id is given once: {id}");
                 }
-                if pay.waiting {
-                    assert!(step.reply.is_none(), "who waits is answered later");
-                    life.waiting.insert(id, client);
-                } else {
-                    self.expect_answer(&step, id, false);
-                }
-                if key.is_some_and(|(key, _fingerprint)| !self.keys.insert(key)) {
-                    self.coverage.saw("keys: taken again");
-                }
+                self.begun(life, &step, client, pay.waiting);
                 self.coverage.saw("reply: new payment");
                 if pay.size == Size::Large {
                     self.coverage.saw("disk: a record over several frames");
+                }
+                if asked.order.is_some() {
+                    self.coverage.saw("order: is tried to be paid");
                 }
                 self.coverage.saw(match pay.method {
                     Method::Card => "method: card",
@@ -78,24 +73,12 @@ impl Play<'_> {
                 });
                 (self.tell)(format!("  {id} is begun"));
             }
-            Request::Known(id) if life.waiting.get(&id).is_some_and(Client::is_waiting) => {
-                expect_error(&step, CommandError::InProgress);
-                self.coverage.saw("reply: in progress");
+            Request::Known(subject) => self.expect_repeat(life, &step, subject),
+            Request::Refused(rejection) => {
+                expect_error(&step, CommandError::Rejected(rejection));
+                self.coverage.saw(refused(rejection));
             }
-            Request::Known(id) => {
-                assert!(step.record.is_none(), "a repeated request does nothing");
-                self.expect_answer(&step, id, true);
-                self.coverage.saw("reply: same payment");
-            }
-            Request::Reused => {
-                let reused = CommandError::Rejected(Rejection::IdempotencyKeyReused);
-                expect_error(&step, reused);
-                self.coverage.saw("reply: other request");
-            }
-            Request::CardExpired => {
-                expect_error(&step, CommandError::Rejected(Rejection::CardExpired));
-                self.coverage.saw("reply: card expired");
-            }
+            Request::Unexpected(status) => unreachable!("a new payment has no state: {status:?}"),
         }
         self.carry_out(life, shard, step, now);
     }
@@ -105,30 +88,81 @@ impl Play<'_> {
         let number = u64::from(pay.merchant);
         let merchant = MerchantId::new(START, ShardId::CONTROL, number);
         let amount = Amount::from_minor_units(pay.minor_units).expect("stories have amounts");
-        let idempotency = pay.key.map(|(key, body)| {
-            let mut digest = [key; 16];
-            digest[..2].copy_from_slice(&pay.merchant.to_le_bytes());
-            (IdempotencyKey(digest), Fingerprint(body.into()))
-        });
+        let idempotency =
+            pay.key.map(|(key, body)| (key_of(merchant, key), Fingerprint(body.into())));
+        let mode = mode_of(pay.merchant);
+        let order = pay.order.map(|which| self.order_to_pay(which, merchant, mode));
         let command = CreatePayment {
             merchant,
-            mode: if pay.merchant.is_multiple_of(2) { Mode::Test } else { Mode::Live },
+            mode,
             money: Money { amount, currency: currency(pay.currency) },
             capture: if pay.manual { CaptureMode::Manual } else { CaptureMode::Automatic },
             method: method(pay.method),
             card_expires_at: (pay.method == Method::OldCard)
                 .then(|| START.after(Millis::from_seconds(3_600))),
             personal: Sealed::new(SealKeyId([1; 16]), [42; 40]),
+            hold_for_review: pay.review,
+            emi: None,
+            order,
+            one_payment_per_order: false,
             order_id: Some(format!("order {}", self.clients).into()),
             customer_id: None,
             description: None,
             callback_url: None,
+            return_url: None,
             metadata: vec![("note".into(), "x".repeat(length_of(pay.size)).into())],
             provider: ProviderId::SIMULATOR,
             control_version: 1,
             idempotency,
         };
-        (command, Client(Rc::new(Cell::new(true))), Card(self.clients))
+        let client = Client::new(idempotency.map(|(key, _fingerprint)| key));
+        (command, client, Card(self.clients))
+    }
+
+    /// Something was begun: who asked for it is answered, or waits.
+    pub(super) fn begun(
+        &mut self,
+        life: &mut Life,
+        step: &Decided<Client, Card>,
+        client: Client,
+        waiting: bool,
+    ) {
+        let subject = step.begun.expect("something is begun");
+        if client.key.is_some_and(|key| !self.keys.insert(key)) {
+            self.coverage.saw("keys: taken again");
+        }
+        match &step.replies[..] {
+            [] => {
+                assert!(waiting, "who does not wait is answered at once");
+                life.waiting.insert(subject, client);
+            }
+            [reply] => {
+                assert!(!waiting || self.is_final(subject), "who waits is answered later");
+                self.expect_answer(reply, subject, false);
+            }
+            [_, _, ..] => panic!("one is answered"),
+        }
+    }
+
+    /// A repeated request does nothing, and is answered as before.
+    pub(super) fn expect_repeat(
+        &mut self,
+        life: &Life,
+        step: &Decided<Client, Card>,
+        subject: Subject,
+    ) {
+        if life.waiting.get(&subject).is_some_and(Client::is_waiting) {
+            expect_error(step, CommandError::InProgress);
+            return self.coverage.saw("reply: in progress");
+        }
+        assert!(step.record.is_none(), "a repeated request does nothing");
+        let [reply] = &step.replies[..] else { panic!("a repeated request is answered") };
+        self.expect_answer(reply, subject, true);
+        self.coverage.saw(match subject {
+            Subject::Payment(_) => "reply: same payment",
+            Subject::Operation(_) => "reply: same operation",
+            Subject::Order(_) => "reply: same order",
+        });
     }
 
     pub(super) fn read(&mut self, life: &mut Life, which: u16) {
@@ -163,6 +197,8 @@ impl Play<'_> {
             key: None,
             size: Size::Small,
             waiting: true,
+            review: false,
+            order: None,
         };
         let (command, caller, attachment) = self.request(pay);
         let index = index_of(ShardId::of_merchant(command.merchant, self.shards));
@@ -177,7 +213,42 @@ impl Play<'_> {
 pub(super) fn leave(life: &Life, which: u16) {
     let waiting: Vec<&Client> = life.waiting.values().collect();
     if let Some(which) = pick(which, waiting.len()) {
-        waiting[which].0.set(false);
+        waiting[which].waits.set(false);
+    }
+}
+
+/// A merchant's key.
+pub(super) fn key_of(merchant: MerchantId, key: u8) -> IdempotencyKey {
+    let mut digest = merchant.to_u128().to_le_bytes();
+    digest[15] = key;
+    IdempotencyKey(digest)
+}
+
+/// In which world a merchant lives.
+pub(super) fn mode_of(merchant: u16) -> Mode {
+    if merchant.is_multiple_of(2) { Mode::Test } else { Mode::Live }
+}
+
+/// How a refusal is counted.
+pub(super) fn refused(rejection: Rejection) -> &'static str {
+    match rejection {
+        Rejection::IdempotencyKeyReused => "refused: key with another request",
+        Rejection::CardExpired => "refused: card expired",
+        Rejection::PaymentNotFound(_) => "refused: no such payment",
+        Rejection::OrderNotFound(_) => "refused: no such order",
+        Rejection::OrderCurrencyDiffers(_) => "refused: other currency than the order's",
+        Rejection::OrderAmountExceeded { .. } => "refused: more than the order",
+        Rejection::UnexpectedState { .. } => "refused: for its state",
+        Rejection::OperationInProgress(_) => "refused: another operation is under way",
+        Rejection::CaptureExceedsAuthorized { .. } => "refused: more than is held",
+        Rejection::RefundExceedsCaptured { .. } => "refused: more than is left to refund",
+        Rejection::ReversalAfterRefund => "refused: reversal after a refund",
+        Rejection::CaseNotResolvable { .. } => "refused: not the way to close the case",
+        Rejection::AttemptNotFound(_)
+        | Rejection::OperationNotFound(_)
+        | Rejection::CaseNotFound(_)
+        | Rejection::OrderPaid(_)
+        | Rejection::TooManyOperations => unreachable!("no play goes so far: {rejection}"),
     }
 }
 
@@ -199,6 +270,8 @@ pub(super) fn method(method: Method) -> PaymentMethod {
             expiry_month: 12,
             expiry_year: 2_030,
             fingerprint: CardFingerprint([7; 16]),
+            funding: None,
+            issuer_country: None,
         }),
         Method::Upi => PaymentMethod::Upi(UpiFacts {
             handle: "okbank".into(),

@@ -15,7 +15,7 @@ use tollgate_wal::{
 use super::{
     Card, Client, Handed, Life, MINIMUM_SPACE, Play, Reply, Ticket, Told, diary::Diary, index_of,
 };
-use crate::{coverage::Coverage, model::Entry};
+use crate::{coverage::Coverage, coverage::happened, model::Entry};
 
 impl Play<'_> {
     /// Hands a step's record to the log, with all that rests on it.
@@ -26,10 +26,22 @@ impl Play<'_> {
         step: Decided<Client, Card>,
         now: Timestamp,
     ) {
-        let Decided { record, created: _, reply, calls } = step;
-        let reply = reply.map(|(client, reply)| Reply::Payment(client, reply));
-        let mut completion =
+        let Decided { record, begun: _, replies, calls } = step;
+        let reply = (!replies.is_empty()).then_some(Reply::Payments(replies));
+        let completion =
             Completion { reply, calls, publication: None, observation: None, permit: None };
+        self.hand_in(life, shard, record, completion, now);
+    }
+
+    /// Hands a record to the log, if there is one, with all that rests on it.
+    pub(super) fn hand_in(
+        &mut self,
+        life: &mut Life,
+        shard: ShardId,
+        record: Option<NewRecord>,
+        mut completion: Completion<Card, Reply>,
+        now: Timestamp,
+    ) {
         let Some(NewRecord { record, bytes }) = record else {
             self.after_durable(life, shard, completion);
             return;
@@ -38,6 +50,7 @@ impl Play<'_> {
         assert!(!record.events.is_empty(), "a record holds an event");
         assert_eq!(codec::decode(&bytes).as_ref().ok(), Some(&record), "bytes tell all");
         let index = index_of(shard);
+        record.events.iter().for_each(|event| self.coverage.saw(happened(event)));
         let state = life.shards[index].state();
         assert_eq!(invariant::shard(state), Ok(()), "after {record:?}");
         let lane = &mut life.lanes[index];
@@ -123,7 +136,7 @@ impl Play<'_> {
                 }
                 life.failed = true;
                 for client in life.shards.iter_mut().flat_map(Shard::stop) {
-                    client.0.set(false);
+                    client.waits.set(false);
                     self.coverage.saw("reply: unknown");
                 }
                 life.waiting.clear();
@@ -188,14 +201,9 @@ impl Outlet<Card, Reply> for World<'_> {
             Reply::Read(id, payment) => {
                 assert!(payment.is_none_or(|payment| payment.id() == id));
             }
-            Reply::Payment(client, reply) => {
-                client.0.set(false);
-                let Ok(answer) = reply else { return };
-                let payment = answer.payment;
-                if payment.state().is_final_answer() {
-                    let told = self.told.answers.entry(payment.id()).or_insert(payment.clone());
-                    assert_eq!(*told, payment, "one key, one answer, whenever it is asked");
-                }
+            Reply::Order(answer) => drop(answer),
+            Reply::Payments(replies) => {
+                replies.into_iter().for_each(|(client, reply)| self.told.answer(&client, reply));
             }
         }
     }
@@ -208,8 +216,8 @@ impl Outlet<Card, Reply> for World<'_> {
     fn log_failed(&mut self, _cause: &LogError) {}
 
     fn fail(&mut self, reply: Reply) {
-        if let Reply::Payment(client, _reply) = reply {
-            client.0.set(false);
+        if let Reply::Payments(replies) = reply {
+            replies.into_iter().for_each(|(client, _reply)| client.waits.set(false));
         }
         self.coverage.saw("reply: unknown");
     }

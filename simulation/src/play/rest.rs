@@ -1,13 +1,12 @@
 //! How a play ends: all faults cease, everything comes to rest, and two ledgers are compared.
 
-use tollgate_domain::{CaptureMode, ProviderId, ledger::Account};
 use tollgate_wal::{FreeSpace, store::faulty::Kept};
 
-use super::{Life, Play};
+use super::{Life, Play, expectation::compare};
 use crate::{
-    model::Heard,
-    provider::Stands,
-    step::{Claim, Crash, Fate},
+    model::{Act, Deed, Doing, Expected, Heard},
+    provider::{Booking, JobStands, Stands, Word},
+    step::{Crash, Fate},
 };
 
 /// How often everything is let run its course at the end. Inquiries settle in two rounds and expiries
@@ -22,19 +21,9 @@ impl Play<'_> {
         let mut life = self.crash(life, Crash::default());
         for round in 0..ROUNDS_OF_REST {
             self.let_everything_happen(&mut life);
-            if round == 1 {
-                for (_payment, attempt) in self.provider.attempts() {
-                    let fate = self.chance.pick(&[Fate::Approve, Fate::Decline]);
-                    if let Some(Stands::ActionRequired | Stands::Pending) =
-                        self.provider.booking(attempt).map(|booking| booking.stands)
-                    {
-                        self.provider.settle(attempt, fate);
-                    }
-                }
-                for which in 0..self.provider.attempts().len() {
-                    let which = u16::try_from(which).expect("plays are small");
-                    self.callback(&mut life, which, Claim::Truth);
-                }
+            if round > 0 {
+                self.decide_everything();
+                self.hear_owed_words(&mut life);
             }
             let due =
                 life.shards.iter().any(|shard| shard.state().next_due(&self.policy).is_some());
@@ -73,42 +62,133 @@ impl Play<'_> {
         }
     }
 
-    /// The provider's ledger beside ours, attempt by attempt and in sum.
-    pub(super) fn reconcile(&self, life: &Life) {
-        let mut taken = 0;
-        let payments = self.models.iter().flat_map(|model| &model.payments);
-        for (id, expected) in payments {
-            let stands = self.provider.booking(expected.attempt).map(|booking| booking.stands);
-            let agree = match stands {
-                Some(Stands::Approved) => {
-                    matches!(expected.heard, Heard::Yes | Heard::YesThenNo | Heard::TooLateYes)
-                }
-                // We may have heard the yes, the no, or both, in any order.
-                Some(Stands::TakenBack) => {
-                    matches!(expected.heard, Heard::YesThenNo | Heard::No | Heard::TooLateYes)
-                }
-                Some(Stands::Declined) | None => expected.heard == Heard::No,
-                Some(Stands::ActionRequired | Stands::Pending) => false,
-            };
-            assert!(agree, "{id} stands {stands:?} at the provider, and here {expected:?}");
-            let stands_for_money = match stands {
-                Some(Stands::Approved) => true,
-                Some(Stands::TakenBack) => expected.heard != Heard::No,
-                Some(Stands::Declined | Stands::ActionRequired | Stands::Pending) | None => false,
-            };
-            if let Some(booking) = self.provider.booking(expected.attempt)
-                && stands_for_money
-                && booking.charge.capture == CaptureMode::Automatic
-            {
-                taken += i128::from(booking.charge.minor_units);
+    /// The provider and its customers make up their minds.
+    fn decide_everything(&mut self) {
+        for (_payment, attempt) in self.provider.attempts() {
+            let fate = self.chance.pick(&[Fate::Approve, Fate::Decline]);
+            if self.provider.booking(attempt).is_some_and(|found| !found.stands.is_decided()) {
+                self.provider.settle(attempt, fate);
             }
         }
-        let receivable = Account::ProviderReceivable(ProviderId::SIMULATOR);
-        let books = life.shards.iter().flat_map(|shard| shard.state().ledger().sorted());
-        let owed: i128 = books
-            .filter(|(key, _balance)| key.account == receivable)
-            .map(|(_key, balance)| -balance.net_credit())
-            .sum();
-        assert_eq!(owed, taken, "the provider owes us what it took");
+        for (_payment, operation) in self.provider.jobs() {
+            let fate = self.chance.pick(&[Fate::Approve, Fate::Decline]);
+            if let Some((_job, JobStands::Pending)) = self.provider.job(operation) {
+                self.provider.settle_job(operation, fate);
+            }
+        }
+    }
+
+    /// The provider corrects what it told, and tells what it changed. Everything else we have to ask
+    /// for.
+    fn hear_owed_words(&mut self, life: &mut Life) {
+        for word in self.provider.owed_words() {
+            match word {
+                Word::Attempt(payment, attempt) => {
+                    let outcome = self.provider.truth(attempt);
+                    self.call_back(life, payment, attempt, outcome);
+                }
+                Word::Operation(payment, operation) => {
+                    let outcome = self.provider.truth_of_job(operation);
+                    self.call_back_job(life, payment, operation, outcome);
+                }
+            }
+        }
+    }
+
+    /// The provider's books beside ours, payment by payment.
+    pub(super) fn reconcile(&mut self, life: &Life) {
+        for (index, model) in self.models.iter().enumerate() {
+            for (id, expected) in &model.payments {
+                if self.beyond_compare.contains(id) {
+                    continue;
+                }
+                let booking = self.provider.booking(expected.attempt);
+                let agree = attempts_agree(booking, expected);
+                assert!(agree, "{id} stands {booking:?} at the provider, and here {expected:?}");
+                for deed in &expected.deeds {
+                    let job = self.provider.job(deed.id).map(|(_job, stands)| *stands);
+                    let agree = operations_agree(job, deed);
+                    assert!(agree, "{deed:?} stands {job:?} at the provider: {expected:?}");
+                }
+                let (theirs, ours) = (self.held_for(expected), held_here(expected));
+                assert_eq!(theirs, ours, "what the provider has of {id}: {expected:?}");
+                let payment = life.shards[index].state().payment(*id).expect("a payment of ours");
+                compare(payment, expected);
+                self.coverage.saw("rest: the provider's books are ours");
+            }
+        }
+    }
+
+    /// What the provider has of a payment by its own books. What it denies to have done is for the
+    /// operators: there it is reckoned as we believe it.
+    fn held_for(&self, expected: &Expected) -> i64 {
+        let mut taken = self.provider.taken(expected.attempt);
+        let stands = self.provider.booking(expected.attempt).map(|booking| booking.stands);
+        if stands == Some(Stands::TakenBack) && !believed(expected) {
+            taken.captured = 0;
+        }
+        for deed in &expected.deeds {
+            let denied = matches!(self.provider.job(deed.id), Some((_, JobStands::TakenBack)));
+            if !denied {
+                continue;
+            }
+            let stands = matches!(deed.doing, Doing::Done(_) | Doing::TooLate);
+            match deed.act {
+                Act::Capture { minor_units, .. } if !stands => taken.captured -= minor_units,
+                Act::Reverse if !stands => taken.reversed = false,
+                Act::Refund { minor_units } if stands => taken.refunded += minor_units,
+                Act::Confirm
+                | Act::Void
+                | Act::Capture { .. }
+                | Act::Reverse
+                | Act::Refund { .. } => {}
+            }
+        }
+        taken.net()
+    }
+}
+
+/// What we believe the provider to have of a payment.
+fn held_here(expected: &Expected) -> i64 {
+    let (exceptional, assigned) = expected.exceptional();
+    expected.captured - expected.refunded() + exceptional + assigned
+}
+
+fn believed(expected: &Expected) -> bool {
+    matches!(expected.heard, Heard::Yes(_) | Heard::TooLateYes)
+}
+
+fn attempts_agree(booking: Option<&Booking>, expected: &Expected) -> bool {
+    let Some(booking) = booking else { return expected.heard == Heard::No };
+    match (booking.stands, expected.heard) {
+        (Stands::Approved, Heard::Yes(_) | Heard::TooLateYes) => true,
+        // A void has reached an approval of which we had not heard.
+        (Stands::Approved, Heard::CalledOff) => booking.gone,
+        // We may have heard the yes, the no, or both, in any order.
+        (Stands::TakenBack, Heard::Yes(_) | Heard::No | Heard::TooLateYes | Heard::CalledOff) => {
+            true
+        }
+        (Stands::Declined, Heard::No) => true,
+        (Stands::CalledOff, Heard::CalledOff | Heard::No) => true,
+        (Stands::Approved, Heard::No)
+        | (Stands::Declined, Heard::CalledOff | Heard::Yes(_) | Heard::TooLateYes)
+        | (Stands::CalledOff, Heard::Yes(_) | Heard::TooLateYes)
+        | (_, Heard::Nothing | Heard::Later(_) | Heard::NothingCertain(_) | Heard::Act(_))
+        | (Stands::ActionRequired | Stands::Pending, _) => false,
+    }
+}
+
+fn operations_agree(job: Option<JobStands>, deed: &Deed) -> bool {
+    match (job, deed.doing) {
+        // A confirmation leaves no trace but in the attempt.
+        (None, Doing::Done(_)) => deed.act == Act::Confirm,
+        (None | Some(JobStands::Refused(_)), Doing::Failed(_)) => true,
+        (Some(JobStands::Done), Doing::Done(_) | Doing::TooLate) => true,
+        (
+            Some(JobStands::TakenBack),
+            Doing::Done(_) | Doing::Returned | Doing::Failed(_) | Doing::TooLate,
+        ) => true,
+        (None | Some(JobStands::Refused(_) | JobStands::Done | JobStands::Pending), _)
+        | (Some(JobStands::TakenBack), _) => false,
     }
 }

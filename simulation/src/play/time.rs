@@ -5,7 +5,8 @@ use std::time::Duration;
 use tollgate_domain::{ShardId, Timestamp};
 use tollgate_engine::Moment;
 
-use super::{Life, Play, expectation::expect_inquiries, index_of};
+use super::{Life, Play, index_of};
+use crate::model::Owed;
 
 /// How far the wall clock may stray and still be believed, as `tollgate_engine::Clock` has it.
 const BELIEVED: u64 = 60_000;
@@ -58,18 +59,21 @@ impl Play<'_> {
         };
         let record = &step.record.as_ref().expect("a tick that does something is recorded").record;
         let keys = self.models[index].keys.len();
-        let asked = self.models[index].tick(now, &self.policy);
+        let owed = self.models[index].tick(now, &self.policy);
         self.models[index].forget(&record.events, now, &self.policy);
-        assert!(due || record.events.len() == 1 && asked.is_empty(), "nothing was due: {record:?}");
-        expect_inquiries(&step, &asked);
+        assert!(due || record.events.len() == 1 && owed.is_empty(), "nothing was due: {record:?}");
+        for owed in &owed {
+            self.coverage.saw(match owed {
+                Owed::Attempt(_) => "tick: asks about an attempt",
+                Owed::Operation(_) => "tick: asks about an operation",
+                Owed::Again(_) => "tick: sends again",
+                Owed::Begun(..) => "tick: lets go of what has expired",
+            });
+        }
+        self.expect_calls(&step, index, owed);
+        assert!(step.replies.is_empty(), "a tick settles nothing");
         if self.models[index].keys.len() < keys {
             self.coverage.saw("keys: forgotten");
-        }
-        if !asked.is_empty() {
-            self.coverage.saw("tick: asks a provider");
-        }
-        if due && record.events.len() > asked.len() {
-            self.coverage.saw("tick: expires");
         }
         // Plays are small: one record does all there is.
         let next_due = life.shards[index].state().next_due(&self.policy);

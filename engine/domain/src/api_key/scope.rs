@@ -30,6 +30,22 @@ pub enum Scope {
     ProvidersRead,
     /// Erase what is known of customers.
     CustomersWrite,
+    /// Read what has happened, as a list or a stream.
+    EventsRead,
+    /// Look at endpoints, at their deliveries and at the queues.
+    WebhooksRead,
+    /// Create, change and delete endpoints, and deliver again.
+    WebhooksWrite,
+    /// Look at orders.
+    OrdersRead,
+    /// Create orders.
+    OrdersWrite,
+    /// Look at accounts and what was booked; for a merchant's key: its own.
+    LedgerRead,
+    /// Look at what operators have to decide, and at what is unknown.
+    ExceptionsRead,
+    /// Decide it, and enter outcomes that were learnt elsewhere.
+    ExceptionsWrite,
 }
 
 /// A set of scopes.
@@ -38,7 +54,7 @@ pub struct ScopeSet(u64);
 
 impl Scope {
     /// Every scope, in the order of [`Scope::code`].
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 19] = [
         Self::PaymentsRead,
         Self::PaymentsWrite,
         Self::MerchantsRead,
@@ -50,6 +66,14 @@ impl Scope {
         Self::SimulatorRead,
         Self::ProvidersRead,
         Self::CustomersWrite,
+        Self::EventsRead,
+        Self::WebhooksRead,
+        Self::WebhooksWrite,
+        Self::OrdersRead,
+        Self::OrdersWrite,
+        Self::LedgerRead,
+        Self::ExceptionsRead,
+        Self::ExceptionsWrite,
     ];
 
     /// The scope's bit in stored sets. Invariant: never changes.
@@ -67,6 +91,14 @@ impl Scope {
             Self::SimulatorRead => 8,
             Self::ProvidersRead => 9,
             Self::CustomersWrite => 10,
+            Self::EventsRead => 11,
+            Self::WebhooksRead => 12,
+            Self::WebhooksWrite => 13,
+            Self::OrdersRead => 14,
+            Self::OrdersWrite => 15,
+            Self::LedgerRead => 16,
+            Self::ExceptionsRead => 17,
+            Self::ExceptionsWrite => 18,
         }
     }
 
@@ -85,6 +117,14 @@ impl Scope {
             Self::SimulatorRead => "simulator:read",
             Self::ProvidersRead => "providers:read",
             Self::CustomersWrite => "customers:write",
+            Self::EventsRead => "events:read",
+            Self::WebhooksRead => "webhooks:read",
+            Self::WebhooksWrite => "webhooks:write",
+            Self::OrdersRead => "orders:read",
+            Self::OrdersWrite => "orders:write",
+            Self::LedgerRead => "ledger:read",
+            Self::ExceptionsRead => "exceptions:read",
+            Self::ExceptionsWrite => "exceptions:write",
         }
     }
 
@@ -106,7 +146,13 @@ impl Scope {
                 | Self::KeysRead
                 | Self::KeysWrite
                 | Self::ProvidersRead
-                | Self::CustomersWrite,
+                | Self::CustomersWrite
+                | Self::EventsRead
+                | Self::WebhooksRead
+                | Self::WebhooksWrite
+                | Self::OrdersRead
+                | Self::OrdersWrite
+                | Self::LedgerRead,
             )
             | (ApiKeyKind::Publishable { .. }, Self::MerchantsRead)
             | (
@@ -118,14 +164,20 @@ impl Scope {
                 | Self::OperatorKeysRead
                 | Self::OperatorKeysWrite
                 | Self::SimulatorRead
-                | Self::ProvidersRead,
+                | Self::ProvidersRead
+                | Self::WebhooksRead
+                | Self::LedgerRead
+                | Self::ExceptionsRead
+                | Self::ExceptionsWrite,
             ) => true,
             (
                 ApiKeyKind::Secret { .. },
                 Self::MerchantsWrite
                 | Self::OperatorKeysRead
                 | Self::OperatorKeysWrite
-                | Self::SimulatorRead,
+                | Self::SimulatorRead
+                | Self::ExceptionsRead
+                | Self::ExceptionsWrite,
             )
             | (
                 ApiKeyKind::Publishable { .. },
@@ -138,11 +190,25 @@ impl Scope {
                 | Self::OperatorKeysWrite
                 | Self::SimulatorRead
                 | Self::ProvidersRead
-                | Self::CustomersWrite,
+                | Self::CustomersWrite
+                | Self::EventsRead
+                | Self::WebhooksRead
+                | Self::WebhooksWrite
+                | Self::OrdersRead
+                | Self::OrdersWrite
+                | Self::LedgerRead
+                | Self::ExceptionsRead
+                | Self::ExceptionsWrite,
             )
             | (
                 ApiKeyKind::Operator,
-                Self::PaymentsRead | Self::PaymentsWrite | Self::CustomersWrite,
+                Self::PaymentsRead
+                | Self::PaymentsWrite
+                | Self::CustomersWrite
+                | Self::EventsRead
+                | Self::WebhooksWrite
+                | Self::OrdersRead
+                | Self::OrdersWrite,
             ) => false,
         }
     }

@@ -1,7 +1,9 @@
-//! Version 2 of the control shard's record, frozen: keys have ids, kinds, scopes and lifetimes, and
-//! merchants can change.
+//! Version 2 of the control shard's record, frozen: keys have ids, kinds, scopes and lifetimes,
+//! merchants can change, and there are endpoints.
 //!
 //! Invariant: nothing here ever changes once a release has written it; a new need is a new version.
+
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +17,9 @@ use crate::{
     id::Id,
     merchant::Merchant,
     timestamp::Timestamp,
+    webhook_endpoint::{
+        DisableReason, EventFilter, SealedSecret, WebhookEndpoint, WebhookSettings,
+    },
 };
 
 #[derive(Serialize, Deserialize)]
@@ -57,9 +62,55 @@ enum ControlEvent<'a> {
     ApiKeyRevoked {
         key: u128,
     },
+    #[serde(borrow)]
+    WebhookEndpointCreated(Endpoint<'a>),
+    WebhookEndpointChanged {
+        endpoint: u128,
+        #[serde(borrow)]
+        settings: Settings<'a>,
+    },
+    WebhookSecretRotated {
+        endpoint: u128,
+        secret: &'a [u8],
+        previous_until: u64,
+    },
+    WebhookEndpointEnabled {
+        endpoint: u128,
+    },
+    WebhookEndpointDisabled {
+        endpoint: u128,
+        reason: u8,
+    },
+    WebhookEndpointDeleted {
+        endpoint: u128,
+    },
+    MerchantOrderRuleChanged {
+        merchant: u128,
+        one_payment_per_order: bool,
+    },
     ApiKeyForgotten {
         key: u128,
     },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Endpoint<'a> {
+    id: u128,
+    merchant: u128,
+    mode: u8,
+    #[serde(borrow)]
+    settings: Settings<'a>,
+    secret: &'a [u8],
+    created_at: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Settings<'a> {
+    url: &'a str,
+    description: Option<&'a str>,
+    filters: Vec<&'a str>,
+    headers: Option<&'a [u8]>,
+    rate_per_s: Option<NonZeroU32>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -135,6 +186,36 @@ impl<'a> From<&'a event::ControlEvent> for ControlEvent<'a> {
                 expires_at: expires_at.as_millis(),
             },
             From::ApiKeyRevoked { key } => Self::ApiKeyRevoked { key: key.to_u128() },
+            From::WebhookEndpointCreated(endpoint) => {
+                Self::WebhookEndpointCreated(Endpoint::from(endpoint))
+            }
+            From::WebhookEndpointChanged { endpoint, settings } => Self::WebhookEndpointChanged {
+                endpoint: endpoint.to_u128(),
+                settings: Settings::from(settings),
+            },
+            From::WebhookSecretRotated { endpoint, secret, previous_until } => {
+                Self::WebhookSecretRotated {
+                    endpoint: endpoint.to_u128(),
+                    secret: &secret.0,
+                    previous_until: previous_until.as_millis(),
+                }
+            }
+            From::WebhookEndpointEnabled { endpoint } => {
+                Self::WebhookEndpointEnabled { endpoint: endpoint.to_u128() }
+            }
+            From::WebhookEndpointDisabled { endpoint, reason } => Self::WebhookEndpointDisabled {
+                endpoint: endpoint.to_u128(),
+                reason: reason.code(),
+            },
+            From::WebhookEndpointDeleted { endpoint } => {
+                Self::WebhookEndpointDeleted { endpoint: endpoint.to_u128() }
+            }
+            From::MerchantOrderRuleChanged { merchant, one_payment_per_order } => {
+                Self::MerchantOrderRuleChanged {
+                    merchant: merchant.to_u128(),
+                    one_payment_per_order: *one_payment_per_order,
+                }
+            }
             From::ApiKeyForgotten { key } => Self::ApiKeyForgotten { key: key.to_u128() },
         }
     }
@@ -151,6 +232,7 @@ impl TryFrom<ControlEvent<'_>> for event::ControlEvent {
                     name: name.into(),
                     email: email.map(Into::into),
                     suspended_at: None,
+                    one_payment_per_order: false,
                     created_at: time(created_at)?,
                     updated_at: time(created_at)?,
                 })
@@ -175,6 +257,41 @@ impl TryFrom<ControlEvent<'_>> for event::ControlEvent {
                 expires_at: time(expires_at)?,
             },
             ControlEvent::ApiKeyRevoked { key } => Self::ApiKeyRevoked { key: Id::from_u128(key) },
+            ControlEvent::WebhookEndpointCreated(endpoint) => {
+                Self::WebhookEndpointCreated(endpoint.try_into()?)
+            }
+            ControlEvent::WebhookEndpointChanged { endpoint, settings } => {
+                Self::WebhookEndpointChanged {
+                    endpoint: Id::from_u128(endpoint),
+                    settings: settings.try_into()?,
+                }
+            }
+            ControlEvent::WebhookSecretRotated { endpoint, secret, previous_until } => {
+                Self::WebhookSecretRotated {
+                    endpoint: Id::from_u128(endpoint),
+                    secret: SealedSecret(secret.into()),
+                    previous_until: time(previous_until)?,
+                }
+            }
+            ControlEvent::WebhookEndpointEnabled { endpoint } => {
+                Self::WebhookEndpointEnabled { endpoint: Id::from_u128(endpoint) }
+            }
+            ControlEvent::WebhookEndpointDisabled { endpoint, reason } => {
+                Self::WebhookEndpointDisabled {
+                    endpoint: Id::from_u128(endpoint),
+                    reason: DisableReason::from_code(reason)
+                        .ok_or(CodecError::Value("reason to disable"))?,
+                }
+            }
+            ControlEvent::WebhookEndpointDeleted { endpoint } => {
+                Self::WebhookEndpointDeleted { endpoint: Id::from_u128(endpoint) }
+            }
+            ControlEvent::MerchantOrderRuleChanged { merchant, one_payment_per_order } => {
+                Self::MerchantOrderRuleChanged {
+                    merchant: Id::from_u128(merchant),
+                    one_payment_per_order,
+                }
+            }
             ControlEvent::ApiKeyForgotten { key } => {
                 Self::ApiKeyForgotten { key: Id::from_u128(key) }
             }
@@ -230,6 +347,64 @@ impl TryFrom<Key<'_>> for ApiKey {
             expires_at: key.expires_at.map(time).transpose()?,
             revoked_at: None,
             successor: None,
+        })
+    }
+}
+
+impl<'a> From<&'a WebhookEndpoint> for Endpoint<'a> {
+    fn from(endpoint: &'a WebhookEndpoint) -> Self {
+        Self {
+            id: endpoint.id.to_u128(),
+            merchant: endpoint.merchant.to_u128(),
+            mode: endpoint.mode.code(),
+            settings: Settings::from(&endpoint.settings),
+            secret: &endpoint.secret.0,
+            created_at: endpoint.created_at.as_millis(),
+        }
+    }
+}
+
+impl TryFrom<Endpoint<'_>> for WebhookEndpoint {
+    type Error = CodecError;
+
+    fn try_from(endpoint: Endpoint<'_>) -> Result<Self, CodecError> {
+        Ok(Self {
+            id: Id::from_u128(endpoint.id),
+            merchant: Id::from_u128(endpoint.merchant),
+            mode: mode(endpoint.mode)?,
+            settings: endpoint.settings.try_into()?,
+            secret: SealedSecret(endpoint.secret.into()),
+            previous_secret: None,
+            disabled: None,
+            created_at: time(endpoint.created_at)?,
+            updated_at: time(endpoint.created_at)?,
+        })
+    }
+}
+
+impl<'a> From<&'a WebhookSettings> for Settings<'a> {
+    fn from(settings: &'a WebhookSettings) -> Self {
+        Self {
+            url: &settings.url,
+            description: settings.description.as_deref(),
+            filters: settings.filters.iter().map(EventFilter::as_str).collect(),
+            headers: settings.headers.as_ref().map(|headers| &*headers.0),
+            rate_per_s: settings.rate_per_s,
+        }
+    }
+}
+
+impl TryFrom<Settings<'_>> for WebhookSettings {
+    type Error = CodecError;
+
+    fn try_from(settings: Settings<'_>) -> Result<Self, CodecError> {
+        let filter = |text| EventFilter::new(text).ok_or(CodecError::Value("event filter"));
+        Ok(Self {
+            url: settings.url.into(),
+            description: settings.description.map(Into::into),
+            filters: settings.filters.into_iter().map(filter).collect::<Result<_, _>>()?,
+            headers: settings.headers.map(|headers| SealedSecret(headers.into())),
+            rate_per_s: settings.rate_per_s,
         })
     }
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     id::{Id, ShardId},
-    idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey},
+    idempotency::{self, Fingerprint, IdempotencyEntry, IdempotencyKey},
     image, ledger,
     money::Currency,
     provider::ProviderId,
@@ -41,6 +41,8 @@ pub(super) enum Account {
 #[derive(Serialize, Deserialize)]
 pub(super) enum Subject {
     Payment(u128),
+    Operation(u128),
+    Order(u128),
 }
 
 impl Piece {
@@ -58,7 +60,7 @@ impl Piece {
         Self::Key {
             key: entry.key.0,
             fingerprint: entry.fingerprint.0,
-            subject: Subject::Payment(entry.payment.to_u128()),
+            subject: Subject::from(entry.subject),
             created_at,
         }
     }
@@ -88,11 +90,11 @@ impl TryFrom<Piece> for image::Piece {
                 };
                 Self::Account(key, ledger::Balance { debits, credits })
             }
-            Piece::Key { key, fingerprint, subject: Subject::Payment(payment), created_at } => {
+            Piece::Key { key, fingerprint, subject, created_at } => {
                 let entry = IdempotencyEntry {
                     key: IdempotencyKey(key),
                     fingerprint: Fingerprint(fingerprint),
-                    payment: Id::from_u128(payment),
+                    subject: subject.into(),
                 };
                 Self::Key(entry, created_at)
             }
@@ -106,6 +108,26 @@ impl TryFrom<Piece> for image::Piece {
                 })
             }
         })
+    }
+}
+
+impl From<idempotency::Subject> for Subject {
+    fn from(subject: idempotency::Subject) -> Self {
+        match subject {
+            idempotency::Subject::Payment(id) => Self::Payment(id.to_u128()),
+            idempotency::Subject::Operation(id) => Self::Operation(id.to_u128()),
+            idempotency::Subject::Order(id) => Self::Order(id.to_u128()),
+        }
+    }
+}
+
+impl From<Subject> for idempotency::Subject {
+    fn from(subject: Subject) -> Self {
+        match subject {
+            Subject::Payment(id) => Self::Payment(Id::from_u128(id)),
+            Subject::Operation(id) => Self::Operation(Id::from_u128(id)),
+            Subject::Order(id) => Self::Order(Id::from_u128(id)),
+        }
     }
 }
 

@@ -6,29 +6,38 @@
     reason = "positions lie within the bytes at hand; a slip fails the test"
 )]
 
-use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
+mod operation;
+
+use std::{collections::BTreeSet, fmt::Write as _, num::NonZeroU32, sync::Arc};
 
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use super::*;
 use crate::{
     api_key::{ApiKey, ApiKeyHash, ApiKeyKind, KeyTail, Scope, ScopeSet},
-    card::{CardBrand, CardFacts, CardFingerprint},
+    card::{CardBrand, CardFacts, CardFingerprint, CardFunding},
+    country::Country,
     effect::Effect,
     id::Id,
-    idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey},
+    idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey, Subject},
     image::ImageEnd,
     ledger::{Account, AccountKey, Balance},
     merchant::{Merchant, Mode},
     money::{Amount, Currency, Money},
     net_banking::NetBankingFacts,
-    payment::{CaptureMode, FailureReason, NextAction, PaymentIntent, PaymentMethod},
+    payment::{
+        Booked, CaptureMode, EmiPlan, FailureReason, Matter, NextAction, PaymentIntent,
+        PaymentMethod,
+    },
     provider::{DeclineCode, OutcomeSource, ProviderId, ProviderReceipt},
     sealed::{SealKeyId, Sealed},
     state_hash::StateHash,
     timestamp::Timestamp,
     upi::{UpiFacts, VpaFingerprint},
     wallet::{WalletFacts, WalletFingerprint},
+    webhook_endpoint::{
+        DisableReason, EventFilter, SealedSecret, WebhookEndpoint, WebhookSettings,
+    },
 };
 
 #[test]
@@ -56,7 +65,7 @@ fn golden_bytes_of_payment_records() {
 #[test]
 fn golden_bytes_of_payment_records_of_version_1() {
     for (stored, record) in [
-        (GOLDEN_V1, every_event_of_version_1()),
+        (GOLDEN_V1, with_cases(every_event_of_version_1())),
         (include_str!("../../tests/golden/payment_record_bare.v1.hex"), bare_record()),
     ] {
         let bytes = bytes_of(stored);
@@ -147,11 +156,13 @@ fn every_piece() -> Vec<Piece> {
         Account::Fees,
         Account::Exceptions,
     ];
-    let entry = IdempotencyEntry {
+    let entry = |subject| IdempotencyEntry {
         key: IdempotencyKey([7; 16]),
         fingerprint: Fingerprint(0x0102_0304),
-        payment: id(4),
+        subject,
     };
+    let subjects = [Subject::Payment(id(4)), Subject::Operation(id(5)), Subject::Order(id(6))];
+    let keys = subjects.map(|subject| Piece::Key(entry(subject), 1_768_473_000));
     let end = |oldest_key| {
         Piece::End(ImageEnd {
             shard: crate::id::ShardId(0x0102),
@@ -162,7 +173,7 @@ fn every_piece() -> Vec<Piece> {
         })
     };
     let accounts = accounts.into_iter().map(|account| Piece::Account(key(account), balance));
-    accounts.chain([Piece::Key(entry, 1_768_473_000), end(None), end(Some(START))]).collect()
+    accounts.chain(keys).chain([end(None), end(Some(START))]).collect()
 }
 
 /// A variant that is new here needs a new version of the format, and golden bytes of its own.
@@ -185,9 +196,32 @@ fn golden_records_hold_every_event() {
         Event::PaymentFailed { .. } => 13,
         Event::PaymentExpired { .. } => 14,
         Event::IdempotencyKeysForgotten { .. } => 15,
+        Event::AttemptReaffirmed { .. } => 16,
+        Event::AttemptCancelled { .. } => 17,
+        Event::PaymentHeldForReview { .. } => 18,
+        Event::ReviewApproved { .. } => 19,
+        Event::PaymentPartlyCaptured { .. } => 20,
+        Event::RemainderReleased { .. } => 21,
+        Event::PaymentVoided { .. } => 22,
+        Event::PaymentReversed { .. } => 23,
+        Event::OperationStarted { .. } => 24,
+        Event::OperationSucceeded { .. } => 25,
+        Event::OperationFailed { .. } => 26,
+        Event::OperationPending { .. } => 27,
+        Event::OperationUnknown { .. } => 28,
+        Event::OperationDelayed { .. } => 29,
+        Event::OperationResent { .. } => 30,
+        Event::OperationInquiryStarted { .. } => 31,
+        Event::OperationContradicted { .. } => 32,
+        Event::OperationReaffirmed { .. } => 33,
+        Event::RefundReturned { .. } => 34,
+        Event::OperationSucceededLate { .. } => 35,
+        Event::CaseOpened { .. } => 36,
+        Event::CaseResolved { .. } => 37,
+        Event::OrderCreated(_) => 38,
     };
     let held: BTreeSet<u8> = every_event().events.iter().map(variant).collect();
-    assert_eq!(held, (0..16).collect());
+    assert_eq!(held, (0..39).collect());
     let variant = |event: &ControlEvent| match event {
         ControlEvent::MerchantCreated(_) => 0,
         ControlEvent::MerchantRenamed { .. } => 1,
@@ -197,10 +231,17 @@ fn golden_records_hold_every_event() {
         ControlEvent::ApiKeyIssued(_) => 5,
         ControlEvent::ApiKeyRotated { .. } => 6,
         ControlEvent::ApiKeyRevoked { .. } => 7,
-        ControlEvent::ApiKeyForgotten { .. } => 8,
+        ControlEvent::WebhookEndpointCreated(_) => 8,
+        ControlEvent::WebhookEndpointChanged { .. } => 9,
+        ControlEvent::WebhookSecretRotated { .. } => 10,
+        ControlEvent::WebhookEndpointEnabled { .. } => 11,
+        ControlEvent::WebhookEndpointDisabled { .. } => 12,
+        ControlEvent::WebhookEndpointDeleted { .. } => 13,
+        ControlEvent::MerchantOrderRuleChanged { .. } => 14,
+        ControlEvent::ApiKeyForgotten { .. } => 15,
     };
     let held: BTreeSet<u8> = every_control_event().events.iter().map(variant).collect();
-    assert_eq!(held, (0..9).collect());
+    assert_eq!(held, (0..16).collect());
 }
 
 #[test]
@@ -531,6 +572,11 @@ fn every_event() -> Record<Event> {
     let (payment, attempt, source) = (id(1), id(2), OutcomeSource::Callback);
     let intents = other_methods().into_iter().zip(30..).map(|(method, number)| PaymentIntent {
         method,
+        hold_for_review: true,
+        emi: Some(EmiPlan { months: 6, annual_rate: 1_450, no_cost: true }),
+        order: Some(id(8)),
+        one_payment_per_order: true,
+        return_url: Some("https://shop.example/back".into()),
         personal: Sealed::new(SealKeyId(*b"key of a custome"), *b"nobody reads this"),
         ..full_intent(number, CardBrand::Visa)
     });
@@ -546,6 +592,13 @@ fn every_event() -> Record<Event> {
         },
         expires_at: START.after(crate::timestamp::Millis(900_000)),
     });
+    record.events.extend(operation::every_event());
+    record.idempotency.as_mut().unwrap().subject = Subject::Operation(id(6));
+    let operation = id(6);
+    record.effects.extend([
+        Effect::Operate { payment, operation },
+        Effect::InquireOperation { payment, operation },
+    ]);
     record
 }
 
@@ -565,6 +618,21 @@ fn other_methods() -> [PaymentMethod; 3] {
     ]
 }
 
+/// What version 1 booked alone opens a case today.
+fn with_cases(mut record: Record<Event>) -> Record<Event> {
+    let late = |event: &Event| matches!(event, Event::AttemptApprovedLate { .. });
+    let place = record.events.iter().position(late).unwrap() + 1;
+    let (payment, attempt) = (id(1), id(2));
+    let case = Event::CaseOpened {
+        payment,
+        case: id(2),
+        matter: Matter::LateApproval(attempt),
+        booked: Booked::Received(amount(10_000)),
+    };
+    record.events.insert(place, case);
+    record
+}
+
 /// Every event, every stored number and every optional field that version 1 knew.
 fn every_event_of_version_1() -> Record<Event> {
     let (payment, attempt, source) = (id(1), id(2), OutcomeSource::Call);
@@ -573,8 +641,10 @@ fn every_event_of_version_1() -> Record<Event> {
         rrn: "600115000001".into(),
         approval_code: "A1B2C3".into(),
     });
+    // As many as version 1 knew.
     let brands = CardBrand::ALL
         .into_iter()
+        .take(6)
         .zip(10..)
         .map(|(brand, number)| Event::PaymentCreated(Arc::new(full_intent(number, brand))));
     let bare = PaymentIntent {
@@ -615,7 +685,12 @@ fn every_event_of_version_1() -> Record<Event> {
             receipt,
             taken: amount(10_000),
         },
-        Event::AttemptContradicted { payment, attempt, source: OutcomeSource::Inquiry },
+        Event::AttemptContradicted {
+            payment,
+            attempt,
+            source: OutcomeSource::Inquiry,
+            inquire_at: START,
+        },
         Event::PaymentAuthorized { payment, expires_at: START },
         Event::PaymentCaptured { payment, captured: amount(10_000), fee: amount(290) },
         Event::PaymentCaptured { payment, captured: amount(1), fee: Amount::ZERO },
@@ -630,7 +705,7 @@ fn every_event_of_version_1() -> Record<Event> {
         idempotency: Some(IdempotencyEntry {
             key: IdempotencyKey(*b"0123456789abcdef"),
             fingerprint: Fingerprint(0x0123_4567_89ab_cdef),
-            payment,
+            subject: Subject::Payment(payment),
         }),
         effects: vec![Effect::Authorize { payment, attempt }, Effect::Inquire { payment, attempt }],
     }
@@ -661,12 +736,19 @@ fn full_intent(number: u64, brand: CardBrand) -> PaymentIntent {
             expiry_month: 12,
             expiry_year: 2_030,
             fingerprint: CardFingerprint(*b"card fingerprint"),
+            funding: None,
+            issuer_country: None,
         }),
+        hold_for_review: false,
+        emi: None,
+        order: None,
+        one_payment_per_order: false,
         order_id: Some("order_456".into()),
         customer_id: Some("customer-7".into()),
         personal: None,
         description: Some("two coffees".into()),
         callback_url: Some("https://shop.example/paid".into()),
+        return_url: None,
         metadata: vec![("table".into(), "12".into()), ("".into(), "café".into())],
         control_version: 9,
         created_at: START,
@@ -700,8 +782,56 @@ fn every_control_event() -> Record<ControlEvent> {
         ControlEvent::ApiKeyIssued(every_scope),
         ControlEvent::ApiKeyRotated { key: id(5), successor: id(6), expires_at: Timestamp::MAX },
         ControlEvent::ApiKeyRevoked { key: id(5) },
+        ControlEvent::WebhookEndpointCreated(endpoint(full_settings())),
+        ControlEvent::WebhookEndpointCreated(endpoint(bare_settings())),
+        ControlEvent::WebhookEndpointChanged { endpoint: id(7), settings: full_settings() },
+        ControlEvent::WebhookSecretRotated {
+            endpoint: id(7),
+            secret: SealedSecret([8, 9].into()),
+            previous_until: Timestamp::MAX,
+        },
+        ControlEvent::WebhookEndpointEnabled { endpoint: id(7) },
+        ControlEvent::WebhookEndpointDisabled { endpoint: id(7), reason: DisableReason::Requested },
+        ControlEvent::WebhookEndpointDisabled { endpoint: id(7), reason: DisableReason::Gone },
+        ControlEvent::WebhookEndpointDisabled { endpoint: id(7), reason: DisableReason::Failing },
+        ControlEvent::WebhookEndpointDeleted { endpoint: id(7) },
+        ControlEvent::MerchantOrderRuleChanged { merchant, one_payment_per_order: true },
         ControlEvent::ApiKeyForgotten { key: id(6) },
     ])
+}
+
+fn endpoint(settings: WebhookSettings) -> WebhookEndpoint {
+    WebhookEndpoint {
+        id: id(7),
+        merchant: id(4),
+        mode: Mode::Live,
+        settings,
+        secret: SealedSecret([1, 2, 3].into()),
+        previous_secret: None,
+        disabled: None,
+        created_at: START,
+        updated_at: START,
+    }
+}
+
+fn full_settings() -> WebhookSettings {
+    WebhookSettings {
+        url: "https://shop.example/hooks".into(),
+        description: Some("the till's".into()),
+        filters: ["payment.*", "refund.failed"].map(|text| EventFilter::new(text).unwrap()).into(),
+        headers: Some(SealedSecret([4, 5, 6].into())),
+        rate_per_s: NonZeroU32::new(20),
+    }
+}
+
+fn bare_settings() -> WebhookSettings {
+    WebhookSettings {
+        description: None,
+        filters: vec![EventFilter::new("*").unwrap()],
+        headers: None,
+        rate_per_s: None,
+        ..full_settings()
+    }
 }
 
 fn control_record(events: Vec<ControlEvent>) -> Record<ControlEvent> {
@@ -714,6 +844,7 @@ fn cafe() -> Merchant {
         name: "Café Größe".into(),
         email: Some("owner@example.com".into()),
         suspended_at: None,
+        one_payment_per_order: false,
         created_at: START,
         updated_at: START,
     }
@@ -736,22 +867,30 @@ fn full_key() -> ApiKey {
 
 fn any_record() -> impl Strategy<Value = Record<Event>> {
     let entry =
-        (any::<[u8; 16]>(), any::<u64>(), any::<u128>()).prop_map(|(key, fingerprint, payment)| {
-            IdempotencyEntry {
-                key: IdempotencyKey(key),
-                fingerprint: Fingerprint(fingerprint),
-                payment: Id::from_u128(payment),
-            }
+        (any::<[u8; 16]>(), any::<u64>(), any_subject()).prop_map(|(key, fingerprint, subject)| {
+            let (key, fingerprint) = (IdempotencyKey(key), Fingerprint(fingerprint));
+            IdempotencyEntry { key, fingerprint, subject }
         });
-    let effect = (any::<bool>(), any_id(), any_id()).prop_map(|(inquire, payment, attempt)| {
-        if inquire {
-            Effect::Inquire { payment, attempt }
-        } else {
-            Effect::Authorize { payment, attempt }
-        }
-    });
+    let ids = || (any_id(), any::<u128>());
+    let effect = prop_oneof![
+        ids().prop_map(|(payment, id)| Effect::Authorize { payment, attempt: Id::from_u128(id) }),
+        ids().prop_map(|(payment, id)| Effect::Inquire { payment, attempt: Id::from_u128(id) }),
+        ids().prop_map(|(payment, id)| Effect::Operate { payment, operation: Id::from_u128(id) }),
+        ids().prop_map(|(payment, id)| Effect::InquireOperation {
+            payment,
+            operation: Id::from_u128(id)
+        }),
+    ];
     (any_time(), vec(any_event(), 1..6), option::of(entry), vec(effect, 0..4))
         .prop_map(|(at, events, idempotency, effects)| Record { at, events, idempotency, effects })
+}
+
+fn any_subject() -> impl Strategy<Value = Subject> {
+    prop_oneof![
+        any_id().prop_map(Subject::Payment),
+        any_id().prop_map(Subject::Operation),
+        any_id().prop_map(Subject::Order),
+    ]
 }
 
 fn any_control_record() -> impl Strategy<Value = Record<ControlEvent>> {
@@ -762,6 +901,7 @@ fn any_control_record() -> impl Strategy<Value = Record<ControlEvent>> {
                 name,
                 email,
                 suspended_at: None,
+                one_payment_per_order: false,
                 created_at,
                 updated_at: created_at,
             })
@@ -774,6 +914,9 @@ fn any_control_record() -> impl Strategy<Value = Record<ControlEvent>> {
         (any_id(), option::of(any_text()))
             .prop_map(|(merchant, email)| ControlEvent::MerchantEmailChanged { merchant, email }),
         any_id().prop_map(|merchant| ControlEvent::MerchantSuspended { merchant }),
+        (any_id(), any::<bool>()).prop_map(|(merchant, one_payment_per_order)| {
+            ControlEvent::MerchantOrderRuleChanged { merchant, one_payment_per_order }
+        }),
         any_id().prop_map(|merchant| ControlEvent::MerchantResumed { merchant }),
         any_key().prop_map(ControlEvent::ApiKeyIssued),
         (any_id(), any_id(), any_time()).prop_map(|(key, successor, expires_at)| {
@@ -781,6 +924,29 @@ fn any_control_record() -> impl Strategy<Value = Record<ControlEvent>> {
         }),
         any_id().prop_map(|key| ControlEvent::ApiKeyRevoked { key }),
         any_id().prop_map(|key| ControlEvent::ApiKeyForgotten { key }),
+        (any_id(), any_id(), any_settings(), any_sealed(), any_time()).prop_map(
+            |(id, merchant, settings, secret, created_at)| {
+                ControlEvent::WebhookEndpointCreated(WebhookEndpoint {
+                    id,
+                    merchant,
+                    secret,
+                    created_at,
+                    updated_at: created_at,
+                    ..endpoint(settings)
+                })
+            }
+        ),
+        (any_id(), any_settings()).prop_map(|(endpoint, settings)| {
+            ControlEvent::WebhookEndpointChanged { endpoint, settings }
+        }),
+        (any_id(), any_sealed(), any_time()).prop_map(|(endpoint, secret, previous_until)| {
+            ControlEvent::WebhookSecretRotated { endpoint, secret, previous_until }
+        }),
+        any_id().prop_map(|endpoint| ControlEvent::WebhookEndpointEnabled { endpoint }),
+        (any_id(), select(&DisableReason::ALL[..])).prop_map(|(endpoint, reason)| {
+            ControlEvent::WebhookEndpointDisabled { endpoint, reason }
+        }),
+        any_id().prop_map(|endpoint| ControlEvent::WebhookEndpointDeleted { endpoint }),
     ];
     (any_time(), vec(event, 1..6)).prop_map(|(at, events)| Record {
         at,
@@ -788,6 +954,24 @@ fn any_control_record() -> impl Strategy<Value = Record<ControlEvent>> {
         idempotency: None,
         effects: Vec::new(),
     })
+}
+
+fn any_settings() -> impl Strategy<Value = WebhookSettings> {
+    let filter = select(&["*", "payment.*", "refund.failed"][..])
+        .prop_map(|text| EventFilter::new(text).unwrap());
+    let rate = any::<u32>().prop_map(NonZeroU32::new);
+    (any_text(), option::of(any_text()), vec(filter, 0..3), option::of(any_sealed()), rate)
+        .prop_map(|(url, description, filters, headers, rate_per_s)| WebhookSettings {
+            url,
+            description,
+            filters,
+            headers,
+            rate_per_s,
+        })
+}
+
+fn any_sealed() -> impl Strategy<Value = SealedSecret> {
+    vec(any::<u8>(), 0..64).prop_map(|bytes| SealedSecret(bytes.into()))
 }
 
 fn any_key() -> impl Strategy<Value = ApiKey> {
@@ -858,11 +1042,10 @@ fn any_event() -> impl Strategy<Value = Event> {
                 Event::AttemptApprovedLate { payment, attempt, source, receipt, taken }
             }
         ),
-        answer().prop_map(|(payment, attempt, source)| Event::AttemptContradicted {
-            payment,
-            attempt,
-            source
+        (answer(), any_time()).prop_map(|((payment, attempt, source), inquire_at)| {
+            Event::AttemptContradicted { payment, attempt, source, inquire_at }
         }),
+        operation::any_event(),
         (any_id(), any_time())
             .prop_map(|(payment, expires_at)| Event::PaymentAuthorized { payment, expires_at }),
         (any_id(), any_amount(), any_amount_or_zero()).prop_map(|(payment, captured, fee)| {
@@ -888,13 +1071,20 @@ fn any_intent() -> impl Strategy<Value = PaymentIntent> {
         .prop_map(|(key, bytes)| Sealed::new(SealKeyId(key), bytes).unwrap());
     let text = || option::of(any_text());
     let texts = (text(), text(), text(), text(), vec((any_text(), any_text()), 0..4));
-    let texts = (texts, option::of(sealed));
+    let emi = (any::<u8>(), any::<u16>(), any::<bool>())
+        .prop_map(|(months, annual_rate, no_cost)| EmiPlan { months, annual_rate, no_cost });
+    let options = (any::<bool>(), option::of(emi), option::of(any_id()), any::<bool>(), text());
+    let texts = (texts, option::of(sealed), options);
     ((any_id(), any_id(), any_id()), what, any_method(), texts, any::<u64>(), any_time()).prop_map(
         |(
             (id, transaction, merchant),
             (amount, code, mode, capture),
             method,
-            ((order_id, customer_id, description, callback_url, metadata), personal),
+            (
+                (order_id, customer_id, description, callback_url, metadata),
+                personal,
+                (hold_for_review, emi, order, one_payment_per_order, return_url),
+            ),
             control_version,
             created_at,
         )| PaymentIntent {
@@ -905,11 +1095,16 @@ fn any_intent() -> impl Strategy<Value = PaymentIntent> {
             money: Money { amount, currency: Currency::from_code(code).unwrap() },
             capture,
             method,
+            hold_for_review,
+            emi,
             order_id,
+            order,
+            one_payment_per_order,
             customer_id,
             personal,
             description,
             callback_url,
+            return_url,
             metadata,
             control_version,
             created_at,
@@ -918,17 +1113,27 @@ fn any_intent() -> impl Strategy<Value = PaymentIntent> {
 }
 
 fn any_method() -> impl Strategy<Value = PaymentMethod> {
-    let card = (select(&CardBrand::ALL[..]), any::<(u32, u16, u8, u16)>(), any::<[u8; 16]>())
-        .prop_map(|(brand, (bin, last4, expiry_month, expiry_year), fingerprint)| {
-            PaymentMethod::Card(CardFacts {
-                brand,
-                bin,
-                last4,
-                expiry_month,
-                expiry_year,
-                fingerprint: CardFingerprint(fingerprint),
-            })
-        });
+    let card = (
+        select(&CardBrand::ALL[..]),
+        any::<(u32, u16, u8, u16)>(),
+        any::<[u8; 16]>(),
+        option::of(select(&CardFunding::ALL[..])),
+        option::of(select(&["IN", "US", "AA", "ZZ"][..])),
+    )
+        .prop_map(
+            |(brand, (bin, last4, expiry_month, expiry_year), fingerprint, funding, country)| {
+                PaymentMethod::Card(CardFacts {
+                    brand,
+                    bin,
+                    last4,
+                    expiry_month,
+                    expiry_year,
+                    fingerprint: CardFingerprint(fingerprint),
+                    funding,
+                    issuer_country: country.and_then(Country::from_code),
+                })
+            },
+        );
     let upi = (any_text(), any::<[u8; 16]>(), any_text()).prop_map(
         |(handle, fingerprint, payee_name)| {
             let fingerprint = VpaFingerprint(fingerprint);

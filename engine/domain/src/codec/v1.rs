@@ -20,11 +20,12 @@ use crate::{
     effect,
     event::{self, Record},
     id::Id,
-    idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey},
+    idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey, Subject},
     merchant,
     money::{Currency, Money},
     payment::{self, CaptureMode, NextAction, PaymentMethod},
     provider::{OutcomeSource, ProviderId, ProviderReceipt},
+    timestamp::Timestamp,
 };
 
 #[derive(Deserialize)]
@@ -188,16 +189,21 @@ impl TryFrom<PaymentRecord<'_>> for Record<event::Event> {
     type Error = CodecError;
 
     fn try_from(record: PaymentRecord<'_>) -> Result<Self, CodecError> {
+        let at = time(record.at)?;
+        let mut lifted = Vec::new();
+        for event in events(record.events)? {
+            let event = event::Event::try_from((event, at))?;
+            let case = case_of(&event);
+            lifted.push(event);
+            lifted.extend(case);
+        }
         Ok(Self {
-            at: time(record.at)?,
-            events: events(record.events)?
-                .into_iter()
-                .map(TryInto::try_into)
-                .collect::<Result<_, _>>()?,
+            at,
+            events: lifted,
             idempotency: record.idempotency.map(|entry| IdempotencyEntry {
                 key: IdempotencyKey(entry.key),
                 fingerprint: Fingerprint(entry.fingerprint),
-                payment: Id::from_u128(entry.payment),
+                subject: Subject::Payment(Id::from_u128(entry.payment)),
             }),
             effects: record.effects.into_iter().map(Into::into).collect(),
         })
@@ -220,10 +226,27 @@ impl TryFrom<ControlRecord<'_>> for Record<event::ControlEvent> {
     }
 }
 
-impl TryFrom<Event<'_>> for event::Event {
+/// The case that a late approval opens today; then it was booked alone. Its id follows from the
+/// attempt's, so that every replay gives the same.
+fn case_of(event: &event::Event) -> Option<event::Event> {
+    let event::Event::AttemptApprovedLate { payment, attempt, taken, .. } = event else {
+        return None;
+    };
+    let booked =
+        if taken.is_zero() { payment::Booked::Nothing } else { payment::Booked::Received(*taken) };
+    Some(event::Event::CaseOpened {
+        payment: *payment,
+        case: Id::from_u128(attempt.to_u128()),
+        matter: payment::Matter::LateApproval(*attempt),
+        booked,
+    })
+}
+
+/// An event, and the time of its record.
+impl TryFrom<(Event<'_>, Timestamp)> for event::Event {
     type Error = CodecError;
 
-    fn try_from(event: Event<'_>) -> Result<Self, CodecError> {
+    fn try_from((event, at_record): (Event<'_>, Timestamp)) -> Result<Self, CodecError> {
         Ok(match event {
             Event::PaymentCreated(intent) => Self::PaymentCreated(Arc::new(intent.try_into()?)),
             Event::AttemptStarted { payment, attempt, provider } => Self::AttemptStarted {
@@ -280,10 +303,12 @@ impl TryFrom<Event<'_>> for event::Event {
                 receipt: receipt.into(),
                 taken: amount_or_zero(taken)?,
             },
+            // Then it was asked about once, and forgotten; now that is due.
             Event::AttemptContradicted { at } => Self::AttemptContradicted {
                 payment: Id::from_u128(at.payment),
                 attempt: Id::from_u128(at.attempt),
                 source: at.source()?,
+                inquire_at: at_record,
             },
             Event::PaymentAuthorized { payment, expires_at } => Self::PaymentAuthorized {
                 payment: Id::from_u128(payment),
@@ -322,6 +347,7 @@ impl TryFrom<ControlEvent<'_>> for event::ControlEvent {
                     name: name.into(),
                     email: None,
                     suspended_at: None,
+                    one_payment_per_order: false,
                     created_at: time(created_at)?,
                     updated_at: time(created_at)?,
                 })
@@ -373,12 +399,19 @@ impl TryFrom<Intent<'_>> for payment::PaymentIntent {
                 expiry_month,
                 expiry_year,
                 fingerprint: CardFingerprint(fingerprint),
+                funding: None,
+                issuer_country: None,
             }),
+            hold_for_review: false,
+            emi: None,
             order_id: intent.order_id.map(Into::into),
+            order: None,
+            one_payment_per_order: false,
             customer_id: intent.customer_id.map(Into::into),
             personal: None,
             description: intent.description.map(Into::into),
             callback_url: intent.callback_url.map(Into::into),
+            return_url: None,
             metadata: intent
                 .metadata
                 .into_iter()

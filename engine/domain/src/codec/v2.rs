@@ -1,23 +1,29 @@
-//! Version 2 of payment records: every method, actions of several kinds, and a sealed part.
+//! Version 2 of payment records: every method, actions of several kinds, a sealed part, and what is
+//! done to a payment.
 //!
 //! Invariant: nothing here ever changes once a release has written it; a new need is a new version.
 //! Fields are fixed-width integers, byte arrays and borrowed strings, in the order given. What has
 //! a stored number of its own (modes, brands, decline codes) appears as that number.
 
+mod operation;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
+
+use operation::Move;
 
 use super::{
     CodecError,
     value::{amount, amount_or_zero, decline, events, mode, time},
 };
 use crate::{
-    card::{CardBrand, CardFacts, CardFingerprint},
+    card::{CardBrand, CardFacts, CardFingerprint, CardFunding},
+    country::Country,
     effect,
     event::{self, Record},
-    id::Id,
-    idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey},
+    id::{Id, OperationId, PaymentId},
+    idempotency::{self, Fingerprint, IdempotencyEntry, IdempotencyKey},
     money::{Currency, Money},
     net_banking::NetBankingFacts,
     payment::{self, CaptureMode, NextAction, PaymentMethod},
@@ -82,6 +88,7 @@ enum Event<'a> {
     },
     AttemptContradicted {
         at: Answer,
+        inquire_at: u64,
     },
     PaymentAuthorized {
         payment: u128,
@@ -102,6 +109,54 @@ enum Event<'a> {
     IdempotencyKeysForgotten {
         created_before: u64,
     },
+    AttemptReaffirmed {
+        at: Answer,
+    },
+    AttemptCancelled {
+        at: Answer,
+    },
+    PaymentHeldForReview {
+        payment: u128,
+        expires_at: u64,
+    },
+    ReviewApproved {
+        payment: u128,
+    },
+    PaymentPartlyCaptured {
+        payment: u128,
+        captured: i64,
+        fee: i64,
+    },
+    RemainderReleased {
+        payment: u128,
+    },
+    PaymentVoided {
+        payment: u128,
+    },
+    PaymentReversed {
+        payment: u128,
+    },
+    OperationStarted {
+        payment: u128,
+        intent: operation::Intent<'a>,
+    },
+    OperationMoved {
+        payment: u128,
+        operation: u128,
+        moved: operation::Move<'a>,
+    },
+    CaseOpened {
+        payment: u128,
+        case: u128,
+        matter: operation::Matter,
+        booked: operation::Booked,
+    },
+    CaseResolved {
+        payment: u128,
+        case: u128,
+        resolution: u8,
+    },
+    OrderCreated(operation::Order<'a>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -115,11 +170,16 @@ struct Intent<'a> {
     capture: u8,
     #[serde(borrow)]
     method: Method<'a>,
+    hold_for_review: bool,
+    emi: Option<Emi>,
     order_id: Option<&'a str>,
+    order: Option<u128>,
+    one_payment_per_order: bool,
     customer_id: Option<&'a str>,
     personal: Option<Sealed<'a>>,
     description: Option<&'a str>,
     callback_url: Option<&'a str>,
+    return_url: Option<&'a str>,
     metadata: Vec<(&'a str, &'a str)>,
     control_version: u64,
     created_at: u64,
@@ -134,6 +194,8 @@ enum Method<'a> {
         expiry_month: u8,
         expiry_year: u16,
         fingerprint: [u8; 16],
+        funding: Option<u8>,
+        issuer_country: Option<[u8; 2]>,
     },
     Upi {
         handle: &'a str,
@@ -147,6 +209,13 @@ enum Method<'a> {
         provider: &'a str,
         fingerprint: [u8; 16],
     },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Emi {
+    months: u8,
+    annual_rate: u16,
+    no_cost: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -188,13 +257,22 @@ enum Failure {
 struct Idempotency {
     key: [u8; 16],
     fingerprint: u64,
-    payment: u128,
+    subject: Subject,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Subject {
+    Payment(u128),
+    Operation(u128),
+    Order(u128),
 }
 
 #[derive(Serialize, Deserialize)]
 enum Effect {
     Authorize { payment: u128, attempt: u128 },
     Inquire { payment: u128, attempt: u128 },
+    Operate { payment: u128, operation: u128 },
+    InquireOperation { payment: u128, operation: u128 },
 }
 
 impl<'a> From<&'a Record<event::Event>> for PaymentRecord<'a> {
@@ -205,7 +283,7 @@ impl<'a> From<&'a Record<event::Event>> for PaymentRecord<'a> {
             idempotency: record.idempotency.as_ref().map(|entry| Idempotency {
                 key: entry.key.0,
                 fingerprint: entry.fingerprint.0,
-                payment: entry.payment.to_u128(),
+                subject: Subject::from(entry.subject),
             }),
             effects: record.effects.iter().map(Effect::from).collect(),
         }
@@ -225,7 +303,7 @@ impl TryFrom<PaymentRecord<'_>> for Record<event::Event> {
             idempotency: record.idempotency.map(|entry| IdempotencyEntry {
                 key: IdempotencyKey(entry.key),
                 fingerprint: Fingerprint(entry.fingerprint),
-                payment: Id::from_u128(entry.payment),
+                subject: entry.subject.into(),
             }),
             effects: record.effects.into_iter().map(Into::into).collect(),
         })
@@ -280,9 +358,95 @@ impl<'a> From<&'a event::Event> for Event<'a> {
                     taken: taken.minor_units(),
                 }
             }
-            From::AttemptContradicted { payment, attempt, source } => {
-                Self::AttemptContradicted { at: Answer::new(*payment, *attempt, *source) }
+            From::AttemptContradicted { payment, attempt, source, inquire_at } => {
+                Self::AttemptContradicted {
+                    at: Answer::new(*payment, *attempt, *source),
+                    inquire_at: inquire_at.as_millis(),
+                }
             }
+            From::AttemptReaffirmed { payment, attempt, source } => {
+                Self::AttemptReaffirmed { at: Answer::new(*payment, *attempt, *source) }
+            }
+            From::AttemptCancelled { payment, attempt, source } => {
+                Self::AttemptCancelled { at: Answer::new(*payment, *attempt, *source) }
+            }
+            From::PaymentHeldForReview { payment, expires_at } => Self::PaymentHeldForReview {
+                payment: payment.to_u128(),
+                expires_at: expires_at.as_millis(),
+            },
+            From::ReviewApproved { payment } => Self::ReviewApproved { payment: payment.to_u128() },
+            From::PaymentPartlyCaptured { payment, captured, fee } => Self::PaymentPartlyCaptured {
+                payment: payment.to_u128(),
+                captured: captured.minor_units(),
+                fee: fee.minor_units(),
+            },
+            From::RemainderReleased { payment } => {
+                Self::RemainderReleased { payment: payment.to_u128() }
+            }
+            From::PaymentVoided { payment } => Self::PaymentVoided { payment: payment.to_u128() },
+            From::PaymentReversed { payment } => {
+                Self::PaymentReversed { payment: payment.to_u128() }
+            }
+            From::OperationStarted { payment, intent } => Self::OperationStarted {
+                payment: payment.to_u128(),
+                intent: operation::Intent::from(&**intent),
+            },
+            From::OperationSucceeded { payment, operation, source, receipt, fee_returned } => {
+                let (source, receipt) = (source.code(), Receipt::from(&**receipt));
+                let fee_returned = fee_returned.minor_units();
+                Self::moved(*payment, *operation, Move::Succeeded { source, receipt, fee_returned })
+            }
+            From::OperationFailed { payment, operation, source, reason } => {
+                let (source, reason) = (source.code(), reason.code());
+                Self::moved(*payment, *operation, Move::Failed { source, reason })
+            }
+            From::OperationPending { payment, operation, source, inquire_at } => {
+                let (source, inquire_at) = (source.code(), inquire_at.as_millis());
+                Self::moved(*payment, *operation, Move::Pending { source, inquire_at })
+            }
+            From::OperationUnknown { payment, operation, source, inquire_at } => {
+                let (source, inquire_at) = (source.code(), inquire_at.as_millis());
+                Self::moved(*payment, *operation, Move::Unknown { source, inquire_at })
+            }
+            From::OperationDelayed { payment, operation, source, retry_at } => {
+                let (source, retry_at) = (source.code(), retry_at.as_millis());
+                Self::moved(*payment, *operation, Move::Delayed { source, retry_at })
+            }
+            From::OperationResent { payment, operation } => {
+                Self::moved(*payment, *operation, Move::Resent)
+            }
+            From::OperationInquiryStarted { payment, operation, inquire_at } => {
+                let inquire_at = inquire_at.as_millis();
+                Self::moved(*payment, *operation, Move::InquiryStarted { inquire_at })
+            }
+            From::OperationContradicted { payment, operation, source, inquire_at } => {
+                let (source, inquire_at) = (source.code(), inquire_at.as_millis());
+                Self::moved(*payment, *operation, Move::Contradicted { source, inquire_at })
+            }
+            From::OperationReaffirmed { payment, operation, source } => {
+                Self::moved(*payment, *operation, Move::Reaffirmed { source: source.code() })
+            }
+            From::RefundReturned { payment, operation, source, reason } => {
+                let (source, reason) = (source.code(), reason.code());
+                Self::moved(*payment, *operation, Move::RefundReturned { source, reason })
+            }
+            From::OperationSucceededLate { payment, operation, source, receipt, booked } => {
+                let (source, receipt) = (source.code(), Receipt::from(&**receipt));
+                let booked = (*booked).into();
+                Self::moved(*payment, *operation, Move::SucceededLate { source, receipt, booked })
+            }
+            From::CaseOpened { payment, case, matter, booked } => Self::CaseOpened {
+                payment: payment.to_u128(),
+                case: case.to_u128(),
+                matter: (*matter).into(),
+                booked: (*booked).into(),
+            },
+            From::CaseResolved { payment, case, resolution } => Self::CaseResolved {
+                payment: payment.to_u128(),
+                case: case.to_u128(),
+                resolution: resolution.code(),
+            },
+            From::OrderCreated(order) => Self::OrderCreated(operation::Order::from(&**order)),
             From::PaymentAuthorized { payment, expires_at } => Self::PaymentAuthorized {
                 payment: payment.to_u128(),
                 expires_at: expires_at.as_millis(),
@@ -304,6 +468,12 @@ impl<'a> From<&'a event::Event> for Event<'a> {
                 Self::IdempotencyKeysForgotten { created_before: created_before.as_millis() }
             }
         }
+    }
+}
+
+impl<'a> Event<'a> {
+    fn moved(payment: PaymentId, operation: OperationId, moved: Move<'a>) -> Self {
+        Self::OperationMoved { payment: payment.to_u128(), operation: operation.to_u128(), moved }
     }
 }
 
@@ -369,11 +539,61 @@ impl TryFrom<Event<'_>> for event::Event {
                 receipt: receipt.into(),
                 taken: amount_or_zero(taken)?,
             },
-            Event::AttemptContradicted { at } => Self::AttemptContradicted {
+            Event::AttemptContradicted { at, inquire_at } => Self::AttemptContradicted {
+                payment: Id::from_u128(at.payment),
+                attempt: Id::from_u128(at.attempt),
+                source: at.source()?,
+                inquire_at: time(inquire_at)?,
+            },
+            Event::AttemptReaffirmed { at } => Self::AttemptReaffirmed {
                 payment: Id::from_u128(at.payment),
                 attempt: Id::from_u128(at.attempt),
                 source: at.source()?,
             },
+            Event::AttemptCancelled { at } => Self::AttemptCancelled {
+                payment: Id::from_u128(at.payment),
+                attempt: Id::from_u128(at.attempt),
+                source: at.source()?,
+            },
+            Event::PaymentHeldForReview { payment, expires_at } => Self::PaymentHeldForReview {
+                payment: Id::from_u128(payment),
+                expires_at: time(expires_at)?,
+            },
+            Event::ReviewApproved { payment } => {
+                Self::ReviewApproved { payment: Id::from_u128(payment) }
+            }
+            Event::PaymentPartlyCaptured { payment, captured, fee } => {
+                Self::PaymentPartlyCaptured {
+                    payment: Id::from_u128(payment),
+                    captured: amount(captured)?,
+                    fee: amount_or_zero(fee)?,
+                }
+            }
+            Event::RemainderReleased { payment } => {
+                Self::RemainderReleased { payment: Id::from_u128(payment) }
+            }
+            Event::PaymentVoided { payment } => {
+                Self::PaymentVoided { payment: Id::from_u128(payment) }
+            }
+            Event::PaymentReversed { payment } => {
+                Self::PaymentReversed { payment: Id::from_u128(payment) }
+            }
+            Event::OperationStarted { payment, intent } => Self::OperationStarted {
+                payment: Id::from_u128(payment),
+                intent: Arc::new(intent.try_into()?),
+            },
+            Event::OperationMoved { payment, operation, moved } => {
+                moved.into_event(Id::from_u128(payment), Id::from_u128(operation))?
+            }
+            Event::CaseOpened { payment, case, matter, booked } => {
+                operation::case_opened(Id::from_u128(payment), case, matter, booked)?
+            }
+            Event::CaseResolved { payment, case, resolution } => Self::CaseResolved {
+                payment: Id::from_u128(payment),
+                case: Id::from_u128(case),
+                resolution: operation::resolution(resolution)?,
+            },
+            Event::OrderCreated(order) => operation::order_created(order)?,
             Event::PaymentAuthorized { payment, expires_at } => Self::PaymentAuthorized {
                 payment: Id::from_u128(payment),
                 expires_at: time(expires_at)?,
@@ -411,12 +631,17 @@ impl<'a> From<&'a payment::PaymentIntent> for Intent<'a> {
             currency: intent.money.currency.numeric(),
             capture: intent.capture.code(),
             method: Method::from(&intent.method),
+            hold_for_review: intent.hold_for_review,
+            emi: intent.emi.map(Emi::from),
             order_id: intent.order_id.as_deref(),
+            order: intent.order.map(Id::to_u128),
+            one_payment_per_order: intent.one_payment_per_order,
             customer_id: intent.customer_id.as_deref(),
             personal: intent.personal.as_ref().map(Sealed::from),
             description: intent.description.as_deref(),
             callback_url: intent.callback_url.as_deref(),
-            metadata: intent.metadata.iter().map(|(name, value)| (&**name, &**value)).collect(),
+            return_url: intent.return_url.as_deref(),
+            metadata: pairs(&intent.metadata),
             control_version: intent.control_version,
             created_at: intent.created_at.as_millis(),
         }
@@ -440,16 +665,17 @@ impl TryFrom<Intent<'_>> for payment::PaymentIntent {
             capture: CaptureMode::from_code(intent.capture)
                 .ok_or(CodecError::Value("capture mode"))?,
             method: intent.method.try_into()?,
+            hold_for_review: intent.hold_for_review,
+            emi: intent.emi.map(Into::into),
             order_id: intent.order_id.map(Into::into),
+            order: intent.order.map(Id::from_u128),
+            one_payment_per_order: intent.one_payment_per_order,
             customer_id: intent.customer_id.map(Into::into),
             personal: intent.personal.map(TryInto::try_into).transpose()?,
             description: intent.description.map(Into::into),
             callback_url: intent.callback_url.map(Into::into),
-            metadata: intent
-                .metadata
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
+            return_url: intent.return_url.map(Into::into),
+            metadata: text_pairs(intent.metadata),
             control_version: intent.control_version,
             created_at: time(intent.created_at)?,
         })
@@ -466,6 +692,8 @@ impl<'a> From<&'a PaymentMethod> for Method<'a> {
                 expiry_month: card.expiry_month,
                 expiry_year: card.expiry_year,
                 fingerprint: card.fingerprint.0,
+                funding: card.funding.map(CardFunding::code),
+                issuer_country: card.issuer_country.map(Country::to_bytes),
             },
             PaymentMethod::Upi(upi) => Self::Upi {
                 handle: &upi.handle,
@@ -485,16 +713,29 @@ impl TryFrom<Method<'_>> for PaymentMethod {
 
     fn try_from(method: Method<'_>) -> Result<Self, CodecError> {
         Ok(match method {
-            Method::Card { brand, bin, last4, expiry_month, expiry_year, fingerprint } => {
-                Self::Card(CardFacts {
-                    brand: CardBrand::from_code(brand).ok_or(CodecError::Value("card brand"))?,
-                    bin,
-                    last4,
-                    expiry_month,
-                    expiry_year,
-                    fingerprint: CardFingerprint(fingerprint),
-                })
-            }
+            Method::Card {
+                brand,
+                bin,
+                last4,
+                expiry_month,
+                expiry_year,
+                fingerprint,
+                funding,
+                issuer_country,
+            } => Self::Card(CardFacts {
+                brand: CardBrand::from_code(brand).ok_or(CodecError::Value("card brand"))?,
+                bin,
+                last4,
+                expiry_month,
+                expiry_year,
+                fingerprint: CardFingerprint(fingerprint),
+                funding: funding
+                    .map(|code| CardFunding::from_code(code).ok_or(CodecError::Value("funding")))
+                    .transpose()?,
+                issuer_country: issuer_country
+                    .map(|code| Country::from_bytes(code).ok_or(CodecError::Value("country")))
+                    .transpose()?,
+            }),
             Method::Upi { handle, fingerprint, payee_name } => Self::Upi(UpiFacts {
                 handle: handle.into(),
                 fingerprint: VpaFingerprint(fingerprint),
@@ -506,6 +747,40 @@ impl TryFrom<Method<'_>> for PaymentMethod {
                 fingerprint: WalletFingerprint(fingerprint),
             }),
         })
+    }
+}
+
+impl From<payment::EmiPlan> for Emi {
+    fn from(plan: payment::EmiPlan) -> Self {
+        let payment::EmiPlan { months, annual_rate, no_cost } = plan;
+        Self { months, annual_rate, no_cost }
+    }
+}
+
+impl From<Emi> for payment::EmiPlan {
+    fn from(plan: Emi) -> Self {
+        let Emi { months, annual_rate, no_cost } = plan;
+        Self { months, annual_rate, no_cost }
+    }
+}
+
+impl From<idempotency::Subject> for Subject {
+    fn from(subject: idempotency::Subject) -> Self {
+        match subject {
+            idempotency::Subject::Payment(id) => Self::Payment(id.to_u128()),
+            idempotency::Subject::Operation(id) => Self::Operation(id.to_u128()),
+            idempotency::Subject::Order(id) => Self::Order(id.to_u128()),
+        }
+    }
+}
+
+impl From<Subject> for idempotency::Subject {
+    fn from(subject: Subject) -> Self {
+        match subject {
+            Subject::Payment(id) => Self::Payment(Id::from_u128(id)),
+            Subject::Operation(id) => Self::Operation(Id::from_u128(id)),
+            Subject::Order(id) => Self::Order(Id::from_u128(id)),
+        }
     }
 }
 
@@ -588,6 +863,13 @@ impl From<&effect::Effect> for Effect {
             effect::Effect::Inquire { payment, attempt } => {
                 Self::Inquire { payment: payment.to_u128(), attempt: attempt.to_u128() }
             }
+            effect::Effect::Operate { payment, operation } => {
+                Self::Operate { payment: payment.to_u128(), operation: operation.to_u128() }
+            }
+            effect::Effect::InquireOperation { payment, operation } => Self::InquireOperation {
+                payment: payment.to_u128(),
+                operation: operation.to_u128(),
+            },
         }
     }
 }
@@ -601,8 +883,24 @@ impl From<Effect> for effect::Effect {
             Effect::Inquire { payment, attempt } => {
                 Self::Inquire { payment: Id::from_u128(payment), attempt: Id::from_u128(attempt) }
             }
+            Effect::Operate { payment, operation } => Self::Operate {
+                payment: Id::from_u128(payment),
+                operation: Id::from_u128(operation),
+            },
+            Effect::InquireOperation { payment, operation } => Self::InquireOperation {
+                payment: Id::from_u128(payment),
+                operation: Id::from_u128(operation),
+            },
         }
     }
+}
+
+fn pairs(pairs: &[(Box<str>, Box<str>)]) -> Vec<(&str, &str)> {
+    pairs.iter().map(|(name, value)| (&**name, &**value)).collect()
+}
+
+fn text_pairs(pairs: Vec<(&str, &str)>) -> Vec<(Box<str>, Box<str>)> {
+    pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
 }
 
 fn bytes<S: Serializer>(bytes: &&[u8], serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,13 +1,17 @@
 //! Commands to the control shard, and what they come to.
 
-use super::{CreateMerchant, IssueApiKey, RevokeApiKey, RotateApiKey, UpdateMerchant};
+use super::{
+    CreateMerchant, CreateWebhookEndpoint, DeleteWebhookEndpoint, DisableWebhookEndpoint,
+    IssueApiKey, RevokeApiKey, RotateApiKey, RotateWebhookSecret, UpdateMerchant,
+    UpdateWebhookEndpoint,
+};
 use crate::{
     api_key::Asker,
     control_rejection::ControlRejection,
     control_state::ControlState,
     env::Env,
     event::{ControlEvent, Record},
-    id::{ApiKeyId, MerchantId},
+    id::{ApiKeyId, MerchantId, WebhookEndpointId},
 };
 
 /// A command to the control shard.
@@ -23,6 +27,16 @@ pub enum ControlCommand {
     RotateApiKey(RotateApiKey),
     /// Take a key out of use.
     RevokeApiKey(RevokeApiKey),
+    /// Create an endpoint.
+    CreateWebhookEndpoint(CreateWebhookEndpoint),
+    /// Change an endpoint.
+    UpdateWebhookEndpoint(UpdateWebhookEndpoint),
+    /// Give an endpoint another secret.
+    RotateWebhookSecret(RotateWebhookSecret),
+    /// Disable an endpoint that takes nothing.
+    DisableWebhookEndpoint(DisableWebhookEndpoint),
+    /// Delete an endpoint.
+    DeleteWebhookEndpoint(DeleteWebhookEndpoint),
 }
 
 /// What a command on the control shard comes to, if it is not rejected.
@@ -41,6 +55,10 @@ pub enum ControlSubject {
     Merchant(MerchantId),
     /// A key; after a rotation the new one.
     ApiKey(ApiKeyId),
+    /// An endpoint.
+    WebhookEndpoint(WebhookEndpointId),
+    /// An endpoint that there is no more.
+    DeletedWebhookEndpoint(WebhookEndpointId),
 }
 
 impl ControlCommand {
@@ -56,6 +74,11 @@ impl ControlCommand {
             Self::IssueApiKey(command) => command.decide(state, env),
             Self::RotateApiKey(command) => command.decide(state, env),
             Self::RevokeApiKey(command) => command.decide(state, env),
+            Self::CreateWebhookEndpoint(command) => command.decide(state, env),
+            Self::UpdateWebhookEndpoint(command) => command.decide(state, env),
+            Self::RotateWebhookSecret(command) => command.decide(state, env),
+            Self::DisableWebhookEndpoint(command) => command.decide(state, env),
+            Self::DeleteWebhookEndpoint(command) => command.decide(state, env),
         }
     }
 
@@ -66,6 +89,12 @@ impl ControlCommand {
             Self::IssueApiKey(command) => command.authority.asker,
             Self::RotateApiKey(command) => command.authority.asker,
             Self::RevokeApiKey(command) => command.authority.asker,
+            Self::CreateWebhookEndpoint(command) => command.asker,
+            Self::UpdateWebhookEndpoint(command) => command.asker,
+            Self::RotateWebhookSecret(command) => command.asker,
+            Self::DeleteWebhookEndpoint(command) => command.asker,
+            // Deliveries do, by themselves.
+            Self::DisableWebhookEndpoint(_) => Asker::Process,
         }
     }
 }
@@ -77,6 +106,22 @@ impl ControlDecision {
 
     pub(super) fn of_key(id: ApiKeyId, env: &Env<'_>, events: Vec<ControlEvent>) -> Self {
         Self { record: record(env, events), subject: ControlSubject::ApiKey(id) }
+    }
+
+    pub(super) fn of_webhook_endpoint(
+        id: WebhookEndpointId,
+        env: &Env<'_>,
+        events: Vec<ControlEvent>,
+    ) -> Self {
+        Self { record: record(env, events), subject: ControlSubject::WebhookEndpoint(id) }
+    }
+
+    pub(super) fn of_deleted_webhook_endpoint(
+        id: WebhookEndpointId,
+        env: &Env<'_>,
+        events: Vec<ControlEvent>,
+    ) -> Self {
+        Self { record: record(env, events), subject: ControlSubject::DeletedWebhookEndpoint(id) }
     }
 }
 

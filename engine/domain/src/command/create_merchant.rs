@@ -34,6 +34,7 @@ impl CreateMerchant {
             name: self.name,
             email: self.email,
             suspended_at: None,
+            one_payment_per_order: false,
             created_at: env.now,
             updated_at: env.now,
         };

@@ -19,6 +19,8 @@ pub struct UpdateMerchant {
     pub email: Option<Option<Box<str>>>,
     /// Whether it is suspended.
     pub suspended: Option<bool>,
+    /// Whether it takes no second payment for an order of its own words that is paid.
+    pub one_payment_per_order: Option<bool>,
 }
 
 impl UpdateMerchant {
@@ -33,12 +35,17 @@ impl UpdateMerchant {
         let email = self.email.filter(|email| *email != merchant.email);
         let suspended =
             self.suspended.filter(|suspended| *suspended != merchant.suspended_at.is_some());
+        let one_payment_per_order =
+            self.one_payment_per_order.filter(|rule| *rule != merchant.one_payment_per_order);
         let events = [
             name.map(|name| ControlEvent::MerchantRenamed { merchant: id, name }),
             email.map(|email| ControlEvent::MerchantEmailChanged { merchant: id, email }),
             suspended.map(|suspended| match suspended {
                 true => ControlEvent::MerchantSuspended { merchant: id },
                 false => ControlEvent::MerchantResumed { merchant: id },
+            }),
+            one_payment_per_order.map(|one_payment_per_order| {
+                ControlEvent::MerchantOrderRuleChanged { merchant: id, one_payment_per_order }
             }),
         ];
         Ok(ControlDecision::of_merchant(id, env, events.into_iter().flatten().collect()))

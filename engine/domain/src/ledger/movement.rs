@@ -3,7 +3,7 @@
 use crate::{id::MerchantId, ledger::Account, money::Amount, provider::ProviderId};
 
 /// Something that moves money. `docs/ledger.md` explains each.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[expect(missing_docs, reason = "fields are what the variant's name says of merchant and provider")]
 pub enum Movement {
     /// A provider has taken the customer's money for a merchant.
@@ -11,11 +11,15 @@ pub enum Movement {
     /// A refund is under way: the merchant's money is set aside.
     RefundPending { merchant: MerchantId, amount: Amount },
     /// The provider has returned the money.
-    RefundSucceeded { merchant: MerchantId, provider: ProviderId, amount: Amount },
+    /// `fee` of ours goes back to the merchant with it.
+    RefundSucceeded { merchant: MerchantId, provider: ProviderId, amount: Amount, fee: Amount },
+    /// A refund that had failed has succeeded after all.
+    RefundReinstated { merchant: MerchantId, provider: ProviderId, amount: Amount, fee: Amount },
     /// The refund failed without having succeeded before: the money goes back to the merchant.
     RefundFailed { merchant: MerchantId, amount: Amount },
-    /// A refund that had succeeded failed after all: the provider has the money again.
-    RefundReturned { merchant: MerchantId, provider: ProviderId, amount: Amount },
+    /// A refund that had succeeded failed after all: the provider has the money again, and we have
+    /// our fee.
+    RefundReturned { merchant: MerchantId, provider: ProviderId, amount: Amount, fee: Amount },
     /// A capture is undone before settlement, its fee returned.
     Reversal { merchant: MerchantId, provider: ProviderId, captured: Amount, fee: Amount },
     /// A cardholder contests: the amount is held back.
@@ -34,6 +38,12 @@ pub enum Movement {
     ExceptionReturned { provider: ProviderId, amount: Amount },
     /// Such money was found to be a merchant's after all.
     ExceptionAssigned { merchant: MerchantId, amount: Amount },
+    /// A provider has paid out money that no refund of ours accounts for.
+    ExceptionPaidOut { provider: ProviderId, amount: Amount },
+    /// Such money has come back to the provider.
+    ExceptionRecovered { provider: ProviderId, amount: Amount },
+    /// Such money was found to be a merchant's loss.
+    ExceptionCharged { merchant: MerchantId, amount: Amount },
 }
 
 /// One amount from one account to another.
@@ -48,6 +58,31 @@ pub struct Transfer {
 }
 
 impl Movement {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Capture { .. } => "capture",
+            Self::RefundPending { .. } => "refund_pending",
+            Self::RefundSucceeded { .. } => "refund_succeeded",
+            Self::RefundReinstated { .. } => "refund_reinstated",
+            Self::RefundFailed { .. } => "refund_failed",
+            Self::RefundReturned { .. } => "refund_returned",
+            Self::Reversal { .. } => "reversal",
+            Self::DisputeOpened { .. } => "dispute_opened",
+            Self::DisputeWon { .. } => "dispute_won",
+            Self::DisputeLost { .. } => "dispute_lost",
+            Self::ProviderSettled { .. } => "provider_settled",
+            Self::MerchantSettled { .. } => "merchant_settled",
+            Self::ExceptionReceived { .. } => "exception_received",
+            Self::ExceptionReturned { .. } => "exception_returned",
+            Self::ExceptionAssigned { .. } => "exception_assigned",
+            Self::ExceptionPaidOut { .. } => "exception_paid_out",
+            Self::ExceptionRecovered { .. } => "exception_recovered",
+            Self::ExceptionCharged { .. } => "exception_charged",
+        }
+    }
+
     /// What it posts: one transfer, and where a fee is concerned a second.
     #[must_use]
     pub fn transfers(&self) -> [Option<Transfer>; 2] {
@@ -63,15 +98,21 @@ impl Movement {
             Self::RefundPending { merchant, amount } => {
                 one(MerchantPayable(merchant), RefundsPending(merchant), amount)
             }
-            Self::RefundSucceeded { merchant, provider, amount } => {
-                one(RefundsPending(merchant), ProviderReceivable(provider), amount)
-            }
+            Self::RefundSucceeded { merchant, provider, amount, fee } => [
+                transfer(RefundsPending(merchant), ProviderReceivable(provider), amount),
+                transfer(Fees, MerchantPayable(merchant), fee),
+            ],
+            Self::RefundReinstated { merchant, provider, amount, fee } => [
+                transfer(MerchantPayable(merchant), ProviderReceivable(provider), amount),
+                transfer(Fees, MerchantPayable(merchant), fee),
+            ],
             Self::RefundFailed { merchant, amount } => {
                 one(RefundsPending(merchant), MerchantPayable(merchant), amount)
             }
-            Self::RefundReturned { merchant, provider, amount } => {
-                one(ProviderReceivable(provider), MerchantPayable(merchant), amount)
-            }
+            Self::RefundReturned { merchant, provider, amount, fee } => [
+                transfer(ProviderReceivable(provider), MerchantPayable(merchant), amount),
+                transfer(MerchantPayable(merchant), Fees, fee),
+            ],
             Self::Reversal { merchant, provider, captured, fee } => [
                 transfer(MerchantPayable(merchant), ProviderReceivable(provider), captured),
                 transfer(Fees, MerchantPayable(merchant), fee),
@@ -91,11 +132,16 @@ impl Movement {
             Self::MerchantSettled { merchant, amount } => {
                 one(MerchantPayable(merchant), Bank, amount)
             }
-            Self::ExceptionReceived { provider, amount } => {
+            Self::ExceptionReceived { provider, amount }
+            | Self::ExceptionRecovered { provider, amount } => {
                 one(ProviderReceivable(provider), Exceptions, amount)
             }
-            Self::ExceptionReturned { provider, amount } => {
+            Self::ExceptionReturned { provider, amount }
+            | Self::ExceptionPaidOut { provider, amount } => {
                 one(Exceptions, ProviderReceivable(provider), amount)
+            }
+            Self::ExceptionCharged { merchant, amount } => {
+                one(MerchantPayable(merchant), Exceptions, amount)
             }
             Self::ExceptionAssigned { merchant, amount } => {
                 one(Exceptions, MerchantPayable(merchant), amount)
@@ -159,7 +205,11 @@ mod tests {
         let (captured, fee, half) = (amount(1_000), amount(30), amount(500));
         let capture = Movement::Capture { merchant, provider, captured, fee };
         let pending = Movement::RefundPending { merchant, amount: half };
-        let succeeded = Movement::RefundSucceeded { merchant, provider, amount: half };
+        let (none, part) = (Amount::ZERO, amount(15));
+        let succeeded = Movement::RefundSucceeded { merchant, provider, amount: half, fee: none };
+        let with_fee = Movement::RefundSucceeded { merchant, provider, amount: half, fee: part };
+        let reinstated = Movement::RefundReinstated { merchant, provider, amount: half, fee: part };
+        let paid_out = Movement::ExceptionPaidOut { provider, amount: half };
         let opened = Movement::DisputeOpened { merchant, amount: half };
         let received = Movement::ExceptionReceived { provider, amount: captured };
         //                       merchant provider refunds disputes  bank fees exceptions
@@ -176,9 +226,37 @@ mod tests {
                     capture,
                     pending,
                     succeeded,
-                    Movement::RefundReturned { merchant, provider, amount: half },
+                    Movement::RefundReturned { merchant, provider, amount: half, fee: none },
                 ],
                 [-970, 1_000, 0, 0, 0, -30, 0],
+            ),
+            (vec![capture, pending, with_fee], [-485, 500, 0, 0, 0, -15, 0]),
+            (
+                vec![
+                    capture,
+                    pending,
+                    with_fee,
+                    Movement::RefundReturned { merchant, provider, amount: half, fee: part },
+                ],
+                [-970, 1_000, 0, 0, 0, -30, 0],
+            ),
+            (
+                vec![
+                    capture,
+                    pending,
+                    Movement::RefundFailed { merchant, amount: half },
+                    reinstated,
+                ],
+                [-485, 500, 0, 0, 0, -15, 0],
+            ),
+            (vec![capture, paid_out], [-970, 500, 0, 0, 0, -30, 500]),
+            (
+                vec![capture, paid_out, Movement::ExceptionRecovered { provider, amount: half }],
+                [-970, 1_000, 0, 0, 0, -30, 0],
+            ),
+            (
+                vec![capture, paid_out, Movement::ExceptionCharged { merchant, amount: half }],
+                [-470, 500, 0, 0, 0, -30, 0],
             ),
             (
                 vec![capture, Movement::Reversal { merchant, provider, captured, fee }],

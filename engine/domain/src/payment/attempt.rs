@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::{Contradiction, Schedule};
 use crate::{
     id::AttemptId,
     provider::{DeclineCode, ProviderId, ProviderReceipt},
@@ -27,29 +28,19 @@ pub enum AttemptState {
     /// Its intent is recorded; the call may be under way.
     Open,
     /// The provider answers later.
-    Pending {
-        /// How many inquiries were made.
-        inquiries: u16,
-        /// When the next is due.
-        inquire_at: Timestamp,
-    },
+    Pending(Schedule),
     /// Not known. Resolved by inquiry, never guessed.
-    Unknown {
-        /// How many inquiries were made.
-        inquiries: u16,
-        /// When the next is due.
-        inquire_at: Timestamp,
-    },
-    /// The customer acts; the provider's answer follows.
-    ActionRequired,
+    Unknown(Schedule),
+    /// The customer acts; the provider's answer follows, and is asked for when his time is over.
+    ActionRequired(Schedule),
     /// Approved while the payment waited for it.
     Approved {
         /// What the provider gave.
         receipt: Arc<ProviderReceipt>,
         /// When.
         at: Timestamp,
-        /// When the provider first said otherwise, if it ever did.
-        contradicted_at: Option<Timestamp>,
+        /// What the provider said against it since, if anything.
+        contradiction: Option<Contradiction>,
     },
     /// The issuer said no.
     Declined {
@@ -61,6 +52,11 @@ pub enum AttemptState {
     /// Certainly never reached the provider.
     NotSent {
         /// When that was known.
+        at: Timestamp,
+    },
+    /// Called off at the provider before it was approved.
+    Cancelled {
+        /// When.
         at: Timestamp,
     },
     /// Approved after the payment had given it up: booked to the exceptions account.
@@ -76,33 +72,13 @@ impl Attempt {
     /// When the next inquiry is due, for an attempt that needs one.
     #[must_use]
     pub fn inquire_at(&self) -> Option<Timestamp> {
-        match self.state {
-            AttemptState::Pending { inquire_at, .. } | AttemptState::Unknown { inquire_at, .. } => {
-                Some(inquire_at)
-            }
-            AttemptState::Open
-            | AttemptState::ActionRequired
-            | AttemptState::Approved { .. }
-            | AttemptState::Declined { .. }
-            | AttemptState::NotSent { .. }
-            | AttemptState::ApprovedLate { .. } => None,
-        }
+        self.schedule().map(|schedule| schedule.inquire_at)
     }
 
-    /// How many inquiries were made since it became pending or unknown.
+    /// How many inquiries were made since it became what it is.
     #[must_use]
     pub fn inquiries(&self) -> u16 {
-        match self.state {
-            AttemptState::Pending { inquiries, .. } | AttemptState::Unknown { inquiries, .. } => {
-                inquiries
-            }
-            AttemptState::Open
-            | AttemptState::ActionRequired
-            | AttemptState::Approved { .. }
-            | AttemptState::Declined { .. }
-            | AttemptState::NotSent { .. }
-            | AttemptState::ApprovedLate { .. } => 0,
-        }
+        self.schedule().map_or(0, |schedule| schedule.inquiries)
     }
 
     /// What the provider gave with its approval.
@@ -113,41 +89,79 @@ impl Attempt {
                 Some(receipt)
             }
             AttemptState::Open
-            | AttemptState::Pending { .. }
-            | AttemptState::Unknown { .. }
-            | AttemptState::ActionRequired
+            | AttemptState::Pending(_)
+            | AttemptState::Unknown(_)
+            | AttemptState::ActionRequired(_)
             | AttemptState::Declined { .. }
-            | AttemptState::NotSent { .. } => None,
+            | AttemptState::NotSent { .. }
+            | AttemptState::Cancelled { .. } => None,
+        }
+    }
+
+    /// What the provider said against its approval, if anything.
+    #[must_use]
+    pub fn contradiction(&self) -> Option<Contradiction> {
+        match self.state {
+            AttemptState::Approved { contradiction, .. } => contradiction,
+            AttemptState::Open
+            | AttemptState::Pending(_)
+            | AttemptState::Unknown(_)
+            | AttemptState::ActionRequired(_)
+            | AttemptState::Declined { .. }
+            | AttemptState::NotSent { .. }
+            | AttemptState::Cancelled { .. }
+            | AttemptState::ApprovedLate { .. } => None,
+        }
+    }
+
+    fn schedule(&self) -> Option<&Schedule> {
+        match &self.state {
+            AttemptState::Pending(schedule)
+            | AttemptState::Unknown(schedule)
+            | AttemptState::ActionRequired(schedule)
+            | AttemptState::Approved {
+                contradiction: Some(Contradiction::Asked(schedule)), ..
+            } => Some(schedule),
+            AttemptState::Open
+            | AttemptState::Approved { .. }
+            | AttemptState::Declined { .. }
+            | AttemptState::NotSent { .. }
+            | AttemptState::Cancelled { .. }
+            | AttemptState::ApprovedLate { .. } => None,
         }
     }
 
     pub(super) fn count_inquiry(&mut self, next: Timestamp) {
         match &mut self.state {
-            AttemptState::Pending { inquiries, inquire_at }
-            | AttemptState::Unknown { inquiries, inquire_at } => {
-                *inquiries = inquiries.saturating_add(1);
-                *inquire_at = next;
+            AttemptState::Pending(schedule)
+            | AttemptState::Unknown(schedule)
+            | AttemptState::ActionRequired(schedule)
+            | AttemptState::Approved {
+                contradiction: Some(Contradiction::Asked(schedule)), ..
+            } => {
+                schedule.count(next);
             }
             AttemptState::Open
-            | AttemptState::ActionRequired
             | AttemptState::Approved { .. }
             | AttemptState::Declined { .. }
             | AttemptState::NotSent { .. }
+            | AttemptState::Cancelled { .. }
             | AttemptState::ApprovedLate { .. } => {
-                unreachable!("inquiries follow pending and unknown: {self:?}")
+                unreachable!("inquiries follow a schedule: {self:?}")
             }
         }
     }
 
-    pub(super) fn contradict(&mut self, now: Timestamp) {
+    pub(super) fn contradict(&mut self, said: Option<Contradiction>) {
         match &mut self.state {
-            AttemptState::Approved { contradicted_at, .. } => *contradicted_at = Some(now),
+            AttemptState::Approved { contradiction, .. } => *contradiction = said,
             AttemptState::Open
-            | AttemptState::Pending { .. }
-            | AttemptState::Unknown { .. }
-            | AttemptState::ActionRequired
+            | AttemptState::Pending(_)
+            | AttemptState::Unknown(_)
+            | AttemptState::ActionRequired(_)
             | AttemptState::Declined { .. }
             | AttemptState::NotSent { .. }
+            | AttemptState::Cancelled { .. }
             | AttemptState::ApprovedLate { .. } => {
                 unreachable!("only an approval can be contradicted: {self:?}")
             }
@@ -156,16 +170,30 @@ impl Attempt {
 }
 
 impl AttemptState {
+    /// Whether the provider has not yet said what became of it.
+    #[must_use]
+    pub const fn is_unsettled(&self) -> bool {
+        match self {
+            Self::Open | Self::Pending(_) | Self::Unknown(_) | Self::ActionRequired(_) => true,
+            Self::Approved { .. }
+            | Self::Declined { .. }
+            | Self::NotSent { .. }
+            | Self::Cancelled { .. }
+            | Self::ApprovedLate { .. } => false,
+        }
+    }
+
     /// The name on the wire.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
-            Self::Open | Self::Pending { .. } => "processing",
-            Self::Unknown { .. } => "unknown",
-            Self::ActionRequired => "requires_action",
+            Self::Open | Self::Pending(_) => "processing",
+            Self::Unknown(_) => "unknown",
+            Self::ActionRequired(_) => "requires_action",
             Self::Approved { .. } => "approved",
             Self::Declined { .. } => "declined",
             Self::NotSent { .. } => "not_sent",
+            Self::Cancelled { .. } => "cancelled",
             Self::ApprovedLate { .. } => "approved_late",
         }
     }

@@ -1,8 +1,8 @@
 //! What the merchant asked for.
 
-use super::PaymentMethod;
+use super::{EmiPlan, PaymentMethod};
 use crate::{
-    id::{MerchantId, PaymentId, TransactionId},
+    id::{MerchantId, OrderId, PaymentId, TransactionId},
     merchant::Mode,
     money::Money,
     sealed::Sealed,
@@ -26,8 +26,16 @@ pub struct PaymentIntent {
     pub capture: CaptureMode,
     /// How the customer pays.
     pub method: PaymentMethod,
-    /// The merchant's order.
+    /// Whether it is held for a reviewer once it is authorized.
+    pub hold_for_review: bool,
+    /// The instalments that the customer pays the issuer in.
+    pub emi: Option<EmiPlan>,
+    /// The merchant's order, in his own words.
     pub order_id: Option<Box<str>>,
+    /// The order of ours that it pays.
+    pub order: Option<OrderId>,
+    /// Whether the merchant takes no second payment for an order of his that is paid.
+    pub one_payment_per_order: bool,
     /// The merchant's own id of the customer.
     pub customer_id: Option<Box<str>>,
     /// Who the customer is and how he pays, sealed.
@@ -36,6 +44,8 @@ pub struct PaymentIntent {
     pub description: Option<Box<str>>,
     /// Where this payment's events are sent besides the merchant's endpoints.
     pub callback_url: Option<Box<str>>,
+    /// Where the customer goes once he has acted.
+    pub return_url: Option<Box<str>>,
     /// The merchant's own keys and values, in the order of the keys.
     pub metadata: Vec<(Box<str>, Box<str>)>,
     /// Which version of merchants, keys and providers the gateway had read.
@@ -54,6 +64,13 @@ pub enum CaptureMode {
 }
 
 impl PaymentIntent {
+    /// When the provider is asked to take the funds. Those of a payment that is held for review are
+    /// reserved alone, whatever the merchant wants to become of them afterwards.
+    #[must_use]
+    pub const fn provider_capture(&self) -> CaptureMode {
+        if self.hold_for_review { CaptureMode::Manual } else { self.capture }
+    }
+
     /// The value of one of the merchant's keys.
     #[must_use]
     pub fn metadata(&self, key: &str) -> Option<&str> {

@@ -35,6 +35,8 @@ pub enum PaymentState {
         held: Amount,
         /// What is taken.
         captured: Amount,
+        /// Our fee for it.
+        fee: Amount,
         /// Until when the rest stays reserved.
         expires_at: Timestamp,
     },
@@ -172,16 +174,51 @@ impl PaymentState {
         }
     }
 
+    /// What is reserved and not taken.
+    #[must_use]
+    pub const fn held(&self) -> Amount {
+        match self {
+            Self::Review { held, .. }
+            | Self::Authorized { held, .. }
+            | Self::PartiallyCaptured { held, .. } => *held,
+            Self::Processing
+            | Self::RequiresAction { .. }
+            | Self::Completed { .. }
+            | Self::Failed { .. }
+            | Self::Voided { .. }
+            | Self::Reversed { .. }
+            | Self::Expired { .. }
+            | Self::Unknown { .. } => Amount::ZERO,
+        }
+    }
+
+    /// Until when what is reserved stays so.
+    #[must_use]
+    pub const fn held_until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Review { expires_at, .. }
+            | Self::Authorized { expires_at, .. }
+            | Self::PartiallyCaptured { expires_at, .. } => Some(*expires_at),
+            Self::Processing
+            | Self::RequiresAction { .. }
+            | Self::Completed { .. }
+            | Self::Failed { .. }
+            | Self::Voided { .. }
+            | Self::Reversed { .. }
+            | Self::Expired { .. }
+            | Self::Unknown { .. } => None,
+        }
+    }
+
     /// Our fee for what was taken.
     #[must_use]
     pub const fn fee(&self) -> Amount {
         match self {
-            Self::Completed { fee, .. } => *fee,
+            Self::PartiallyCaptured { fee, .. } | Self::Completed { fee, .. } => *fee,
             Self::Processing
             | Self::RequiresAction { .. }
             | Self::Review { .. }
             | Self::Authorized { .. }
-            | Self::PartiallyCaptured { .. }
             | Self::Failed { .. }
             | Self::Voided { .. }
             | Self::Reversed { .. }

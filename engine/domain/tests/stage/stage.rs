@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 
 use tollgate_domain::{
     Amount, Attempt, AttemptState, CaptureMode, CardBrand, CardFacts, CardFingerprint, Command,
-    CreatePayment, Currency, Decision, DeclineCode, Effect, Env, Fingerprint, IdempotencyKey,
-    MerchantId, Millis, Mode, Money, NetBankingFacts, NextAction, OutcomeSource, Payment,
-    PaymentId, PaymentMethod, Policy, ProviderId, ProviderOutcome, ProviderReceipt,
-    RecordProviderOutcome, Rejection, ShardId, ShardState, Timestamp, UpiFacts, VpaFingerprint,
-    WalletFacts, WalletFingerprint, codec, invariant,
+    Contradiction, CreatePayment, Currency, Decision, DeclineCode, Effect, Env, Fingerprint,
+    IdempotencyKey, MerchantId, Millis, Mode, Money, NetBankingFacts, NextAction, Operation,
+    OperationOutcome, OperationState, OutcomeSource, Payment, PaymentId, PaymentMethod, Policy,
+    ProviderId, ProviderOutcome, ProviderReceipt, RecordOperationOutcome, RecordProviderOutcome,
+    Rejection, ShardId, ShardState, Target, Timestamp, UpiFacts, VpaFingerprint, WalletFacts,
+    WalletFingerprint, codec, invariant,
     ledger::{Account, AccountKey},
 };
 
@@ -142,6 +143,18 @@ impl Stage {
         self.send(Command::RecordProviderOutcome(answer))
     }
 
+    /// What a provider says of the last operation on a payment.
+    pub(crate) fn answer_operation(
+        &mut self,
+        payment: PaymentId,
+        source: OutcomeSource,
+        outcome: OperationOutcome,
+    ) -> Result<Decision, Rejection> {
+        let operation = last_operation(self.payment(payment)).id();
+        let answer = RecordOperationOutcome { payment, operation, source, outcome };
+        self.send(Command::RecordOperationOutcome(answer))
+    }
+
     /// The state as the log alone tells it.
     pub(crate) fn replayed(&self) -> ShardState {
         let mut state = ShardState::new(SHARD);
@@ -160,7 +173,7 @@ impl Stage {
         assert_eq!(replayed.unresolved(), self.state.unresolved());
         assert_eq!(invariant::shard(&replayed), Ok(()));
         self.state = replayed;
-        self.send(Command::ResolveAttempts(self.state.unresolved()))
+        self.send(Command::ResolveUnsettled(self.state.unresolved()))
     }
 
     /// What stands to the credit of an account, in minor units.
@@ -178,11 +191,16 @@ pub(crate) fn create_payment(money: Money, capture: CaptureMode) -> CreatePaymen
         capture,
         method: card(),
         card_expires_at: None,
+        hold_for_review: false,
+        emi: None,
+        order: None,
+        one_payment_per_order: false,
         order_id: Some("order_456".into()),
         customer_id: None,
         personal: None,
         description: None,
         callback_url: None,
+        return_url: None,
         metadata: vec![("table".into(), "12".into())],
         provider: ProviderId::SIMULATOR,
         control_version: 1,
@@ -203,6 +221,8 @@ pub(crate) fn card() -> PaymentMethod {
         expiry_month: 12,
         expiry_year: 2_030,
         fingerprint: CardFingerprint([7; 16]),
+        funding: None,
+        issuer_country: None,
     })
 }
 
@@ -282,17 +302,59 @@ pub(crate) fn last_attempt(payment: &Payment) -> &Attempt {
     payment.attempts().last().expect("a payment begins with an attempt")
 }
 
+/// The last operation on a payment that has one.
+pub(crate) fn last_operation(payment: &Payment) -> &Operation {
+    payment.operations().last().expect("something was done to the payment")
+}
+
+/// The payment as its merchant names it, with the digest of a client's key, if there is one.
+pub(crate) fn target(payment: &Payment, key: Option<(IdempotencyKey, Fingerprint)>) -> Target {
+    let intent = payment.intent();
+    Target { payment: payment.id(), merchant: intent.merchant, mode: intent.mode, idempotency: key }
+}
+
+/// What a provider gives with what it has done.
+pub(crate) fn receipt() -> ProviderReceipt {
+    ProviderReceipt {
+        external_id: "sim_2".into(),
+        rrn: "600115000002".into(),
+        approval_code: "D4E5F6".into(),
+    }
+}
+
+/// `succeeded`, `waiting`: what became of an operation, or what has to be known of its contradiction.
+pub(crate) fn outcome_of(operation: &Operation) -> &'static str {
+    match &operation.state {
+        OperationState::Open { .. } => "open",
+        OperationState::Waiting(_) => "waiting",
+        OperationState::Pending(_) => "pending",
+        OperationState::Unknown { .. } => "unknown",
+        OperationState::Succeeded { contradiction: None, .. } => "succeeded",
+        OperationState::Succeeded { contradiction: Some(Contradiction::Asked(_)), .. } => {
+            "contradicted"
+        }
+        OperationState::Succeeded { contradiction: Some(Contradiction::Insisted), .. } => "denied",
+        OperationState::Failed { .. } => "failed",
+        OperationState::Returned { .. } => "returned",
+        OperationState::SucceededLate { .. } => "succeeded_late",
+    }
+}
+
 /// `completed/approved`: the payment's status and what became of its last attempt.
 pub(crate) fn standing(payment: &Payment) -> String {
     let attempt = match &last_attempt(payment).state {
         AttemptState::Open => "open",
-        AttemptState::Pending { .. } => "pending",
-        AttemptState::Unknown { .. } => "unknown",
-        AttemptState::ActionRequired => "action_required",
-        AttemptState::Approved { contradicted_at: None, .. } => "approved",
-        AttemptState::Approved { contradicted_at: Some(_), .. } => "contradicted",
+        AttemptState::Pending(_) => "pending",
+        AttemptState::Unknown(_) => "unknown",
+        AttemptState::ActionRequired(_) => "action_required",
+        AttemptState::Approved { contradiction: None, .. } => "approved",
+        AttemptState::Approved { contradiction: Some(Contradiction::Asked(_)), .. } => {
+            "contradicted"
+        }
+        AttemptState::Approved { contradiction: Some(Contradiction::Insisted), .. } => "denied",
         AttemptState::Declined { .. } => "declined",
         AttemptState::NotSent { .. } => "not_sent",
+        AttemptState::Cancelled { .. } => "cancelled",
         AttemptState::ApprovedLate { .. } => "approved_late",
     };
     format!("{}/{attempt}", payment.state().status().as_str())

@@ -11,15 +11,18 @@
 //! Not here: card numbers, security codes and personal data: no record holds the former, and the latter only
 //! sealed.
 
+mod operation;
+
 use serde::{
     Serialize, Serializer,
     ser::{SerializeMap, SerializeSeq},
 };
 use serde_json::Value;
 use tollgate_domain::{
-    ApiKey, ApiKeyKind, CaptureMode, ControlEvent, DeclineCode, Effect, Event, FailureReason,
-    IdempotencyEntry, KeyTail, Merchant, Mode, NextAction, OutcomeSource, PaymentIntent,
-    PaymentMethod, ProviderReceipt, Record, Scope, Sealed, Timestamp,
+    ApiKey, ApiKeyKind, CaptureMode, ControlEvent, DeclineCode, Effect, Event, EventFilter,
+    FailureReason, IdempotencyEntry, KeyTail, Merchant, Mode, NextAction, OutcomeSource,
+    PaymentIntent, PaymentMethod, ProviderReceipt, Record, Scope, Sealed, Subject, Timestamp,
+    WebhookEndpoint, WebhookSettings,
 };
 use tollgate_engine::{LoggedRecord, RecordContent};
 
@@ -112,10 +115,34 @@ fn payment_event(event: &Event) -> Object {
                 .with("receipt", receipt_of(receipt))
                 .with("taken_minor", taken.minor_units())
         }
-        Event::AttemptContradicted { payment, attempt, source } => named("attempt_contradicted")
+        Event::AttemptContradicted { payment, attempt, source, inquire_at } => {
+            named("attempt_contradicted")
+                .text("payment", payment)
+                .text("attempt", attempt)
+                .with("source", source_name(*source))
+                .with("inquire_at", time(*inquire_at))
+        }
+        Event::AttemptReaffirmed { payment, attempt, source } => named("attempt_reaffirmed")
             .text("payment", payment)
             .text("attempt", attempt)
             .with("source", source_name(*source)),
+        Event::AttemptCancelled { payment, attempt, source } => named("attempt_cancelled")
+            .text("payment", payment)
+            .text("attempt", attempt)
+            .with("source", source_name(*source)),
+        Event::PaymentHeldForReview { payment, expires_at } => named("payment_held_for_review")
+            .text("payment", payment)
+            .with("expires_at", time(*expires_at)),
+        Event::ReviewApproved { payment } => named("review_approved").text("payment", payment),
+        Event::PaymentPartlyCaptured { payment, captured, fee } => named("payment_partly_captured")
+            .text("payment", payment)
+            .with("captured_minor", captured.minor_units())
+            .with("fee_minor", fee.minor_units()),
+        Event::RemainderReleased { payment } => {
+            named("remainder_released").text("payment", payment)
+        }
+        Event::PaymentVoided { payment } => named("payment_voided").text("payment", payment),
+        Event::PaymentReversed { payment } => named("payment_reversed").text("payment", payment),
         Event::PaymentAuthorized { payment, expires_at } => named("payment_authorized")
             .text("payment", payment)
             .with("expires_at", time(*expires_at)),
@@ -134,6 +161,21 @@ fn payment_event(event: &Event) -> Object {
         Event::IdempotencyKeysForgotten { created_before } => {
             named("idempotency_keys_forgotten").with("created_before", time(*created_before))
         }
+        Event::OrderCreated(order) => operation::order_created(order),
+        Event::OperationStarted { .. }
+        | Event::OperationSucceeded { .. }
+        | Event::OperationFailed { .. }
+        | Event::OperationPending { .. }
+        | Event::OperationUnknown { .. }
+        | Event::OperationDelayed { .. }
+        | Event::OperationResent { .. }
+        | Event::OperationInquiryStarted { .. }
+        | Event::OperationContradicted { .. }
+        | Event::OperationReaffirmed { .. }
+        | Event::RefundReturned { .. }
+        | Event::OperationSucceededLate { .. }
+        | Event::CaseOpened { .. }
+        | Event::CaseResolved { .. } => operation::event(event),
     }
 }
 
@@ -141,7 +183,15 @@ fn control_event(event: &ControlEvent) -> Object {
     match event {
         ControlEvent::MerchantCreated(merchant) => {
             // What else a merchant has, it has not yet.
-            let Merchant { id, name, email, suspended_at: _, created_at, updated_at: _ } = merchant;
+            let Merchant {
+                id,
+                name,
+                email,
+                suspended_at: _,
+                one_payment_per_order: _,
+                created_at,
+                updated_at: _,
+            } = merchant;
             named("merchant_created")
                 .text("merchant", id)
                 .with("name", &**name)
@@ -167,6 +217,38 @@ fn control_event(event: &ControlEvent) -> Object {
             .with("expires_at", time(*expires_at)),
         ControlEvent::ApiKeyRevoked { key } => named("api_key_revoked").text("key", key),
         ControlEvent::ApiKeyForgotten { key } => named("api_key_forgotten").text("key", key),
+        ControlEvent::WebhookEndpointCreated(endpoint) => {
+            let WebhookEndpoint { id, merchant, mode, settings, .. } = endpoint;
+            let object = named("webhook_endpoint_created")
+                .text("endpoint", id)
+                .text("merchant", merchant)
+                .with("mode", mode_name(*mode));
+            webhook_settings(object, settings)
+        }
+        ControlEvent::WebhookEndpointChanged { endpoint, settings } => {
+            webhook_settings(named("webhook_endpoint_changed").text("endpoint", endpoint), settings)
+        }
+        ControlEvent::WebhookSecretRotated { endpoint, secret: _, previous_until } => {
+            named("webhook_secret_rotated")
+                .text("endpoint", endpoint)
+                .with("previous_until", time(*previous_until))
+        }
+        ControlEvent::WebhookEndpointEnabled { endpoint } => {
+            named("webhook_endpoint_enabled").text("endpoint", endpoint)
+        }
+        ControlEvent::WebhookEndpointDisabled { endpoint, reason } => {
+            named("webhook_endpoint_disabled")
+                .text("endpoint", endpoint)
+                .with("reason", reason.as_str())
+        }
+        ControlEvent::WebhookEndpointDeleted { endpoint } => {
+            named("webhook_endpoint_deleted").text("endpoint", endpoint)
+        }
+        ControlEvent::MerchantOrderRuleChanged { merchant, one_payment_per_order } => {
+            named("merchant_order_rule_changed")
+                .text("merchant", merchant)
+                .with("one_payment_per_order", *one_payment_per_order)
+        }
     }
 }
 
@@ -212,17 +294,28 @@ fn payment_created(intent: &PaymentIntent) -> Object {
         money,
         capture,
         method,
+        hold_for_review,
+        emi,
         order_id,
+        order,
+        one_payment_per_order,
         customer_id,
         personal,
         description,
         callback_url,
+        return_url,
         metadata,
         control_version,
         created_at,
     } = intent;
     let optional = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
-    let metadata = metadata.iter().map(|(key, value)| (key.to_string(), Value::from(&**value)));
+    let emi = emi.map(|plan| {
+        serde_json::json!({
+            "months": plan.months,
+            "annual_rate_basis_points": plan.annual_rate,
+            "no_cost": plan.no_cost,
+        })
+    });
     let object = named("payment_created")
         .text("payment", id)
         .text("transaction", transaction)
@@ -232,12 +325,17 @@ fn payment_created(intent: &PaymentIntent) -> Object {
         .with("currency", money.currency.code())
         .with("capture", capture_name(*capture));
     method_of(object, method)
+        .with("hold_for_review", *hold_for_review)
+        .with("emi", emi)
         .with("order_id", optional(order_id))
+        .with("order", order.map(|order| order.to_string()))
+        .with("one_payment_per_order", *one_payment_per_order)
         .with("customer_id", optional(customer_id))
         .with("personal", personal.as_ref().map(sealed))
         .with("description", optional(description))
         .with("callback_url", optional(callback_url))
-        .with("metadata", Value::Object(metadata.collect()))
+        .with("return_url", optional(return_url))
+        .with("metadata", pairs(metadata))
         .with("control_version", *control_version)
         .with("created_at", time(*created_at))
 }
@@ -280,19 +378,51 @@ fn action_of(action: &NextAction) -> Value {
     }
 }
 
+/// The headers are sealed, and stay so.
+fn webhook_settings(object: Object, settings: &WebhookSettings) -> Object {
+    let WebhookSettings { url, description, filters, headers, rate_per_s } = settings;
+    let filters: Vec<&str> = filters.iter().map(EventFilter::as_str).collect();
+    object
+        .with("url", url.as_ref())
+        .with("description", description.as_deref())
+        .with("filters", filters)
+        .with("headers", headers.is_some())
+        .with("rate_per_s", rate_per_s.map(std::num::NonZeroU32::get))
+}
+
 fn effect(effect: &Effect) -> Object {
-    let (name, payment, attempt) = match effect {
-        Effect::Authorize { payment, attempt } => ("authorize", payment, attempt),
-        Effect::Inquire { payment, attempt } => ("inquire", payment, attempt),
-    };
-    Object(vec![("effect", name.into())]).text("payment", payment).text("attempt", attempt)
+    let named = |name: &'static str| Object(vec![("effect", name.into())]);
+    match effect {
+        Effect::Authorize { payment, attempt } => {
+            named("authorize").text("payment", payment).text("attempt", attempt)
+        }
+        Effect::Inquire { payment, attempt } => {
+            named("inquire").text("payment", payment).text("attempt", attempt)
+        }
+        Effect::Operate { payment, operation } => {
+            named("operate").text("payment", payment).text("operation", operation)
+        }
+        Effect::InquireOperation { payment, operation } => {
+            named("inquire_operation").text("payment", payment).text("operation", operation)
+        }
+    }
 }
 
 fn idempotency_entry(entry: &IdempotencyEntry) -> Object {
-    let IdempotencyEntry { key, fingerprint, payment } = entry;
-    Object(vec![("key", hex(&key.0).into())])
-        .with("fingerprint", format!("{:016x}", fingerprint.0))
-        .text("payment", payment)
+    let IdempotencyEntry { key, fingerprint, subject } = entry;
+    let object = Object(vec![("key", hex(&key.0).into())])
+        .with("fingerprint", format!("{:016x}", fingerprint.0));
+    match subject {
+        Subject::Payment(id) => object.text("payment", id),
+        Subject::Operation(id) => object.text("operation", id),
+        Subject::Order(id) => object.text("order", id),
+    }
+}
+
+fn pairs(pairs: &[(Box<str>, Box<str>)]) -> Value {
+    Value::Object(
+        pairs.iter().map(|(key, value)| (key.to_string(), Value::from(&**value))).collect(),
+    )
 }
 
 fn receipt_of(receipt: &ProviderReceipt) -> Value {
@@ -316,6 +446,7 @@ fn source_name(source: OutcomeSource) -> &'static str {
         OutcomeSource::Call => "call",
         OutcomeSource::Inquiry => "inquiry",
         OutcomeSource::Callback => "callback",
+        OutcomeSource::Operator => "operator",
     }
 }
 

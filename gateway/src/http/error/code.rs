@@ -66,6 +66,14 @@ error_codes! {
         "The amount is zero or negative.";
     AmountTooLarge = "amount_too_large", BAD_REQUEST, retryable: false, "Amount too large",
         "The amount is above the largest that one payment may have.";
+    CaptureExceedsAuthorized = "capture_exceeds_authorized", BAD_REQUEST, retryable: false, "Capture exceeds what is reserved",
+        "The amount is more than what is reserved and not captured yet. The detail tells how much that is.";
+    RefundExceedsCaptured = "refund_exceeds_captured", BAD_REQUEST, retryable: false, "Refund exceeds what is left",
+        "The amount is more than what was captured and is neither refunded nor about to be. The detail tells how much is left.";
+    OrderAmountExceeded = "order_amount_exceeded", BAD_REQUEST, retryable: false, "More than the order",
+        "The amount is more than what is open of the order: what is paid and what other payments may yet pay counts. The detail tells how much is open.";
+    OrderCurrencyDiffers = "order_currency_differs", BAD_REQUEST, retryable: false, "Not the order's currency",
+        "The payment is in another currency than its order.";
     CurrencyInvalid = "currency_invalid", BAD_REQUEST, retryable: false, "Invalid currency",
         "The currency is not an upper-case ISO 4217 code with minor units.";
     CardNumberInvalid = "card_number_invalid", BAD_REQUEST, retryable: false, "Invalid card number",
@@ -77,7 +85,9 @@ error_codes! {
     CardCvvInvalid = "card_cvv_invalid", BAD_REQUEST, retryable: false, "Invalid security code",
         "The card's security code is not three or four digits.";
     CurrencyUnsupported = "currency_unsupported", BAD_REQUEST, retryable: false, "Unsupported currency",
-        "The payment method does not take this currency: UPI and net banking take INR alone.";
+        "The payment method is not offered in this currency; `GET /api/v1/payment-methods` tells in which it is.";
+    EmiUnavailable = "emi_unavailable", BAD_REQUEST, retryable: false, "Instalments not offered",
+        "These instalments are not offered: for so many months, in this currency, for so little, or by this card. The detail tells which, and `GET /api/v1/payment-methods` what is.";
     VpaInvalid = "vpa_invalid", BAD_REQUEST, retryable: false, "Invalid UPI address",
         "The UPI address is not of the form `name@handle`.";
     BankInvalid = "bank_invalid", BAD_REQUEST, retryable: false, "Invalid bank",
@@ -98,8 +108,14 @@ error_codes! {
         "The API key was revoked.";
     PaymentDeclined = "payment_declined", PAYMENT_REQUIRED, retryable: false, "Payment declined",
         "The issuer declined. `decline_code` tells why, `advice_code` what to do; the payment is in the body.";
+    OperationFailed = "operation_failed", PAYMENT_REQUIRED, retryable: false, "Operation failed",
+        "The provider did not carry out the capture, void or reversal. The payment is in the body; `detail` tells why.";
     ProviderUnavailable = "provider_unavailable", PAYMENT_REQUIRED, retryable: true, "Provider unavailable",
         "No provider could be reached, and nothing was sent. The payment has failed; a new one, with a new idempotency key, may succeed.";
+    CallbackSignatureInvalid = "callback_signature_invalid", UNAUTHORIZED, retryable: false, "Invalid signature of a callback",
+        "A provider's callback has no signature, or none that is right: `v1=` and the HMAC-SHA-256 of timestamp, dot and raw body under the shared secret.";
+    CallbackOutOfTime = "callback_out_of_time", UNAUTHORIZED, retryable: true, "Callback out of time",
+        "A provider's callback is more than five minutes old, or from the future. It is signed anew each time it is sent.";
     MerchantMismatch = "merchant_mismatch", FORBIDDEN, retryable: false, "Not the key's merchant",
         "The request names another merchant than the one the API key belongs to.";
     OperatorKeyRequired = "operator_key_required", FORBIDDEN, retryable: false, "Operator key required",
@@ -122,12 +138,26 @@ error_codes! {
         "Nothing is kept of a customer with this id for the API key's merchant in the key's mode: there never was anything, or it is erased.";
     PaymentNotFound = "payment_not_found", NOT_FOUND, retryable: false, "No such payment",
         "The API key's merchant has no payment with this id in the key's mode.";
+    RefundNotFound = "refund_not_found", NOT_FOUND, retryable: false, "No such refund",
+        "The API key's merchant has no refund with this id in the key's mode.";
+    OrderNotFound = "order_not_found", NOT_FOUND, retryable: false, "No such order",
+        "The API key's merchant has no order with this id in the key's mode.";
+    TransactionNotFound = "transaction_not_found", NOT_FOUND, retryable: false, "No such transaction",
+        "There is no transaction with this id.";
+    CaseNotFound = "case_not_found", NOT_FOUND, retryable: false, "No such case",
+        "There is no open case with this id.";
     ProviderNotFound = "provider_not_found", NOT_FOUND, retryable: false, "No such provider",
         "No provider of this name is configured.";
     MerchantNotFound = "merchant_not_found", NOT_FOUND, retryable: false, "No such merchant",
         "There is no merchant with this id, or it is not the API key's.";
     ApiKeyNotFound = "api_key_not_found", NOT_FOUND, retryable: false, "No such API key",
         "There is no key with this id, or none that the API key has a say over.";
+    CallbackUnmatched = "callback_unmatched", NOT_FOUND, retryable: true, "No such payment for a callback",
+        "A provider's callback is about a payment, attempt or operation that is not known here. It is not acknowledged, so that the provider sends it again.";
+    WebhookEndpointNotFound = "webhook_endpoint_not_found", NOT_FOUND, retryable: false, "No such webhook endpoint",
+        "The API key's merchant has no endpoint with this id in the key's mode.";
+    EventNotFound = "event_not_found", NOT_FOUND, retryable: false, "No such event",
+        "The API key's merchant has no event with this id in the key's mode, or it is no longer kept.";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, retryable: false, "Method not allowed",
         "The path exists, but not for this method. The `Allow` header lists those it has.";
     RequestTimeout = "request_timeout", REQUEST_TIMEOUT, retryable: true, "Request timeout",
@@ -136,10 +166,22 @@ error_codes! {
         "The first request with this idempotency key still waits for its outcome. Repeat it after `Retry-After` seconds.";
     PaymentUnexpectedState = "payment_unexpected_state", CONFLICT, retryable: false, "Unexpected state",
         "The payment's state does not allow the operation.";
+    OperationInProgress = "operation_in_progress", CONFLICT, retryable: true, "Operation in progress",
+        "Another operation on the payment has no outcome yet, and excludes this one. Repeat after `Retry-After` seconds.";
+    OperationLimitReached = "operation_limit_reached", CONFLICT, retryable: false, "Too many operations",
+        "The payment has as many captures, refunds and other operations as it may have.";
+    OrderPaid = "order_paid", CONFLICT, retryable: false, "Order paid already",
+        "The order is paid, and the merchant takes one payment for each order.";
+    CaseUnexpectedState = "case_unexpected_state", CONFLICT, retryable: false, "Unexpected state of the case",
+        "A case of this kind is not resolved in this way.";
     ApiKeyUnexpectedState = "api_key_unexpected_state", CONFLICT, retryable: false, "Unexpected state of the key",
         "The key has expired, was revoked or has a successor already, and cannot be rotated.";
     ApiKeyLimitReached = "api_key_limit_reached", CONFLICT, retryable: false, "Too many API keys",
         "The owner has as many usable keys as there may be. Revoke one that is not needed.";
+    WebhookEndpointLimitReached = "webhook_endpoint_limit_reached", CONFLICT, retryable: false, "Too many webhook endpoints",
+        "The merchant has as many endpoints in this mode as there may be. Delete one that is not needed.";
+    CursorExpired = "cursor_expired", GONE, retryable: false, "Cursor too old",
+        "Events behind this cursor are no longer kept. The detail names the first cursor that can be read from.";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, retryable: false, "Body too large",
         "The body is larger than is accepted.";
     UriTooLong = "uri_too_long", URI_TOO_LONG, retryable: false, "Path too long",

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use super::{ErrorCode, Fault};
+use super::{ErrorCode, Fault, Standing};
 
 /// A problem, to be serialized. Members that are `None` or empty are left out.
 pub(crate) struct ProblemDocument<'a, P> {
@@ -15,6 +15,8 @@ pub(crate) struct ProblemDocument<'a, P> {
     pub(crate) detail: &'a str,
     /// What is wrong with the request.
     pub(crate) faults: &'a [Fault],
+    /// Where the payment stands that does not allow what is asked for.
+    pub(crate) standing: Option<Standing>,
     /// `None` where the bytes are repeated for a request with another id.
     pub(crate) request_id: Option<&'a str>,
     pub(crate) payment: Option<FailedPayment<'a, P>>,
@@ -31,7 +33,7 @@ pub(crate) struct FailedPayment<'a, P> {
 
 impl<P: Serialize> Serialize for ProblemDocument<'_, P> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { code, detail, faults, request_id, payment: failed } = self;
+        let Self { code, detail, faults, standing, request_id, payment: failed } = self;
         let mut members = serializer.serialize_map(None)?;
         members.serialize_entry("type", code.type_uri())?;
         members.serialize_entry("title", code.title())?;
@@ -44,6 +46,10 @@ impl<P: Serialize> Serialize for ProblemDocument<'_, P> {
         if let Some(first) = faults.first() {
             members.serialize_entry("param", &first.pointer)?;
             members.serialize_entry("errors", faults)?;
+        }
+        if let Some(Standing { status, allowed }) = standing {
+            members.serialize_entry("payment_status", status.as_str())?;
+            members.serialize_entry("allowed_operations", allowed)?;
         }
         if let Some(failed) = failed {
             members.serialize_entry("decline_code", &failed.decline_code)?;
@@ -66,7 +72,7 @@ pub(crate) struct ClassicDocument<'a>(pub(crate) ProblemDocument<'a, ()>);
 
 impl Serialize for ClassicDocument<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let ProblemDocument { code, detail, faults, request_id, payment: _ } = &self.0;
+        let ProblemDocument { code, detail, faults, standing, request_id, payment: _ } = &self.0;
         let mut members = serializer.serialize_map(None)?;
         members.serialize_entry("success", &false)?;
         members.serialize_entry("error", detail)?;
@@ -74,6 +80,10 @@ impl Serialize for ClassicDocument<'_> {
         if let Some(first) = faults.first() {
             members.serialize_entry("param", &first.pointer)?;
             members.serialize_entry("errors", faults)?;
+        }
+        if let Some(Standing { status, allowed }) = standing {
+            members.serialize_entry("paymentStatus", status.as_str())?;
+            members.serialize_entry("allowedOperations", allowed)?;
         }
         if let Some(request_id) = request_id {
             members.serialize_entry("requestID", request_id)?;
@@ -98,6 +108,7 @@ mod tests {
             code: ErrorCode::AmountTooSmall,
             detail: "It is zero.",
             faults,
+            standing: None,
             request_id: Some("req_1"),
             payment: None,
         };
@@ -125,6 +136,7 @@ mod tests {
                 code: ErrorCode::AmountTooSmall,
                 detail: "It is zero.",
                 faults,
+                standing: None,
                 request_id: Some("req_1"),
                 payment: None,
             })
@@ -150,6 +162,7 @@ mod tests {
                 code: ErrorCode::PaymentDeclined,
                 detail: "No.",
                 faults: &[],
+                standing: None,
                 request_id: None,
                 payment: Some(FailedPayment {
                     instance: format_args!("/p/1"),

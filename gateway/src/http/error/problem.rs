@@ -16,7 +16,7 @@ use hyper::{
     header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use serde::{Serialize, Serializer};
-use tollgate_domain::{ControlRejection, Rejection};
+use tollgate_domain::{ControlRejection, PaymentStatus, Rejection};
 use tollgate_engine::CommandError;
 
 use super::{ClassicDocument, ErrorCode, ProblemDocument};
@@ -53,6 +53,15 @@ struct Contents {
     code: ErrorCode,
     detail: Cow<'static, str>,
     faults: Vec<Fault>,
+    /// Where the payment stands, if that is why.
+    standing: Option<Standing>,
+}
+
+/// A payment's state, and what it allows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Standing {
+    pub(crate) status: PaymentStatus,
+    pub(crate) allowed: &'static [&'static str],
 }
 
 impl Problem {
@@ -63,7 +72,7 @@ impl Problem {
 
     /// A problem with words of its own.
     pub(crate) fn new(code: ErrorCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Contents { code, detail: detail.into(), faults: Vec::new() }))
+        Self(Box::new(Contents { code, detail: detail.into(), faults: Vec::new(), standing: None }))
     }
 
     /// A request with these faults, of which the first gives the problem its code.
@@ -73,7 +82,20 @@ impl Problem {
     pub(crate) fn of_faults(faults: Vec<Fault>) -> Self {
         let first = faults.first().expect("a faulty request has a fault");
         let (code, detail) = (first.code, first.detail.clone());
-        Self(Box::new(Contents { code, detail, faults }))
+        Self(Box::new(Contents { code, detail, faults, standing: None }))
+    }
+
+    /// The payment's state does not allow what is asked for.
+    fn unexpected(status: PaymentStatus, allowed: &'static [&'static str]) -> Self {
+        let detail = match allowed {
+            [] => format!("The payment is {}, which allows no operation.", status.as_str()),
+            [..] => {
+                format!("The payment is {}, which allows: {}.", status.as_str(), allowed.join(", "))
+            }
+        };
+        let mut problem = Self::new(ErrorCode::PaymentUnexpectedState, detail);
+        problem.0.standing = Some(Standing { status, allowed });
+        problem
     }
 
     pub(crate) fn code(&self) -> ErrorCode {
@@ -97,8 +119,9 @@ impl Problem {
 
     /// What is to be serialized; `request_id` is that of the request, where it is to be told.
     pub(crate) fn document<'a>(&'a self, request_id: Option<&'a str>) -> ProblemDocument<'a, ()> {
-        let Contents { code, detail, faults } = &*self.0;
-        ProblemDocument { code: *code, detail, faults, request_id, payment: None }
+        let Contents { code, detail, faults, standing } = &*self.0;
+        let (code, standing) = (*code, *standing);
+        ProblemDocument { code, detail, faults, standing, request_id, payment: None }
     }
 
     /// The body, for the request with this id.
@@ -131,6 +154,7 @@ pub(crate) fn header_of(code: ErrorCode) -> Option<(HeaderName, HeaderValue)> {
     }
     let later = [
         ErrorCode::IdempotencyKeyInUse,
+        ErrorCode::OperationInProgress,
         ErrorCode::TooManyRequests,
         ErrorCode::RateLimitExceeded,
         ErrorCode::Overloaded,
@@ -192,16 +216,44 @@ impl From<vault::Error> for Problem {
 
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
+        let amount =
+            |code, detail: String| Self::of_faults(vec![Fault::new("/amount", code, detail)]);
         match rejection {
             Rejection::IdempotencyKeyReused => Self::of(ErrorCode::IdempotencyKeyReused),
             Rejection::CardExpired => Self::of(ErrorCode::CardExpired),
-            Rejection::PaymentNotFound(_) | Rejection::AttemptNotFound(_) => {
-                Self::of(ErrorCode::PaymentNotFound)
-            }
-            Rejection::UnexpectedState(status) => Self::new(
-                ErrorCode::PaymentUnexpectedState,
-                format!("The payment is {}, which does not allow this.", status.as_str()),
+            Rejection::PaymentNotFound(_)
+            | Rejection::AttemptNotFound(_)
+            | Rejection::OperationNotFound(_) => Self::of(ErrorCode::PaymentNotFound),
+            Rejection::CaseNotFound(_) => Self::of(ErrorCode::CaseNotFound),
+            Rejection::CaseNotResolvable { matter, resolution } => Self::new(
+                ErrorCode::CaseUnexpectedState,
+                format!("A {} is not resolved as {}.", matter.as_str(), resolution.as_str()),
             ),
+            Rejection::OrderNotFound(_) => Self::of(ErrorCode::OrderNotFound),
+            Rejection::OrderCurrencyDiffers(currency) => {
+                amount(ErrorCode::OrderCurrencyDiffers, format!("The order is in {currency:?}."))
+            }
+            Rejection::OrderAmountExceeded { open } => {
+                amount(ErrorCode::OrderAmountExceeded, format!("{open} is open of the order."))
+            }
+            Rejection::OrderPaid(payment) => {
+                Self::new(ErrorCode::OrderPaid, format!("Payment {payment} has paid the order."))
+            }
+            Rejection::UnexpectedState { status, allowed } => Self::unexpected(status, allowed),
+            Rejection::OperationInProgress(kind) => Self::new(
+                ErrorCode::OperationInProgress,
+                format!("A {kind} of the payment has no outcome yet."),
+            ),
+            Rejection::CaptureExceedsAuthorized { held } => {
+                amount(ErrorCode::CaptureExceedsAuthorized, format!("{held} is reserved."))
+            }
+            Rejection::RefundExceedsCaptured { left } => {
+                amount(ErrorCode::RefundExceedsCaptured, format!("{left} is left to refund."))
+            }
+            Rejection::ReversalAfterRefund => {
+                Self::unexpected(PaymentStatus::Completed, &["refund"])
+            }
+            Rejection::TooManyOperations => Self::of(ErrorCode::OperationLimitReached),
         }
     }
 }
@@ -224,6 +276,12 @@ impl From<ControlRejection> for Problem {
             }
             // A text that was drawn just now is nobody's: chance has failed us.
             ControlRejection::ApiKeyTaken(_) => Self::of(ErrorCode::InternalError),
+            ControlRejection::WebhookEndpointNotFound(_) => {
+                Self::of(ErrorCode::WebhookEndpointNotFound)
+            }
+            ControlRejection::TooManyWebhookEndpoints => {
+                Self::of(ErrorCode::WebhookEndpointLimitReached)
+            }
             ControlRejection::TooManyApiKeys => Self::of(ErrorCode::ApiKeyLimitReached),
             ControlRejection::OtherMode => Self::of(ErrorCode::ModeMismatch),
             ControlRejection::ScopesExceedAuthority => Self::of(ErrorCode::ScopeExceeded),

@@ -21,12 +21,21 @@ use super::{
     operations::descriptions,
     other_names,
     schemas::{
-        ApiKey as ApiKeySchema, ApiKeyId, ApiKeyList, Batch, BatchRequest, ClassicCreatedAnswer,
-        ClassicPaymentAnswer, ClassicPaymentForm, ClassicProblem, ClassicProvidersAnswer,
-        ClassicStatusAnswer, CustomerId, ErasedCustomer, ErrorPage, FailedPaymentProblem, Health,
-        IssuedApiKey, KeyRequest, LedgerPage, Merchant, MerchantChange, MerchantId, MerchantList,
-        MerchantRequest, OperatorKeyRequest, Payment, PaymentId, PaymentRequest, Problem, Provider,
-        ProviderId, ProviderList, PublicMerchant, Ready, RegisteredMerchant, RotationRequest,
+        AccountList, ApiKey as ApiKeySchema, ApiKeyId, ApiKeyList, Balances, Batch, BatchRequest,
+        CallbackSecret, CaptureRequest, ClassicCreatedAnswer, ClassicPaymentAnswer,
+        ClassicPaymentForm, ClassicProblem, ClassicProvidersAnswer, ClassicRefundAnswer,
+        ClassicRefundStatusAnswer, ClassicStatusAnswer, ClassicTransactionAnswer, CountryCode,
+        Currency, CustomerId, DeletedWebhookEndpoint, DeliveryId, EntryList, ErasedCustomer,
+        ErrorPage, Event, EventId, EventPage, EventResendRequest, EventStreamText, Exception,
+        ExceptionId, ExceptionList, FailedPaymentProblem, Health, IssuedApiKey, KeyRequest,
+        LedgerPage, Merchant, MerchantChange, MerchantId, MerchantList, MerchantRequest,
+        OperatorKeyRequest, Order, OrderId, OrderList, OrderRequest, OutcomeRequest, Payment,
+        PaymentId, PaymentMethodList, PaymentRequest, PlainOperationRequest, Problem, Provider,
+        ProviderCallback, ProviderId, ProviderList, PublicMerchant, QueueStatus, Ready,
+        RecoverRequest, Refund, RefundId, RefundRequest, RegisteredMerchant, ResolutionRequest,
+        RotationRequest, SecretRequest, TestRequest, Transaction, TransactionId, UnknownList,
+        WebhookAttempt, WebhookAttemptList, WebhookEndpoint, WebhookEndpointId,
+        WebhookEndpointList, WebhookRedelivery, WebhookRequest,
     },
 };
 use crate::http::{error::ErrorCode, surface::Surface};
@@ -171,6 +180,32 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     let mut schemas = Vec::new();
     add::<PaymentRequest>(&mut schemas);
     add::<BatchRequest>(&mut schemas);
+    add::<PaymentMethodList>(&mut schemas);
+    add::<CountryCode>(&mut schemas);
+    add::<Currency>(&mut schemas);
+    add::<PlainOperationRequest>(&mut schemas);
+    add::<CaptureRequest>(&mut schemas);
+    add::<RefundRequest>(&mut schemas);
+    add::<Refund>(&mut schemas);
+    add::<RefundId>(&mut schemas);
+    add::<OrderRequest>(&mut schemas);
+    add::<Order>(&mut schemas);
+    add::<OrderList>(&mut schemas);
+    add::<OrderId>(&mut schemas);
+    add::<Transaction>(&mut schemas);
+    add::<TransactionId>(&mut schemas);
+    add::<OutcomeRequest>(&mut schemas);
+    add::<ClassicTransactionAnswer>(&mut schemas);
+    add::<AccountList>(&mut schemas);
+    add::<Balances>(&mut schemas);
+    add::<EntryList>(&mut schemas);
+    add::<ExceptionList>(&mut schemas);
+    add::<Exception>(&mut schemas);
+    add::<ExceptionId>(&mut schemas);
+    add::<ResolutionRequest>(&mut schemas);
+    add::<UnknownList>(&mut schemas);
+    add::<ClassicRefundAnswer>(&mut schemas);
+    add::<ClassicRefundStatusAnswer>(&mut schemas);
     add::<Payment>(&mut schemas);
     add::<PaymentId>(&mut schemas);
     add::<Batch>(&mut schemas);
@@ -190,12 +225,32 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<PublicMerchant>(&mut schemas);
     add::<MerchantList>(&mut schemas);
     add::<KeyRequest>(&mut schemas);
+    add::<ProviderCallback>(&mut schemas);
     add::<OperatorKeyRequest>(&mut schemas);
     add::<RotationRequest>(&mut schemas);
     add::<ApiKeyId>(&mut schemas);
     add::<ApiKeySchema>(&mut schemas);
     add::<IssuedApiKey>(&mut schemas);
     add::<ApiKeyList>(&mut schemas);
+    add::<Event>(&mut schemas);
+    add::<EventId>(&mut schemas);
+    add::<EventPage>(&mut schemas);
+    add::<EventStreamText>(&mut schemas);
+    add::<EventResendRequest>(&mut schemas);
+    add::<WebhookRequest>(&mut schemas);
+    add::<SecretRequest>(&mut schemas);
+    add::<TestRequest>(&mut schemas);
+    add::<RecoverRequest>(&mut schemas);
+    add::<WebhookEndpointId>(&mut schemas);
+    add::<WebhookEndpoint>(&mut schemas);
+    add::<WebhookEndpointList>(&mut schemas);
+    add::<DeletedWebhookEndpoint>(&mut schemas);
+    add::<CallbackSecret>(&mut schemas);
+    add::<DeliveryId>(&mut schemas);
+    add::<WebhookAttempt>(&mut schemas);
+    add::<WebhookAttemptList>(&mut schemas);
+    add::<WebhookRedelivery>(&mut schemas);
+    add::<QueueStatus>(&mut schemas);
     add::<ClassicPaymentForm>(&mut schemas);
     add::<ClassicCreatedAnswer>(&mut schemas);
     add::<ClassicPaymentAnswer>(&mut schemas);

@@ -45,7 +45,8 @@ pub(super) fn payments() -> [PaymentExample; 6] {
                     "zip_code": "400001", "country": "IN",
                 },
                 "order_id": "order_456", "description": "Two books",
-                "callback_url": "https://shop.example/callback", "metadata": {"cart": "7"},
+                "callback_url": "https://shop.example/callback",
+                "return_url": "https://shop.example/thanks", "metadata": {"cart": "7"},
                 "device": {"fingerprint": "d-1", "ip": "203.0.113.7", "user_agent": "Mozilla/5.0"},
                 "capture": "automatic",
             }),
@@ -127,14 +128,16 @@ pub(super) fn card_payment() -> Value {
         "amount_disputed": "0.00", "fees_minor": 0, "fees_paisa": 0, "payment_method": "card",
         "card": {
             "brand": "visa", "bin": "411111", "last4": "1111", "expiry_month": 12,
-            "expiry_year": 2030, "fingerprint": FINGERPRINT,
+            "expiry_year": 2030, "fingerprint": FINGERPRINT, "funding": "credit",
+            "issuer_country": "US",
         },
         "upi": null, "netbanking": null, "wallet": null,
         "customer": {
             "id": "your-own-customer-7", "email": "customer@example.com",
             "phone": "+919876543210",
         },
-        "order_id": "order_456", "transaction_id": "txn_06f1q8zr2w000c5b7n2r6q9e1w",
+        "order_id": "order_456", "emi": null, "return_url": "https://shop.example/thanks",
+        "transaction_id": "txn_06f1q8zr2w000c5b7n2r6q9e1w",
         "external_txn_id": "sim_42", "provider": "simulator",
         "gateway_response": {"rrn": "601510300042", "approval_code": "A1B2C3"},
         "fraud_score": null, "decline_code": null, "failure_reason": null, "next_action": null,
@@ -157,6 +160,69 @@ pub(super) fn processing_payment() -> Value {
             "gateway_response": null, "external_txn_id": null, "processed_at": null, "sequence": 1,
         }),
     )
+}
+
+/// A capture of a part.
+pub(super) fn capture_request() -> Value {
+    json!({"amount": "40.00", "final": true})
+}
+
+/// A payment of which that part was captured.
+pub(super) fn captured_payment() -> Value {
+    with(&card_payment(), &json!({"amount_captured": "40.00"}))
+}
+
+/// A refund of a part.
+pub(super) fn refund_request() -> Value {
+    json!({
+        "payment_id": "pay_06f1q8zr2w000c4v9kxj3m5t7a", "amount": "25.00", "reason": "returned",
+        "metadata": {"parcel": "3"},
+    })
+}
+
+/// A refund that has succeeded.
+pub(super) fn refund() -> Value {
+    json!({
+        "id": "ref_06f1q8zr2w000c7e3w5b1k8n4d", "object": "refund",
+        "payment_id": "pay_06f1q8zr2w000c4v9kxj3m5t7a", "status": "succeeded", "amount": "25.00",
+        "amount_minor": 2500, "amount_paisa": 2500, "currency": "INR", "reason": "returned",
+        "failure_reason": null, "fees_returned_minor": 0,
+        "transaction_id": "txn_06f1q8zr2w000c7e3w5b1k8n4d", "external_txn_id": "sim_43",
+        "metadata": {"parcel": "3"}, "livemode": false, "created_at": TIME, "updated_at": TIME,
+    })
+}
+
+/// The same as the classic surface answers it.
+pub(super) fn classic_refund() -> Value {
+    json!({"success": true, "data": {
+        "refundID": "ref_06f1q8zr2w000c7e3w5b1k8n4d",
+        "paymentID": "pay_06f1q8zr2w000c4v9kxj3m5t7a", "status": "completed", "amount": 25.00,
+        "currency": "INR", "transactionID": "txn_06f1q8zr2w000c7e3w5b1k8n4d",
+        "reason": "returned", "failureReason": null, "createdAt": TIME, "updatedAt": TIME,
+    }})
+}
+
+/// The same in short.
+pub(super) fn classic_refund_status() -> Value {
+    json!({"success": true, "data": {
+        "refundID": "ref_06f1q8zr2w000c7e3w5b1k8n4d",
+        "paymentID": "pay_06f1q8zr2w000c4v9kxj3m5t7a", "status": "completed",
+        "transactionID": "txn_06f1q8zr2w000c7e3w5b1k8n4d", "createdAt": TIME, "updatedAt": TIME,
+    }})
+}
+
+/// An operation that the provider did not carry out.
+pub(super) fn undone_problem() -> Value {
+    let code = ErrorCode::OperationFailed;
+    json!({
+        "type": code.type_uri(), "title": code.title(), "status": code.status().as_u16(),
+        "detail": "The funds are not reserved any more.",
+        "instance": "/api/v1/payments/pay_06f1q8zr2w000c4v9kxj3m5t7a", "code": code.as_str(),
+        "decline_code": null, "advice_code": null, "retryable": code.retryable(),
+        "payment": with(&card_payment(), &json!({
+            "status": "expired", "amount_captured": "0.00", "sequence": 6,
+        })),
+    })
 }
 
 /// A payment that was declined, as version 1 answers it.
@@ -258,7 +324,8 @@ pub(super) fn classic_card_payment() -> Value {
             "amountDisputed": 0.00, "paymentMethod": "card",
             "card": {
                 "brand": "visa", "bin": "411111", "last4": "1111", "expiryMonth": 12,
-                "expiryYear": 2030, "fingerprint": FINGERPRINT,
+                "expiryYear": 2030, "fingerprint": FINGERPRINT, "funding": "credit",
+                "issuerCountry": "US",
             },
             "upi": null, "netbanking": null, "wallet": null, "customerID": "your-own-customer-7", "orderID": "order_456",
             "externalTxnID": "sim_42",
@@ -278,6 +345,151 @@ pub(super) fn classic_status() -> Value {
     }})
 }
 
+/// Which payment methods are offered.
+pub(super) fn payment_method_list() -> Value {
+    let brands = json!(["visa", "mastercard", "amex", "rupay"]);
+    json!({
+        "object": "list",
+        "data": [
+            {
+                "method": "card", "object": "payment_method", "currencies": ["*"],
+                "countries": ["*"], "banks": null, "wallets": null, "brands": brands,
+                "emi": {
+                    "plans": [{"months": 6, "annual_rate": "14.00", "no_cost": true}],
+                    "minimums": [
+                        {"currency": "INR", "amount": "3000.00", "amount_minor": 300_000},
+                    ],
+                    "brands": brands,
+                },
+            },
+            {
+                "method": "upi", "object": "payment_method", "currencies": ["INR"],
+                "countries": ["IN"], "banks": null, "wallets": null, "brands": null, "emi": null,
+            },
+        ],
+        "has_more": false, "url": "/api/v1/payment-methods",
+    })
+}
+
+/// An order to create.
+pub(super) fn order_request() -> Value {
+    json!({"amount": "250.00", "currency": "INR", "receipt": "2026-0042", "notes": {"shop": "7"}})
+}
+
+/// The order.
+pub(super) fn order() -> Value {
+    json!({
+        "id": "ord_06f1q8zr2w000c8f4x6c2m9p5e", "object": "order", "status": "created",
+        "amount": "250.00", "amount_minor": 25000, "amount_paisa": 25000, "amount_paid": "0.00",
+        "amount_paid_minor": 0, "amount_due": "250.00", "amount_due_minor": 25000,
+        "currency": "INR", "receipt": "2026-0042", "notes": {"shop": "7"}, "attempts": 0,
+        "livemode": false, "created_at": TIME, "updated_at": TIME,
+    })
+}
+
+/// A page of orders.
+pub(super) fn order_list() -> Value {
+    list(&[order()], "/api/v1/orders")
+}
+
+/// A payment as a transaction.
+pub(super) fn transaction() -> Value {
+    json!({
+        "id": "txn_06f1q8zr2w000c4v9kxj3m5t7a", "object": "transaction", "type": "payment",
+        "status": "succeeded", "amount": "100.00", "amount_minor": 10000, "currency": "INR",
+        "merchant_id": "mer_06f1q8zr2w000051t3a9v8c2kd",
+        "payment_id": "pay_06f1q8zr2w000c4v9kxj3m5t7a", "refund_id": null,
+        "order_id": "order_456", "provider": "simulator", "external_txn_id": "sim_42",
+        "decline_code": null, "failure_reason": null, "livemode": false, "created_at": TIME,
+        "updated_at": TIME, "returned_at": null,
+    })
+}
+
+/// The same as the classic surface answers it.
+pub(super) fn classic_transaction() -> Value {
+    json!({"success": true, "data": {
+        "transactionID": "txn_06f1q8zr2w000c4v9kxj3m5t7a", "type": "payment",
+        "status": "completed", "amount": 100.00, "currency": "INR",
+        "merchantID": "mer_06f1q8zr2w000051t3a9v8c2kd",
+        "paymentID": "pay_06f1q8zr2w000c4v9kxj3m5t7a", "refundID": null,
+        "orderID": "order_456", "provider": "simulator", "externalTxnID": "sim_42",
+        "declineCode": null, "failureReason": null, "createdAt": TIME, "updatedAt": TIME,
+        "returnedAt": null,
+    }})
+}
+
+/// A merchant's accounts.
+pub(super) fn account_list() -> Value {
+    let account = json!({
+        "object": "account", "account": "merchant_payable",
+        "merchant_id": "mer_06f1q8zr2w000051t3a9v8c2kd", "provider": null, "currency": "INR",
+        "normal_side": "credit", "debits": "2.00", "debits_minor": 200, "credits": "100.00",
+        "credits_minor": 10000, "balance": "98.00", "balance_minor": 9800, "livemode": false,
+    });
+    list(&[account], "/api/v1/ledger/accounts")
+}
+
+/// What was booked for a payment.
+pub(super) fn entry_list() -> Value {
+    let entry = json!({
+        "object": "ledger_entry", "payment_id": "pay_06f1q8zr2w000c4v9kxj3m5t7a",
+        "transaction_id": "txn_06f1q8zr2w000c4v9kxj3m5t7a", "type": "capture",
+        "debit": {
+            "account": "provider_receivable", "merchant_id": null, "provider": "simulator",
+        },
+        "credit": {
+            "account": "merchant_payable", "merchant_id": "mer_06f1q8zr2w000051t3a9v8c2kd",
+            "provider": null,
+        },
+        "amount": "100.00", "amount_minor": 10000, "currency": "INR", "livemode": false,
+        "created_at": TIME,
+    });
+    list(&[entry], "/api/v1/ledger/entries")
+}
+
+/// A merchant's balance.
+pub(super) fn balance() -> Value {
+    json!({"object": "balance", "livemode": false, "balances": [{
+        "currency": "INR", "available": "75.00", "available_minor": 7500, "pending": "25.00",
+        "pending_minor": 2500, "refunds_pending_minor": 2500, "disputes_held_minor": 0,
+    }]})
+}
+
+/// An approval that came too late.
+pub(super) fn exception() -> Value {
+    json!({
+        "id": "exc_06f1q8zr2w000c9g5y7d3n0q6f", "object": "exception", "status": "open",
+        "type": "late_approval", "payment_id": "pay_06f1q8zr2w000c4v9kxj3m5t7a",
+        "transaction_id": "txn_06f1q8zr2w000c4v9kxj3m5t7a",
+        "merchant_id": "mer_06f1q8zr2w000051t3a9v8c2kd",
+        "booked": {
+            "direction": "received", "amount": "100.00", "amount_minor": 10000, "currency": "INR",
+        },
+        "resolution": null, "livemode": false, "opened_at": TIME, "resolved_at": null,
+    })
+}
+
+/// A page of exceptions.
+pub(super) fn exception_list() -> Value {
+    list(&[exception()], "/api/v1/admin/exceptions")
+}
+
+/// A page of what is unknown.
+pub(super) fn unknown_list() -> Value {
+    let row = json!({
+        "id": "txn_06f1q8zr2w000c4v9kxj3m5t7a", "object": "unknown_outcome", "type": "payment",
+        "payment_id": "pay_06f1q8zr2w000c4v9kxj3m5t7a",
+        "merchant_id": "mer_06f1q8zr2w000051t3a9v8c2kd", "provider": "simulator",
+        "amount": "100.00", "amount_minor": 10000, "currency": "INR", "livemode": false,
+        "since": TIME, "inquiries": 2, "next_inquiry_at": TIME, "created_at": TIME,
+    });
+    list(&[row], "/api/v1/admin/unknown")
+}
+
+fn list(rows: &[Value], url: &str) -> Value {
+    json!({"object": "list", "data": rows, "has_more": false, "url": url})
+}
+
 /// A merchant to register.
 pub(super) fn merchant_request() -> Value {
     json!({"name": "Acme", "email": "owner@example.com"})
@@ -285,7 +497,10 @@ pub(super) fn merchant_request() -> Value {
 
 /// What is to change of it.
 pub(super) fn merchant_change() -> Value {
-    json!({"name": "Acme & Co", "email": "owner@acme.example", "status": "active"})
+    json!({
+        "name": "Acme & Co", "email": "owner@acme.example", "status": "active",
+        "one_payment_per_order": false,
+    })
 }
 
 /// The merchant.
@@ -293,6 +508,7 @@ pub(super) fn merchant() -> Value {
     json!({
         "id": "mer_06f1q8zr2w000051t3a9v8c2kd", "object": "merchant", "name": "Acme & Co",
         "email": "owner@acme.example", "status": "active", "suspended_at": null,
+        "one_payment_per_order": false,
         "created_at": TIME, "updated_at": TIME,
     })
 }
@@ -374,7 +590,10 @@ pub(super) fn provider() -> Value {
     json!({
         "id": "simulator", "object": "provider", "status": "active", "modes": ["test"],
         "payment_methods": ["card", "upi", "netbanking", "wallet"],
-        "capabilities": {"inquiry_horizon_ms": 60_000},
+        "capabilities": {
+            "inquiry_horizon_ms": 60_000, "multiple_captures": true, "partial_void": true,
+            "partial_refunds": true, "reversal": true,
+        },
     })
 }
 
@@ -390,16 +609,130 @@ pub(super) fn classic_providers() -> Value {
     json!({"success": true, "data": [{
         "providerID": "simulator", "status": "active", "modes": ["test"],
         "paymentMethods": ["card", "upi", "netbanking", "wallet"],
-        "capabilities": {"inquiryHorizonMs": 60_000},
+        "capabilities": {
+            "inquiryHorizonMs": 60_000, "multipleCaptures": true, "partialVoid": true,
+            "partialRefunds": true, "reversal": true,
+        },
     }]})
+}
+
+/// What a provider tells of its own accord.
+pub(super) fn provider_callback() -> Value {
+    json!({
+        "id": "cb_att_06f1q8zr2w000c6d1p8s2y4h0g_approved",
+        "payment_id": "pay_06f1q8zr2w000c4v9kxj3m5t7a",
+        "attempt_id": "att_06f1q8zr2w000c6d1p8s2y4h0g",
+        "answer": {"outcome": "approved", "receipt": {
+            "external_id": "sim_0123456789abcdef", "rrn": "081985529216",
+            "approval_code": "486895",
+        }},
+        "created_at": "2026-01-15T10:30:00.000Z",
+    })
+}
+
+/// A callback is durable.
+pub(super) fn callback_receipt() -> Value {
+    json!({"received": true})
 }
 
 /// A page of the simulator's books.
 pub(super) fn ledger_page() -> Value {
     json!({"has_more": false, "next": null, "data": [{
-        "attempt_id": "att_06f1q8zr2w000c6d1p8s2y4h0g",
-        "payment_id": "pay_06f1q8zr2w000c4v9kxj3m5t7a", "amount_minor": 10000, "currency": "INR",
-        "state": "approved", "calls": 1,
+        "attempt_id": "att_06f1q8zr2w000c6d1p8s2y4h0g", "operation_id": null,
+        "payment_id": "pay_06f1q8zr2w000c4v9kxj3m5t7a", "kind": "attempt", "amount_minor": 10000,
+        "currency": "INR", "state": "approved", "reason": null, "moved_minor": 10000, "calls": 1,
+    }]})
+}
+
+/// An event.
+pub(super) fn event() -> Value {
+    json!({
+        "id": "evt_06f1q8zr2w000c000000qr1c4t", "event": "payment.completed", "sequence": 4,
+        "timestamp": TIME, "data": card_payment(),
+    })
+}
+
+/// A page of the feed.
+pub(super) fn event_page() -> Value {
+    json!({
+        "object": "list", "data": [event()], "has_more": false, "url": "/api/v1/events",
+        "next_after": "evt_06f1q8zr2w000c000000qr1c4t",
+    })
+}
+
+/// An endpoint to create.
+pub(super) fn webhook_request() -> Value {
+    json!({
+        "url": "https://shop.example/hooks", "events": ["payment.*"], "description": "the till's",
+    })
+}
+
+/// An endpoint.
+pub(super) fn webhook_endpoint() -> Value {
+    json!({
+        "id": "whe_06f1q8zr2w0000hd3s8x2m6v9k", "object": "webhook_endpoint",
+        "url": "https://shop.example/hooks", "description": "the till's", "events": ["payment.*"],
+        "headers": [], "rate_per_s": null, "status": "enabled", "disabled_reason": null,
+        "disabled_at": null, "livemode": false, "previous_secret_expires_at": null,
+        "created_at": TIME, "updated_at": TIME,
+    })
+}
+
+/// The same with its secret.
+pub(super) fn new_webhook_endpoint() -> Value {
+    let mut endpoint = webhook_endpoint();
+    endpoint["secret"] = json!("whsec_…");
+    endpoint
+}
+
+/// A page of endpoints.
+pub(super) fn webhook_list() -> Value {
+    json!({
+        "object": "list", "data": [webhook_endpoint()], "has_more": false,
+        "url": "/api/v1/webhooks",
+    })
+}
+
+/// An endpoint that is no more.
+pub(super) fn deleted_webhook() -> Value {
+    json!({
+        "id": "whe_06f1q8zr2w0000hd3s8x2m6v9k", "object": "webhook_endpoint", "deleted": true,
+    })
+}
+
+/// The secret of callbacks.
+pub(super) fn callback_secret() -> Value {
+    json!({"object": "webhook_secret", "secret": "whsec_…", "livemode": false})
+}
+
+/// A try.
+pub(super) fn webhook_attempt() -> Value {
+    json!({
+        "id": "dlv_06f1q8zr2w0000p4k7w1z5c8rt", "object": "webhook_attempt",
+        "event_id": "evt_06f1q8zr2w000c000000qr1c4t", "event": "payment.completed", "number": 1,
+        "result": "delivered", "status": 204, "duration_ms": 31, "response_body": "",
+        "response_truncated": false, "created_at": TIME,
+    })
+}
+
+/// A page of tries.
+pub(super) fn webhook_attempt_list() -> Value {
+    json!({
+        "object": "list", "data": [webhook_attempt()], "has_more": false,
+        "url": "/api/v1/webhooks/whe_06f1q8zr2w0000hd3s8x2m6v9k/attempts",
+    })
+}
+
+/// Events that are delivered again.
+pub(super) fn redelivery() -> Value {
+    json!({"object": "webhook_redelivery", "events": 3, "has_more": false, "next_after": null})
+}
+
+/// How queues are.
+pub(super) fn queue_status() -> Value {
+    json!({"object": "queue_status", "queues": [{
+        "name": "whe_06f1q8zr2w0000hd3s8x2m6v9k", "depth": 0, "oldest_age_seconds": null,
+        "in_flight": 0, "retries": 0, "dead": 0,
     }]})
 }
 
@@ -416,6 +749,7 @@ pub(super) fn health() -> Value {
             "log": {"status": "up", "queue_depth": 0, "durable_lag_ms": 0},
             "storage": {"status": "up"},
             "vault": {"status": "up"},
+            "event_feed": {"status": "up"},
             "providers": {"status": "up", "calls_in_flight": 0},
         },
     })
@@ -448,7 +782,8 @@ fn declined_payment() -> Value {
             "status": "failed", "amount_captured": "0.00", "amount_authorized": "0.00",
             "card": {
                 "brand": "visa", "bin": "400000", "last4": "9995", "expiry_month": 12,
-                "expiry_year": 2030, "fingerprint": FINGERPRINT,
+                "expiry_year": 2030, "fingerprint": FINGERPRINT, "funding": null,
+                "issuer_country": null,
             },
             "decline_code": "insufficient_funds", "failure_reason": "declined",
             "gateway_response": null, "external_txn_id": null,

@@ -59,10 +59,17 @@ pub(super) struct Description {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Group {
     Payments,
+    Refunds,
+    Orders,
+    Transactions,
+    Ledger,
+    Exceptions,
     Customers,
     Providers,
     Merchants,
     Keys,
+    Events,
+    Webhooks,
     Classic,
     Simulator,
     Probes,
@@ -110,12 +117,19 @@ pub(super) struct Answer {
 type Examples = Vec<(&'static str, &'static str, Value)>;
 
 impl Group {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::Payments,
+        Self::Refunds,
+        Self::Orders,
+        Self::Transactions,
+        Self::Ledger,
+        Self::Exceptions,
         Self::Customers,
         Self::Providers,
         Self::Merchants,
         Self::Keys,
+        Self::Events,
+        Self::Webhooks,
         Self::Classic,
         Self::Simulator,
         Self::Probes,
@@ -125,10 +139,17 @@ impl Group {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Payments => "Payments",
+            Self::Refunds => "Refunds",
+            Self::Orders => "Orders",
+            Self::Transactions => "Transactions",
+            Self::Ledger => "Ledger",
+            Self::Exceptions => "Exceptions",
             Self::Customers => "Customers",
             Self::Providers => "Providers",
             Self::Merchants => "Merchants",
             Self::Keys => "Keys",
+            Self::Events => "Events",
+            Self::Webhooks => "Webhooks",
             Self::Classic => "Classic",
             Self::Simulator => "Simulator",
             Self::Probes => "Probes",
@@ -139,10 +160,19 @@ impl Group {
     pub(super) const fn description(self) -> &'static str {
         match self {
             Self::Payments => "What merchants are paid with.",
+            Self::Refunds => "What goes back to customers.",
+            Self::Orders => "What merchants want to be paid for.",
+            Self::Transactions => "Attempts to move money.",
+            Self::Ledger => "Where the money stands, and how it came there.",
+            Self::Exceptions => "What operators have to decide, and what nobody knows yet.",
             Self::Customers => "Whom payments are made by, as far as something personal is kept.",
             Self::Providers => "Who moves the money.",
             Self::Merchants => "Whom payments are made to.",
             Self::Keys => "What clients prove themselves with.",
+            Self::Events => {
+                "What has happened, each event once and in an order that never changes."
+            }
+            Self::Webhooks => "Who is told what happens, and whether it has arrived.",
             Self::Classic => {
                 "For clients that were written for the older API: camelCase, answers and errors in \
                  an envelope, unknown fields ignored. Its operations are those of version 1."
@@ -183,6 +213,12 @@ impl Access {
 impl Body {
     pub(super) fn json(schema: RefOr<Schema>) -> Self {
         let forms = vec![BodyForm { media_type: JSON, schema, examples: Vec::new() }];
+        Self { forms, required: true }
+    }
+
+    /// A form, and nothing else.
+    pub(super) fn form(schema: RefOr<Schema>) -> Self {
+        let forms = vec![BodyForm { media_type: FORM, schema, examples: Vec::new() }];
         Self { forms, required: true }
     }
 

@@ -1,14 +1,25 @@
 //! Every operation's description, one file for each kind of object.
 
+mod callbacks;
 mod classic;
+mod classic_operations;
 mod customers;
 mod documentation;
+mod events;
+mod exceptions;
 mod keys;
+mod ledger;
 mod merchants;
+mod orders;
+mod payment_methods;
+mod payment_operations;
 mod payments;
 mod probes;
 mod providers;
+mod refunds;
 mod simulator;
+mod transactions;
+mod webhooks;
 
 use utoipa::{
     PartialSchema, ToSchema,
@@ -26,11 +37,22 @@ use crate::http::error::ErrorCode;
 pub(super) fn descriptions() -> Vec<Description> {
     let mut all = Vec::new();
     all.extend(payments::descriptions());
+    all.extend(payment_operations::descriptions());
+    all.extend(refunds::descriptions());
+    all.extend(orders::descriptions());
+    all.extend(transactions::descriptions());
+    all.extend(ledger::descriptions());
+    all.extend(exceptions::descriptions());
     all.extend(customers::descriptions());
+    all.extend(payment_methods::descriptions());
     all.extend(providers::descriptions());
+    all.extend(callbacks::descriptions());
     all.extend(merchants::descriptions());
     all.extend(keys::descriptions());
+    all.extend(events::descriptions());
+    all.extend(webhooks::descriptions());
     all.extend(classic::descriptions());
+    all.extend(classic_operations::descriptions());
     all.extend(simulator::descriptions());
     all.extend(probes::descriptions());
     all.extend(documentation::descriptions());
@@ -93,6 +115,7 @@ const PAYMENT: &[ErrorCode] = &[
     ErrorCode::AmountTooLarge,
     ErrorCode::CurrencyInvalid,
     ErrorCode::CurrencyUnsupported,
+    ErrorCode::EmiUnavailable,
     ErrorCode::CardNumberInvalid,
     ErrorCode::CardNumberInText,
     ErrorCode::CardExpired,
@@ -108,6 +131,30 @@ const PAYMENT: &[ErrorCode] = &[
     ErrorCode::MerchantSuspended,
     ErrorCode::ProviderNotConfigured,
     ErrorCode::KeyStoreUnavailable,
+    ErrorCode::OrderNotFound,
+    ErrorCode::OrderAmountExceeded,
+    ErrorCode::OrderCurrencyDiffers,
+    ErrorCode::OrderPaid,
+];
+
+/// What may be wrong with an operation on a payment.
+const ON_PAYMENT: &[ErrorCode] = &[
+    ErrorCode::PaymentNotFound,
+    ErrorCode::PaymentUnexpectedState,
+    ErrorCode::OperationInProgress,
+    ErrorCode::OperationLimitReached,
+    ErrorCode::IdempotencyKeyInvalid,
+    ErrorCode::IdempotencyKeyInUse,
+    ErrorCode::IdempotencyKeyReused,
+    ErrorCode::MerchantMismatch,
+];
+
+/// What may be wrong with its amount.
+const AMOUNT: &[ErrorCode] = &[
+    ErrorCode::ParameterConflict,
+    ErrorCode::AmountInvalid,
+    ErrorCode::AmountTooSmall,
+    ErrorCode::AmountTooLarge,
 ];
 
 /// Where a page of a list is asked for.

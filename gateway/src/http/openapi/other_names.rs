@@ -11,12 +11,17 @@
 use serde_json::{Map, Value, json};
 
 use crate::http::wire::{
-    BatchRequest, KeyRequest, MerchantChange, MerchantRequest, Names, RotationRequest,
-    payment_request_names,
+    BatchRequest, EventResendRequest, KeyRequest, MerchantChange, MerchantRequest, Names,
+    OrderRequest, OutcomeRequest, RecoverRequest, ResolutionRequest, RotationRequest,
+    SecretRequest, TestRequest, WebhookRequest, operation_request_names, payment_request_names,
 };
 
-/// The classic surface's name of a payment request.
+/// The classic surface's names of requests.
 pub(super) const CLASSIC_PAYMENT_REQUEST: &str = "ClassicPaymentRequest";
+pub(super) const CLASSIC_PLAIN_OPERATION_REQUEST: &str = "ClassicPlainOperationRequest";
+pub(super) const CLASSIC_CAPTURE_REQUEST: &str = "ClassicCaptureRequest";
+pub(super) const CLASSIC_REFUND_REQUEST: &str = "ClassicRefundRequest";
+pub(super) const CLASSIC_OUTCOME_REQUEST: &str = "ClassicOutcomeRequest";
 
 /// Before the names of the schemas that the classic surface has of its own.
 const CLASSIC: &str = "Classic";
@@ -32,17 +37,28 @@ const INSTRUMENT: &str = "PaymentDetails";
 /// # Panics
 /// Where a parser has no schema, or knows a field that its schema has not, or the other way round.
 pub(super) fn add(schemas: &mut Map<String, Value>) {
-    let payments = payment_request_names();
+    let on_both: Vec<_> = payment_request_names()
+        .into_iter()
+        .chain(operation_request_names())
+        .chain([("OutcomeRequest", OutcomeRequest::NAMES)])
+        .collect();
     let others = [
         ("BatchRequest", BatchRequest::NAMES),
+        ("OrderRequest", OrderRequest::NAMES),
+        ("ResolutionRequest", ResolutionRequest::NAMES),
         ("MerchantRequest", MerchantRequest::NAMES),
         ("MerchantChange", MerchantChange::NAMES),
         ("KeyRequest", KeyRequest::NAMES),
         ("RotationRequest", RotationRequest::NAMES),
+        ("WebhookRequest", WebhookRequest::NAMES),
+        ("SecretRequest", SecretRequest::NAMES),
+        ("TestRequest", TestRequest::NAMES),
+        ("EventResendRequest", EventResendRequest::NAMES),
+        ("RecoverRequest", RecoverRequest::NAMES),
     ];
-    let mut names_of_all = payments.map(|(name, _names)| name).to_vec();
+    let mut names_of_all: Vec<_> = on_both.iter().map(|(name, _names)| *name).collect();
     names_of_all.extend([METHOD_REQUEST, METHOD_OBJECT]);
-    for (name, names) in payments {
+    for (name, names) in on_both.iter().copied() {
         let mut classic = renamed(name, &schemas[name], names, camel_case);
         ignore_others(&mut classic);
         lead_to_classic(&mut classic, &names_of_all);
@@ -51,7 +67,7 @@ pub(super) fn add(schemas: &mut Map<String, Value>) {
     let mut method = schemas[METHOD_REQUEST].clone();
     lead_to_classic(&mut method, &names_of_all);
     schemas.insert(format!("{CLASSIC}{METHOD_REQUEST}"), method);
-    for (name, names) in payments.into_iter().chain(others) {
+    for (name, names) in on_both.into_iter().chain(others) {
         let with_others = renamed(name, &schemas[name], names, first);
         schemas.insert(name.to_owned(), with_others);
     }

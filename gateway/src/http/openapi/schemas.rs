@@ -6,20 +6,29 @@
 
 #![expect(dead_code, reason = "types of the document are described and never made")]
 
+mod account;
 mod classic;
 mod customer;
+mod exception;
 mod health;
 mod key;
 mod ledger;
 mod merchant;
+mod operation;
+mod order;
 mod payment;
+mod payment_method;
 mod payment_request;
 mod problem;
 mod provider;
+mod transaction;
 mod values;
+mod webhook;
 
+pub(super) use account::{AccountList, Balances, EntryList};
 pub(super) use classic::{ClassicCreatedAnswer, ClassicPaymentAnswer, ClassicStatusAnswer};
 pub(super) use customer::ErasedCustomer;
+pub(super) use exception::{Exception, ExceptionList, ResolutionRequest, UnknownList};
 pub(super) use health::{Health, Ready};
 pub(super) use key::{
     ApiKey, ApiKeyList, IssuedApiKey, KeyRequest, OperatorKeyRequest, RotationRequest,
@@ -28,8 +37,26 @@ pub(super) use ledger::LedgerPage;
 pub(super) use merchant::{
     Merchant, MerchantChange, MerchantList, MerchantRequest, PublicMerchant, RegisteredMerchant,
 };
+pub(super) use operation::{
+    CaptureRequest, ClassicRefundAnswer, ClassicRefundStatusAnswer, PlainOperationRequest, Refund,
+    RefundRequest,
+};
+pub(super) use order::{Order, OrderList, OrderRequest};
 pub(super) use payment::{Batch, Payment};
+pub(super) use payment_method::PaymentMethodList;
 pub(super) use payment_request::{BatchRequest, ClassicPaymentForm, PaymentRequest};
 pub(super) use problem::{ClassicProblem, FailedPaymentProblem, Problem};
-pub(super) use provider::{ClassicProvidersAnswer, Provider, ProviderList};
-pub(super) use values::{ApiKeyId, CustomerId, ErrorPage, MerchantId, PaymentId, ProviderId};
+pub(super) use provider::{
+    CallbackReceipt, ClassicProvidersAnswer, Provider, ProviderCallback, ProviderList,
+};
+pub(super) use transaction::{ClassicTransactionAnswer, OutcomeRequest, Transaction};
+pub(super) use values::{
+    ApiKeyId, AttemptId, CountryCode, Currency, CustomerId, DeliveryId, ErrorPage, EventId,
+    EventStreamText, ExceptionId, MerchantId, OrderId, PaymentId, ProviderId, RefundId,
+    TransactionId, WebhookEndpointId,
+};
+pub(super) use webhook::{
+    CallbackSecret, DeletedWebhookEndpoint, Event, EventPage, EventResendRequest, QueueStatus,
+    RecoverRequest, SecretRequest, TestRequest, WebhookAttempt, WebhookAttemptList,
+    WebhookEndpoint, WebhookEndpointList, WebhookRedelivery, WebhookRequest,
+};

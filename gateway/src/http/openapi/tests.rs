@@ -52,8 +52,6 @@ fn every_code_is_given_by_some_operation() {
         // No operation's.
         ErrorCode::RouteNotFound,
         ErrorCode::MethodNotAllowed,
-        // Of operations on a payment that is there, of which none is served.
-        ErrorCode::PaymentUnexpectedState,
     ];
     for code in ErrorCode::ALL {
         let is_elsewhere = elsewhere.contains(code);

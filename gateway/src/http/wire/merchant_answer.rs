@@ -14,6 +14,7 @@ pub(crate) struct MerchantBody<'m> {
     email: Option<&'m str>,
     status: &'static str,
     suspended_at: Option<Rfc3339>,
+    one_payment_per_order: bool,
     /// Only in the answer to its registration.
     #[serde(skip_serializing_if = "Option::is_none")]
     api_keys: Option<KeysBody<'m>>,
@@ -45,6 +46,7 @@ impl<'m> MerchantBody<'m> {
             email: merchant.email.as_deref(),
             status: if merchant.suspended_at.is_some() { "suspended" } else { "active" },
             suspended_at: merchant.suspended_at.map(Rfc3339),
+            one_payment_per_order: merchant.one_payment_per_order,
             api_keys: None,
             created_at: Rfc3339(merchant.created_at),
             updated_at: Rfc3339(merchant.updated_at),

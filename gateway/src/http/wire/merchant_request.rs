@@ -27,6 +27,7 @@ object! {
         /// Empty for none.
         email: "email" => Text<'a>,
         status: "status" => Text<'a>,
+        one_payment_per_order: "one_payment_per_order" => bool,
     }
 }
 
@@ -94,6 +95,7 @@ impl MerchantChange<'_> {
             name: name.map(Into::into),
             email: self.email.as_ref().map(|_given| email.map(Into::into)),
             suspended,
+            one_payment_per_order: self.one_payment_per_order,
         })
     }
 }

@@ -29,6 +29,8 @@ pub(crate) trait Field {
 
 impl<T: Field> Field for Vec<T> {}
 
+impl Field for bool {}
+
 /// The names of an object's fields: all that each field may come under, its first name first.
 pub(crate) type Names = &'static [&'static [&'static str]];
 

@@ -5,10 +5,16 @@
 //! are `null`.
 
 mod classic;
+mod emi;
 
+pub(super) use classic::MajorNumber;
 pub(crate) use classic::{ClassicCreated, ClassicPayment, ClassicStatus, ClassicSuccess};
+pub(super) use emi::Percent;
 
+mod event_data;
 mod upi_link;
+
+pub(crate) use event_data::{EventData, complete};
 
 use std::fmt;
 
@@ -17,11 +23,12 @@ use serde::{
     ser::{SerializeMap, SerializeSeq},
 };
 use tollgate_domain::{
-    Amount, Attempt, AttemptId, CardFacts, Currency, DeclineCode, FailureReason, Mode, Money,
-    NextAction, Payment, PaymentId, PaymentMethod, PaymentState, ProviderReceipt, Timestamp,
-    TransactionId, UpiFacts, WalletFacts,
+    Amount, Attempt, AttemptId, CardFacts, CardFunding, Country, Currency, DeclineCode,
+    FailureReason, Mode, Money, NextAction, OperationFailure, Payment, PaymentId, PaymentMethod,
+    PaymentState, ProviderReceipt, Timestamp, TransactionId, UpiFacts, WalletFacts,
 };
 
+use emi::EmiBody;
 use upi_link::{QrImage, UpiLink};
 
 use super::{id_text::IdText, time::Rfc3339};
@@ -42,6 +49,30 @@ pub(crate) struct DeclinedBody<'p> {
     pub(crate) payment: &'p Payment,
     pub(crate) personal: Option<&'p OpenedData>,
     pub(crate) reason: FailureReason,
+}
+
+/// An operation that the provider did not carry out, as a problem (RFC 9457) with its payment, to be
+/// serialized.
+pub(crate) struct UndoneBody<'p> {
+    pub(crate) payment: &'p Payment,
+    pub(crate) personal: Option<&'p OpenedData>,
+    pub(crate) reason: OperationFailure,
+}
+
+impl UndoneBody<'_> {
+    /// What the failure is called.
+    pub(crate) const CODE: ErrorCode = ErrorCode::OperationFailed;
+
+    /// What the provider said, in words.
+    pub(crate) fn detail(reason: OperationFailure) -> &'static str {
+        match reason {
+            OperationFailure::NotSent => "The provider could not be reached; nothing was sent.",
+            OperationFailure::Refused => "The provider refused.",
+            OperationFailure::AuthorizationExpired => "The funds are not reserved any more.",
+            OperationFailure::AlreadyCaptured => "The funds are taken already.",
+            OperationFailure::AccountClosed => "The customer's account takes no money any more.",
+        }
+    }
 }
 
 impl DeclinedBody<'_> {
@@ -77,6 +108,8 @@ struct PaymentFields<'p> {
     wallet: Option<WalletBody<'p>>,
     customer: CustomerBody<'p>,
     order_id: Option<&'p str>,
+    emi: Option<EmiBody>,
+    return_url: Option<&'p str>,
     transaction_id: IdText<TransactionId>,
     external_txn_id: Option<&'p str>,
     provider: Option<&'p str>,
@@ -105,6 +138,8 @@ struct CardBody {
     expiry_month: u8,
     expiry_year: u16,
     fingerprint: Hex,
+    funding: Option<&'static str>,
+    issuer_country: Option<CountryText>,
 }
 
 #[derive(Serialize)]
@@ -193,7 +228,7 @@ impl<'p> PaymentFields<'p> {
         let shown = Shown::of(payment.state());
         let receipt = payment.attempts().iter().rev().find_map(Attempt::receipt);
         let amount_minor = intent.money.amount.minor_units();
-        let fees_minor = shown.fee.minor_units();
+        let fees_minor = payment.fee().minor_units();
         let (card, upi, netbanking, wallet) = method_bodies(&intent.method);
         let upi_link = UpiLink::of(payment);
         PaymentFields {
@@ -207,8 +242,8 @@ impl<'p> PaymentFields<'p> {
             currency: intent.money.currency.code(),
             amount_authorized: major(payment.amount_authorized()),
             amount_captured: major(payment.amount_captured()),
-            // Not here: refunds and disputes, which are operations still to come.
-            amount_refunded: major(Amount::ZERO),
+            amount_refunded: major(payment.amount_refunded()),
+            // Not here: disputes.
             amount_disputed: major(Amount::ZERO),
             fees_minor,
             fees_paisa: paisa(fees_minor),
@@ -219,6 +254,8 @@ impl<'p> PaymentFields<'p> {
             wallet,
             customer: CustomerBody { id: intent.customer_id.as_deref(), email: None, phone: None },
             order_id: intent.order_id.as_deref(),
+            emi: EmiBody::of(intent),
+            return_url: intent.return_url.as_deref(),
             transaction_id: IdText(intent.transaction),
             external_txn_id: receipt.map(|receipt| &*receipt.external_id),
             provider: payment.attempts().last().map(|attempt| attempt.provider.as_str()),
@@ -256,6 +293,7 @@ impl Serialize for DeclinedBody<'_> {
             code,
             detail: declined.map_or(code.meaning(), decline_detail),
             faults: &[],
+            standing: None,
             // A repeat has an id of its own, and must have the same bytes.
             request_id: None,
             payment: Some(FailedPayment {
@@ -269,9 +307,28 @@ impl Serialize for DeclinedBody<'_> {
     }
 }
 
+impl Serialize for UndoneBody<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        ProblemDocument {
+            code: Self::CODE,
+            detail: Self::detail(self.reason),
+            faults: &[],
+            standing: None,
+            // A repeat has an id of its own, and must have the same bytes.
+            request_id: None,
+            payment: Some(FailedPayment {
+                instance: format_args!("/api/v1/payments/{}", self.payment.id()),
+                decline_code: None,
+                advice_code: None,
+                payment: PaymentBody { payment: self.payment, personal: self.personal },
+            }),
+        }
+        .serialize(serializer)
+    }
+}
+
 /// What a state adds to the answer.
 struct Shown<'p> {
-    fee: Amount,
     failure: Option<FailureReason>,
     action: Option<&'p NextAction>,
     processed_at: Option<Timestamp>,
@@ -280,13 +337,7 @@ struct Shown<'p> {
 
 impl<'p> Shown<'p> {
     fn of(state: &'p PaymentState) -> Self {
-        let nothing = Self {
-            fee: Amount::ZERO,
-            failure: None,
-            action: None,
-            processed_at: None,
-            expires_at: None,
-        };
+        let nothing = Self { failure: None, action: None, processed_at: None, expires_at: None };
         match state {
             PaymentState::Processing | PaymentState::Unknown { .. } => nothing,
             PaymentState::RequiresAction { action, expires_at } => {
@@ -297,9 +348,7 @@ impl<'p> Shown<'p> {
             | PaymentState::PartiallyCaptured { expires_at, .. } => {
                 Self { expires_at: Some(*expires_at), ..nothing }
             }
-            PaymentState::Completed { fee, at, .. } => {
-                Self { fee: *fee, processed_at: Some(*at), ..nothing }
-            }
+            PaymentState::Completed { at, .. } => Self { processed_at: Some(*at), ..nothing },
             PaymentState::Failed { reason, at } => {
                 Self { failure: Some(*reason), processed_at: Some(*at), ..nothing }
             }
@@ -317,7 +366,7 @@ fn decline_code(reason: FailureReason) -> Option<&'static str> {
     }
 }
 
-fn failure_reason(reason: FailureReason) -> &'static str {
+pub(super) fn failure_reason(reason: FailureReason) -> &'static str {
     match reason {
         FailureReason::Declined(_) => "declined",
         FailureReason::NotSent => "provider_unavailable",
@@ -363,6 +412,8 @@ impl CardBody {
             expiry_month: facts.expiry_month,
             expiry_year: facts.expiry_year,
             fingerprint: Hex(facts.fingerprint.0),
+            funding: facts.funding.map(CardFunding::as_str),
+            issuer_country: facts.issuer_country.map(CountryText),
         }
     }
 }
@@ -415,11 +466,20 @@ impl<'p> GatewayResponse<'p> {
 }
 
 /// An amount in major units as a string, with all decimals of its currency.
-struct Major(Money);
+pub(super) struct Major(pub(super) Money);
 
 impl Serialize for Major {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0.to_major_units())
+    }
+}
+
+/// A country by its two letters.
+struct CountryText(Country);
+
+impl Serialize for CountryText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.code())
     }
 }
 
@@ -464,7 +524,7 @@ impl Serialize for Attempts<'_> {
     }
 }
 
-struct Metadata<'p>(&'p [(Box<str>, Box<str>)]);
+pub(super) struct Metadata<'p>(pub(super) &'p [(Box<str>, Box<str>)]);
 
 impl Serialize for Metadata<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -473,5 +533,13 @@ impl Serialize for Metadata<'_> {
             map.serialize_entry(key, value)?;
         }
         map.end()
+    }
+}
+
+/// Whether money of that mode is real.
+pub(super) const fn is_live(mode: Mode) -> bool {
+    match mode {
+        Mode::Test => false,
+        Mode::Live => true,
     }
 }

@@ -1,6 +1,7 @@
 //! A payment to create, as a client writes it, and as it is once it has been checked.
 //!
-//! The method's own parts are in `payment_request/`: `method.rs` reads every method, `card.rs` a card.
+//! The method's own parts are in `payment_request/`: `method.rs` reads every method, `card.rs` a card,
+//! `emi.rs` the instalments that it is paid in.
 //!
 //! Personal data (e-mail, phone, address, names, device) enters a record only sealed; see `vault.rs`.
 //! The merchant's own customer id is no personal data of this kind: it stands in the clear.
@@ -8,25 +9,34 @@
 //! Invariant: a [`ValidPayment`] holds only what every later step may rely on.
 
 mod card;
+mod emi;
 mod method;
 mod method_request;
 
-use tollgate_domain::{Amount, CaptureMode, Currency, MerchantId, Money, Timestamp};
+use tollgate_domain::{
+    CaptureMode, Currency, EmiPlan, MerchantId, Mode, Money, OrderId, Timestamp,
+};
 
 use super::{
+    amount::AmountFields,
     card_number_search::CardNumberSearch,
     number::Raw,
     object::{Field, Names, object},
     text::{Metadata, Text},
-    validation::{Faults, is_callback_url, is_country, is_email, is_ip, is_phone, present},
+    validation::{
+        Faults, is_callback_url, is_country, is_email, is_ip, is_phone, is_return_url,
+        metadata_pointer, present,
+    },
 };
 use crate::{
     http::error::{ErrorCode, Problem},
+    offer::Offer,
     secrets::RequestDigest,
     vault::{PersonalData, PersonalField},
 };
 
 use card::CardRequest;
+use emi::EmiRequest;
 use method::{NetBankingRequest, PaymentDetails, UpiRequest, WalletRequest};
 use method_request::MethodRequest;
 
@@ -37,9 +47,6 @@ const LONGEST_ID: usize = 64;
 const LONGEST_DESCRIPTION: usize = 1_000;
 const LONGEST_ADDRESS_LINE: usize = 256;
 const LONGEST_DEVICE_TEXT: usize = 1_024;
-const MOST_METADATA: usize = 50;
-const LONGEST_METADATA_KEY: usize = 40;
-const LONGEST_METADATA_VALUE: usize = 500;
 
 object! {
     /// The body of a payment request.
@@ -69,6 +76,8 @@ object! {
         order_id: "order_id" | "orderID" => Text<'a>,
         description: "description" => Text<'a>,
         callback_url: "callback_url" | "callbackURL" => Text<'a>,
+        return_url: "return_url" | "returnURL" | "returnUrl" => Text<'a>,
+        emi: "emi" => EmiRequest<'a>,
         metadata: "metadata" => Metadata<'a>,
         device: "device" => DeviceRequest<'a>,
         capture: "capture" => Text<'a>,
@@ -106,7 +115,7 @@ object! {
 }
 
 /// Which names a payment request and the objects in it take, by the names of their types.
-pub(crate) fn payment_request_names() -> [(&'static str, Names); 9] {
+pub(crate) fn payment_request_names() -> [(&'static str, Names); 10] {
     [
         ("PaymentRequest", PaymentRequest::NAMES),
         ("CardRequest", CardRequest::NAMES),
@@ -117,7 +126,17 @@ pub(crate) fn payment_request_names() -> [(&'static str, Names); 9] {
         ("CustomerRequest", CustomerRequest::NAMES),
         ("AddressRequest", AddressRequest::NAMES),
         ("DeviceRequest", DeviceRequest::NAMES),
+        ("EmiRequest", EmiRequest::NAMES),
     ]
+}
+
+/// What a request is checked against besides itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Circumstances<'c> {
+    pub(crate) now: Timestamp,
+    /// That of the key.
+    pub(crate) mode: Mode,
+    pub(crate) offer: &'c Offer,
 }
 
 /// A payment request without a fault.
@@ -127,9 +146,13 @@ pub(crate) struct ValidPayment<'r> {
     pub(crate) capture: CaptureMode,
     pub(crate) method: ValidMethod<'r>,
     pub(crate) customer_id: Option<&'r str>,
+    pub(crate) emi: Option<EmiPlan>,
     pub(crate) order_id: Option<&'r str>,
+    /// The order of ours, where `order_id` is the id of one.
+    pub(crate) order: Option<OrderId>,
     pub(crate) description: Option<&'r str>,
     pub(crate) callback_url: Option<&'r str>,
+    pub(crate) return_url: Option<&'r str>,
     metadata: &'r [(Text<'r>, Text<'r>)],
     /// Kept sealed alone; part of what tells two requests apart.
     personal: [Option<&'r str>; PERSONAL_FIELDS.len()],
@@ -192,16 +215,18 @@ impl PaymentRequest<'_> {
     pub(crate) fn validate(
         &self,
         idempotency_key: Option<&str>,
-        now: Timestamp,
+        circumstances: Circumstances<'_>,
     ) -> Result<ValidPayment<'_>, Problem> {
+        let Circumstances { now, mode, offer } = circumstances;
         let mut faults = Faults::default();
         faults.unknown("", &self.unknown);
         let money = self.money(&mut faults);
-        let method = self.method(now, &mut faults);
+        let method = self.method(now, &offer.bins, &mut faults);
         let capture = self.capture_mode(&mut faults);
         if let Some(method) = &method {
-            method.check(money.map(|money| money.currency), capture, &mut faults);
+            method.check(money.map(|money| money.currency), capture, offer, &mut faults);
         }
+        let emi = self.emi_plan(money, method.as_ref(), &offer.emi, &mut faults);
         let customer_id = self.customer_id(&mut faults);
         let order_id = faults.bounded("/order_id", &self.order_id, LONGEST_ID);
         let description = faults.bounded("/description", &self.description, LONGEST_DESCRIPTION);
@@ -211,7 +236,14 @@ impl PaymentRequest<'_> {
             is_callback_url,
             "This is no http or https address of at most 2048 characters.",
         );
-        let metadata = self.checked_metadata(&mut faults);
+        let return_url = faults.formed(
+            "/return_url",
+            &self.return_url,
+            |text| is_return_url(text, mode),
+            "This is no https address of at most 2048 characters; in test mode, it may be one of http on \
+             localhost.",
+        );
+        let metadata = faults.metadata(&self.metadata);
         let personal = self.personal(&mut faults);
         self.keep_card_number_out(idempotency_key, &mut faults);
         match (money, method, capture) {
@@ -219,10 +251,13 @@ impl PaymentRequest<'_> {
                 money,
                 capture,
                 method,
+                emi,
                 customer_id,
                 order_id,
+                order: order_id.and_then(|id| id.parse().ok()),
                 description,
                 callback_url,
+                return_url,
                 metadata,
                 personal,
             }),
@@ -232,32 +267,13 @@ impl PaymentRequest<'_> {
 
     fn money(&self, faults: &mut Faults) -> Option<Money> {
         let currency = self.checked_currency(faults);
-        let given = [
-            ("/amount", self.amount),
-            ("/amount_minor", self.amount_minor),
-            ("/amount_paisa", self.amount_paisa),
-        ];
-        let mut amounts = given.into_iter().filter_map(|(at, raw)| raw.map(|raw| (at, raw)));
-        let Some((pointer, raw)) = amounts.next() else {
+        let fields =
+            AmountFields { major: self.amount, minor: self.amount_minor, paisa: self.amount_paisa };
+        let amount = fields.read(currency, faults);
+        if !fields.is_given() {
             faults.missing("/amount");
-            return None;
-        };
-        for (second, _raw) in amounts {
-            let detail = "Exactly one of amount, amount_minor and amount_paisa may be given.";
-            faults.add(second, ErrorCode::ParameterConflict, detail);
         }
-        // Without a currency nothing can be said of an amount: its exponent is not known.
-        let currency = currency?;
-        if self.amount_paisa.is_some() && currency != Currency::INR {
-            let detail = "Only an amount in INR can be given in paisa.";
-            faults.add("/amount_paisa", ErrorCode::ParameterConflict, detail);
-        }
-        let amount: Option<Amount> = if self.amount.is_some() {
-            faults.major_units(pointer, raw, currency)
-        } else {
-            faults.minor_units(pointer, raw)
-        };
-        Some(Money { amount: amount?, currency })
+        Some(Money { amount: amount?, currency: currency? })
     }
 
     fn checked_currency(&self, faults: &mut Faults) -> Option<Currency> {
@@ -322,8 +338,12 @@ impl PaymentRequest<'_> {
         if idempotency_key.is_some_and(|key| search.finds_in(key)) {
             faults.add("/idempotencyKey", ErrorCode::CardNumberInText, KEY_DETAIL);
         }
-        if self.callback_url.as_ref().is_some_and(|url| search.finds_in_url(url.as_str())) {
-            faults.add("/callback_url", ErrorCode::CardNumberInText, DETAIL);
+        for (pointer, url) in
+            [("/callback_url", &self.callback_url), ("/return_url", &self.return_url)]
+        {
+            if url.as_ref().is_some_and(|url| search.finds_in_url(url.as_str())) {
+                faults.add(pointer, ErrorCode::CardNumberInText, DETAIL);
+            }
         }
         for (key, value) in self.metadata.iter().flat_map(|Metadata(entries)| entries) {
             if search.finds_in(key.as_str()) {
@@ -356,27 +376,6 @@ impl PaymentRequest<'_> {
             ("/device/user_agent", device.and_then(|device| device.user_agent.as_ref())),
         ]
         .into_iter()
-    }
-
-    fn checked_metadata(&self, faults: &mut Faults) -> &[(Text<'_>, Text<'_>)] {
-        let Some(Metadata(entries)) = &self.metadata else { return &[] };
-        if entries.len() > MOST_METADATA {
-            let detail = format!("At most {MOST_METADATA} keys are allowed.");
-            faults.add("/metadata", ErrorCode::ParameterInvalid, detail);
-            return entries;
-        }
-        for (key, value) in entries {
-            let letters = key.as_str().chars().count();
-            if !(1..=LONGEST_METADATA_KEY).contains(&letters) {
-                let detail = format!("A key has 1 to {LONGEST_METADATA_KEY} characters.");
-                faults.add("/metadata", ErrorCode::ParameterInvalid, detail);
-            }
-            if value.as_str().chars().count() > LONGEST_METADATA_VALUE {
-                let detail = format!("A value has at most {LONGEST_METADATA_VALUE} characters.");
-                faults.add(metadata_pointer(key), ErrorCode::ParameterInvalid, detail);
-            }
-        }
-        entries
     }
 
     fn personal(&self, faults: &mut Faults) -> [Option<&str>; PERSONAL_FIELDS.len()] {
@@ -417,11 +416,6 @@ impl PaymentRequest<'_> {
     }
 }
 
-/// Points at a metadata value; RFC 6901 escapes `~` and `/`.
-fn metadata_pointer(key: &Text<'_>) -> String {
-    format!("/metadata/{}", key.as_str().replace('~', "~0").replace('/', "~1"))
-}
-
 impl<'r> ValidPayment<'r> {
     /// The merchant's own keys and values, in the order of the keys.
     pub(crate) fn metadata(&self) -> impl Iterator<Item = (&'r str, &'r str)> {
@@ -450,6 +444,19 @@ impl<'r> ValidPayment<'r> {
         for (key, value) in self.metadata() {
             digest.text(Some(key));
             digest.text(Some(value));
+        }
+        // What was not there at first comes last, and only where it is given, so that the fingerprints
+        // of all other requests stay as they are. No metadata ends with an absent text.
+        if let Some(EmiPlan { months, annual_rate: _, no_cost }) = self.emi {
+            digest.text(None);
+            digest.text(Some("emi"));
+            digest.number(u64::from(months));
+            digest.number(u64::from(no_cost));
+        }
+        if self.return_url.is_some() {
+            digest.text(None);
+            digest.text(Some("return_url"));
+            digest.text(self.return_url);
         }
     }
 }

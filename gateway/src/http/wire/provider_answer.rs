@@ -22,6 +22,14 @@ pub(crate) struct ProviderBody {
 struct CapabilitiesBody {
     /// How long after an attempt began "no such attempt" is no proof yet.
     inquiry_horizon_ms: u64,
+    /// Whether one authorization may be captured in several parts.
+    multiple_captures: bool,
+    /// Whether what is left can be let go after a partial capture.
+    partial_void: bool,
+    /// Whether less than what was captured can be refunded, in several parts.
+    partial_refunds: bool,
+    /// Whether a payment can be undone before settlement.
+    reversal: bool,
 }
 
 /// Providers in the list form, to be serialized.
@@ -49,6 +57,10 @@ pub(crate) struct ClassicProvider {
 #[serde(rename_all = "camelCase")]
 struct ClassicCapabilities {
     inquiry_horizon_ms: u64,
+    multiple_captures: bool,
+    partial_void: bool,
+    partial_refunds: bool,
+    reversal: bool,
 }
 
 impl ProviderBody {
@@ -70,7 +82,13 @@ impl ProviderBody {
             status: if modes.is_empty() { "inactive" } else { "active" },
             modes,
             payment_methods: capabilities.methods,
-            capabilities: CapabilitiesBody { inquiry_horizon_ms: capabilities.inquiry_horizon.0 },
+            capabilities: CapabilitiesBody {
+                inquiry_horizon_ms: capabilities.inquiry_horizon.0,
+                multiple_captures: capabilities.multiple_captures,
+                partial_void: capabilities.partial_void,
+                partial_refunds: capabilities.partial_refunds,
+                reversal: capabilities.reversal,
+            },
         }
     }
 }
@@ -92,8 +110,20 @@ impl ProviderListBody {
 impl From<ProviderBody> for ClassicProvider {
     fn from(body: ProviderBody) -> Self {
         let ProviderBody { id, object: _, status, modes, payment_methods, capabilities } = body;
-        let CapabilitiesBody { inquiry_horizon_ms } = capabilities;
-        let capabilities = ClassicCapabilities { inquiry_horizon_ms };
+        let CapabilitiesBody {
+            inquiry_horizon_ms,
+            multiple_captures,
+            partial_void,
+            partial_refunds,
+            reversal,
+        } = capabilities;
+        let capabilities = ClassicCapabilities {
+            inquiry_horizon_ms,
+            multiple_captures,
+            partial_void,
+            partial_refunds,
+            reversal,
+        };
         Self { provider_id: id, status, modes, payment_methods, capabilities }
     }
 }

@@ -39,6 +39,19 @@ impl CivilDate {
         Self { year, month, day }
     }
 
+    /// The same day so many months later, or the last day of that month where it is shorter.
+    pub(crate) fn months_later(self, months: u64) -> Self {
+        let month = self.month - 1 + months;
+        let (year, month) = (self.year + month / 12, month % 12 + 1);
+        let last = match month {
+            2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+            2 => 28,
+            4 | 6 | 9 | 11 => 30,
+            _long => 31,
+        };
+        Self { year, month, day: self.day.min(last) }
+    }
+
     /// The first moment, in UTC, of the month that follows month `month` of `year`; no earlier than
     /// 1970.
     pub(crate) fn first_of_month_after(year: u64, month: u64) -> Timestamp {
@@ -85,6 +98,14 @@ pub(crate) fn parse_rfc3339(text: &str) -> Option<Timestamp> {
     (CivilDate::of(time) == date).then_some(time)
 }
 
+/// As `2026-01-15`.
+impl Serialize for CivilDate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { year, month, day } = self;
+        serializer.collect_str(&format_args!("{year:04}-{month:02}-{day:02}"))
+    }
+}
+
 impl fmt::Display for Rfc3339 {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let CivilDate { year, month, day } = CivilDate::of(self.0);
@@ -121,6 +142,22 @@ impl Serialize for Rfc3339 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn months_later_is_the_same_day_or_the_last_one() {
+        for ((year, month, day), months, expected) in [
+            ((2026, 1, 15), 1, "\"2026-02-15\""),
+            ((2026, 1, 31), 1, "\"2026-02-28\""),
+            ((2028, 1, 31), 1, "\"2028-02-29\""),
+            ((2099, 12, 31), 2, "\"2100-02-28\""),
+            ((2026, 12, 31), 4, "\"2027-04-30\""),
+            ((2026, 11, 30), 24, "\"2028-11-30\""),
+            ((2026, 12, 1), 0, "\"2026-12-01\""),
+        ] {
+            let date = CivilDate { year, month, day }.months_later(months);
+            assert_eq!(serde_json::to_string(&date).unwrap(), expected);
+        }
+    }
 
     #[test]
     fn a_month_ends_when_the_next_begins() {

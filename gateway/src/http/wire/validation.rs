@@ -2,13 +2,18 @@
 
 use std::{borrow::Cow, net::IpAddr};
 
-use tollgate_domain::{Amount, AmountError, Currency};
+use tollgate_domain::{Amount, AmountError, Currency, Mode};
 
 use super::{
     number::{self, NumberFault, Raw},
-    text::Text,
+    text::{Metadata, Text},
 };
 use crate::http::error::{ErrorCode, Fault, Problem};
+
+/// What a merchant may keep with an object, as it is documented: so many keys, and characters.
+const MOST_METADATA: usize = 50;
+const LONGEST_METADATA_KEY: usize = 40;
+const LONGEST_METADATA_VALUE: usize = 500;
 
 /// All faults of a request, in the order of their discovery.
 #[derive(Default, Debug)]
@@ -75,6 +80,40 @@ impl Faults {
             self.add(pointer, ErrorCode::ParameterInvalid, form);
         }
         Some(text)
+    }
+
+    /// The merchant's own keys and values, sorted by key.
+    pub(super) fn metadata<'t>(
+        &mut self,
+        metadata: &'t Option<Metadata<'t>>,
+    ) -> &'t [(Text<'t>, Text<'t>)] {
+        self.pairs("/metadata", metadata)
+    }
+
+    /// The same of a field with another name.
+    pub(super) fn pairs<'t>(
+        &mut self,
+        pointer: &'static str,
+        metadata: &'t Option<Metadata<'t>>,
+    ) -> &'t [(Text<'t>, Text<'t>)] {
+        let Some(Metadata(entries)) = metadata else { return &[] };
+        if entries.len() > MOST_METADATA {
+            let detail = format!("At most {MOST_METADATA} keys are allowed.");
+            self.add(pointer, ErrorCode::ParameterInvalid, detail);
+            return entries;
+        }
+        for (key, value) in entries {
+            let letters = key.as_str().chars().count();
+            if !(1..=LONGEST_METADATA_KEY).contains(&letters) {
+                let detail = format!("A key has 1 to {LONGEST_METADATA_KEY} characters.");
+                self.add(pointer, ErrorCode::ParameterInvalid, detail);
+            }
+            if value.as_str().chars().count() > LONGEST_METADATA_VALUE {
+                let detail = format!("A value has at most {LONGEST_METADATA_VALUE} characters.");
+                self.add(pair_pointer(pointer, key), ErrorCode::ParameterInvalid, detail);
+            }
+        }
+        entries
     }
 
     /// The one value that is given in any of several places, and where; one has to be.
@@ -161,6 +200,15 @@ fn too_large() -> Cow<'static, str> {
     format!("The amount may be at most {} minor units.", Amount::MAX.minor_units()).into()
 }
 
+/// Points at a metadata value; RFC 6901 escapes `~` and `/`.
+pub(super) fn metadata_pointer(key: &Text<'_>) -> String {
+    pair_pointer("/metadata", key)
+}
+
+fn pair_pointer(parent: &str, key: &Text<'_>) -> String {
+    format!("{parent}/{}", key.as_str().replace('~', "~0").replace('/', "~1"))
+}
+
 /// The text, unless it is empty: older clients send empty strings for what they do not have.
 pub(super) fn present<'t>(text: &'t Option<Text<'_>>) -> Option<&'t str> {
     text.as_ref().map(Text::as_str).filter(|text| !text.is_empty())
@@ -229,6 +277,17 @@ pub(super) fn is_callback_url(text: &str) -> bool {
         })
 }
 
+/// Where a customer goes once he has acted: as a callback's address, but over TLS, or in test mode to
+/// the machine that his browser runs on.
+pub(super) fn is_return_url(text: &str, mode: Mode) -> bool {
+    let is_local = |host: &str| matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+    is_callback_url(text)
+        && text.parse::<hyper::Uri>().is_ok_and(|uri| match uri.scheme_str() {
+            Some("https") => true,
+            _http => mode == Mode::Test && uri.host().is_some_and(is_local),
+        })
+}
+
 pub(super) fn is_ip(text: &str) -> bool {
     text.parse::<IpAddr>().is_ok()
 }
@@ -277,6 +336,18 @@ mod tests {
         }
         for url in ["ftp://example.com", "/path", "https://", "https://a b", "https://u:p@host/"] {
             assert!(!is_callback_url(url), "{url}");
+            assert!(!is_return_url(url, Mode::Test), "{url}");
+        }
+        for (url, in_test_mode, in_live_mode) in [
+            ("https://shop.example/thanks?cart=7", true, true),
+            ("http://localhost:3000/thanks", true, false),
+            ("http://127.0.0.1/", true, false),
+            ("http://[::1]:3000/", true, false),
+            ("http://shop.example/thanks", false, false),
+            ("http://localhost.shop.example/", false, false),
+        ] {
+            assert_eq!(is_return_url(url, Mode::Test), in_test_mode, "{url}");
+            assert_eq!(is_return_url(url, Mode::Live), in_live_mode, "{url}");
         }
     }
 }

@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     http::{BodyLimits, Server, ServerOptions},
     provider::{
-        conformance::{self, Customer, NOW, Subject, attempt, card_facts},
+        conformance::{self, Call, CallFault, Customer, NOW, Subject, attempt, card_facts},
         simulator::{self, SimulatorOptions, tests::Desk},
     },
 };
@@ -78,7 +78,23 @@ impl Subject for Online {
     }
 
     fn decisions(&self, attempt: AttemptId) -> usize {
-        self.desk.decisions(attempt)
+        Subject::decisions(&self.desk, attempt)
+    }
+
+    fn operations(&self, operation: OperationId) -> usize {
+        self.desk.operations(operation)
+    }
+
+    fn paid(&self, attempt: AttemptId) -> i64 {
+        self.desk.paid(attempt)
+    }
+
+    fn act(&self, attempt: AttemptId, approves: bool) {
+        self.desk.act(attempt, approves);
+    }
+
+    fn failing(&self, call: Call, failure: CallFault) -> Vec<(String, String)> {
+        self.desk.failing(call, failure)
     }
 }
 

@@ -3,17 +3,30 @@
 //! ```text
 //!   POST /v1/attempts/att_…/authorize   {"payment":"pay_…","merchant":"mer_…","mode":"test",
 //!                                        "amount_minor":100,"currency":"INR","capture":"automatic",
-//!                                        "not_after_ms":1800000002000,"faults":null,
+//!                                        "faults":null,"return_url":null},
+//!                                        "not_after_ms":1800000002000,
 //!                                        "method":{"card":{"number":"…","expiry_month":12, …}}}
-//!   POST /v1/attempts/att_…/inquire     {"payment", "merchant", "mode", "amount_minor", "currency",
-//!                                        "capture", "faults", "rail":"card"}
+//!   POST /v1/attempts/att_…/inquire     {"payment":{…},"rail":"card"}
 //!   200                                 {"outcome":"approved","receipt":{…}} and so on
+//!
+//!   POST /v1/attempts/att_…/operations/op_…
+//!                                       {"payment":{…},"rail":"card","not_after_ms":1800000002000,
+//!                                        "instruction":{"capture":{"amount_minor":60,
+//!                                                                  "release_rest":true}}}
+//!                                       or "confirm", "void", "reverse",
+//!                                       {"refund":{"amount_minor":60}}
+//!   POST /v1/attempts/att_…/operations/op_…/inquire        {"payment":{…},"rail":"card"}
+//!   200                                 {"outcome":"succeeded","receipt":{…}} and so on; a
+//!                                       confirmation is answered as an inquiry about the attempt
+//!
+//!   GET  /actions/att_…                 a page for the customer, who sends decision=approve or
+//!   POST /actions/att_…                 decision=decline
 //!   GET  /ledger?after=0&limit=100      the simulator's books
 //!   GET  /health
 //! ```
 //!
-//! The attempt's id is the idempotency key: however often it is sent, it is decided once. An answer
-//! that is anything but 200 with such a body says nothing about the attempt.
+//! The id of the attempt, or of the operation, is the idempotency key: however often it is sent, it is
+//! decided once. An answer that is anything but 200 with such a body says nothing about it.
 //!
 //! Invariant: what stands in a body and not in the types below is refused, on both sides, so that
 //! neither is understood by half.
@@ -21,9 +34,13 @@
 use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Serialize};
-use tollgate_domain::{DeclineCode, NextAction, PaymentMethod, ProviderOutcome, ProviderReceipt};
+use tollgate_domain::{
+    CaptureMode, DeclineCode, Mode, NextAction, OperationFailure, OperationOutcome, PaymentIntent,
+    PaymentMethod, ProviderOutcome, ProviderReceipt,
+};
 
-use crate::provider::{Instrument, Standing};
+use super::fault::KEY;
+use crate::provider::{CallFailure, Instrument, OperationStanding, Standing};
 
 /// Asks for a payment's funds.
 #[derive(Serialize, Deserialize)]
@@ -47,6 +64,29 @@ pub(crate) struct InquireBody<'a> {
     pub(crate) rail: Rail,
 }
 
+/// Asks for something to be done to an attempt's funds.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OperateBody<'a> {
+    #[serde(borrow)]
+    pub(crate) payment: PaymentPart<'a>,
+    pub(crate) rail: Rail,
+    /// As that of [`AuthorizeBody`].
+    pub(crate) not_after_ms: u64,
+    pub(crate) instruction: InstructionBody,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum InstructionBody {
+    Confirm,
+    Capture { amount_minor: i64, release_rest: bool },
+    Void,
+    Reverse,
+    Refund { amount_minor: i64 },
+}
+
 /// Which payment.
 #[derive(Serialize, Deserialize, PartialEq, Eq, Debug)]
 #[serde(deny_unknown_fields)]
@@ -63,6 +103,9 @@ pub(crate) struct PaymentPart<'a> {
     /// What goes wrong with it, in the words of `fault.rs`.
     #[serde(borrow)]
     pub(crate) faults: Option<Cow<'a, str>>,
+    /// Where the customer goes once he has acted.
+    #[serde(borrow)]
+    pub(crate) return_url: Option<Cow<'a, str>>,
 }
 
 /// What is paid with, whole.
@@ -139,6 +182,23 @@ pub(crate) enum AnswerBody {
     NotFound {},
 }
 
+/// How an operation stands.
+#[derive(PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum OperationAnswerBody {
+    Succeeded {
+        receipt: ReceiptBody,
+    },
+    Failed {
+        reason: String,
+    },
+    Pending {},
+    /// Only of the request itself: it is not accepted, and nothing of it is kept.
+    NotSent {},
+    /// Only of an inquiry: there is no such operation.
+    NotFound {},
+}
+
 #[derive(PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReceiptBody {
@@ -181,10 +241,7 @@ impl AnswerBody {
     }
 
     fn approved(receipt: ProviderReceipt) -> Self {
-        let ProviderReceipt { external_id, rrn, approval_code } = receipt;
-        let (external_id, rrn, approval_code) =
-            (external_id.into(), rrn.into(), approval_code.into());
-        Self::Approved { receipt: ReceiptBody { external_id, rrn, approval_code } }
+        Self::Approved { receipt: receipt.into() }
     }
 
     fn declined(code: DeclineCode) -> Self {
@@ -213,14 +270,22 @@ impl AnswerBody {
         }
     }
 
+    /// What a confirmation was answered.
+    pub(crate) fn into_confirmed(self) -> Result<Standing, CallFailure> {
+        match self {
+            Self::NotSent {} => Err(CallFailure::NotSent),
+            other @ (Self::Approved { .. }
+            | Self::Declined { .. }
+            | Self::ActionRequired { .. }
+            | Self::Pending {}
+            | Self::NotFound {}) => Ok(other.into_standing()),
+        }
+    }
+
     /// What an inquiry was answered. An authorization's refusal is none.
     pub(crate) fn into_standing(self) -> Standing {
         match self {
-            Self::Approved { receipt: ReceiptBody { external_id, rrn, approval_code } } => {
-                let (external_id, rrn, approval_code) =
-                    (external_id.into(), rrn.into(), approval_code.into());
-                Standing::Approved(ProviderReceipt { external_id, rrn, approval_code })
-            }
+            Self::Approved { receipt } => Standing::Approved(receipt.into()),
             Self::Declined { code } => {
                 let known = DeclineCode::ALL.into_iter().find(|known| known.as_str() == code);
                 // A decline for a reason that we have no word for is a decline.
@@ -237,6 +302,109 @@ impl AnswerBody {
             Self::Pending {} => Standing::Pending,
             Self::NotFound {} => Standing::NotFound,
             Self::NotSent {} => Standing::Unknown,
+        }
+    }
+}
+
+impl OperationAnswerBody {
+    /// The answer to a request; `None` for an outcome that cannot be said, as nobody knows it.
+    pub(crate) fn of_outcome(outcome: OperationOutcome) -> Option<Self> {
+        match outcome {
+            OperationOutcome::Succeeded(receipt) => {
+                Some(Self::Succeeded { receipt: receipt.into() })
+            }
+            OperationOutcome::Failed(reason) => Some(Self::failed(reason)),
+            OperationOutcome::Pending => Some(Self::Pending {}),
+            OperationOutcome::NotSent => Some(Self::NotSent {}),
+            OperationOutcome::Unknown | OperationOutcome::NotFound { .. } => None,
+        }
+    }
+
+    /// The answer to an inquiry; `None` where the books could not be asked.
+    pub(crate) fn of_standing(standing: OperationStanding) -> Option<Self> {
+        match standing {
+            OperationStanding::Succeeded(receipt) => {
+                Some(Self::Succeeded { receipt: receipt.into() })
+            }
+            OperationStanding::Failed(reason) => Some(Self::failed(reason)),
+            OperationStanding::Pending => Some(Self::Pending {}),
+            OperationStanding::NotFound => Some(Self::NotFound {}),
+            OperationStanding::Unknown => None,
+        }
+    }
+
+    fn failed(reason: OperationFailure) -> Self {
+        Self::Failed { reason: reason.as_str().to_owned() }
+    }
+
+    /// What a request was answered. An inquiry's answer is none.
+    pub(crate) fn into_outcome(self) -> OperationOutcome {
+        match self {
+            Self::NotSent {} => OperationOutcome::NotSent,
+            Self::NotFound {} => OperationOutcome::Unknown,
+            other @ (Self::Succeeded { .. } | Self::Failed { .. } | Self::Pending {}) => {
+                other.into_standing().into_outcome(false)
+            }
+        }
+    }
+
+    /// What an inquiry was answered. A request's refusal is none.
+    pub(crate) fn into_standing(self) -> OperationStanding {
+        match self {
+            Self::Succeeded { receipt } => OperationStanding::Succeeded(receipt.into()),
+            Self::Failed { reason } => {
+                let known =
+                    OperationFailure::ALL.into_iter().find(|known| known.as_str() == reason);
+                // A failure for a reason that we have no word for is a failure.
+                OperationStanding::Failed(known.unwrap_or(OperationFailure::Refused))
+            }
+            Self::Pending {} => OperationStanding::Pending,
+            Self::NotFound {} => OperationStanding::NotFound,
+            Self::NotSent {} => OperationStanding::Unknown,
+        }
+    }
+}
+
+impl From<ProviderReceipt> for ReceiptBody {
+    fn from(receipt: ProviderReceipt) -> Self {
+        let ProviderReceipt { external_id, rrn, approval_code } = receipt;
+        Self {
+            external_id: external_id.into(),
+            rrn: rrn.into(),
+            approval_code: approval_code.into(),
+        }
+    }
+}
+
+impl From<ReceiptBody> for ProviderReceipt {
+    fn from(receipt: ReceiptBody) -> Self {
+        let ReceiptBody { external_id, rrn, approval_code } = receipt;
+        Self {
+            external_id: external_id.into(),
+            rrn: rrn.into(),
+            approval_code: approval_code.into(),
+        }
+    }
+}
+
+impl<'a> PaymentPart<'a> {
+    /// The payment as far as the simulator looks at it.
+    pub(crate) fn of(intent: &'a PaymentIntent) -> Self {
+        Self {
+            id: intent.id.to_string().into(),
+            merchant: intent.merchant.to_string().into(),
+            mode: match intent.mode {
+                Mode::Test => ModeName::Test,
+                Mode::Live => ModeName::Live,
+            },
+            amount_minor: intent.money.amount.minor_units(),
+            currency: intent.money.currency.code().into(),
+            capture: match intent.provider_capture() {
+                CaptureMode::Automatic => CaptureName::Automatic,
+                CaptureMode::Manual => CaptureName::Manual,
+            },
+            faults: intent.metadata(KEY).map(Into::into),
+            return_url: intent.return_url.as_deref().map(Into::into),
         }
     }
 }
@@ -335,6 +503,35 @@ mod tests {
             let read = serde_json::from_str::<AnswerBody>(no_answer);
             assert_eq!(read.is_ok(), no_answer.ends_with(' '), "{no_answer}");
         }
+    }
+
+    #[test]
+    fn what_is_said_of_operations_keeps_its_form() {
+        for (instruction, text) in [
+            (InstructionBody::Confirm, r#""confirm""#),
+            (
+                InstructionBody::Capture { amount_minor: 60, release_rest: true },
+                r#"{"capture":{"amount_minor":60,"release_rest":true}}"#,
+            ),
+            (InstructionBody::Void, r#""void""#),
+            (InstructionBody::Reverse, r#""reverse""#),
+            (InstructionBody::Refund { amount_minor: 60 }, r#"{"refund":{"amount_minor":60}}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&instruction).unwrap(), text);
+            assert_eq!(serde_json::from_str::<InstructionBody>(text).unwrap(), instruction);
+        }
+        for reason in OperationFailure::ALL {
+            let standing = OperationStanding::Failed(reason);
+            let answer = OperationAnswerBody::of_standing(standing.clone()).unwrap();
+            let text = serde_json::to_string(&answer).unwrap();
+            assert_eq!(text, format!(r#"{{"outcome":"failed","reason":"{}"}}"#, reason.as_str()));
+            let read: OperationAnswerBody = serde_json::from_str(&text).unwrap();
+            assert_eq!(read.into_standing(), standing);
+        }
+        let not_found = OperationAnswerBody::NotFound {};
+        assert_eq!(not_found.into_outcome(), OperationOutcome::Unknown);
+        let not_sent = OperationAnswerBody::NotSent {};
+        assert_eq!(not_sent.into_standing(), OperationStanding::Unknown);
     }
 
     #[test]

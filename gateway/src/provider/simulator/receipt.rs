@@ -1,20 +1,31 @@
-//! What the simulator gives with an approval: invented, and the same for the same attempt.
+//! What the simulator gives with an approval, or with an operation that is done: invented, and the
+//! same for the same id.
 
 use std::fmt::{self, Write};
 
 use sha2::{Digest, Sha256};
-use tollgate_domain::{AttemptId, ProviderReceipt};
+use tollgate_domain::{AttemptId, OperationId, ProviderReceipt};
 
-/// 64 bits that stand for an attempt at the simulator; all parts of its receipt come of them.
+/// 64 bits that stand for an attempt or an operation at the simulator; all parts of its receipt come of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Reference(pub(super) u64);
 
 impl Reference {
     /// The attempt's reference under a seed.
     pub(super) fn new(seed: u64, attempt: AttemptId) -> Self {
+        Self::of(seed, attempt.to_u128(), b"")
+    }
+
+    /// The operation's. An attempt whose id has the same bits has another.
+    pub(super) fn of_operation(seed: u64, operation: OperationId) -> Self {
+        Self::of(seed, operation.to_u128(), b"operation")
+    }
+
+    fn of(seed: u64, id: u128, label: &[u8]) -> Self {
         let digest = Sha256::new()
             .chain_update(seed.to_le_bytes())
-            .chain_update(attempt.to_u128().to_le_bytes())
+            .chain_update(id.to_le_bytes())
+            .chain_update(label)
             .finalize();
         let mut bits = [0; 8];
         bits.copy_from_slice(&digest[..8]);
@@ -53,6 +64,8 @@ mod tests {
         assert_eq!(reference, Reference::new(7, attempt));
         assert_ne!(reference, Reference::new(8, attempt));
         assert_ne!(reference, Reference::new(7, AttemptId::from_u128(1)));
+        let operation = OperationId::from_u128(attempt.to_u128());
+        assert_ne!(reference, Reference::of_operation(7, operation));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! Losses happen on the wire: what the simulator would lose on the way back is a connection that
 //! breaks off without an answer, and an outage is 503 for whoever asks.
 //!
-//! Invariant: an authorization that arrives after the time its sender gave it is not decided. An
-//! inquiry may have been answered "not found" by then, and have been believed.
+//! Invariant: an authorization or an operation that arrives after the time its sender gave it is not
+//! decided. An inquiry may have been answered "not found" by then, and have been believed.
 //!
 //! Not here: authentication. It is for tests, listens on the machine itself by default, and is sent
 //! no card of anybody's.
@@ -29,25 +29,24 @@ use hyper::{
     Request, StatusCode, Uri,
     body::{Body as HttpBody, Frame},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tollgate_domain::{
-    Amount, AttemptId, CaptureMode, CardBrand, CardFacts, CardFingerprint, Currency, MerchantId,
-    Mode, Money, NetBankingFacts, PaymentId, PaymentIntent, PaymentMethod, Timestamp,
-    TransactionId, UpiFacts, VpaFingerprint, WalletFacts, WalletFingerprint,
+    Amount, AttemptId, NetBankingFacts, OperationId, PaymentIntent, PaymentMethod, Timestamp,
 };
 use zeroize::Zeroizing;
 
 use super::{
-    Simulator,
-    fault::KEY,
+    Asked, Instruction, Simulator, asked_payment, page,
     protocol::{
-        AnswerBody, AuthorizeBody, CaptureName, InquireBody, MethodBody, ModeName, PaymentPart,
-        Rail,
+        AnswerBody, AuthorizeBody, InquireBody, InstructionBody, MethodBody, OperateBody,
+        OperationAnswerBody, PaymentPart, Rail,
     },
 };
 use crate::{
     http::{self, BodyLimits, LedgerPageBody},
-    provider::{Authorize, CardData, Inquire, Instrument, SecretText},
+    provider::{
+        Authorize, CallFailure, CardData, Inquire, InquireOperation, Instrument, SecretText,
+    },
 };
 
 #[derive(Clone)]
@@ -64,6 +63,9 @@ pub(crate) fn router(simulator: Simulator, limits: BodyLimits) -> Router {
     Router::new()
         .route("/v1/attempts/{attempt}/authorize", post(authorize))
         .route("/v1/attempts/{attempt}/inquire", post(inquire))
+        .route("/v1/attempts/{attempt}/operations/{operation}", post(operate))
+        .route("/v1/attempts/{attempt}/operations/{operation}/inquire", post(inquire_operation))
+        .route("/actions/{attempt}", get(show_action).post(decide_action))
         .route("/ledger", get(ledger))
         .route("/health", get(health))
         .with_state(Service { simulator, limits })
@@ -123,13 +125,90 @@ async fn inquire(
     let attempt: AttemptId = parsed(&attempt)?;
     let bytes = read(request, limits).await?;
     let body: InquireBody<'_> = from_json(&bytes)?;
-    let intent = intent(body.payment, facts(body.rail))?;
+    let intent = intent(body.payment, asked_payment::method(body.rail))?;
     let standing = simulator.look_up(Inquire { intent, attempt }).wait().await;
     Ok(answered(AnswerBody::of_standing(standing)))
 }
 
+async fn operate(
+    State(service): State<Service>,
+    Path((attempt, operation)): Path<(String, String)>,
+    request: Request<Body>,
+) -> Served {
+    let Service { simulator, limits } = service;
+    if simulator.is_down() {
+        return Err(StatusCode::SERVICE_UNAVAILABLE);
+    }
+    let (attempt, operation): (AttemptId, OperationId) = (parsed(&attempt)?, parsed(&operation)?);
+    let bytes = read(request, limits).await?;
+    let body: OperateBody<'_> = from_json(&bytes)?;
+    let is_late = simulator.now() >= Timestamp::from_millis(body.not_after_ms);
+    let intent = intent(body.payment, asked_payment::method(body.rail))?;
+    if is_late {
+        tracing::warn!(%operation, "an operation came after its time; it is not carried out");
+        return Ok(http::json(StatusCode::OK, &OperationAnswerBody::NotSent {}));
+    }
+    let amount =
+        |minor| Amount::from_minor_units(minor).map_err(|_out_of_range| StatusCode::BAD_REQUEST);
+    let (instruction, amount) = match body.instruction {
+        InstructionBody::Confirm => {
+            let answer = match simulator.hear_confirmation(intent, attempt).wait().await {
+                Ok(standing) => AnswerBody::of_standing(standing),
+                Err(CallFailure::NotSent) => Some(AnswerBody::NotSent {}),
+                Err(CallFailure::Unknown) => None,
+            };
+            return Ok(answered(answer));
+        }
+        InstructionBody::Capture { amount_minor, release_rest: false } => {
+            (Instruction::Capture, amount(amount_minor)?)
+        }
+        InstructionBody::Capture { amount_minor, release_rest: true } => {
+            (Instruction::FinalCapture, amount(amount_minor)?)
+        }
+        InstructionBody::Void => (Instruction::Void, Amount::ZERO),
+        InstructionBody::Reverse => (Instruction::Reverse, Amount::ZERO),
+        InstructionBody::Refund { amount_minor } => (Instruction::Refund, amount(amount_minor)?),
+    };
+    let asked = Asked { intent, attempt, operation, instruction, amount };
+    let outcome = simulator.operate(asked).wait().await;
+    Ok(answered(OperationAnswerBody::of_outcome(outcome)))
+}
+
+async fn inquire_operation(
+    State(service): State<Service>,
+    Path((attempt, operation)): Path<(String, String)>,
+    request: Request<Body>,
+) -> Served {
+    let Service { simulator, limits } = service;
+    if simulator.is_down() {
+        return Err(StatusCode::SERVICE_UNAVAILABLE);
+    }
+    let (attempt, operation) = (parsed(&attempt)?, parsed(&operation)?);
+    let bytes = read(request, limits).await?;
+    let body: InquireBody<'_> = from_json(&bytes)?;
+    let intent = intent(body.payment, asked_payment::method(body.rail))?;
+    let request = InquireOperation { intent, attempt, operation };
+    let standing = simulator.look_up_operation(request).wait().await;
+    Ok(answered(OperationAnswerBody::of_standing(standing)))
+}
+
+async fn show_action(State(service): State<Service>, Path(attempt): Path<String>) -> Response {
+    page::show(&service.simulator, &attempt)
+}
+
+async fn decide_action(
+    State(service): State<Service>,
+    Path(attempt): Path<String>,
+    request: Request<Body>,
+) -> Served {
+    let Service { simulator, limits } = service;
+    let form = http::read_form(request, limits).await;
+    let form = form.map_err(|problem| problem.code().status())?;
+    Ok(page::decide(&simulator, &attempt, &form))
+}
+
 /// The answer, or where there is none to give, a connection that breaks off.
-fn answered(answer: Option<AnswerBody>) -> Response {
+fn answered(answer: Option<impl Serialize>) -> Response {
     match answer {
         Some(answer) => http::json(StatusCode::OK, &answer),
         None => Response::new(Body::new(Lost)),
@@ -149,62 +228,8 @@ fn from_json<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StatusCode> {
     serde_json::from_slice(bytes).map_err(|_fault| StatusCode::BAD_REQUEST)
 }
 
-/// The payment as far as the simulator looks at it; the rest stays empty.
 fn intent(part: PaymentPart<'_>, method: PaymentMethod) -> Result<Arc<PaymentIntent>, StatusCode> {
-    let payment: PaymentId = parsed(&part.id)?;
-    let merchant: MerchantId = parsed(&part.merchant)?;
-    let amount = Amount::from_minor_units(part.amount_minor)
-        .map_err(|_out_of_range| StatusCode::BAD_REQUEST)?;
-    let currency =
-        Currency::from_code(&part.currency).map_err(|_unknown| StatusCode::BAD_REQUEST)?;
-    let faults = part.faults.map(|faults| (KEY.into(), Box::from(&*faults)));
-    Ok(Arc::new(PaymentIntent {
-        id: payment,
-        transaction: TransactionId::from_u128(payment.to_u128()),
-        merchant,
-        mode: match part.mode {
-            ModeName::Test => Mode::Test,
-            ModeName::Live => Mode::Live,
-        },
-        money: Money { amount, currency },
-        capture: match part.capture {
-            CaptureName::Automatic => CaptureMode::Automatic,
-            CaptureName::Manual => CaptureMode::Manual,
-        },
-        method,
-        order_id: None,
-        customer_id: None,
-        personal: None,
-        description: None,
-        callback_url: None,
-        metadata: faults.into_iter().collect(),
-        control_version: 0,
-        created_at: payment.time(),
-    }))
-}
-
-/// A method of that rail, of which nothing else is known.
-fn facts(rail: Rail) -> PaymentMethod {
-    match rail {
-        Rail::Card => PaymentMethod::Card(CardFacts {
-            brand: CardBrand::Other,
-            bin: 0,
-            last4: 0,
-            expiry_month: 1,
-            expiry_year: 1970,
-            fingerprint: CardFingerprint([0; 16]),
-        }),
-        Rail::Upi => PaymentMethod::Upi(UpiFacts {
-            handle: "".into(),
-            fingerprint: VpaFingerprint([0; 16]),
-            payee_name: "".into(),
-        }),
-        Rail::Netbanking => PaymentMethod::NetBanking(NetBankingFacts { bank: "".into() }),
-        Rail::Wallet => PaymentMethod::Wallet(WalletFacts {
-            provider: "".into(),
-            fingerprint: WalletFingerprint([0; 16]),
-        }),
-    }
+    asked_payment::intent(part, method).ok_or(StatusCode::BAD_REQUEST)
 }
 
 fn opened(method: MethodBody<'_>) -> (PaymentMethod, Instrument) {
@@ -214,15 +239,17 @@ fn opened(method: MethodBody<'_>) -> (PaymentMethod, Instrument) {
             let (number, cvv) = (secret(&number), cvv.as_deref().map(secret));
             let holder_name = holder_name.as_deref().map(secret);
             let card = CardData::new(number, expiry_month, expiry_year, cvv, holder_name);
-            (facts(Rail::Card), Instrument::Card(card))
+            (asked_payment::method(Rail::Card), Instrument::Card(card))
         }
-        MethodBody::Upi { vpa } => (facts(Rail::Upi), Instrument::Upi(SecretText::new(&vpa))),
+        MethodBody::Upi { vpa } => {
+            (asked_payment::method(Rail::Upi), Instrument::Upi(SecretText::new(&vpa)))
+        }
         MethodBody::Netbanking { bank } => {
             let bank = Box::from(&*bank);
             (PaymentMethod::NetBanking(NetBankingFacts { bank }), Instrument::NetBanking)
         }
         MethodBody::Wallet { provider: _, id } => {
-            (facts(Rail::Wallet), Instrument::Wallet(SecretText::new(&id)))
+            (asked_payment::method(Rail::Wallet), Instrument::Wallet(SecretText::new(&id)))
         }
     }
 }

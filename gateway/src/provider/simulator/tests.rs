@@ -5,13 +5,18 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use hyper::StatusCode;
 use tempfile::TempDir;
 use tokio::time::Instant;
 use tollgate_domain::{DeclineCode, Mode, PaymentId, ProviderReceipt, Timestamp};
 
-use super::*;
-use crate::provider::conformance::{
-    self, Customer, NOW, attempt, bank_customer, card_facts, card_holder, upi_payer, wallet_owner,
+use super::{fault::KEY as FAULTS_KEY, *};
+use crate::provider::{
+    callback::CallbackKey,
+    conformance::{
+        self, Call, CallFault, Customer, NOW, attempt, bank_customer, card_facts, card_holder,
+        upi_payer, wallet_owner,
+    },
 };
 
 const GOOD: &str = "4242424242424242";
@@ -78,7 +83,13 @@ impl Desk {
     }
 
     fn decisions(&self) -> Vec<Decided> {
-        self.ledger().iter().map(|entry| entry.decided).collect()
+        let entries = self.ledger().into_iter();
+        entries
+            .filter_map(|entry| match entry.fact {
+                Fact::Attempt { decided, .. } => Some(decided),
+                Fact::Operation { .. } => None,
+            })
+            .collect()
     }
 }
 
@@ -143,7 +154,63 @@ impl conformance::Subject for Desk {
     }
 
     fn decisions(&self, attempt: AttemptId) -> usize {
-        self.ledger().iter().filter(|entry| entry.attempt_id == attempt).count()
+        let is_it = |entry: &&LedgerEntry| match entry.fact {
+            Fact::Attempt { .. } => entry.attempt_id == attempt,
+            Fact::Operation { .. } => false,
+        };
+        self.ledger().iter().filter(is_it).count()
+    }
+
+    fn operations(&self, operation: OperationId) -> usize {
+        let is_it = |entry: &&LedgerEntry| match entry.fact {
+            Fact::Attempt { .. } => false,
+            Fact::Operation { operation: of, .. } => of == operation,
+        };
+        self.ledger().iter().filter(is_it).count()
+    }
+
+    fn paid(&self, attempt: AttemptId) -> i64 {
+        let entries = self.ledger().into_iter().filter(|entry| entry.attempt_id == attempt);
+        entries
+            .map(|entry| {
+                let amount = entry.money.amount.minor_units();
+                match entry.fact {
+                    Fact::Attempt { decided: Decided::Approved, .. } => amount,
+                    Fact::Operation { instruction, fate: Fate::Succeeded, .. } => match instruction
+                    {
+                        Instruction::Capture | Instruction::FinalCapture => amount,
+                        Instruction::Void => 0,
+                        Instruction::Reverse | Instruction::Refund => -amount,
+                    },
+                    Fact::Operation { fate: Fate::Returned, .. } => amount,
+                    Fact::Attempt { .. } | Fact::Operation { .. } => 0,
+                }
+            })
+            .sum()
+    }
+
+    fn act(&self, attempt: AttemptId, approves: bool) {
+        let form = if approves { "decision=approve" } else { "decision=decline" };
+        let answer = decide_action(&self.simulator, &attempt.to_string(), form.as_bytes());
+        assert_eq!(answer.status(), StatusCode::OK);
+    }
+
+    fn failing(&self, call: Call, failure: CallFault) -> Vec<(String, String)> {
+        let call = match call {
+            Call::Confirm => "confirm",
+            Call::Capture => "capture",
+            Call::Void => "void",
+            Call::Reverse => "reverse",
+            Call::Refund => "refund",
+        };
+        let failure = match failure {
+            CallFault::NotSent => "not_sent",
+            CallFault::LostRequest => "timeout_before",
+            CallFault::LostAnswer => "timeout_after",
+            CallFault::Pending => "pending",
+            CallFault::Refused => "refused",
+        };
+        vec![(FAULTS_KEY.to_owned(), format!("{call}:{failure}"))]
     }
 }
 
@@ -179,9 +246,8 @@ fn an_approval_stands_in_the_ledger() {
         index: 1,
         attempt_id: attempt(1),
         payment_id: payment(1),
-        merchant_id: intent.merchant,
         money: intent.money,
-        decided: Decided::Approved,
+        fact: Fact::Attempt { merchant: intent.merchant, decided: Decided::Approved },
         decided_at: NOW,
         calls: 2,
     };
@@ -431,8 +497,7 @@ async fn what_memory_forgot_an_inquiry_still_finds() {
     let options = SimulatorOptions::new(desk.directory.path());
     let clock: Clock = Arc::new(|| NOW.after(PENDING));
     let ledger = Ledger::remembering(&path, 4).unwrap();
-    let forgetful =
-        Simulator(Arc::new(Inner { options, clock, ledger, outage: Outage::default() }));
+    let forgetful = Simulator::over(ledger, options, clock).unwrap();
     let inquire = async |number| {
         let intent = conformance::intent(payment(number), card_facts(), &[]);
         match forgetful.inquire(Inquire { intent, attempt: attempt(number) }) {
@@ -473,8 +538,143 @@ fn nothing_is_charged_twice() {
     });
     let ledger = desk.ledger();
     assert_eq!(ledger.len() as u64, ATTEMPTS);
-    assert!(ledger.iter().all(|entry| entry.decided == Decided::Approved && entry.calls == 2));
+    assert_eq!(desk.decisions().len() as u64, ATTEMPTS);
+    assert!(desk.decisions().iter().all(|decided| *decided == Decided::Approved));
+    assert!(ledger.iter().all(|entry| entry.calls == 2));
     let attempts: HashSet<_> = ledger.iter().map(|entry| entry.attempt_id).collect();
     let payments: HashSet<_> = ledger.iter().map(|entry| entry.payment_id).collect();
     assert_eq!((attempts.len() as u64, payments.len() as u64), (ATTEMPTS, ATTEMPTS));
+}
+
+/// Two hundred refunds and as many captures at once, each of more than its two-hundredth part.
+#[test]
+fn nothing_is_moved_beyond_what_was_approved() {
+    const OPERATIONS: u64 = 200;
+    let desk = Desk::new();
+    let intent_of = |number, capture| {
+        let mut intent = conformance::intent(payment(number), card_facts(), &[]);
+        Arc::make_mut(&mut intent).capture = capture;
+        intent
+    };
+    for (number, capture) in [(1, CaptureMode::Manual), (2, CaptureMode::Automatic)] {
+        let intent = intent_of(number, capture);
+        let instrument = conformance::card();
+        receipt(now(desk.simulator.authorize(Authorize {
+            intent,
+            attempt: attempt(number),
+            instrument,
+        })));
+    }
+    let share = Amount::from_minor_units(70).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (desk, intent_of) = (&desk, &intent_of);
+            scope.spawn(move || {
+                for number in (thread..OPERATIONS).step_by(4) {
+                    let target = |payment, capture| Target {
+                        intent: intent_of(payment, capture),
+                        attempt: attempt(payment),
+                        operation: OperationId::from_u128((1_000 * payment + number).into()),
+                        not_after: NOW.after(Millis(1)),
+                    };
+                    let capture = Capture {
+                        target: target(1, CaptureMode::Manual),
+                        amount: share,
+                        release_rest: false,
+                    };
+                    now(desk.simulator.capture(capture));
+                    let refund =
+                        Refund { target: target(2, CaptureMode::Automatic), amount: share };
+                    now(desk.simulator.refund(refund));
+                }
+            });
+        }
+    });
+    use conformance::Subject;
+    // 142 shares of 70 fit into 10,000, and no more.
+    assert_eq!((desk.paid(attempt(1)), desk.paid(attempt(2))), (9_940, 60));
+    assert_eq!(desk.ledger().len() as u64, 2 + 2 * OPERATIONS);
+}
+
+const SECRET: &[u8] = b"a secret of two";
+
+/// A desk whose callbacks go nowhere.
+fn talking() -> Desk {
+    Desk::with(|options| {
+        options.messenger = Some(MessengerOptions {
+            url: "http://127.0.0.1:1/callbacks".to_owned(),
+            key: CallbackKey::new(SECRET),
+            runtime: tokio::runtime::Handle::current(),
+        });
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_customer_goes_back_with_signed_news() {
+    let desk = talking();
+    for (number, (url, joint, end)) in (1..).zip([
+        ("https://shop.example/back", "?", ""),
+        ("https://shop.example/back?basket=7", "&", ""),
+        ("https://shop.example/back#top", "?", "#top"),
+    ]) {
+        let Customer { method, instrument } = card_holder("4000000000003220");
+        let mut intent = conformance::intent(payment(number), method, &[]);
+        Arc::make_mut(&mut intent).return_url = Some(url.into());
+        let id = intent.id;
+        now(desk.simulator.authorize(Authorize { intent, attempt: attempt(number), instrument }));
+        let page = attempt(number).to_string();
+        for form in ["decision=approve", "decision=decline"] {
+            let answer = decide_action(&desk.simulator, &page, form.as_bytes());
+            assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+            let seconds = NOW.as_seconds();
+            let signature = CallbackKey::new(SECRET).sign_return(id, "approved", seconds);
+            let stem = url.strip_suffix(end).unwrap();
+            let expected = format!(
+                "{stem}{joint}payment_id={id}&status=approved&timestamp={seconds}\
+                 &signature={signature}{end}"
+            );
+            assert_eq!(answer.headers()["location"], expected, "what is decided stays so");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refund_that_has_succeeded_comes_back() {
+    use conformance::Subject;
+    let desk = talking();
+    receipt(desk.authorize_now(1, "refund:fails_later:500"));
+    let metadata = [("simulator", "refund:fails_later:500")];
+    let intent = conformance::intent(payment(1), card_facts(), &metadata);
+    let operation = OperationId::from_u128(9);
+    let target =
+        Target { intent: Arc::clone(&intent), attempt: attempt(1), operation, not_after: NOW };
+    let amount = Amount::from_minor_units(60).unwrap();
+    let outcome = now(desk.simulator.refund(Refund { target, amount }));
+    assert!(matches!(outcome, OperationOutcome::Succeeded(_)), "{outcome:?}");
+    assert_eq!(desk.paid(attempt(1)), 9_940);
+    let inquire = || {
+        let intent = Arc::clone(&intent);
+        now(desk.simulator.inquire_operation(InquireOperation {
+            intent,
+            attempt: attempt(1),
+            operation,
+        }))
+    };
+    tokio::time::sleep(Duration::from_millis(499)).await;
+    assert!(matches!(inquire(), OperationStanding::Succeeded(_)));
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    assert_eq!(inquire(), OperationStanding::Failed(OperationFailure::AccountClosed));
+    assert_eq!(desk.paid(attempt(1)), 10_000);
+    assert_eq!(desk.operations(operation), 2);
+}
+
+/// What nobody asks about is decided all the same, where there is somebody to tell.
+#[tokio::test(start_paused = true)]
+async fn what_was_put_off_is_done_when_its_time_comes() {
+    let desk = talking();
+    assert_eq!(desk.authorize_now(1, "pending:70"), ProviderOutcome::Pending);
+    tokio::time::sleep(Duration::from_millis(69)).await;
+    assert_eq!(desk.decisions(), [Decided::Pending]);
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    assert_eq!(desk.decisions(), [Decided::Pending, Decided::Approved]);
 }

@@ -4,7 +4,7 @@ use utoipa::ToSchema;
 
 use super::{
     payment::{
-        CardBrand, DeclineCode, FailureReason, NetBanking, NextAction, PaymentMethod,
+        CardBrand, CardFunding, DeclineCode, FailureReason, NetBanking, NextAction, PaymentMethod,
         PaymentStatus, Upi,
     },
     values::{Currency, InstrumentDigest, Metadata, PaymentId, Time, TransactionId},
@@ -104,6 +104,13 @@ struct ClassicPayment {
     #[serde(rename = "orderID")]
     #[schema(required = true)]
     order_id: Option<String>,
+    /// The instalments that the customer pays his issuer in.
+    #[schema(required = true)]
+    emi: Option<ClassicEmi>,
+    /// Where the customer goes once he has acted.
+    #[serde(rename = "returnURL")]
+    #[schema(required = true)]
+    return_url: Option<String>,
     #[serde(rename = "externalTxnID")]
     #[schema(required = true)]
     external_txn_id: Option<String>,
@@ -142,6 +149,42 @@ struct ClassicCard {
     expiry_month: i32,
     expiry_year: i32,
     fingerprint: InstrumentDigest,
+    /// Whose money it spends, as far as its first digits tell.
+    #[schema(required = true)]
+    funding: Option<CardFunding>,
+    /// Where its issuer is, as far as its first digits tell: ISO 3166-1 alpha-2.
+    #[schema(required = true, pattern = "^[A-Z]{2}$")]
+    issuer_country: Option<String>,
+}
+
+/// Equated monthly instalments; amounts are in major units.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ClassicEmi {
+    #[schema(minimum = 1)]
+    months: i32,
+    /// The issuer's interest a year, in per cent.
+    annual_rate: f64,
+    no_cost: bool,
+    financed: f64,
+    discount: f64,
+    instalment: f64,
+    total: f64,
+    total_interest: f64,
+    schedule: Vec<ClassicInstalment>,
+}
+
+/// One month's payment.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ClassicInstalment {
+    #[schema(minimum = 1)]
+    number: i32,
+    #[schema(format = "date")]
+    due_date: String,
+    principal: f64,
+    interest: f64,
+    amount: f64,
 }
 
 /// What is kept of a wallet.

@@ -36,6 +36,7 @@ struct Components {
     log: LogComponent,
     storage: Component,
     vault: Component,
+    event_feed: Component,
     providers: ProvidersComponent,
 }
 
@@ -57,6 +58,10 @@ struct EngineComponent {
     unknown_outcomes: i64,
     #[schema(minimum = 0)]
     oldest_unknown_outcome_ms: i64,
+    #[schema(minimum = 0)]
+    open_exceptions: i64,
+    #[schema(minimum = 0)]
+    oldest_exception_ms: i64,
     #[schema(minimum = 0)]
     merchants: i64,
 }

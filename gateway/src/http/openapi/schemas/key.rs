@@ -147,6 +147,22 @@ enum Scope {
     ProvidersRead,
     #[serde(rename = "customers:write")]
     CustomersWrite,
+    #[serde(rename = "events:read")]
+    EventsRead,
+    #[serde(rename = "webhooks:read")]
+    WebhooksRead,
+    #[serde(rename = "webhooks:write")]
+    WebhooksWrite,
+    #[serde(rename = "orders:read")]
+    OrdersRead,
+    #[serde(rename = "orders:write")]
+    OrdersWrite,
+    #[serde(rename = "ledger:read")]
+    LedgerRead,
+    #[serde(rename = "exceptions:read")]
+    ExceptionsRead,
+    #[serde(rename = "exceptions:write")]
+    ExceptionsWrite,
 }
 
 #[derive(ToSchema)]

@@ -14,14 +14,24 @@ pub(in crate::http::openapi) struct LedgerPage {
     next: Option<i64>,
 }
 
-/// What the simulator decided on an attempt.
+/// What the simulator decided on an attempt, or on an operation on its funds.
 #[derive(ToSchema)]
 struct LedgerEntry {
     attempt_id: AttemptId,
+    /// Of an operation.
+    #[schema(required = true)]
+    operation_id: Option<String>,
     payment_id: PaymentId,
+    kind: LedgerKind,
     amount_minor: i64,
     currency: Currency,
     state: LedgerState,
+    /// Of a decline or a failure.
+    #[schema(required = true)]
+    reason: Option<String>,
+    /// What the entry took from the customer; negative where it went back to him. The sum over a
+    /// payment is what the customer has paid.
+    moved_minor: i64,
     /// How often it was asked for.
     #[schema(minimum = 0)]
     calls: i64,
@@ -33,4 +43,18 @@ enum LedgerState {
     Approved,
     Declined,
     Pending,
+    Succeeded,
+    Failed,
+    /// A refund that had succeeded and came back.
+    Returned,
+}
+
+#[derive(ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum LedgerKind {
+    Attempt,
+    Capture,
+    Void,
+    Reversal,
+    Refund,
 }

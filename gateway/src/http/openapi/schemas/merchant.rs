@@ -27,6 +27,8 @@ pub(in crate::http::openapi) struct MerchantChange {
     #[schema(max_length = 254, examples("owner@example.com"))]
     email: Option<String>,
     status: Option<MerchantStatus>,
+    /// Whether a second payment for an `order_id` that is paid is refused.
+    one_payment_per_order: Option<bool>,
 }
 
 /// A merchant.
@@ -40,6 +42,8 @@ pub(in crate::http::openapi) struct Merchant {
     status: MerchantStatus,
     #[schema(required = true)]
     suspended_at: Option<Time>,
+    /// Whether a second payment for an `order_id` that is paid is refused.
+    one_payment_per_order: bool,
     created_at: Time,
     updated_at: Time,
 }
@@ -55,6 +59,8 @@ pub(in crate::http::openapi) struct RegisteredMerchant {
     status: MerchantStatus,
     #[schema(required = true)]
     suspended_at: Option<Time>,
+    /// Whether a second payment for an `order_id` that is paid is refused.
+    one_payment_per_order: bool,
     api_keys: FirstKeys,
     created_at: Time,
     updated_at: Time,

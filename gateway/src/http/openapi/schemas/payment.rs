@@ -42,6 +42,12 @@ pub(in crate::http::openapi) struct Payment {
     customer: Customer,
     #[schema(required = true)]
     order_id: Option<String>,
+    /// The instalments that the customer pays his issuer in.
+    #[schema(required = true)]
+    emi: Option<Emi>,
+    /// Where the customer goes once he has acted.
+    #[schema(required = true)]
+    return_url: Option<String>,
     transaction_id: TransactionId,
     /// The provider's name of the payment.
     #[schema(required = true)]
@@ -152,6 +158,55 @@ pub(super) struct Card {
     expiry_month: i32,
     expiry_year: i32,
     fingerprint: InstrumentDigest,
+    /// Whose money it spends, as far as its first digits tell.
+    #[schema(required = true)]
+    funding: Option<CardFunding>,
+    /// Where its issuer is, as far as its first digits tell: ISO 3166-1 alpha-2.
+    #[schema(required = true, pattern = "^[A-Z]{2}$", examples("IN"))]
+    issuer_country: Option<String>,
+}
+
+/// Whose money a card spends: the issuer's, the holder's on an account, or the holder's on the card.
+#[derive(ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum CardFunding {
+    Credit,
+    Debit,
+    Prepaid,
+}
+
+/// Equated monthly instalments. The principals add up to `financed`, the amounts to `total`.
+#[derive(ToSchema)]
+pub(super) struct Emi {
+    #[schema(minimum = 1)]
+    months: i32,
+    /// The issuer's interest a year, in per cent.
+    #[schema(pattern = "^[0-9]+\\.[0-9]{2}$", examples("14.00"))]
+    annual_rate: String,
+    /// Whether the merchant bears the interest, so that the customer pays the price alone.
+    no_cost: bool,
+    /// What the issuer lends: the price without the discount.
+    financed: MajorAmount,
+    /// What the merchant takes off the price to bear the interest.
+    discount: MajorAmount,
+    /// What each month but the last one pays.
+    instalment: MajorAmount,
+    total: MajorAmount,
+    total_interest: MajorAmount,
+    schedule: Vec<Instalment>,
+}
+
+/// One month's payment.
+#[derive(ToSchema)]
+pub(super) struct Instalment {
+    /// Counts from 1.
+    #[schema(minimum = 1)]
+    number: i32,
+    #[schema(format = "date", examples("2026-02-15"))]
+    due_date: String,
+    principal: MajorAmount,
+    interest: MajorAmount,
+    amount: MajorAmount,
 }
 
 #[derive(ToSchema)]
@@ -162,6 +217,10 @@ pub(super) enum CardBrand {
     Amex,
     Discover,
     Rupay,
+    Diners,
+    Jcb,
+    UnionPay,
+    Maestro,
     Unknown,
 }
 

@@ -45,7 +45,7 @@ pub(in crate::http::openapi) struct PaymentRequest {
     /// The key's own merchant; any other is refused.
     merchant_id: Option<MerchantId>,
     billing_address: Option<AddressRequest>,
-    /// The merchant's own name of the order.
+    /// The merchant's own name of the order, or the id of one of ours, which the payment then pays.
     #[schema(max_length = 64, examples("order_456"))]
     order_id: Option<String>,
     /// What the payment is for.
@@ -54,6 +54,12 @@ pub(in crate::http::openapi) struct PaymentRequest {
     /// Where the merchant wants to be told: an `http` or `https` address without user and password.
     #[schema(format = "uri", max_length = 2048)]
     callback_url: Option<String>,
+    /// Where the customer goes once he has acted: an `https` address; in test mode, it may be one of
+    /// `http` on `localhost` or `127.0.0.1`.
+    #[schema(format = "uri", max_length = 2048, examples("https://shop.example/thanks"))]
+    return_url: Option<String>,
+    /// The instalments that the customer pays his issuer in; for credit cards alone.
+    emi: Option<EmiRequest>,
     metadata: Option<Metadata>,
     device: Option<DeviceRequest>,
     capture: Option<Capture>,
@@ -216,6 +222,18 @@ pub(in crate::http::openapi) struct DeviceRequest {
     ip: Option<String>,
     #[schema(max_length = 1024)]
     user_agent: Option<String>,
+}
+
+/// Instalments, as `GET /api/v1/payment-methods` offers them.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http::openapi) struct EmiRequest {
+    /// 3, 6, 9, 12, 18 or 24.
+    #[schema(minimum = 3, maximum = 24, examples(6))]
+    months: i32,
+    /// Whether the merchant bears the interest.
+    #[schema(default = false)]
+    no_cost: Option<bool>,
 }
 
 /// Several payments at once. Each is answered as it would be alone, and none hides another.

@@ -2,7 +2,7 @@
 
 use utoipa::ToSchema;
 
-use super::payment::{DeclineCode, Payment};
+use super::payment::{DeclineCode, Payment, PaymentStatus};
 
 /// Why a request is refused: a problem as RFC 9457 has it.
 #[derive(ToSchema)]
@@ -24,6 +24,12 @@ pub(in crate::http::openapi) struct Problem {
     /// All faults of the request.
     #[schema(nullable = false)]
     errors: Option<Vec<Fault>>,
+    /// The state of the payment that does not allow the operation.
+    #[schema(nullable = false)]
+    payment_status: Option<PaymentStatus>,
+    /// What it allows instead.
+    #[schema(nullable = false)]
+    allowed_operations: Option<Vec<String>>,
     /// The same as the header `X-Request-Id`.
     #[schema(nullable = false)]
     request_id: Option<String>,
@@ -40,7 +46,7 @@ struct Fault {
     detail: String,
 }
 
-/// A payment that failed, as a problem. It carries no `request_id`, because its bytes are repeated
+/// A payment that failed, or an operation on one that the provider did not carry out, as a problem. It carries no `request_id`, because its bytes are repeated
 /// under its idempotency key.
 #[derive(ToSchema)]
 pub(in crate::http::openapi) struct FailedPaymentProblem {
@@ -86,6 +92,14 @@ pub(in crate::http::openapi) struct ClassicProblem {
     /// All faults of the request.
     #[schema(nullable = false)]
     errors: Option<Vec<Fault>>,
+    /// The state of the payment that does not allow the operation.
+    #[serde(rename = "paymentStatus")]
+    #[schema(nullable = false)]
+    payment_status: Option<PaymentStatus>,
+    /// What it allows instead.
+    #[serde(rename = "allowedOperations")]
+    #[schema(nullable = false)]
+    allowed_operations: Option<Vec<String>>,
     /// The same as the header `X-Request-Id`.
     #[serde(rename = "requestID")]
     #[schema(nullable = false)]

@@ -2,7 +2,10 @@
 
 use utoipa::ToSchema;
 
-use super::payment::{ListObject, PaymentMethod};
+use super::{
+    payment::{ListObject, PaymentMethod},
+    values::{AttemptId, PaymentId},
+};
 
 /// Who moves the money.
 #[derive(ToSchema)]
@@ -60,6 +63,61 @@ struct Capabilities {
     /// How long after an attempt began "no such attempt" is no proof yet.
     #[schema(minimum = 0)]
     inquiry_horizon_ms: i64,
+    /// Whether one authorization may be captured in several parts.
+    multiple_captures: bool,
+    /// Whether what is left can be let go after a partial capture.
+    partial_void: bool,
+    /// Whether less than what was captured can be refunded, in several parts.
+    partial_refunds: bool,
+    /// Whether a payment can be undone as a whole before settlement.
+    reversal: bool,
+}
+
+/// What a provider tells of its own accord: of an attempt, or of an operation on its funds.
+#[derive(ToSchema)]
+pub(in crate::http::openapi) struct ProviderCallback {
+    /// Stable over retries.
+    id: String,
+    payment_id: PaymentId,
+    attempt_id: Option<AttemptId>,
+    operation_id: Option<String>,
+    answer: CallbackAnswer,
+    /// RFC 3339.
+    created_at: String,
+}
+
+#[derive(ToSchema)]
+struct CallbackAnswer {
+    outcome: CallbackOutcome,
+    /// With `approved` and `succeeded`.
+    receipt: Option<CallbackProof>,
+    /// With `declined`.
+    code: Option<String>,
+    /// With `failed`.
+    reason: Option<String>,
+}
+
+#[derive(ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum CallbackOutcome {
+    Approved,
+    Declined,
+    Succeeded,
+    Failed,
+    Pending,
+}
+
+#[derive(ToSchema)]
+struct CallbackProof {
+    external_id: String,
+    rrn: String,
+    approval_code: String,
+}
+
+/// The callback is durable, and need not be sent again.
+#[derive(ToSchema)]
+pub(in crate::http::openapi) struct CallbackReceipt {
+    received: bool,
 }
 
 #[derive(ToSchema)]
@@ -78,4 +136,8 @@ struct ClassicProvider {
 struct ClassicCapabilities {
     #[schema(minimum = 0)]
     inquiry_horizon_ms: i64,
+    multiple_captures: bool,
+    partial_void: bool,
+    partial_refunds: bool,
+    reversal: bool,
 }

@@ -44,6 +44,14 @@ texts! {
     AttemptId = "^att_[0-7][0-9a-hjkmnp-tv-z]{25}$", "att_06f1q8zr2w000c6d1p8s2y4h0g";
     /// The id of a movement of money.
     TransactionId = "^txn_[0-7][0-9a-hjkmnp-tv-z]{25}$", "txn_06f1q8zr2w000c5b7n2r6q9e1w";
+    /// A refund's id.
+    RefundId = "^ref_[0-7][0-9a-hjkmnp-tv-z]{25}$", "ref_06f1q8zr2w000c7e3w5b1k8n4d";
+    /// An order's id.
+    OrderId = "^ord_[0-7][0-9a-hjkmnp-tv-z]{25}$", "ord_06f1q8zr2w000c8f4x6c2m9p5e";
+    /// The id of something that an operator has to decide.
+    ExceptionId = "^exc_[0-7][0-9a-hjkmnp-tv-z]{25}$", "exc_06f1q8zr2w000c9g5y7d3n0q6f";
+    /// An amount in major units, with all decimals of its currency; it may be below zero.
+    SignedAmount = "^-?[0-9]+(\\.[0-9]+)?$", "100.00";
     /// The merchant's own name of a customer.
     CustomerId = "^.{1,64}$", "your-own-customer-7";
     /// A provider's name.
@@ -52,6 +60,16 @@ texts! {
     MerchantId = "^mer_[0-7][0-9a-hjkmnp-tv-z]{25}$", "mer_06f1q8zr2w000051t3a9v8c2kd";
     /// A key's id, which is no secret.
     ApiKeyId = "^key_[0-7][0-9a-hjkmnp-tv-z]{25}$", "key_06f1q8zr2w0000qm2x7c4t9v1h";
+    /// A country: ISO 3166-1 alpha-2, in upper case.
+    CountryCode = "^[A-Z]{2}$", "IN";
+    /// An event's id, which is the cursor behind it.
+    EventId = "^evt_[0-7][0-9a-hjkmnp-tv-z]{25}$", "evt_06f1q8zr2w000c000000qr1c4t";
+    /// An endpoint's id.
+    WebhookEndpointId = "^whe_[0-7][0-9a-hjkmnp-tv-z]{25}$", "whe_06f1q8zr2w0000hd3s8x2m6v9k";
+    /// The id of a try to deliver an event.
+    DeliveryId = "^dlv_[0-7][0-9a-hjkmnp-tv-z]{25}$", "dlv_06f1q8zr2w0000p4k7w1z5c8rt";
+    /// What an event stream holds: server-sent events.
+    EventStreamText = "^", "id: evt_06f1q8zr2w000c000000qr1c4t\nevent: payment.completed\ndata: {}\n\n";
     /// A point in time: RFC 3339, UTC, from 1970 on.
     WrittenTime = "^(19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]+)?Z$", "2030-01-31T12:00:00Z";
     /// A point in time: RFC 3339, UTC, with milliseconds.
@@ -91,6 +109,47 @@ impl PartialSchema for Metadata {
 impl ToSchema for Metadata {
     fn name() -> Cow<'static, str> {
         "Metadata".into()
+    }
+}
+
+/// What an event happened to.
+pub(in crate::http::openapi) struct EventData;
+
+impl PartialSchema for EventData {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .description(Some("What it happened to as it stood then, such as a payment."))
+            .additional_properties(Some(AdditionalProperties::FreeForm(true)))
+            .into()
+    }
+}
+
+impl ToSchema for EventData {
+    fn name() -> Cow<'static, str> {
+        "EventData".into()
+    }
+}
+
+/// Headers that deliveries carry besides their own.
+pub(in crate::http::openapi) struct HeaderTexts;
+
+impl PartialSchema for HeaderTexts {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String).max_length(Some(1_024));
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .description(Some("Headers that deliveries carry besides their own: at most 20."))
+            .additional_properties(Some(AdditionalProperties::RefOr(text.into())))
+            .max_properties(Some(20))
+            .examples([serde_json::json!({"X-Shop": "7"})])
+            .into()
+    }
+}
+
+impl ToSchema for HeaderTexts {
+    fn name() -> Cow<'static, str> {
+        "HeaderTexts".into()
     }
 }
 

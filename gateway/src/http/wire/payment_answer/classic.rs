@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 use tollgate_domain::{Payment, PaymentId, TransactionId};
 
 use super::{
-    CardBody, Hex, Major, Metadata, NetBankingBody, NextActionBody, PaymentFields, QrImage,
-    UpiBody, UpiLink, WalletBody, ZeroPadded,
+    CardBody, CountryText, Hex, Major, Metadata, NetBankingBody, NextActionBody, PaymentFields,
+    QrImage, UpiBody, UpiLink, WalletBody, ZeroPadded, emi::ClassicEmi,
 };
 use crate::http::wire::{id_text::IdText, time::Rfc3339};
 
@@ -98,6 +98,9 @@ struct AllFields<'p> {
     customer_id: Option<&'p str>,
     #[serde(rename = "orderID")]
     order_id: Option<&'p str>,
+    emi: Option<ClassicEmi>,
+    #[serde(rename = "returnURL")]
+    return_url: Option<&'p str>,
     #[serde(rename = "externalTxnID")]
     external_txn_id: Option<&'p str>,
     gateway_response: Option<GatewayFields<'p>>,
@@ -123,6 +126,8 @@ struct CardFields {
     expiry_month: u8,
     expiry_year: u16,
     fingerprint: Hex,
+    funding: Option<&'static str>,
+    issuer_country: Option<CountryText>,
 }
 
 #[derive(Serialize)]
@@ -192,6 +197,8 @@ impl Serialize for ClassicPayment<'_> {
             }),
             customer_id: shown.customer.id,
             order_id: shown.order_id,
+            emi: shown.emi.map(ClassicEmi::from),
+            return_url: shown.return_url,
             external_txn_id: shown.external_txn_id,
             gateway_response: shown.gateway_response.map(|response| GatewayFields {
                 rrn: response.rrn,
@@ -250,16 +257,25 @@ impl FailureFields {
 
 impl CardFields {
     fn of(card: CardBody) -> Self {
-        let CardBody { brand, bin, last4, expiry_month, expiry_year, fingerprint } = card;
-        Self { brand, bin, last4, expiry_month, expiry_year, fingerprint }
+        let CardBody {
+            brand,
+            bin,
+            last4,
+            expiry_month,
+            expiry_year,
+            fingerprint,
+            funding,
+            issuer_country,
+        } = card;
+        Self { brand, bin, last4, expiry_month, expiry_year, fingerprint, funding, issuer_country }
     }
 }
 
 /// An amount in major units as a number, with all decimals of its currency.
-struct MajorNumber(Decimal);
+pub(in crate::http::wire) struct MajorNumber(Decimal);
 
 impl MajorNumber {
-    fn of(Major(money): &Major) -> Self {
+    pub(in crate::http::wire) fn of(Major(money): &Major) -> Self {
         Self(money.to_major_units())
     }
 }
@@ -281,7 +297,10 @@ impl Serialize for Hundredths {
 
 /// Writes the number's own text, because every number of the serializer that has a fraction is a
 /// float.
-fn exact_number<S: Serializer>(number: Decimal, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn exact_number<S: Serializer>(
+    number: Decimal,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     RawValue::from_string(number.to_string()).map_err(S::Error::custom)?.serialize(serializer)
 }
 

@@ -87,6 +87,12 @@ impl Serialize for QrImage<'_> {
     }
 }
 
+/// The picture of a link that was rendered before, as [`QrImage`] shows it.
+pub(super) fn qr_data_uri(link: &str) -> Option<String> {
+    let png = png_of(link)?;
+    Some(format!("data:image/png;base64,{}", Base64Display::new(&png, &BASE64_STANDARD)))
+}
+
 /// RFC 3986: unreserved characters stand for themselves, and so does the `@` of an address, which a
 /// query may hold; anything else is written in hexadecimal digits, byte by byte.
 fn escape(text: impl Iterator<Item = char>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

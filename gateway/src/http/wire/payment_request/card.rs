@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tollgate_domain::{CardBrand, CardFacts, Timestamp};
+use tollgate_domain::{CardFacts, Timestamp};
 use zeroize::Zeroizing;
 
 use super::super::{
@@ -13,7 +13,11 @@ use super::super::{
     validation::{Faults, is_all_digits, present},
 };
 use crate::{
-    card_number::passes_luhn, http::error::ErrorCode, provider::CardData, secrets::Secrets,
+    card_bins::{CardBin, CardBins},
+    card_number::passes_luhn,
+    http::error::ErrorCode,
+    provider::CardData,
+    secrets::Secrets,
 };
 
 /// The longest name on a card, in characters.
@@ -61,6 +65,8 @@ pub(crate) struct ValidCard<'r> {
     cvv: Option<&'r str>,
     holder_name: Option<&'r str>,
     expiry_pointer: &'static str,
+    /// What is known of it by its first digits.
+    known: CardBin,
 }
 
 impl CardPointers {
@@ -97,7 +103,12 @@ impl CardRequest<'_> {
 }
 
 impl<'r> CardFields<'r> {
-    pub(super) fn validate(&self, now: Timestamp, faults: &mut Faults) -> Option<ValidCard<'r>> {
+    pub(super) fn validate(
+        &self,
+        now: Timestamp,
+        bins: &CardBins,
+        faults: &mut Faults,
+    ) -> Option<ValidCard<'r>> {
         let at = self.at;
         let number = self.checked_number(faults);
         let expiry = self.expiry(now, faults);
@@ -109,7 +120,16 @@ impl<'r> CardFields<'r> {
         let holder_name = faults.bounded(at.holder_name, self.holder_name, LONGEST_NAME);
         let (expiry_month, expiry_year) = expiry?;
         let (number, expiry_pointer) = (number?, at.expiry_year);
-        Some(ValidCard { number, expiry_month, expiry_year, cvv, holder_name, expiry_pointer })
+        let known = bins.find(number);
+        Some(ValidCard {
+            number,
+            expiry_month,
+            expiry_year,
+            cvv,
+            holder_name,
+            expiry_pointer,
+            known,
+        })
     }
 
     fn checked_number(&self, faults: &mut Faults) -> Option<&'r str> {
@@ -204,15 +224,23 @@ impl ValidCard<'_> {
         CivilDate::first_of_month_after(u64::from(self.expiry_year), u64::from(self.expiry_month))
     }
 
+    /// What is known of it by its first digits.
+    pub(super) fn known(&self) -> CardBin {
+        self.known
+    }
+
     /// What may be remembered of it.
     pub(super) fn facts(&self, secrets: &Secrets) -> CardFacts {
+        let CardBin { brand, funding, issuer_country } = self.known;
         CardFacts {
-            brand: CardBrand::from_bin(self.bin()),
+            brand,
             bin: self.bin(),
             last4: self.last4(),
             expiry_month: self.expiry_month,
             expiry_year: self.expiry_year,
             fingerprint: secrets.card_fingerprint(self.number),
+            funding,
+            issuer_country,
         }
     }
 

@@ -23,7 +23,9 @@ use super::{
 };
 use crate::{
     banks::bank_code,
+    card_bins::CardBins,
     http::error::ErrorCode,
+    offer::Offer,
     provider::{Instrument, SecretText},
     secrets::{RequestDigest, Secrets},
     vault::{PersonalData, PersonalField},
@@ -108,7 +110,12 @@ impl Rail {
 }
 
 impl PaymentRequest<'_> {
-    pub(super) fn method(&self, now: Timestamp, faults: &mut Faults) -> Option<ValidMethod<'_>> {
+    pub(super) fn method(
+        &self,
+        now: Timestamp,
+        bins: &CardBins,
+        faults: &mut Faults,
+    ) -> Option<ValidMethod<'_>> {
         self.unknown_method_fields(faults);
         if let Some(MethodRequest::Object { .. }) = &self.payment_method {
             let detail = "A method that is an object leaves no room for payment_details.";
@@ -126,7 +133,9 @@ impl PaymentRequest<'_> {
         };
         self.refuse_fields_of_others(rail, faults);
         match rail {
-            Rail::Card => self.card_fields(faults)?.validate(now, faults).map(ValidMethod::Card),
+            Rail::Card => {
+                self.card_fields(faults)?.validate(now, bins, faults).map(ValidMethod::Card)
+            }
             Rail::Upi => self.upi(faults),
             Rail::NetBanking => self.net_banking(faults),
             Rail::Wallet => self.wallet(faults),
@@ -338,20 +347,22 @@ impl<'r> ValidMethod<'r> {
 }
 
 impl ValidMethod<'_> {
-    /// Notes where the method does not take the currency or the way of capturing.
+    /// Notes where the method is not offered in the currency, or does not take the way of capturing.
     pub(super) fn check(
         &self,
         currency: Option<Currency>,
         capture: Option<CaptureMode>,
+        offer: &Offer,
         faults: &mut Faults,
     ) {
-        let (only_rupees, only_automatic) = match self {
-            Self::Card(_) => (false, false),
-            Self::Upi { .. } | Self::NetBanking { .. } => (true, true),
-            Self::Wallet { .. } => (false, true),
+        let (served, only_automatic) = match self {
+            Self::Card(_) => (&offer.card, false),
+            Self::Upi { .. } => (&offer.upi, true),
+            Self::NetBanking { .. } => (&offer.net_banking, true),
+            Self::Wallet { .. } => (&offer.wallet, true),
         };
-        if only_rupees && currency.is_some_and(|currency| currency != Currency::INR) {
-            let detail = "This payment method takes INR alone.";
+        if currency.is_some_and(|currency| !served.currencies.contains(&currency)) {
+            let detail = "This payment method is not offered in this currency.";
             faults.add("/currency", ErrorCode::CurrencyUnsupported, detail);
         }
         if only_automatic && capture == Some(CaptureMode::Manual) {

@@ -1,12 +1,21 @@
 //! Requests and what is said of them.
 
+use std::sync::LazyLock;
+
 use serde_json::{Value, json};
 
 use super::*;
-use crate::http::wire::parse;
+use crate::{http::wire::parse, secrets::Secrets};
 
 /// 2026-06-15T00:00:00Z.
 const NOW: Timestamp = Timestamp::from_millis(1_781_481_600_000);
+
+static OFFER: LazyLock<Offer> =
+    LazyLock::new(|| Offer::new(&tollgate_config::Config::defaults()).unwrap());
+
+fn usual_circumstances() -> Circumstances<'static> {
+    Circumstances { now: NOW, mode: Mode::Test, offer: &OFFER }
+}
 
 fn usual() -> Value {
     json!({
@@ -38,7 +47,7 @@ fn faults(text: &str) -> Vec<(String, &'static str)> {
         Ok(request) => request,
         Err(problem) => return vec![(String::new(), problem.code().as_str())],
     };
-    match request.validate(key_in_body(&request), NOW) {
+    match request.validate(key_in_body(&request), usual_circumstances()) {
         Ok(_valid) => Vec::new(),
         Err(problem) => problem
             .faults()
@@ -50,7 +59,12 @@ fn faults(text: &str) -> Vec<(String, &'static str)> {
 
 fn amount(text: &str) -> i64 {
     let request: PaymentRequest<'_> = parse(text.as_bytes()).unwrap();
-    request.validate(key_in_body(&request), NOW).unwrap().money.amount.minor_units()
+    request
+        .validate(key_in_body(&request), usual_circumstances())
+        .unwrap()
+        .money
+        .amount
+        .minor_units()
 }
 
 #[test]
@@ -71,13 +85,34 @@ fn a_full_request_is_accepted() {
         ("/idempotencyKey", json!("k")),
     ]);
     let request: PaymentRequest<'_> = parse(text.as_bytes()).unwrap();
-    let valid = request.validate(key_in_body(&request), NOW).unwrap();
+    let valid = request.validate(key_in_body(&request), usual_circumstances()).unwrap();
     assert_eq!(valid.customer_id, Some("c7"));
     assert_eq!(valid.description, None, "an empty string is absent");
     assert_eq!(valid.capture, CaptureMode::Manual);
     assert_eq!(valid.metadata().collect::<Vec<_>>(), [("a", "1"), ("b", "2")]);
     let ValidMethod::Card(card) = &valid.method else { panic!("by card: {valid:?}") };
     assert_eq!((card.bin(), card.last4()), (424_242, 4_242));
+}
+
+#[test]
+fn instalments_and_the_way_back_are_part_of_what_is_asked_for() {
+    let mut seen = Vec::new();
+    for changes in [
+        vec![],
+        vec![("/emi", json!({"months": 6}))],
+        vec![("/emi", json!({"months": 6, "no_cost": true}))],
+        vec![("/emi", json!({"months": 9}))],
+        vec![("/return_url", json!("https://shop.example/thanks"))],
+        vec![("/metadata", json!({"return_url": "https://shop.example/thanks"}))],
+    ] {
+        let text = with(&[&[("/amount", json!("3000.00"))], &changes[..]].concat());
+        let request: PaymentRequest<'_> = parse(text.as_bytes()).unwrap();
+        let mut digest = Secrets::from_key(&[7; 32]).request_digest("POST", "/");
+        request.validate(None, usual_circumstances()).unwrap().digest_into(&mut digest);
+        let fingerprint = digest.finish();
+        assert!(!seen.contains(&fingerprint), "{changes:?}");
+        seen.push(fingerprint);
+    }
 }
 
 #[test]
@@ -227,7 +262,7 @@ fn older_names_are_understood() {
     request["payment_details"]["expiry_month"] = json!("06");
     let text = request.to_string();
     let request: PaymentRequest<'_> = parse(text.as_bytes()).unwrap();
-    let valid = request.validate(key_in_body(&request), NOW).unwrap();
+    let valid = request.validate(key_in_body(&request), usual_circumstances()).unwrap();
     assert_eq!(valid.customer_id, Some("c7"));
     let ValidMethod::Card(card) = &valid.method else { panic!("by card: {valid:?}") };
     assert_eq!((card.expiry_month(), card.expiry_year()), (6, 2_030));
@@ -242,7 +277,7 @@ fn a_card_is_good_to_the_end_of_its_month() {
         let changes = [("/card/expiry_month", json!(month)), ("/card/expiry_year", json!(year))];
         let text = with(&changes);
         let request: PaymentRequest<'_> = parse(text.as_bytes()).unwrap();
-        let valid = request.validate(None, NOW).unwrap();
+        let valid = request.validate(None, usual_circumstances()).unwrap();
         let expiry = (Timestamp::from_millis(good_until), "/card/expiry_year");
         assert_eq!(valid.method.expiry(), Some(expiry));
     }
@@ -278,7 +313,7 @@ fn every_method_is_read_in_each_of_its_places() {
     ] {
         let text = by(method, fields).to_string();
         let request: PaymentRequest<'_> = parse(text.as_bytes()).unwrap();
-        let valid = request.validate(None, NOW).unwrap_or_else(|problem| {
+        let valid = request.validate(None, usual_circumstances()).unwrap_or_else(|problem| {
             panic!("{text}: {:?}", problem.faults());
         });
         let read = match &valid.method {
@@ -364,7 +399,7 @@ fn fields_of_other_methods_can_be_forgotten() {
         assert!(!faults(&text).is_empty(), "{method}");
         let mut request: PaymentRequest<'_> = parse(text.as_bytes()).unwrap();
         request.forget_other_methods();
-        assert!(request.validate(None, NOW).is_ok(), "{method}");
+        assert!(request.validate(None, usual_circumstances()).is_ok(), "{method}");
     }
 }
 

@@ -2,9 +2,12 @@
 //!
 //! ```text
 //!    0   8  "TGSIMLED"
-//!    8   8  format, 1, little-endian
+//!    8   8  format, 2, little-endian
 //!   16      entries
 //! ```
+//!
+//! A file of format 1, whose entries are read as before, becomes one of format 2 when it is opened: an
+//! older program must not take the operations in it for damage.
 //!
 //! Entries are counted from 1. What follows the last whole entry when the file is opened is the
 //! rest of a write that never finished, was answered by nobody, and is cut off.
@@ -25,7 +28,8 @@ use super::{
 };
 
 const MAGIC: &[u8; 8] = b"TGSIMLED";
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
+const OLDER_FORMAT: u64 = 1;
 const HEADER_LENGTH: usize = 16;
 
 /// How many entries are read at once: 320 KiB, where a system call no longer shows beside the
@@ -82,10 +86,7 @@ impl LedgerFile {
 
     /// Writes the header of a new file; otherwise checks it. Tells whether the file is new.
     fn begin(&self) -> Result<bool, LedgerError> {
-        let mut header = [0; HEADER_LENGTH];
-        header[..8].copy_from_slice(MAGIC);
-        header[8..].copy_from_slice(&FORMAT.to_le_bytes());
-
+        let header = header(FORMAT);
         let mut found = [0; HEADER_LENGTH];
         let length = self.file.metadata().map_err(|source| self.io("read", source))?.len();
         if length < HEADER_LENGTH as u64 {
@@ -94,7 +95,9 @@ impl LedgerFile {
             return Ok(true);
         }
         self.file.read_exact_at(&mut found, 0).map_err(|source| self.io("read", source))?;
-        if found != header {
+        if found == self::header(OLDER_FORMAT) {
+            self.file.write_all_at(&header, 0).map_err(|source| self.io("begin", source))?;
+        } else if found != header {
             return Err(LedgerError::Foreign { path: self.path.clone() });
         }
         Ok(false)
@@ -149,6 +152,13 @@ impl LedgerFile {
     fn io(&self, action: &'static str, source: io::Error) -> LedgerError {
         LedgerError::io(action, &self.path, source)
     }
+}
+
+fn header(format: u64) -> [u8; HEADER_LENGTH] {
+    let mut header = [0; HEADER_LENGTH];
+    header[..8].copy_from_slice(MAGIC);
+    header[8..].copy_from_slice(&format.to_le_bytes());
+    header
 }
 
 fn offset(index: u64) -> u64 {

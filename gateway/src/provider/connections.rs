@@ -9,15 +9,15 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
-    Request, StatusCode,
+    Method, Request, StatusCode, Uri,
     body::Incoming,
     client::conn::http1::{self, SendRequest},
+    header::{CONTENT_TYPE, HOST, HeaderValue},
+    http::uri::Authority,
 };
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::{net::TcpStream, time::timeout};
-
-use super::RemoteSimulatorOptions;
 
 /// Why there is no answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,11 +28,29 @@ pub(super) enum Failure {
     Unanswered,
 }
 
+/// How long each part of an exchange may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timeouts {
+    /// For a connection to stand.
+    pub(crate) connect: Duration,
+    /// From the request to the head of its answer.
+    pub(crate) header: Duration,
+    /// For the answer's body.
+    pub(crate) body: Duration,
+}
+
+/// The URL cannot be asked.
+#[derive(Debug, thiserror::Error)]
+#[error("{url} is no address of the form http://host:port")]
+pub struct UrlError {
+    url: String,
+}
+
+/// Connections to one address.
 pub(super) struct Connections {
     address: String,
-    connect_timeout: Duration,
-    header_timeout: Duration,
-    body_timeout: Duration,
+    host: HeaderValue,
+    timeouts: Timeouts,
     /// Those that wait for a request; the last to come is the first to go, so that as many as are
     /// not needed grow old and are closed by the other side.
     idle: Mutex<Vec<Connection>>,
@@ -47,11 +65,38 @@ const MOST_IDLE: usize = 256;
 /// The largest answer: a page of the ledger of 1,000 entries has some 200 KiB.
 const MOST_ANSWERED: usize = 1 << 20;
 
+impl UrlError {
+    pub(super) fn new(url: &str) -> Self {
+        Self { url: url.to_owned() }
+    }
+}
+
 impl Connections {
-    pub(super) fn new(address: String, options: &RemoteSimulatorOptions) -> Self {
-        let &RemoteSimulatorOptions { connect_timeout, header_timeout, body_timeout, .. } = options;
-        let idle = Mutex::new(Vec::new());
-        Self { address, connect_timeout, header_timeout, body_timeout, idle }
+    /// To the host and port of `url`, which has no path. Connects to nothing yet.
+    ///
+    /// # Errors
+    /// If the URL is not of the form `http://host:port`.
+    pub(super) fn new(url: &str, timeouts: Timeouts) -> Result<Self, UrlError> {
+        let refused = || UrlError::new(url);
+        let authority = url.strip_prefix("http://").ok_or_else(refused)?.trim_end_matches('/');
+        let parsed: Authority = authority.parse().map_err(|_fault| refused())?;
+        if authority.contains('@') || parsed.host().is_empty() {
+            return Err(refused());
+        }
+        let host = HeaderValue::from_str(authority).map_err(|_fault| refused())?;
+        let address = format!("{}:{}", parsed.host(), parsed.port_u16().unwrap_or(80));
+        Ok(Self { address, host, timeouts, idle: Mutex::new(Vec::new()) })
+    }
+
+    /// A request with a body of JSON, to be sent here.
+    pub(super) fn request(&self, method: Method, path: Uri, body: Bytes) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = path;
+        request.headers_mut().insert(HOST, self.host.clone());
+        let json = HeaderValue::from_static("application/json");
+        request.headers_mut().insert(CONTENT_TYPE, json);
+        request
     }
 
     /// Sends the request and waits for its whole answer. `in_time` is asked right before each try:
@@ -69,7 +114,7 @@ impl Connections {
             };
             // One that the other side has closed while it waited, or that is not done yet with what
             // was before.
-            let ready = timeout(self.connect_timeout, connection.ready()).await;
+            let ready = timeout(self.timeouts.connect, connection.ready()).await;
             if !matches!(ready, Ok(Ok(()))) {
                 if is_new {
                     return Err(Failure::NotSent);
@@ -79,10 +124,10 @@ impl Connections {
             if !in_time() {
                 return Err(Failure::NotSent);
             }
-            match timeout(self.header_timeout, connection.try_send_request(request)).await {
+            match timeout(self.timeouts.header, connection.try_send_request(request)).await {
                 Ok(Ok(response)) => {
                     let (head, body) = response.into_parts();
-                    let body = timeout(self.body_timeout, whole(body)).await;
+                    let body = timeout(self.timeouts.body, whole(body)).await;
                     let body = body.ok().flatten().ok_or(Failure::Unanswered)?;
                     self.keep(connection);
                     return Ok((head.status, body));
@@ -98,7 +143,7 @@ impl Connections {
     }
 
     async fn connect(&self) -> Result<Connection, Failure> {
-        let connected = timeout(self.connect_timeout, TcpStream::connect(&self.address)).await;
+        let connected = timeout(self.timeouts.connect, TcpStream::connect(&self.address)).await;
         let Ok(Ok(stream)) = connected else { return Err(Failure::NotSent) };
         // A request is written whole, so that waiting to fill a packet only delays it. Where the
         // system refuses, it is delayed.

@@ -1,0 +1,30 @@
+//! `[events]`: the feed of what merchants are told.
+
+use serde::Deserialize;
+
+use crate::error::Error;
+
+/// The event feed.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Events {
+    /// For how many days events are kept.
+    pub retention_days: u64,
+    /// Memory for events that are read again, in bytes.
+    pub cache_bytes: u64,
+}
+
+impl Events {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        // An event is delivered for more than three days, and must not go before that.
+        if !(5..=3_650).contains(&self.retention_days) {
+            let key = "events.retention_days";
+            return Err(Error::Value { key, fault: "must be from 5 to 3650" });
+        }
+        if self.cache_bytes < 1 << 20 {
+            let key = "events.cache_bytes";
+            return Err(Error::Value { key, fault: "must be at least 1048576" });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,200 @@
+//! The event feed: what merchants are told, each event once, in an order that never changes.
+//!
+//! ```text
+//!   durable records ─▶ FeedWriter ─▶ events of each merchant and mode, numbered without a gap ─┐
+//!                      (one thread)  and, in the same batch, how far the log has been read     │
+//!                                                                                             ▼
+//!                                   GET /events, streams ◀─ EventFeed::read ─▶ webhook deliveries
+//! ```
+//!
+//! It is derived from the log and stored beside it, in `<data>/feed`. Events and position are written
+//! in one batch: after a kill at any moment the engine shows again exactly what is missing. The feed
+//! is synced now and then alone, for what a power cut takes from it the log gives again.
+//!
+//! Invariant: an event is in the feed if and only if its record is durable, and its id and number are
+//! the same however often they are derived.
+//!
+//! Not here: who is told, and how. Deliveries keep their own books in the same store, so that an
+//! endpoint begins at the very event behind its creation.
+
+mod event;
+mod naming;
+mod rendering;
+mod store;
+mod writer;
+
+use std::{path::Path, sync::Arc};
+
+use tokio::sync::watch;
+use tollgate_domain::{FeedEventId, Millis, ShardId, Timestamp};
+use tollgate_engine::{DurableRecord, RecordObserver};
+
+pub(crate) use self::{
+    event::{Cursor, FeedEvent},
+    naming::older_name,
+    rendering::EventBody,
+};
+use self::{
+    store::FeedStore,
+    writer::{FeedWriter, Queue},
+};
+use crate::{
+    metrics::FeedMetrics,
+    provider::Clock,
+    vault::Realm,
+    webhook::{Outbox, QueueId},
+};
+
+/// The feed. Cheap to share behind an `Arc`.
+pub(crate) struct EventFeed {
+    store: Arc<FeedStore>,
+    queue: Arc<Queue>,
+    writer: FeedWriter,
+}
+
+/// How the feed works.
+#[derive(Clone)]
+pub(crate) struct FeedOptions {
+    /// For how long events are kept.
+    pub(crate) retention: Millis,
+    /// For how long it is remembered what became of deliveries.
+    pub(crate) attempt_retention: Millis,
+    pub(crate) clock: Clock,
+    /// Memory for what is read again, in bytes.
+    pub(crate) cache_bytes: u64,
+}
+
+/// Why the feed cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    /// The store cannot be read or written.
+    #[error("the event feed's store cannot be used")]
+    Store(#[from] fjall::Error),
+    /// The store holds what no release has written.
+    #[error("the event feed's store holds no valid {0}")]
+    Damaged(&'static str),
+    /// No thread can be had.
+    #[error("cannot start the event feed's thread")]
+    Thread(#[source] std::io::Error),
+}
+
+/// Events of a merchant, in their order.
+pub(crate) struct Page {
+    pub(crate) events: Vec<(Cursor, FeedEvent)>,
+    /// Whether there are more behind them.
+    pub(crate) has_more: bool,
+}
+
+impl EventFeed {
+    /// Opens the feed, or makes one where there is none. `created` is told of queues that begin.
+    pub(crate) fn open(
+        directory: &Path,
+        options: FeedOptions,
+        metrics: FeedMetrics,
+        created: impl Fn(QueueId) + Send + 'static,
+    ) -> Result<Self, FeedError> {
+        let store = Arc::new(FeedStore::open(directory, options.cache_bytes)?);
+        let queue = Arc::new(Queue::default());
+        let writer = FeedWriter::start(
+            Arc::clone(&store),
+            Arc::clone(&queue),
+            options,
+            metrics,
+            Box::new(created),
+        )?;
+        Ok(Self { store, queue, writer })
+    }
+
+    /// The books of deliveries, which lie in the same store.
+    pub(crate) fn outbox(&self) -> Outbox {
+        self.store.outbox().clone()
+    }
+
+    /// Up to `limit` events behind a place. Reads from the disk.
+    pub(crate) fn read(
+        &self,
+        realm: Realm,
+        after: Cursor,
+        limit: usize,
+    ) -> Result<Page, FeedError> {
+        let mut events = self.store.read(realm, after, limit + 1)?;
+        let has_more = events.len() > limit;
+        events.truncate(limit);
+        Ok(Page { events, has_more })
+    }
+
+    /// The event at a place, if it is kept. Reads from the disk.
+    pub(crate) fn event_at(
+        &self,
+        realm: Realm,
+        cursor: Cursor,
+    ) -> Result<Option<FeedEvent>, FeedError> {
+        self.store.event_at(realm, cursor)
+    }
+
+    /// The event with this id, if it is that merchant's and kept. Reads from the disk.
+    pub(crate) fn event(
+        &self,
+        realm: Realm,
+        id: FeedEventId,
+    ) -> Result<Option<FeedEvent>, FeedError> {
+        Ok(self.event_at(realm, Cursor::of(id))?.filter(|event| event.id == id))
+    }
+
+    /// The first place behind which events are kept. Reads from the disk.
+    pub(crate) fn begins_behind(&self, realm: Realm) -> Result<Cursor, FeedError> {
+        self.store.begins_behind(realm)
+    }
+
+    /// The last event's place.
+    pub(crate) fn head(&self, realm: Realm) -> Cursor {
+        self.store.head(realm)
+    }
+
+    /// The last event's place, and whenever it moves.
+    pub(crate) fn watch(&self, realm: Realm) -> watch::Receiver<Cursor> {
+        self.store.watch(realm)
+    }
+
+    /// The first place from a time on, by the events' own times. Reads from the disk.
+    pub(crate) fn place_of(&self, realm: Realm, time: Timestamp) -> Result<Cursor, FeedError> {
+        self.store.place_of(realm, time)
+    }
+
+    /// Whether the store has failed, so that nothing is taken in any more.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.queue.has_failed()
+    }
+
+    /// Records that wait to be taken in.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.waiting()
+    }
+
+    /// Takes in what waits, and closes the store. Blocks.
+    pub(crate) fn close(&self) {
+        self.writer.close();
+    }
+}
+
+impl RecordObserver for EventFeed {
+    fn position(&self, shard: ShardId) -> u64 {
+        self.store.position(shard)
+    }
+
+    fn replay(&self, records: Vec<Arc<DurableRecord>>) {
+        self.queue.wait_for_room();
+        self.queue.put(records);
+    }
+
+    fn observe(&self, records: Vec<Arc<DurableRecord>>) {
+        self.queue.put(records);
+    }
+
+    fn has_room(&self) -> bool {
+        self.queue.has_room()
+    }
+}
+
+#[cfg(test)]
+mod tests;

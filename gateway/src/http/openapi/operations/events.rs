@@ -1,0 +1,182 @@
+//! `v1/events.rs`, `v1/event_stream.rs` and `v1/queue_status.rs`.
+
+use hyper::StatusCode;
+use serde_json::json;
+use utoipa::{
+    PartialSchema,
+    openapi::{
+        RefOr, Schema,
+        path::{HttpMethod, Parameter},
+    },
+};
+
+use super::{
+    super::{
+        examples,
+        operation::{
+            Access, Answer, Body, Description, Group, header, path_parameter, query_id,
+            query_number, reference,
+        },
+        schemas::{
+            Event, EventId, EventPage, EventResendRequest, EventStreamText, QueueStatus,
+            WebhookRedelivery,
+        },
+    },
+    ANY, BODY, KEYED, MERCHANT, refusals,
+};
+use crate::http::{error::ErrorCode, router::Route};
+
+struct LastEventId;
+
+impl PartialSchema for LastEventId {
+    fn schema() -> RefOr<Schema> {
+        EventId::schema()
+    }
+}
+
+pub(super) fn descriptions() -> [Description; 5] {
+    [list(), stream(), read(), resend(), queue_status()]
+}
+
+/// Where the feed is read from a place on.
+const PLACED: &[ErrorCode] =
+    &[ErrorCode::ParameterUnknown, ErrorCode::ParameterInvalid, ErrorCode::CursorExpired];
+
+fn after() -> Parameter {
+    query_id::<EventId>("after", "Shows what happened after this event.")
+}
+
+fn list() -> Description {
+    Description {
+        route: Route::Events,
+        method: HttpMethod::Get,
+        id: "listEvents",
+        group: Group::Events,
+        summary: "List events",
+        description: "The feed, oldest first, from a cursor on or from the first event that is kept. \
+                      It has no gap: whoever asks on from `next_after` sees each event once. These \
+                      are the bodies that webhooks deliver.",
+        access: Access::Merchant,
+        parameters: vec![
+            query_number("limit", "The most rows of the page.", 1, Some(100), 10),
+            after(),
+        ],
+        body: None,
+        answers: vec![
+            Answer::json::<EventPage>(StatusCode::OK, "A page of events, oldest first.").example(
+                "page",
+                "A page with one event",
+                examples::event_page(),
+            ),
+        ],
+        refusals: refusals(&[ANY, KEYED, MERCHANT, PLACED]),
+    }
+}
+
+fn stream() -> Description {
+    Description {
+        route: Route::EventStream,
+        method: HttpMethod::Get,
+        id: "streamEvents",
+        group: Group::Events,
+        summary: "Stream events",
+        description: "The feed as it grows, as server-sent events. A stream lasts a minute at the \
+                      most; clients come back with `Last-Event-ID` and miss nothing. One who is too \
+                      slow is told so (`stream.cut`) and cut.",
+        access: Access::Merchant,
+        parameters: vec![
+            after(),
+            header::<LastEventId>("Last-Event-ID", "The last event that the client has."),
+        ],
+        body: None,
+        answers: vec![
+            Answer::of(
+                StatusCode::OK,
+                "Events as they happen.",
+                "text/event-stream",
+                reference::<EventStreamText>(),
+            )
+            .example(
+                "stream",
+                "One event",
+                json!("event: payment.completed\ndata: {}\n\n"),
+            ),
+        ],
+        refusals: refusals(&[ANY, KEYED, MERCHANT, PLACED]),
+    }
+}
+
+fn read() -> Description {
+    Description {
+        route: Route::Event,
+        method: HttpMethod::Get,
+        id: "readEvent",
+        group: Group::Events,
+        summary: "Show an event",
+        description: "An event with what it happened to as it stood then, but for personal data that \
+                      was erased since.",
+        access: Access::Merchant,
+        parameters: vec![path_parameter::<EventId>("id", "The event's id.")],
+        body: None,
+        answers: vec![Answer::json::<Event>(StatusCode::OK, "The event.").example(
+            "event",
+            "A payment that was completed",
+            examples::event(),
+        )],
+        refusals: refusals(&[ANY, KEYED, MERCHANT, &[ErrorCode::EventNotFound]]),
+    }
+}
+
+fn resend() -> Description {
+    Description {
+        route: Route::EventResend,
+        method: HttpMethod::Post,
+        id: "resendEvent",
+        group: Group::Events,
+        summary: "Deliver an event again",
+        description: "To the endpoint that is named, or to every enabled one that wants it, whether \
+                      it was taken before or not.",
+        access: Access::Merchant,
+        parameters: vec![path_parameter::<EventId>("id", "The event's id.")],
+        body: Some(Body::json(reference::<EventResendRequest>()).optional().example(
+            "every",
+            "To all that want it",
+            json!({}),
+        )),
+        answers: vec![
+            Answer::json::<WebhookRedelivery>(StatusCode::ACCEPTED, "It is on its way.").example(
+                "every",
+                "To all that want it",
+                examples::redelivery(),
+            ),
+        ],
+        refusals: refusals(&[
+            ANY,
+            KEYED,
+            MERCHANT,
+            BODY,
+            &[ErrorCode::EventNotFound, ErrorCode::WebhookEndpointNotFound],
+        ]),
+    }
+}
+
+fn queue_status() -> Description {
+    Description {
+        route: Route::QueueStatus,
+        method: HttpMethod::Get,
+        id: "readQueueStatus",
+        group: Group::Webhooks,
+        summary: "Show the queues",
+        description: "A merchant sees what waits for its endpoints, an operator what waits in the \
+                      whole gateway.",
+        access: Access::Any,
+        parameters: Vec::new(),
+        body: None,
+        answers: vec![Answer::json::<QueueStatus>(StatusCode::OK, "The queues.").example(
+            "queues",
+            "An endpoint that keeps up",
+            examples::queue_status(),
+        )],
+        refusals: refusals(&[ANY, KEYED]),
+    }
+}

@@ -1,0 +1,197 @@
+//! The event feed: `/api/v1/events`, for those who poll, and one event again to whoever wants it.
+//!
+//! Oldest first, from a cursor on: an event's id is the cursor behind it. What is read is on the disk,
+//! so it is read where it keeps no request waiting but its own.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::{Path, State},
+    response::Response,
+};
+use hyper::{HeaderMap, Request, StatusCode, Uri};
+use tollgate_domain::{FeedEventId, Scope, WebhookEndpoint, WebhookEndpointId};
+
+use super::webhooks::{owned, realm_of};
+use crate::{
+    feed::{Cursor, EventBody, EventFeed, FeedError, FeedEvent},
+    http::{
+        authentication,
+        body::read_optional_json,
+        error::{ErrorCode, Fault, Problem},
+        respond,
+        state::Gateway,
+        wire::{self, EventPageBody, EventResendRequest, RedeliveryBody},
+    },
+    vault::{Realm, Vault},
+};
+
+/// Rows of a page if the request does not say, and at the most.
+const USUAL_LIMIT: usize = 10;
+const LARGEST_LIMIT: usize = 100;
+
+/// Lists events behind a cursor.
+pub(in crate::http) async fn list(
+    State(gateway): State<Arc<Gateway>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let own = authentication::merchant(&gateway, &headers, Scope::EventsRead)?;
+    let serving = gateway.serving()?;
+    let FeedQuery { after, limit } = FeedQuery::parse(uri.query())?;
+    let realm = realm_of(&own);
+    let from = place_behind(&serving.feed, realm, after).await?;
+    let feed = Arc::clone(&serving.feed);
+    let page = blocking(move || feed.read(realm, from, limit)).await?;
+    let events: Vec<FeedEvent> = page.events.into_iter().map(|(_cursor, event)| event).collect();
+    let next_after = events.last().map(|event| event.id).or(after);
+    let data = events.iter().map(|event| body(event, realm, &serving.vault)).collect();
+    let next_after = next_after.map(|id| id.to_string());
+    let page = EventPageBody::new(data, page.has_more, uri.path(), next_after);
+    Ok(respond::json(StatusCode::OK, &page))
+}
+
+/// Shows an event.
+pub(in crate::http) async fn read(
+    State(gateway): State<Arc<Gateway>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let own = authentication::merchant(&gateway, &headers, Scope::EventsRead)?;
+    let serving = gateway.serving()?;
+    let realm = realm_of(&own);
+    let event = find(&serving.feed, realm, &id).await?;
+    Ok(respond::json(StatusCode::OK, &body(&event, realm, &serving.vault)))
+}
+
+/// Delivers an event again: to the endpoint that is named, or to every enabled one that wants it.
+pub(in crate::http) async fn resend(
+    State(gateway): State<Arc<Gateway>>,
+    Path(id): Path<String>,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
+    let own = authentication::merchant(&gateway, request.headers(), Scope::WebhooksWrite)?;
+    let serving = gateway.serving()?;
+    let realm = realm_of(&own);
+    let body = read_optional_json(request, gateway.body_limits).await?;
+    let named = match &body {
+        Some(body) => wire::parse::<EventResendRequest<'_>>(body)?.validate()?,
+        None => None,
+    };
+    let event = find(&serving.feed, realm, &id).await?;
+    let endpoints: Vec<WebhookEndpointId> = match named {
+        Some(id) => vec![owned(serving, &own, &id.to_string())?.id],
+        None => serving.engine.control().read(|state| {
+            let wants = |endpoint: &&WebhookEndpoint| {
+                endpoint.disabled.is_none() && endpoint.settings.takes(&event.name)
+            };
+            let endpoints = state.webhook_endpoints_of(own.merchant, own.mode).filter(wants);
+            endpoints.map(|endpoint| endpoint.id).collect()
+        }),
+    };
+    let webhooks = Arc::clone(&serving.webhooks);
+    let resent = blocking(move || {
+        let again = |endpoint| webhooks.deliver_again(endpoint, [Cursor::of(event.id)]);
+        endpoints.into_iter().map(again).sum::<Result<usize, FeedError>>()
+    });
+    let resent = resent.await?;
+    Ok(respond::json(StatusCode::ACCEPTED, &RedeliveryBody::new(resent, None)))
+}
+
+/// What a query of the feed says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct FeedQuery {
+    pub(super) after: Option<FeedEventId>,
+    limit: usize,
+}
+
+impl FeedQuery {
+    /// Reads `after` and `limit`. None of them ever holds anything that is escaped.
+    pub(super) fn parse(query: Option<&str>) -> Result<Self, Problem> {
+        let mut found = Self { after: None, limit: USUAL_LIMIT };
+        let mut faults = Vec::new();
+        let pairs = query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+        for pair in pairs {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            match name {
+                "limit" => match value.parse() {
+                    Ok(limit @ 1..=LARGEST_LIMIT) => found.limit = limit,
+                    Ok(_) | Err(_) => faults.push(invalid("limit", "A limit is from 1 to 100.")),
+                },
+                "after" => match value.parse() {
+                    Ok(id) => found.after = Some(id),
+                    Err(_no_id) => faults.push(invalid("after", NO_CURSOR)),
+                },
+                other => {
+                    let detail = "There is no such parameter.";
+                    let code = ErrorCode::ParameterUnknown;
+                    faults.push(Fault::new(other.to_owned(), code, detail));
+                }
+            }
+        }
+        if faults.is_empty() { Ok(found) } else { Err(Problem::of_faults(faults)) }
+    }
+}
+
+const NO_CURSOR: &str = "A cursor is the id of an event.";
+
+/// The refusal of what is no cursor.
+pub(super) fn invalid_cursor() -> Problem {
+    Problem::of_faults(vec![invalid("after", NO_CURSOR)])
+}
+
+fn invalid(name: &'static str, detail: &'static str) -> Fault {
+    Fault::new(name, ErrorCode::ParameterInvalid, detail)
+}
+
+/// The place to read from behind a cursor, or from the first that is kept.
+///
+/// # Errors
+/// 410 where events behind the cursor are no longer kept: they must not be missed unnoticed.
+pub(in crate::http) async fn place_behind(
+    feed: &Arc<EventFeed>,
+    realm: Realm,
+    after: Option<FeedEventId>,
+) -> Result<Cursor, Problem> {
+    let reader = Arc::clone(feed);
+    let first = blocking(move || reader.begins_behind(realm)).await?;
+    let Some(after) = after else { return Ok(first) };
+    let cursor = Cursor::of(after);
+    if cursor > feed.head(realm) {
+        return Err(invalid_cursor());
+    }
+    if cursor < first {
+        return Err(Problem::of(ErrorCode::CursorExpired));
+    }
+    Ok(cursor)
+}
+
+/// An event as its merchant sees it.
+pub(in crate::http) fn body<'e>(
+    event: &'e FeedEvent,
+    realm: Realm,
+    vault: &Vault,
+) -> EventBody<'e> {
+    EventBody::new(event, &event.name, realm, vault)
+}
+
+async fn find(feed: &Arc<EventFeed>, realm: Realm, id: &str) -> Result<FeedEvent, Problem> {
+    let not_found = || Problem::of(ErrorCode::EventNotFound);
+    let id = id.parse().map_err(|_no_id| not_found())?;
+    let feed = Arc::clone(feed);
+    blocking(move || feed.event(realm, id)).await?.ok_or_else(not_found)
+}
+
+/// Reads from the disk, where it keeps nobody waiting but whoever asks.
+pub(in crate::http) async fn blocking<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, FeedError> + Send + 'static,
+) -> Result<T, Problem> {
+    let read = tokio::task::spawn_blocking(read).await;
+    read.expect("reading does not panic").map_err(feed_failed)
+}
+
+pub(in crate::http) fn feed_failed(error: FeedError) -> Problem {
+    tracing::error!(error = &error as &dyn std::error::Error, "the event feed cannot be read");
+    Problem::of(ErrorCode::InternalError)
+}

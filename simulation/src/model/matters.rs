@@ -1,0 +1,27 @@
+//! What somebody should have to decide about a payment.
+
+use tollgate_domain::{Matter, Resolution};
+
+/// A case, and how much of the exceptions account it should account for: minor units, positive where
+/// the provider holds what is nobody's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ExpectedCase {
+    pub(crate) matter: Matter,
+    pub(crate) booked: i64,
+    pub(crate) resolution: Option<Resolution>,
+}
+
+impl ExpectedCase {
+    pub(crate) fn is_open(&self) -> bool {
+        self.resolution.is_none()
+    }
+
+    /// What stands on the exceptions account, and what has become the merchant's.
+    pub(crate) fn accounts(&self) -> (i64, i64) {
+        match self.resolution {
+            Some(Resolution::Returned) => (0, 0),
+            Some(Resolution::Assigned) => (0, self.booked),
+            Some(Resolution::Withdrawn | Resolution::Dismissed) | None => (self.booked, 0),
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! What merchants, reviewers and operators ask for a payment.
+
+use tollgate_domain::{
+    Amount, CaptureMode, CapturePayment, ConfirmPayment, DecideReview, Fingerprint, MerchantId,
+    PaymentId, PaymentStatus, RefundPayment, Rejection, Resolution, ResolveCase, ReversePayment,
+    ReviewVerdict, ShardId, Subject, Target, VoidPayment,
+};
+use tollgate_engine::{Caller, CommandError, PaymentCommand, Request as Asking};
+
+use super::{
+    Client, Life, Play, START,
+    clients::{key_of, refused},
+    expectation::expect_error,
+    index_of, pick,
+};
+use crate::{
+    model::{Asked, Expected, Owed, Request},
+    step::{Ask, Deed, Verdict},
+};
+
+/// A request that differs from the one its key came with first.
+const OTHERWISE: u64 = 1 << 63;
+
+impl Play<'_> {
+    pub(super) fn ask(&mut self, life: &mut Life, ask: Ask) {
+        let payments = self.models.iter().flat_map(|model| &model.payments);
+        let mut known: Vec<(PaymentId, PaymentStatus)> =
+            payments.map(|(id, expected)| (*id, expected.status)).collect();
+        // Mostly what makes sense.
+        let suits = |(_id, status): &(PaymentId, PaymentStatus)| suits(ask.deed, *status);
+        if !ask.payment.is_multiple_of(4) && known.iter().any(suits) {
+            known.retain(suits);
+        }
+        let Some(which) = pick(ask.payment, known.len()) else { return };
+        let payment = known[which].0;
+        let expected = &self.models[index_of(payment.shard())].payments[&payment];
+        let foreign = MerchantId::new(START, ShardId::CONTROL, 99);
+        let merchant = if ask.payment % 50 == 49 { foreign } else { expected.merchant };
+        let low_bits = payment.to_u128() & u128::from(u64::MAX >> 1);
+        let low_bits = u64::try_from(low_bits).expect("63 bits");
+        let fingerprint = Fingerprint(low_bits ^ ((ask.deed as u64 + 2) << 17));
+        // An approval that only lets the payment go on is answered with the payment as it is: README.md
+        // tells why it comes without a key here.
+        let answered_as_is = ask.deed == Deed::Approve && expected.capture == CaptureMode::Manual;
+        let key = ask.key.filter(|_key| !answered_as_is);
+        let idempotency = key.map(|key| (key_of(expected.merchant, key), fingerprint));
+        let target = Target { payment, merchant, mode: expected.mode, idempotency };
+        let command = command(ask.deed, target, expected);
+        if idempotency.is_some() {
+            self.asked.push(command.clone());
+        }
+        self.request_for_payment(life, command, ask.waiting);
+    }
+
+    /// A request comes again under its key, or another does.
+    pub(super) fn repeat(&mut self, life: &mut Life, which: u16, otherwise: bool) {
+        let Some(which) = pick(which, self.asked.len()) else { return };
+        let mut command = self.asked[which].clone();
+        let target = target_mut(&mut command);
+        if otherwise && let Some((_key, fingerprint)) = &mut target.idempotency {
+            fingerprint.0 |= OTHERWISE;
+        }
+        self.request_for_payment(life, command, false);
+    }
+
+    fn request_for_payment(&mut self, life: &mut Life, command: PaymentCommand, waiting: bool) {
+        let payment = command.payment();
+        let index = index_of(payment.shard());
+        let request = self.models[index].ask(&command);
+        self.carry_request_out(life, command, request, waiting);
+    }
+
+    pub(super) fn decide_case(&mut self, life: &mut Life, which: u16, verdict: Verdict) {
+        let open: Vec<_> = life
+            .shards
+            .iter()
+            .flat_map(|shard| shard.state().payments_sorted())
+            .flat_map(|payment| payment.cases().iter().map(|case| (payment.id(), case.clone())))
+            .filter(|(_payment, case)| case.is_open())
+            .collect();
+        let Some(which) = pick(which, open.len()) else { return };
+        let (payment, case) = &open[which];
+        let resolution = match verdict {
+            Verdict::Returned => Resolution::Returned,
+            Verdict::Assigned => Resolution::Assigned,
+            Verdict::Withdrawn => Resolution::Withdrawn,
+            Verdict::Dismissed => Resolution::Dismissed,
+        };
+        let model = &self.models[index_of(payment.shard())];
+        let request = model.decide_case(*payment, case.matter, resolution);
+        if request
+            != Request::Refused(Rejection::CaseNotResolvable { matter: case.matter, resolution })
+        {
+            self.beyond_compare.insert(*payment);
+        }
+        let command = ResolveCase { payment: *payment, case: case.id, resolution };
+        self.carry_request_out(life, PaymentCommand::ResolveCase(command), request, false);
+    }
+
+    fn carry_request_out(
+        &mut self,
+        life: &mut Life,
+        command: PaymentCommand,
+        request: Request<Asked>,
+        waiting: bool,
+    ) {
+        let payment = command.payment();
+        let (shard, index) = (payment.shard(), index_of(payment.shard()));
+        if life.shards[index].has_stopped() {
+            return self.coverage.saw("reply: stopping");
+        }
+        let room = life.lanes[index].has_room();
+        let moment = self.moment(life);
+        let now = moment.time.max(life.shards[index].state().last_time());
+        let idempotency = match request {
+            Request::New(Asked::Resolution(..)) => None,
+            Request::New(_) | Request::Known(_) | Request::Refused(_) | Request::Unexpected(_) => {
+                idempotency(&command)
+            }
+        };
+        let client = Client::new(idempotency.map(|(key, _fingerprint)| key));
+        let asking =
+            Asking { command: command.clone(), caller: client.clone(), until_settled: waiting };
+        let step = life.shards[index].operate(asking, room, moment);
+        match request {
+            Request::New(_) if !room => {
+                expect_error(&step, CommandError::StorageFull);
+                self.coverage.saw("reply: storage full");
+            }
+            Request::New(asked) => {
+                let subject = step.begun.expect("something is begun");
+                self.models[index].take_on(payment, &command, asked);
+                self.models[index].remember(idempotency, subject, now);
+                let owed = match asked {
+                    Asked::Operation(act, cause) => {
+                        self.coverage.saw("reply: new operation");
+                        vec![Owed::Begun(payment, act, cause)]
+                    }
+                    Asked::Approval => {
+                        self.coverage.saw("reply: review approved");
+                        Vec::new()
+                    }
+                    Asked::Resolution(..) => {
+                        self.coverage.saw("reply: case closed");
+                        Vec::new()
+                    }
+                };
+                self.expect_calls(&step, index, owed);
+                self.begun(life, &step, client, waiting);
+                self.expect_nobody_else(life, payment, subject);
+            }
+            Request::Known(subject) => self.expect_repeat(life, &step, subject),
+            Request::Refused(rejection) => {
+                expect_error(&step, CommandError::Rejected(rejection));
+                self.coverage.saw(refused(rejection));
+            }
+            Request::Unexpected(status) => {
+                let [(_client, Err(CommandError::Rejected(found)))] = &step.replies[..] else {
+                    panic!("not while the payment is {status:?}");
+                };
+                let Rejection::UnexpectedState { status: found, .. } = *found else {
+                    panic!("{found} instead of the state, which is {status:?}");
+                };
+                assert_eq!(found, status);
+                assert!(step.record.is_none() && step.calls.is_empty(), "no trace is left");
+                self.coverage.saw("refused: for its state");
+            }
+        }
+        self.carry_out(life, shard, step, now);
+        self.compare_shard(life, index);
+    }
+
+    /// A request settles nothing that others wait for.
+    fn expect_nobody_else(&self, life: &Life, payment: PaymentId, begun: Subject) {
+        let waits = life.waiting.iter().find(|(subject, client)| {
+            **subject != begun
+                && self.payment_of(**subject) == Some(payment)
+                && client.is_waiting()
+                && self.is_final(**subject)
+        });
+        assert!(waits.is_none(), "{waits:?} should have been answered before");
+    }
+}
+
+/// Whether a payment stands where this is asked for.
+fn suits(deed: Deed, status: PaymentStatus) -> bool {
+    match status {
+        PaymentStatus::RequiresAction => matches!(deed, Deed::Confirm | Deed::Void),
+        PaymentStatus::Review => matches!(deed, Deed::Approve | Deed::Reject | Deed::Void),
+        PaymentStatus::Authorized => matches!(
+            deed,
+            Deed::Capture
+                | Deed::CapturePart
+                | Deed::CaptureFinal
+                | Deed::CaptureTooMuch
+                | Deed::Void
+        ),
+        PaymentStatus::PartiallyCaptured => {
+            !matches!(deed, Deed::Confirm | Deed::Reverse | Deed::Approve | Deed::Reject)
+        }
+        PaymentStatus::Completed => {
+            matches!(deed, Deed::Reverse | Deed::Refund | Deed::RefundPart | Deed::RefundTooMuch)
+        }
+        PaymentStatus::Processing
+        | PaymentStatus::Failed
+        | PaymentStatus::Voided
+        | PaymentStatus::Reversed
+        | PaymentStatus::Expired
+        | PaymentStatus::Unknown => false,
+    }
+}
+
+fn command(deed: Deed, target: Target, expected: &Expected) -> PaymentCommand {
+    let part = |whole: i64| Amount::from_minor_units((whole + 1) / 2).ok();
+    let too_much = Amount::from_minor_units(expected.asked() + 1).ok();
+    let capture = |amount, release_rest| {
+        PaymentCommand::Capture(CapturePayment { target, amount, release_rest })
+    };
+    let refund = |amount| {
+        let (reason, metadata) = (Some("returned goods".into()), Vec::new());
+        PaymentCommand::Refund(RefundPayment { target, amount, reason, metadata })
+    };
+    let review = |verdict| PaymentCommand::DecideReview(DecideReview { target, verdict });
+    let held = match expected.status {
+        PaymentStatus::Authorized | PaymentStatus::PartiallyCaptured => expected.held,
+        PaymentStatus::Processing
+        | PaymentStatus::RequiresAction
+        | PaymentStatus::Review
+        | PaymentStatus::Completed
+        | PaymentStatus::Failed
+        | PaymentStatus::Voided
+        | PaymentStatus::Reversed
+        | PaymentStatus::Expired
+        | PaymentStatus::Unknown => expected.asked(),
+    };
+    match deed {
+        Deed::Confirm => PaymentCommand::Confirm(ConfirmPayment { target }),
+        Deed::Capture => capture(None, true),
+        Deed::CapturePart => capture(part(held), false),
+        Deed::CaptureFinal => capture(part(held), true),
+        Deed::CaptureTooMuch => capture(too_much, true),
+        Deed::Void => PaymentCommand::Void(VoidPayment { target }),
+        Deed::Reverse => PaymentCommand::Reverse(ReversePayment { target }),
+        Deed::Refund => refund(None),
+        Deed::RefundPart => refund(part(expected.asked())),
+        Deed::RefundTooMuch => refund(too_much),
+        Deed::Approve => review(ReviewVerdict::Approve),
+        Deed::Reject => review(ReviewVerdict::Reject),
+    }
+}
+
+fn target_mut(command: &mut PaymentCommand) -> &mut Target {
+    match command {
+        PaymentCommand::Confirm(command) => &mut command.target,
+        PaymentCommand::Capture(command) => &mut command.target,
+        PaymentCommand::Void(command) => &mut command.target,
+        PaymentCommand::Reverse(command) => &mut command.target,
+        PaymentCommand::Refund(command) => &mut command.target,
+        PaymentCommand::DecideReview(command) => &mut command.target,
+        PaymentCommand::ResolveCase(_) => unreachable!("cases are closed without a key"),
+    }
+}
+
+fn idempotency(command: &PaymentCommand) -> Option<tollgate_domain::KeyedRequest> {
+    match command {
+        PaymentCommand::ResolveCase(_) => None,
+        PaymentCommand::Confirm(_)
+        | PaymentCommand::Capture(_)
+        | PaymentCommand::Void(_)
+        | PaymentCommand::Reverse(_)
+        | PaymentCommand::Refund(_)
+        | PaymentCommand::DecideReview(_) => target_mut(&mut command.clone()).idempotency,
+    }
+}

@@ -747,6 +747,7 @@ pub(super) fn health() -> Value {
             "engine": {
                 "status": "up", "shards": 8, "in_flight": 0, "mailbox_depth": 0,
                 "unknown_outcomes": 0, "oldest_unknown_outcome_ms": 0, "merchants": 1,
+                "open_exceptions": 0, "oldest_exception_ms": 0,
             },
             "log": {"status": "up", "queue_depth": 0, "durable_lag_ms": 0},
             "storage": {"status": "up"},

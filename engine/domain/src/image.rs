@@ -54,7 +54,7 @@ pub struct ImageEnd {
 /// A shard that is being put together.
 #[derive(Debug)]
 pub struct Restoration {
-    state: ShardState,
+    state: Box<ShardState>,
     ledger: Ledger,
     keys: IdempotencyTable,
 }
@@ -91,7 +91,7 @@ impl Restoration {
     #[must_use]
     pub fn new(shard: ShardId) -> Self {
         Self {
-            state: ShardState::new(shard),
+            state: Box::new(ShardState::new(shard)),
             ledger: Ledger::default(),
             keys: IdempotencyTable::default(),
         }
@@ -111,7 +111,7 @@ impl Restoration {
                 self.keys.restore_oldest(end.oldest_key);
                 // The history has posted as well: what of it is still there.
                 self.state.restore_books(self.ledger, self.keys, end.last_time);
-                return Restored::Whole(Box::new(self.state), end);
+                return Restored::Whole(self.state, end);
             }
         }
         Restored::InPart(self)

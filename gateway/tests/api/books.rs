@@ -1,5 +1,7 @@
 //! Accounts, balances and entries; transactions; what operators decide and enter.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use serde_json::{Value, json};
 
 use crate::server::{GOOD, OPERATOR, POOR, Reply, TestServer, payment};

@@ -13,14 +13,20 @@ async fn merchants_and_operators_see_what_is_configured() {
     let methods = ["card", "upi", "netbanking", "wallet"];
     let simulator = json!({
         "id": "simulator", "object": "provider", "status": "active", "modes": ["test"],
-        "payment_methods": methods, "capabilities": {"inquiry_horizon_ms": 1_234},
+        "payment_methods": methods, "capabilities": {
+            "inquiry_horizon_ms": 1_234, "multiple_captures": true, "partial_void": true,
+            "partial_refunds": true, "reversal": true,
+        },
     });
     let list = json!({
         "object": "list", "data": [simulator], "has_more": false, "url": "/api/v1/providers",
     });
     let older = json!({"success": true, "data": [{
         "providerID": "simulator", "status": "active", "modes": ["test"],
-        "paymentMethods": methods, "capabilities": {"inquiryHorizonMs": 1_234},
+        "paymentMethods": methods, "capabilities": {
+            "inquiryHorizonMs": 1_234, "multipleCaptures": true, "partialVoid": true,
+            "partialRefunds": true, "reversal": true,
+        },
     }]});
     for key in [server.key(), OPERATOR] {
         for (path, expected) in [

@@ -44,6 +44,7 @@ pub(super) struct PaymentRecord<'a> {
 
 /// bincode numbers variants in order; the order is frozen.
 #[derive(Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, while it is written or read")]
 enum Event<'a> {
     #[serde(borrow)]
     PaymentCreated(Intent<'a>),

@@ -21,21 +21,21 @@ use super::{
     operations::descriptions,
     other_names,
     schemas::{
-        AccountList, ApiKey as ApiKeySchema, ApiKeyId, ApiKeyList, Balances, Batch, BatchRequest,
-        CallbackSecret, CaptureRequest, ClassicCreatedAnswer, ClassicPaymentAnswer,
-        ClassicPaymentForm, ClassicProblem, ClassicProvidersAnswer, ClassicRefundAnswer,
-        ClassicRefundStatusAnswer, ClassicStatusAnswer, ClassicTransactionAnswer, CountryCode,
-        Currency, CustomerId, DeletedWebhookEndpoint, DeliveryId, EntryList, ErasedCustomer,
-        ErrorPage, Event, EventId, EventPage, EventResendRequest, EventStreamText, Exception,
-        ExceptionId, ExceptionList, FailedPaymentProblem, Health, IssuedApiKey, KeyRequest,
-        LedgerPage, Merchant, MerchantChange, MerchantId, MerchantList, MerchantRequest,
-        OperatorKeyRequest, Order, OrderId, OrderList, OrderRequest, OutcomeRequest, Payment,
-        PaymentId, PaymentMethodList, PaymentRequest, PlainOperationRequest, Problem, Provider,
-        ProviderCallback, ProviderId, ProviderList, PublicMerchant, QueueStatus, Ready,
-        RecoverRequest, Refund, RefundId, RefundRequest, RegisteredMerchant, ResolutionRequest,
-        RotationRequest, SecretRequest, TestRequest, Transaction, TransactionId, UnknownList,
-        WebhookAttempt, WebhookAttemptList, WebhookEndpoint, WebhookEndpointId,
-        WebhookEndpointList, WebhookRedelivery, WebhookRequest,
+        AccountList, ApiKey as ApiKeySchema, ApiKeyId, ApiKeyList, AttemptId, Balances, Batch,
+        BatchRequest, CallbackReceipt, CallbackSecret, CaptureRequest, ClassicCreatedAnswer,
+        ClassicPaymentAnswer, ClassicPaymentForm, ClassicProblem, ClassicProvidersAnswer,
+        ClassicRefundAnswer, ClassicRefundStatusAnswer, ClassicStatusAnswer,
+        ClassicTransactionAnswer, CountryCode, Currency, CustomerId, DeletedWebhookEndpoint,
+        DeliveryId, EntryList, ErasedCustomer, ErrorPage, Event, EventId, EventPage,
+        EventResendRequest, EventStreamText, Exception, ExceptionId, ExceptionList,
+        FailedPaymentProblem, Health, IssuedApiKey, KeyRequest, LedgerPage, Merchant,
+        MerchantChange, MerchantId, MerchantList, MerchantRequest, OperatorKeyRequest, Order,
+        OrderId, OrderList, OrderRequest, OutcomeRequest, Payment, PaymentId, PaymentMethodList,
+        PaymentRequest, PlainOperationRequest, Problem, Provider, ProviderCallback, ProviderId,
+        ProviderList, PublicMerchant, QueueStatus, Ready, RecoverRequest, Refund, RefundId,
+        RefundRequest, RegisteredMerchant, ResolutionRequest, RotationRequest, SecretRequest,
+        TestRequest, Transaction, TransactionId, UnknownList, WebhookAttempt, WebhookAttemptList,
+        WebhookEndpoint, WebhookEndpointId, WebhookEndpointList, WebhookRedelivery, WebhookRequest,
     },
 };
 use crate::http::{error::ErrorCode, surface::Surface};
@@ -226,6 +226,8 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<MerchantList>(&mut schemas);
     add::<KeyRequest>(&mut schemas);
     add::<ProviderCallback>(&mut schemas);
+    add::<CallbackReceipt>(&mut schemas);
+    add::<AttemptId>(&mut schemas);
     add::<OperatorKeyRequest>(&mut schemas);
     add::<RotationRequest>(&mut schemas);
     add::<ApiKeyId>(&mut schemas);

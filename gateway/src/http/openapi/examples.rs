@@ -327,7 +327,9 @@ pub(super) fn classic_card_payment() -> Value {
                 "expiryYear": 2030, "fingerprint": FINGERPRINT, "funding": "credit",
                 "issuerCountry": "US",
             },
-            "upi": null, "netbanking": null, "wallet": null, "customerID": "your-own-customer-7", "orderID": "order_456",
+            "upi": null, "netbanking": null, "wallet": null, "emi": null,
+            "customerID": "your-own-customer-7", "orderID": "order_456",
+            "returnURL": "https://shop.example/thanks",
             "externalTxnID": "sim_42",
             "gatewayResponse": {"rrn": "601510300042", "approvalCode": "A1B2C3"},
             "declineCode": null, "failureReason": null, "nextAction": null, "paymentURL": null,
@@ -745,6 +747,7 @@ pub(super) fn health() -> Value {
             "engine": {
                 "status": "up", "shards": 8, "in_flight": 0, "mailbox_depth": 0,
                 "unknown_outcomes": 0, "oldest_unknown_outcome_ms": 0, "merchants": 1,
+                "open_exceptions": 0, "oldest_exception_ms": 0,
             },
             "log": {"status": "up", "queue_depth": 0, "durable_lag_ms": 0},
             "storage": {"status": "up"},

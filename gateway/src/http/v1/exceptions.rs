@@ -82,12 +82,15 @@ pub(in crate::http) async fn unknown(
     queue(serving, page, Route::UnknownOutcomes, unknown_outcomes).await
 }
 
+/// What one shard has of a queue, each row by the id of its place.
+type Rows<K, R> = Vec<(Id<K>, R)>;
+
 /// A page of a queue that is made of what each shard has.
 async fn queue<K: IdKind, R: Serialize + Send + 'static>(
     serving: &Serving,
     page: PageRequest<Id<K>>,
     route: Route,
-    rows: fn(&ShardState) -> Vec<(Id<K>, R)>,
+    rows: fn(&ShardState) -> Rows<K, R>,
 ) -> Result<Response, Problem> {
     let by_shard = serving.engine.query_all(move |state| {
         let mut rows = rows(state);
@@ -96,7 +99,7 @@ async fn queue<K: IdKind, R: Serialize + Send + 'static>(
         page.keep_nearest(&mut rows);
         rows
     });
-    let mut rows: Vec<(Id<K>, R)> = by_shard.await?.into_iter().flatten().collect();
+    let mut rows: Rows<K, R> = by_shard.await?.into_iter().flatten().collect();
     rows.sort_unstable_by_key(|(id, _row)| *id);
     let rows = rows.into_iter().map(|(_id, row)| row);
     Ok(respond::json(StatusCode::OK, &page.take_queued(rows, route.template())))

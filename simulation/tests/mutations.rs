@@ -22,7 +22,7 @@ enum Mistake {
     Log(LogFault),
 }
 
-const MISTAKES: [Mistake; 12] = [
+const MISTAKES: [Mistake; 13] = [
     Mistake::Domain(DomainFault::FingerprintNotCompared),
     Mistake::Domain(DomainFault::FirstAnswerForgotten),
     Mistake::Domain(DomainFault::OpenKeyForgotten),

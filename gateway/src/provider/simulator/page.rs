@@ -60,7 +60,7 @@ pub(crate) fn show(simulator: &Simulator, attempt: &str) -> Response {
 pub(crate) fn decide(simulator: &Simulator, attempt: &str, form: &[u8]) -> Response {
     let Some(approved) = decision(form) else {
         let text = document("Not understood", "<p>The form is not one of this page.</p>");
-        return respond(Shown::Page(StatusCode::BAD_REQUEST, text));
+        return respond(Shown::Page(StatusCode::UNPROCESSABLE_ENTITY, text));
     };
     let found = attempt.parse().ok().and_then(|id| simulator.decide_challenge(id, approved));
     respond(match found {

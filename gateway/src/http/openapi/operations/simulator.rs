@@ -61,6 +61,12 @@ fn decide_action() -> Description {
         answers: vec![
             Answer::of(StatusCode::OK, "It is decided.", HTML, text()),
             Answer::of(StatusCode::SEE_OTHER, "It is decided; on to the shop.", HTML, text()),
+            Answer::of(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "The form has no decision of these.",
+                HTML,
+                text(),
+            ),
             Answer::of(StatusCode::NOT_FOUND, "Nobody has to act here.", HTML, text()),
         ],
         refusals: refusals(&[

@@ -1,4 +1,4 @@
-//! Twelve mistakes, each planted where it could have been made, and each found by the simulation.
+//! Thirteen mistakes, each planted where it could have been made, and each found by the simulation.
 //!
 //! Built only with the feature `planted-faults`, in a step of its own, so that no other build knows
 //! the mistakes:

@@ -1,4 +1,4 @@
-//! A client of a running gateway, for commands that ask it something.
+//! A client of a running gateway, for the commands on events.
 //!
 //! It speaks plain HTTP, one request a connection: to a gateway on this machine, or one behind a
 //! tunnel. Not here: the load harness, which has a client of its own and shares no code with this.

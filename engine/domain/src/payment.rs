@@ -208,10 +208,21 @@ impl Payment {
     /// What a further refund may return.
     #[must_use]
     pub fn amount_refundable(&self) -> Amount {
-        [self.amount_refunded(), self.amount_refunding()]
+        [self.amount_refunded(), self.amount_refunding(), self.amount_paid_out_late()]
             .into_iter()
             .try_fold(self.amount_captured(), Amount::checked_sub)
             .unwrap_or(Amount::ZERO)
+    }
+
+    /// What providers have paid out late, by what had failed before, as far as nobody has got it
+    /// back. It stands on the exceptions account, and the customer has it.
+    fn amount_paid_out_late(&self) -> Amount {
+        let amounts = self.cases.iter().filter_map(|case| match (case.booked, case.resolution) {
+            (Booked::PaidOut(_), Some((Resolution::Returned, _at))) => None,
+            (Booked::PaidOut(amount), _) => Some(amount),
+            (Booked::Nothing | Booked::Received(_), _) => None,
+        });
+        amounts.fold(Amount::ZERO, |sum, amount| sum.checked_add(amount).unwrap_or(Amount::MAX))
     }
 
     /// Our fee that stands: what was charged less what refunds gave back.
@@ -275,10 +286,12 @@ impl Payment {
         }
     }
 
-    /// Whether a refund has succeeded, or may yet.
+    /// Whether a refund has succeeded, or may yet, or money has gone back late.
     #[must_use]
     pub fn has_refunds(&self) -> bool {
-        !self.amount_refunded().is_zero() || !self.amount_refunding().is_zero()
+        [self.amount_refunded(), self.amount_refunding(), self.amount_paid_out_late()]
+            .iter()
+            .any(|amount| !amount.is_zero())
     }
 
     /// When a tick has something to do here, if ever.

@@ -1018,6 +1018,51 @@ fn refunds_fail_late_and_are_credited_back() {
 }
 
 #[test]
+fn what_was_paid_out_late_is_not_refunded_again() {
+    check(
+        "pay 100.00 INR
+         provider approves
+         refund 100.00
+         provider refuses
+         refund 100.00
+         callback: provider does it #1
+         provider refuses
+         refund 1.00
+         reverse
+         resolve returned
+         refund 100.00",
+        expect![[r#"
+            > pay 100.00 INR
+              p1 processing/open; authorize p1
+            > provider approves
+              p1 completed/approved
+            > refund 100.00
+              p1 completed/approved; refund open; call refund of p1
+            > provider refuses
+              p1 completed/approved; refund failed
+            > refund 100.00
+              p1 completed/approved; refund open; call refund of p1
+            > callback: provider does it #1
+              p1 completed/approved; refund succeeded_late
+            > provider refuses
+              p1 completed/approved; refund failed
+            > refund 1.00
+              refused: more than what is left to refund
+            > reverse
+              refused: a part of the payment is refunded
+            > resolve returned
+              p1 completed/approved
+            > refund 100.00
+              p1 completed/approved; refund open; call refund of p1
+
+            p1 completed, authorized 100.00 INR, captured 100.00 INR, 12 events, operation_late returned
+            simulator receivable: 100.00 INR debit
+            merchant 1 refunds pending: 100.00 INR credit
+        "#]],
+    );
+}
+
+#[test]
 fn a_refund_that_failed_and_was_done_all_the_same() {
     check(
         "pay 100.00 INR

@@ -117,9 +117,15 @@ impl Expected {
         self.deeds.iter().filter(|deed| deed.is_unsettled()).map(Deed::refund).sum()
     }
 
+    /// What the customer has again or may have: by refunds, and by what the provider did late.
+    pub(crate) fn returning(&self) -> i64 {
+        let late: i64 = self.cases.iter().map(ExpectedCase::paid_out).sum();
+        self.refunded() + self.refunding() + late
+    }
+
     /// What a further refund may return.
     pub(crate) fn refundable(&self) -> i64 {
-        (self.captured - self.refunded() - self.refunding()).max(0)
+        (self.captured - self.returning()).max(0)
     }
 
     /// What stands on the exceptions account for it, and what was assigned to its merchant.

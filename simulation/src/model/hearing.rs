@@ -343,7 +343,7 @@ impl Expected {
             Act::Void => (nothing_open && (self.holds() || self.awaits() || late), 0),
             Act::Reverse => {
                 let whole = self.status == PaymentStatus::Completed
-                    && self.refunded() + self.refunding() == 0
+                    && self.returning() == 0
                     && self.is_approved();
                 (nothing_open && (whole || late), -self.captured)
             }

@@ -16,6 +16,11 @@ impl ExpectedCase {
         self.resolution.is_none()
     }
 
+    /// What the provider paid out and nobody has got back.
+    pub(crate) fn paid_out(&self) -> i64 {
+        if self.resolution == Some(Resolution::Returned) { 0 } else { (-self.booked).max(0) }
+    }
+
     /// What stands on the exceptions account, and what has become the merchant's.
     pub(crate) fn accounts(&self) -> (i64, i64) {
         match self.resolution {

@@ -198,7 +198,7 @@ impl Expected {
             }
             PaymentCommand::Void(_) => (Act::Void, Cause::Merchant),
             PaymentCommand::Reverse(_) => {
-                if self.refunded() + self.refunding() > 0 {
+                if self.returning() > 0 {
                     return Request::Refused(Rejection::ReversalAfterRefund);
                 }
                 (Act::Reverse, Cause::Merchant)

@@ -201,10 +201,17 @@ impl<C: Caller> Shard<C> {
         let unresolved = self.state.unresolved();
         let mut steps = Vec::new();
         for payments in unresolved.chunks(PAYMENTS_PER_RECORD) {
-            match self.decide(Command::ResolveUnsettled(payments.to_vec()), moment()) {
-                Ok(Decision::Accepted { record, .. }) => steps.push(self.accept(record)),
-                Ok(Decision::Unchanged | Decision::Replayed { .. }) => {}
-                Err(rejection) => unreachable!("resolving is never rejected: {rejection}"),
+            loop {
+                match self.decide(Command::ResolveUnsettled(payments.to_vec()), moment()) {
+                    Ok(Decision::Accepted { record, .. }) => steps.push(self.accept(record)),
+                    Ok(Decision::Unchanged | Decision::Replayed { .. }) => break,
+                    Err(rejection) => unreachable!("resolving is never rejected: {rejection}"),
+                }
+                // One record has no room for every operation that payments may have.
+                let mut payments = payments.iter().filter_map(|id| self.state.payment(*id));
+                if !payments.any(Payment::has_open_call) {
+                    break;
+                }
             }
         }
         steps

@@ -370,6 +370,15 @@ impl Payment {
         })
     }
 
+    /// Whether a call was decided whose fate nobody has told, so that nothing asks about it either.
+    #[must_use]
+    pub fn has_open_call(&self) -> bool {
+        self.unresolved_attempt().is_some_and(|attempt| attempt.state == AttemptState::Open)
+            || self
+                .unresolved_operations()
+                .any(|operation| matches!(operation.state, OperationState::Open { .. }))
+    }
+
     /// The operations that cannot be known without asking: whether a call was made before a crash,
     /// and what came of it.
     pub fn unresolved_operations(&self) -> impl Iterator<Item = &Operation> {

@@ -122,6 +122,34 @@ async fn an_operation_whose_call_is_dropped_is_asked_about() {
     stage.close().await;
 }
 
+/// All at once they would not fit into a record.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_many_refunds_as_a_payment_may_have_are_asked_about_after_a_crash() {
+    let disk = Disk::new();
+    let stage = Stage::in_memory(&disk, Script::holding());
+    let command = payment("p");
+    let begun = stage.create(command, Patience::UntilRecorded).await.unwrap().payment;
+    stage.script.until_called(1).await;
+    stage.script.answer_all(ProviderOutcome::Approved(receipt()));
+    let paid = stage.settled(begun.id()).await;
+    for number in 0..500 {
+        let command = refund(&paid, &format!("r{number}"), 1);
+        stage.engine.operate(command, Patience::UntilRecorded).await.unwrap();
+    }
+    let crashed = disk.snapshot();
+    stage.close().await;
+
+    let stage = Stage::in_memory(&crashed, Script::approving());
+    loop {
+        let payment = stage.engine.payment(paid.id()).await.unwrap().unwrap();
+        if payment.amount_refunded() == amount(500) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    stage.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn impatience_gets_the_operation_as_it_stands() {
     let stage = Stage::in_memory(&Disk::new(), Script::holding());

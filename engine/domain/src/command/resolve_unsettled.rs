@@ -1,14 +1,16 @@
 //! After a restart: whether the calls that were owed had been made is not known, so each attempt and
-//! each operation without an outcome becomes unknown and is asked about at once.
+//! each operation without an outcome becomes unknown and is asked about at once. Where that is more
+//! than fits into a record, this deals with as many calls of unknown fate as do, and what was unknown
+//! or pending before keeps to its schedule; whoever decides goes on until no call's fate is open.
 
-use super::inquiry;
+use super::{EVENTS_PER_RECORD, inquiry};
 use crate::{
     decision::Decision,
     effect::Effect,
     env::Env,
     event::{Event, Record},
     id::PaymentId,
-    payment::{AttemptState, OperationState},
+    payment::{AttemptState, OperationState, Payment},
     planted_fault::{PlantedFault, is_planted},
     provider::OutcomeSource,
     shard_state::ShardState,
@@ -18,10 +20,15 @@ pub(super) fn decide(payments: &[PaymentId], state: &ShardState, env: &Env<'_>) 
     let mut events = Vec::new();
     let mut effects = Vec::new();
     let source = OutcomeSource::Call;
-    for id in payments {
-        let Some(payment) = state.payment(*id) else { continue };
+    let known = || payments.iter().filter_map(|id| Some((id, state.payment(*id)?)));
+    let fits = known().map(|(_id, payment)| events_of(payment)).sum::<usize>() <= EVENTS_PER_RECORD;
+    for (id, payment) in known() {
         if let Some(attempt) = payment.unresolved_attempt() {
-            if attempt.state == AttemptState::Open {
+            let is_open = attempt.state == AttemptState::Open;
+            if !fits && (!is_open || events.len() >= EVENTS_PER_RECORD) {
+                continue;
+            }
+            if is_open {
                 events.push(Event::AttemptUnknown {
                     payment: *id,
                     attempt: attempt.id,
@@ -35,7 +42,11 @@ pub(super) fn decide(payments: &[PaymentId], state: &ShardState, env: &Env<'_>) 
             }
         }
         for operation in payment.unresolved_operations() {
-            if let OperationState::Open { .. } = operation.state {
+            let is_open = matches!(operation.state, OperationState::Open { .. });
+            if !fits && (!is_open || events.len() >= EVENTS_PER_RECORD) {
+                continue;
+            }
+            if is_open {
                 events.push(Event::OperationUnknown {
                     payment: *id,
                     operation: operation.id(),
@@ -51,4 +62,13 @@ pub(super) fn decide(payments: &[PaymentId], state: &ShardState, env: &Env<'_>) 
     }
     let record = Record { at: env.now, events, idempotency: None, effects };
     Decision::Accepted { record, subject: None }
+}
+
+/// How many events all of a payment comes to.
+fn events_of(payment: &Payment) -> usize {
+    let attempt = payment.unresolved_attempt().map(|attempt| attempt.state == AttemptState::Open);
+    let operations = payment
+        .unresolved_operations()
+        .map(|operation| matches!(operation.state, OperationState::Open { .. }));
+    attempt.into_iter().chain(operations).map(|is_open| if is_open { 2 } else { 1 }).sum()
 }

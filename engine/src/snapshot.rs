@@ -115,6 +115,16 @@ pub enum SnapshotError {
     Gap(ShardId),
 }
 
+impl SnapshotError {
+    /// Whether what the snapshot holds is not what it says, although its bytes can be read.
+    pub(crate) const fn is_of_content(&self) -> bool {
+        match self {
+            Self::Item(_) | Self::Shape | Self::Hash(_) => true,
+            Self::File(_) | Self::Gap(_) => false,
+        }
+    }
+}
+
 impl RecordsByShard {
     /// None yet, of these shards.
     #[must_use]

@@ -35,7 +35,7 @@ use crate::{
     abort_guard::AbortOnPanic,
     error::Error,
     options::{Observer, SnapshotObservation},
-    snapshot::{RecordsByShard, SnapshotSource, prove_snapshot, write_shards},
+    snapshot::{RecordsByShard, SnapshotError, SnapshotSource, prove_snapshot, write_shards},
 };
 
 /// How many snapshots are kept: the newest, and one in case that is damaged.
@@ -193,11 +193,11 @@ impl Worker {
     /// Makes a snapshot of everything that is sealed.
     fn take(&mut self) -> Result<SnapshotObservation, Error> {
         let began = Instant::now();
-        let (from, previous) = self.newest()?;
+        let (from, frame) = self.newest()?;
         let sealed = Tail::open_from(&self.root, from.clone()).sealed_bytes()?;
         let parts = self.parts(sealed);
         let shard = ShardId(self.turn % self.live.count() + 1);
-        let mut previous = previous.map(|frame| self.store.read(frame)).transpose()?;
+        let mut previous = frame.map(|frame| self.store.read(frame)).transpose()?;
         let mut checkpoint = None;
         let mut writer = None;
         let mut proved = None;
@@ -212,7 +212,8 @@ impl Worker {
                 None => writer.insert(self.store.create(&reached)?),
             };
             let source = previous.as_mut().map(|reader| reader as &mut dyn SnapshotSource);
-            for written in write_shards(source, &records, &reached, writer, Some(shard))? {
+            let written = write_shards(source, &records, &reached, writer, Some(shard));
+            for written in written.inspect_err(|error| self.doubt(frame, error))? {
                 let sequence = written.end.sequence;
                 proved = written.state.map(|state| (*state, sequence)).or(proved);
             }
@@ -238,6 +239,18 @@ impl Worker {
         );
         self.observer.snapshot_made(made);
         Ok(made)
+    }
+
+    /// Puts the snapshot that the next one was to stand upon aside, where it is not what it says it
+    /// is: whole as a file, but of another state, such as one that another release hashes otherwise.
+    /// The next try begins with the one before, or with the log.
+    fn doubt(&self, frame: Option<u64>, error: &SnapshotError) {
+        let (Some(frame), true) = (frame, error.is_of_content()) else { return };
+        tracing::error!(frame, %error, "a snapshot does not come to its own state, and is put aside");
+        if let Err(error) = self.store.put_aside(frame) {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(frame, error, "a snapshot cannot be put aside");
+        }
     }
 
     /// The shards, in as many parts as it takes to hold the records of one in memory.

@@ -11,6 +11,7 @@ use std::{
 
 use tollgate_domain::ShardId;
 use tollgate_engine::{Error, verify};
+use tollgate_wal::SnapshotStore;
 
 use super::{
     PATIENT,
@@ -36,6 +37,20 @@ fn damage(path: &Path) {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(path, bytes).unwrap();
+}
+
+/// Leaves the first piece of the newest snapshot out: the file is whole, and its state is another.
+fn forge(directory: &Path) {
+    let store = SnapshotStore::open(directory).unwrap();
+    let newest = store.list().unwrap()[0];
+    let mut items = Vec::new();
+    let mut reader = store.read(newest).unwrap();
+    while let Some(item) = reader.next_item().unwrap() {
+        items.push(item.to_vec());
+    }
+    let mut writer = store.create(reader.checkpoint()).unwrap();
+    items[1..].iter().for_each(|item| writer.push(item).unwrap());
+    writer.seal().unwrap().publish().unwrap();
 }
 
 /// What the whole log comes to, by shard.
@@ -138,6 +153,28 @@ async fn where_a_snapshot_is_damaged_the_older_one_serves_and_then_the_archive()
 
     let stage = Stage::open(directory.path(), Script::approving());
     assert_eq!((stage.report.damaged_snapshots, stage.report.in_snapshot), (0, 20));
+    stage.close().await;
+}
+
+/// As after a release that hashes a state otherwise: there is no use in trying for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_stands_upon_a_snapshot_that_does_not_come_to_its_own_state() {
+    let directory = tempfile::tempdir().unwrap();
+    let stage = Stage::open(directory.path(), Script::approving());
+    pay(&stage, "a", 5).await;
+    stage.engine.take_snapshot().await.unwrap();
+    stage.close().await;
+    forge(directory.path());
+
+    let stage = Stage::open(directory.path(), Script::approving());
+    let report = &stage.report;
+    assert_eq!((report.damaged_snapshots, report.in_snapshot, report.records), (1, 0, 10));
+    pay(&stage, "b", 1).await;
+    stage.engine.take_snapshot().await.unwrap_err();
+    assert_eq!(stage.engine.take_snapshot().await.unwrap().records, 12, "begun anew");
+    stage.close().await;
+    let stage = Stage::open(directory.path(), Script::approving());
+    assert_eq!((stage.report.damaged_snapshots, stage.report.in_snapshot), (0, 12));
     stage.close().await;
 }
 

@@ -213,7 +213,7 @@ async fn there_is_no_page_where_nobody_has_to_act() {
     let waiting = stage.server.pay(&payment("4000000000003220"), &[]).await.json();
     let attempt = waiting["attempts"][0]["id"].as_str().unwrap();
     let page = format!("/simulator/actions/{attempt}");
-    assert_eq!(stage.act(&page, "perhaps").await.status, 400);
+    assert_eq!(stage.act(&page, "perhaps").await.status, 422);
     let json = stage.server.post(&page, "{}", &[]).await;
     json.assert_problem(415, "content_type_unsupported");
     stage.server.stop().await;

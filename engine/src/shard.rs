@@ -159,9 +159,9 @@ impl<C: Caller> Shard<C> {
             Decision::Replayed { subject: Subject::Order(id) } => {
                 Ok((None, OrderAnswer { order: self.order(id), replayed: true }))
             }
-            Decision::Replayed { subject: Subject::Payment(_) | Subject::Operation(_) } => {
-                Err(CommandError::Rejected(Rejection::IdempotencyKeyReused))
-            }
+            Decision::Replayed {
+                subject: Subject::Payment(_) | Subject::Operation(_) | Subject::Review(_),
+            } => Err(CommandError::Rejected(Rejection::IdempotencyKeyReused)),
             Decision::Accepted { .. } | Decision::Unchanged => {
                 unreachable!("an order is created, replayed or rejected")
             }
@@ -333,7 +333,7 @@ impl<C: Caller> Shard<C> {
                 .payment_of(id)
                 .and_then(|payment| payment.operation(id))
                 .is_some_and(tollgate_domain::Operation::is_final_answer),
-            Subject::Order(_) => true,
+            Subject::Order(_) | Subject::Review(_) => true,
         }
     }
 
@@ -356,6 +356,11 @@ impl<C: Caller> Shard<C> {
                 let payment = self.state.payment_of(id).expect("a key stands for what there is");
                 let payment = if replayed { payment.as_answered_to(id) } else { payment.clone() };
                 Ok(Box::new(Answer { payment, operation: Some(id), replayed }))
+            }
+            Subject::Review(id) => {
+                let payment = self.state.payment(id).expect("a key stands for what there is");
+                let shown = if replayed { payment.as_answered_to_approval() } else { payment };
+                Ok(Box::new(Answer { payment: shown.clone(), operation: None, replayed }))
             }
             // Only a digest that two requests share could lead here.
             Subject::Order(_) => Err(CommandError::Rejected(Rejection::IdempotencyKeyReused)),

@@ -152,6 +152,7 @@ const EXPECTED: &[&str] = &[
     "reply: operation settled",
     "reply: payment settled",
     "reply: review approved",
+    "reply: same approval",
     "reply: same operation",
     "reply: same order",
     "reply: same payment",

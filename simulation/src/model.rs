@@ -156,7 +156,7 @@ impl Model {
                         let deed = payments.values().find_map(|found| found.deed(operation));
                         deed.expect("a key stands for what there is").is_unsettled()
                     }
-                    Subject::Order(_) => false,
+                    Subject::Order(_) | Subject::Review(_) => false,
                 }
             });
         }

@@ -25,6 +25,8 @@ pub enum Subject {
     Operation(OperationId),
     /// An order.
     Order(OrderId),
+    /// The review of a payment, where its approval did nothing to the payment but let it go on.
+    Review(PaymentId),
 }
 
 /// What a command leaves in the table, and in its record.
@@ -64,6 +66,7 @@ enum SubjectKind {
     Payment,
     Operation,
     Order,
+    Review,
 }
 
 /// The table is swept when its oldest entry is this much past retention, so that sweeps are rare
@@ -116,6 +119,7 @@ impl IdempotencyTable {
             Subject::Payment(id) => (SubjectKind::Payment, id.to_u128()),
             Subject::Operation(id) => (SubjectKind::Operation, id.to_u128()),
             Subject::Order(id) => (SubjectKind::Order, id.to_u128()),
+            Subject::Review(id) => (SubjectKind::Review, id.to_u128()),
         };
         let (fingerprint, created_at) = (entry.fingerprint.0, seconds(now));
         self.entries.insert(entry.key, Remembered { subject, fingerprint, created_at, kind });
@@ -174,6 +178,7 @@ impl Remembered {
             SubjectKind::Payment => Subject::Payment(PaymentId::from_u128(self.subject)),
             SubjectKind::Operation => Subject::Operation(OperationId::from_u128(self.subject)),
             SubjectKind::Order => Subject::Order(OrderId::from_u128(self.subject)),
+            SubjectKind::Review => Subject::Review(PaymentId::from_u128(self.subject)),
         }
     }
 }

@@ -314,7 +314,7 @@ fn units(amount: Amount) -> i128 {
 /// Every key stands for something that is there.
 fn keys_have_subjects(state: &ShardState) -> Result<(), Violation> {
     let orphan = state.idempotency().subjects().find(|subject| match subject {
-        Subject::Payment(payment) => state.payment(*payment).is_none(),
+        Subject::Payment(payment) | Subject::Review(payment) => state.payment(*payment).is_none(),
         Subject::Operation(operation) => state.payment_of(*operation).is_none(),
         Subject::Order(order) => state.order(*order).is_none(),
     });

@@ -55,6 +55,16 @@ pub struct Payment {
     updated_at: Timestamp,
     /// The payment as it was in the first final answer, if it has changed since.
     first_answer: Option<Box<Payment>>,
+    approval: Option<Approval>,
+}
+
+/// A reviewer's approval that did nothing to the payment but let it go on.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Approval {
+    /// The payment has not changed since.
+    Fresh,
+    /// The payment as it was answered to the approval.
+    Answered(Box<Payment>),
 }
 
 impl Payment {
@@ -70,6 +80,7 @@ impl Payment {
             sequence: 1,
             updated_at,
             first_answer: None,
+            approval: None,
         }
     }
 
@@ -144,6 +155,16 @@ impl Payment {
     #[must_use]
     pub fn as_first_answered(&self) -> &Self {
         self.first_answer.as_deref().unwrap_or(self)
+    }
+
+    /// The payment as the idempotency key of an approval answers that only let it go on: as it was
+    /// then.
+    #[must_use]
+    pub fn as_answered_to_approval(&self) -> &Self {
+        match &self.approval {
+            Some(Approval::Answered(payment)) => payment,
+            Some(Approval::Fresh) | None => self,
+        }
     }
 
     /// The payment as the idempotency key of one of its operations answers: as it was when the
@@ -437,6 +458,9 @@ impl Payment {
         {
             self.first_answer = Some(Box::new(self.without_first_answers()));
         }
+        if self.approval == Some(Approval::Fresh) {
+            self.approval = Some(Approval::Answered(Box::new(self.without_first_answers())));
+        }
         let due = |operation: &Operation| {
             operation.intent.kind.is_exclusive()
                 && operation.first_answer.is_none()
@@ -453,6 +477,7 @@ impl Payment {
     fn without_first_answers(&self) -> Self {
         let mut shown = self.clone();
         shown.first_answer = None;
+        shown.approval = None;
         // No answer shows them.
         shown.entries = Vec::new();
         shown.operations.iter_mut().for_each(|operation| operation.first_answer = None);
@@ -553,6 +578,10 @@ impl Payment {
                 let held = self.state.held();
                 let expires_at = self.state.held_until().expect("a review holds funds");
                 self.state = PaymentState::Authorized { held, expires_at };
+                // Where payments are captured at once, the key stands for the capture.
+                if self.intent.capture == CaptureMode::Manual {
+                    self.approval = Some(Approval::Fresh);
+                }
             }
             Event::PaymentCaptured { captured, fee, .. } => {
                 let (captured, fee) = self.with_capture(*captured, *fee);

@@ -319,7 +319,7 @@ impl ShardState {
                         .get(&id)
                         .and_then(|payment| payments.get(payment)?.operation(id))
                         .is_some_and(Operation::is_unsettled),
-                    Subject::Order(_) => false,
+                    Subject::Order(_) | Subject::Review(_) => false,
                 });
             }
             Event::OperationStarted { payment, intent } => {

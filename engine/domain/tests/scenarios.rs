@@ -8,8 +8,8 @@
 //!                                number, hold has the payment reviewed.
 //! order 100.00 INR               an order. They are o1, o2, ...
 //! capture 40.00 [keep] [p2]      what the merchant asks for the latest payment, or for the one named;
-//!                                also void, reverse, refund, confirm, approve, reject; all but the
-//!                                last two take key=a. Amounts may be left out
+//!                                also void, reverse, refund, confirm, approve, reject; all take
+//!                                key=a. Amounts may be left out
 //! provider approves [p2]         what the provider says of the latest payment, or of the one named
 //! provider does it [p2]          what it says of the latest operation on that payment; also refuses,
 //!                                finds it expired, has captured it, does it later, has lost it, did
@@ -1359,9 +1359,10 @@ fn reviews() {
          provider does it
          pay 100.00 INR hold manual
          provider approves
-         approve
+         approve key=a
          capture
          provider does it
+         approve key=a
          pay 100.00 INR hold
          provider approves
          reject
@@ -1382,12 +1383,14 @@ fn reviews() {
               p2 processing/open; authorize p2
             > provider approves
               p2 review/approved
-            > approve
+            > approve key=a
               p2 authorized/approved
             > capture
               p2 authorized/approved; capture open; call capture of p2
             > provider does it
               p2 completed/approved; capture succeeded
+            > approve key=a
+              p2 again, answered authorized/approved, now completed/approved
             > pay 100.00 INR hold
               p3 processing/open; authorize p3
             > provider approves
@@ -2090,6 +2093,11 @@ impl Teller {
             }
             Ok(Decision::Replayed { subject: Subject::Order(order) }) => {
                 format!("order again: {order}")
+            }
+            Ok(Decision::Replayed { subject: Subject::Review(payment) }) => {
+                let now = self.stage.payment(payment);
+                let then = standing(now.as_answered_to_approval());
+                format!("{} again, answered {then}, now {}", self.name(payment), standing(now))
             }
             Ok(Decision::Replayed { subject: Subject::Payment(payment) }) => {
                 let now = self.stage.payment(payment);

@@ -64,6 +64,11 @@ impl<A: Attachment> Engine<A> {
                 // Should it have settled just now and moved on since, its key tells the first.
                 Answer { payment: payment.as_answered_to(id), operation: Some(id), replayed: false }
             }),
+            Subject::Review(id) => state.payment(id).map(|payment| Answer {
+                payment: payment.as_answered_to_approval().clone(),
+                operation: None,
+                replayed: false,
+            }),
             Subject::Order(_) => None,
         });
         standing.await?.map(Box::new).ok_or(CommandError::Unknown)
@@ -105,7 +110,7 @@ impl<A: Attachment> Engine<A> {
 
 fn subject_shard(subject: Subject) -> tollgate_domain::ShardId {
     match subject {
-        Subject::Payment(id) => id.shard(),
+        Subject::Payment(id) | Subject::Review(id) => id.shard(),
         Subject::Operation(id) => id.shard(),
         Subject::Order(id) => id.shard(),
     }

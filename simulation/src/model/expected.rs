@@ -33,6 +33,8 @@ pub(crate) struct Expected {
     pub(crate) cases: Vec<ExpectedCase>,
     /// What its key tells for ever, once it has had a final answer.
     first: Option<Told>,
+    /// What a reviewer was told whose approval only let it go on.
+    approved: Option<Told>,
 }
 
 /// What the provider has said of the attempt, as far as it binds us.
@@ -95,6 +97,7 @@ impl Expected {
             deeds: Vec::new(),
             cases: Vec::new(),
             first: None,
+            approved: None,
         }
     }
 
@@ -321,6 +324,17 @@ impl Expected {
     /// What a repeated request for it is answered.
     pub(crate) fn first_answer(&self) -> Told {
         self.first.unwrap_or_else(|| self.told())
+    }
+
+    /// A reviewer's approval lets it go on, and does nothing else to it.
+    pub(super) fn release_from_review(&mut self) {
+        self.status = PaymentStatus::Authorized;
+        self.approved = Some(self.told());
+    }
+
+    /// What a repeated approval is answered that only let it go on.
+    pub(crate) fn answer_to_approval(&self) -> Told {
+        self.approved.expect("it was approved")
     }
 
     /// What a request for one of its operations is answered; a repeated one as the first.

@@ -136,7 +136,7 @@ impl Model {
                     expected.status = PaymentStatus::Authorized;
                 }
             }
-            Asked::Approval => expected.status = PaymentStatus::Authorized,
+            Asked::Approval => expected.release_from_review(),
             Asked::Resolution(matter, resolution) => {
                 let case = expected
                     .cases

@@ -162,6 +162,7 @@ impl Play<'_> {
             Subject::Payment(_) => "reply: same payment",
             Subject::Operation(_) => "reply: same operation",
             Subject::Order(_) => "reply: same order",
+            Subject::Review(_) => "reply: same approval",
         });
     }
 

@@ -46,6 +46,10 @@ impl Play<'_> {
                     assert_eq!(told, wanted, "the first final answer, or how it stands");
                 }
             }
+            Subject::Review(id) => {
+                assert_eq!((payment.id(), answer.operation), (id, None));
+                assert_eq!(told, expected.answer_to_approval(), "as it was when it was approved");
+            }
             Subject::Order(id) => panic!("{id} is answered by orders"),
         }
     }
@@ -103,7 +107,7 @@ impl Play<'_> {
                 reply.1.as_ref().is_ok_and(|answer| match subject {
                     Subject::Payment(_) => answer.operation.is_none(),
                     Subject::Operation(id) => answer.operation == Some(id),
-                    Subject::Order(_) => false,
+                    Subject::Order(_) | Subject::Review(_) => false,
                 })
             };
             let reply = step.replies.iter().find(about).expect("who waits is answered");
@@ -112,6 +116,7 @@ impl Play<'_> {
                 Subject::Payment(_) => "reply: payment settled",
                 Subject::Operation(_) => "reply: operation settled",
                 Subject::Order(_) => unreachable!("nobody waits for an order"),
+                Subject::Review(_) => unreachable!("an approval is answered at once"),
             });
         }
     }
@@ -125,13 +130,13 @@ impl Play<'_> {
                 let found = model.payment_of(id).and_then(|(_id, expected)| expected.deed(id));
                 found.is_some_and(crate::model::Deed::is_final)
             }
-            Subject::Order(_) => true,
+            Subject::Order(_) | Subject::Review(_) => true,
         }
     }
 
     pub(super) fn payment_of(&self, subject: Subject) -> Option<PaymentId> {
         match subject {
-            Subject::Payment(id) => Some(id),
+            Subject::Payment(id) | Subject::Review(id) => Some(id),
             Subject::Operation(id) => {
                 let model = &self.models[index_of(id.shard())];
                 model.payment_of(id).map(|(payment, _expected)| payment)

@@ -1,8 +1,8 @@
 //! What merchants, reviewers and operators ask for a payment.
 
 use tollgate_domain::{
-    Amount, CaptureMode, CapturePayment, ConfirmPayment, DecideReview, Fingerprint, MerchantId,
-    PaymentId, PaymentStatus, RefundPayment, Rejection, Resolution, ResolveCase, ReversePayment,
+    Amount, CapturePayment, ConfirmPayment, DecideReview, Fingerprint, MerchantId, PaymentId,
+    PaymentStatus, RefundPayment, Rejection, Resolution, ResolveCase, ReversePayment,
     ReviewVerdict, ShardId, Subject, Target, VoidPayment,
 };
 use tollgate_engine::{Caller, CommandError, PaymentCommand, Request as Asking};
@@ -39,11 +39,7 @@ impl Play<'_> {
         let low_bits = payment.to_u128() & u128::from(u64::MAX >> 1);
         let low_bits = u64::try_from(low_bits).expect("63 bits");
         let fingerprint = Fingerprint(low_bits ^ ((ask.deed as u64 + 2) << 17));
-        // An approval that only lets the payment go on is answered with the payment as it is: README.md
-        // tells why it comes without a key here.
-        let answered_as_is = ask.deed == Deed::Approve && expected.capture == CaptureMode::Manual;
-        let key = ask.key.filter(|_key| !answered_as_is);
-        let idempotency = key.map(|key| (key_of(expected.merchant, key), fingerprint));
+        let idempotency = ask.key.map(|key| (key_of(expected.merchant, key), fingerprint));
         let target = Target { payment, merchant, mode: expected.mode, idempotency };
         let command = command(ask.deed, target, expected);
         if idempotency.is_some() {

@@ -43,6 +43,7 @@ pub(super) enum Subject {
     Payment(u128),
     Operation(u128),
     Order(u128),
+    Review(u128),
 }
 
 impl Piece {
@@ -117,6 +118,7 @@ impl From<idempotency::Subject> for Subject {
             idempotency::Subject::Payment(id) => Self::Payment(id.to_u128()),
             idempotency::Subject::Operation(id) => Self::Operation(id.to_u128()),
             idempotency::Subject::Order(id) => Self::Order(id.to_u128()),
+            idempotency::Subject::Review(id) => Self::Review(id.to_u128()),
         }
     }
 }
@@ -127,6 +129,7 @@ impl From<Subject> for idempotency::Subject {
             Subject::Payment(id) => Self::Payment(Id::from_u128(id)),
             Subject::Operation(id) => Self::Operation(Id::from_u128(id)),
             Subject::Order(id) => Self::Order(Id::from_u128(id)),
+            Subject::Review(id) => Self::Review(Id::from_u128(id)),
         }
     }
 }

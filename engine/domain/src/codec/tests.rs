@@ -161,7 +161,12 @@ fn every_piece() -> Vec<Piece> {
         fingerprint: Fingerprint(0x0102_0304),
         subject,
     };
-    let subjects = [Subject::Payment(id(4)), Subject::Operation(id(5)), Subject::Order(id(6))];
+    let subjects = [
+        Subject::Payment(id(4)),
+        Subject::Operation(id(5)),
+        Subject::Order(id(6)),
+        Subject::Review(id(7)),
+    ];
     let keys = subjects.map(|subject| Piece::Key(entry(subject), 1_768_473_000));
     let end = |oldest_key| {
         Piece::End(ImageEnd {
@@ -890,6 +895,7 @@ fn any_subject() -> impl Strategy<Value = Subject> {
         any_id().prop_map(Subject::Payment),
         any_id().prop_map(Subject::Operation),
         any_id().prop_map(Subject::Order),
+        any_id().prop_map(Subject::Review),
     ]
 }
 

@@ -63,7 +63,7 @@ impl DecideReview {
                 target.begin(payment, attempt, (capture, Cause::Review), approval, env)
             }
             (ReviewVerdict::Approve, CaptureMode::Manual) => {
-                let subject = Subject::Payment(payment.id());
+                let subject = Subject::Review(payment.id());
                 accept(approval, Vec::new(), subject, target.idempotency, env)
             }
         })

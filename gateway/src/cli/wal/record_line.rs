@@ -416,6 +416,7 @@ fn idempotency_entry(entry: &IdempotencyEntry) -> Object {
         Subject::Payment(id) => object.text("payment", id),
         Subject::Operation(id) => object.text("operation", id),
         Subject::Order(id) => object.text("order", id),
+        Subject::Review(id) => object.text("review_of", id),
     }
 }
 

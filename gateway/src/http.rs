@@ -57,7 +57,7 @@ pub(crate) use edge::Edge;
 pub(crate) use event_data::{
     complete_event_data, endpoint_event_data, payment_event_data, refund_event_data,
 };
-pub(crate) use provider_callback::CallbackDesk;
+pub(crate) use provider_callback::{CallbackDesk, keep_telling_parked};
 pub(crate) use rate_limit::{RateLimitOptions, RateLimits, RefusalCounters};
 pub(crate) use refusal_stream::Refuse;
 pub(crate) use respond::json;

@@ -16,6 +16,7 @@ mod card_bins;
 mod card_number;
 mod clock;
 mod data_directory;
+mod durable_file;
 mod feed;
 mod first_keys;
 mod metrics;

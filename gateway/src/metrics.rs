@@ -49,7 +49,11 @@ const RATE_LIMITED: Series = Series::counter(
 );
 const CALLBACKS: Series = Series::counter(
     "tollgate_provider_callbacks_total",
-    "Callbacks of providers, by result: accepted, repeated, unmatched (for no payment of ours) or refused.",
+    "Callbacks of providers, by result: accepted, repeated, parked (for no payment of ours), unmatched (the same, without room) or refused.",
+);
+const CALLBACKS_PARKED: Series = Series::gauge(
+    "tollgate_provider_callbacks_parked",
+    "Callbacks of providers that wait for the payment that they are about.",
 );
 const PAYMENTS: Series = Series::counter(
     "tollgate_payments_total",
@@ -288,8 +292,11 @@ pub(crate) struct Metrics {
 pub(crate) struct CallbackCounters {
     pub(crate) accepted: Counter,
     pub(crate) repeated: Counter,
+    pub(crate) parked: Counter,
     pub(crate) unmatched: Counter,
     pub(crate) refused: Counter,
+    /// How many are parked now.
+    pub(crate) waiting: Gauge,
 }
 
 /// What the vault counts.
@@ -398,8 +405,10 @@ impl Metrics {
                 CallbackCounters {
                     accepted: of("accepted"),
                     repeated: of("repeated"),
+                    parked: of("parked"),
                     unmatched: of("unmatched"),
                     refused: of("refused"),
+                    waiting: CALLBACKS_PARKED.register_gauge(&recorder, &[]),
                 }
             },
             payments: RwLock::default(),

@@ -18,6 +18,7 @@ mod conformance;
 mod connections;
 mod instrument;
 mod operation;
+pub(crate) mod parked_callbacks;
 pub(crate) mod remote_simulator;
 mod test_provider;
 mod worker;

@@ -8,9 +8,8 @@
 //! Invariant: `digest.key` never changes, or no card and no idempotency key would be known again.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    fs::File,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -22,7 +21,7 @@ use tollgate_domain::{
 };
 use zeroize::Zeroizing;
 
-use crate::{vault::Realm, webhook::WebhookSecret};
+use crate::{durable_file, vault::Realm, webhook::WebhookSecret};
 
 /// As many bytes as the hash puts out: more would add nothing.
 const KEY_BYTES: usize = 32;
@@ -345,34 +344,12 @@ pub(crate) fn read_secret_file(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>
 
 /// Writes a secret's file whole or not at all, readable for its owner only.
 pub(crate) fn write_secret_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    write_durably(path, bytes).map_err(|source| Error::File { path: path.to_owned(), source })
-}
-
-fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    let draft = path.with_extension("draft");
-    // A draft left by a crash is not trusted, and its mode neither.
-    if let Err(error) = fs::remove_file(&draft)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        return Err(error);
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&draft, path)?;
-    File::open(directory)?.sync_all()?;
-    // The directory's own entry, where it was made just now.
-    match directory.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
-        Some(_) | None => Ok(()),
-    }
+    durable_file::write(path, bytes).map_err(|source| Error::File { path: path.to_owned(), source })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::{fs, os::unix::fs::PermissionsExt};
 
     use super::*;
 

@@ -48,6 +48,7 @@ use crate::{
     provider::{
         Clock, DEFAULT_CALL_LIMIT, Instrument, ProviderWorker, Providers, TestProvider,
         callback::CallbackKey,
+        parked_callbacks::ParkedCallbacks,
         remote_simulator::{RemoteSimulator, RemoteSimulatorOptions, UrlError},
         simulator::{
             Faults, MessengerOptions, OpenError, Simulator, SimulatorOptions, UnknownFault,
@@ -76,6 +77,7 @@ pub struct Running {
     vault: Arc<Vault>,
     feed: Arc<EventFeed>,
     webhooks: Arc<Webhooks>,
+    telling: tokio::task::JoinHandle<()>,
     directory: DataDirectory,
 }
 
@@ -148,6 +150,9 @@ pub enum Error {
     /// The engine cannot start.
     #[error("cannot start the engine")]
     Engine(#[from] tollgate_engine::Error),
+    /// The callbacks that wait for their payments cannot be read.
+    #[error("cannot read the parked callbacks")]
+    ParkedCallbacks(#[source] std::io::Error),
     /// The first keys cannot be had.
     #[error("cannot prepare the first keys")]
     Keys(#[from] first_keys::Error),
@@ -273,6 +278,7 @@ impl App {
             providers,
             simulator,
             callbacks,
+            parked,
             secrets,
             vault,
             feed,
@@ -305,7 +311,8 @@ impl App {
         let new_operator = operator.is_new.then_some(operator.text);
         let keys = Keys { demo, new_operator };
         webhooks.start(engine.clone())?;
-        Ok(Running { app: self, engine, keys, vault, feed, webhooks, directory })
+        let telling = tokio::spawn(http::keep_telling_parked(parked, engine.clone()));
+        Ok(Running { app: self, engine, keys, vault, feed, webhooks, telling, directory })
     }
 }
 
@@ -339,7 +346,8 @@ impl Running {
     /// Where the log has failed nothing can be finished any more: who waits is told that the
     /// outcome is unknown, and that is all.
     pub async fn stop(self) -> Ending {
-        let Self { app, engine, keys: _, vault, feed, webhooks, directory } = self;
+        let Self { app, engine, keys: _, vault, feed, webhooks, telling, directory } = self;
+        telling.abort();
         let App { config, gateway, api, metrics } = app;
         let grace = config.server.drain_timeout();
         let deadline = Instant::now() + grace;
@@ -386,6 +394,7 @@ struct Opened {
     providers: Providers,
     simulator: TestProvider,
     callbacks: CallbackDesk,
+    parked: Arc<ParkedCallbacks>,
     secrets: Secrets,
     vault: Arc<Vault>,
     feed: Arc<EventFeed>,
@@ -410,7 +419,10 @@ fn open_components(
         runtime: runtime.clone(),
     };
     let simulator = test_provider(config, api, messenger, Arc::clone(&gateway.clock))?;
-    let callbacks = CallbackDesk::new(vec![(ProviderId::SIMULATOR, key)]);
+    let waiting = gateway.metrics.callbacks.waiting.clone();
+    let parked = ParkedCallbacks::open(data_dir.join("callbacks"), waiting);
+    let parked = Arc::new(parked.map_err(Error::ParkedCallbacks)?);
+    let callbacks = CallbackDesk::new(vec![(ProviderId::SIMULATOR, key)], Arc::clone(&parked));
     let vault = Arc::new(vault);
     let (feed, webhooks) = open_feed(config, gateway, &secrets, &vault)?;
     let providers = Providers::new([simulator.as_provider()]);
@@ -429,6 +441,7 @@ fn open_components(
         providers,
         simulator,
         callbacks,
+        parked,
         secrets,
         vault,
         feed,

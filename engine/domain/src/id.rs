@@ -56,6 +56,8 @@ pub(crate) mod kind {
         FeedEvent = "evt_";
         /// One try to deliver an event.
         Delivery = "dlv_";
+        /// A callback of a provider that waits for what it is about.
+        ParkedCallback = "cbk_";
     }
 }
 
@@ -83,6 +85,8 @@ pub type WebhookEndpointId = Id<kind::WebhookEndpoint>;
 pub type FeedEventId = Id<kind::FeedEvent>;
 /// Names a try to deliver an event.
 pub type DeliveryId = Id<kind::Delivery>;
+/// Names a callback that waits for what it is about.
+pub type ParkedCallbackId = Id<kind::ParkedCallback>;
 
 /// The text is no id of the kind asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]

@@ -86,7 +86,8 @@ pub use event::{ControlEvent, Event, Record};
 pub use fees::{FeeRule, FeeSchedule};
 pub use id::{
     ApiKeyId, AttemptId, CaseId, DeliveryId, FeedEventId, Id, IdKind, MerchantId, OperationId,
-    OrderId, ParseIdError, PaymentId, RefundId, ShardId, TransactionId, WebhookEndpointId,
+    OrderId, ParkedCallbackId, ParseIdError, PaymentId, RefundId, ShardId, TransactionId,
+    WebhookEndpointId,
 };
 pub use idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey, IdempotencyTable, Subject};
 pub use merchant::{Merchant, Mode};

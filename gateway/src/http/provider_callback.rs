@@ -4,8 +4,8 @@
 //! the bytes as they came; and nothing is acknowledged before it is durable, so that a provider which
 //! is not told so sends it again.
 //!
-//! A callback for a payment that is not known is answered 404 and counted, and the provider keeps it
-//! for us.
+//! A callback for a payment that is not known is parked, see `provider/parked_callbacks.rs`; where there
+//! is no room for it the provider is told to keep it.
 
 use std::sync::Arc;
 
@@ -18,11 +18,9 @@ use bytes::Bytes;
 use hyper::{HeaderMap, Request, StatusCode};
 use parking_lot::Mutex;
 use rustc_hash::FxHashSet;
-use sha2::{Digest, Sha256};
-use tollgate_domain::{
-    OutcomeSource, ProviderId, RecordOperationOutcome, RecordProviderOutcome, Rejection,
-};
-use tollgate_engine::{CommandError, ProviderReport};
+use tokio::time::{Duration, Instant, sleep};
+use tollgate_domain::{ProviderId, Rejection};
+use tollgate_engine::{CommandError, Engine};
 
 use super::{
     body,
@@ -31,12 +29,17 @@ use super::{
     state::Gateway,
     wire::CallbackReceipt,
 };
-use crate::provider::callback::{Callback, CallbackKey, Disbelief, News, SIGNATURE, TIMESTAMP};
+use crate::provider::{
+    Instrument,
+    callback::{Callback, CallbackDigest, CallbackKey, Disbelief, SIGNATURE, TIMESTAMP},
+    parked_callbacks::{ParkedCallback, ParkedCallbacks, Parking},
+};
 
-/// What callbacks are known by, and which have been heard.
+/// What callbacks are known by, which have been heard, and which wait for what they are about.
 pub(crate) struct CallbackDesk {
     keys: Vec<(ProviderId, CallbackKey)>,
     heard: Mutex<Heard>,
+    pub(super) parked: Arc<ParkedCallbacks>,
 }
 
 /// Which callbacks have been acknowledged, by digests of their ids: two generations, of which the
@@ -44,8 +47,8 @@ pub(crate) struct CallbackDesk {
 /// nothing the second time.
 #[derive(Default)]
 struct Heard {
-    young: FxHashSet<u128>,
-    old: FxHashSet<u128>,
+    young: FxHashSet<CallbackDigest>,
+    old: FxHashSet<CallbackDigest>,
 }
 
 /// How many a generation remembers, 2 MiB: as many as come within the tolerance of timestamps at a
@@ -56,8 +59,8 @@ const GENERATION: usize = 65_536;
 const MOST_ID: usize = 128;
 
 impl CallbackDesk {
-    pub(crate) fn new(keys: Vec<(ProviderId, CallbackKey)>) -> Self {
-        Self { keys, heard: Mutex::default() }
+    pub(crate) fn new(keys: Vec<(ProviderId, CallbackKey)>, parked: Arc<ParkedCallbacks>) -> Self {
+        Self { keys, heard: Mutex::default(), parked }
     }
 
     fn key(&self, provider: ProviderId) -> Option<&CallbackKey> {
@@ -66,11 +69,11 @@ impl CallbackDesk {
 }
 
 impl Heard {
-    fn has(&self, callback: u128) -> bool {
+    fn has(&self, callback: CallbackDigest) -> bool {
         self.young.contains(&callback) || self.old.contains(&callback)
     }
 
-    fn remember(&mut self, callback: u128) {
+    fn remember(&mut self, callback: CallbackDigest) {
         if self.young.len() >= GENERATION {
             self.old = std::mem::take(&mut self.young);
         }
@@ -107,6 +110,7 @@ async fn take(
     match &taken {
         Ok(Taken::New) => counters.accepted.increment(1),
         Ok(Taken::Repeat) => counters.repeated.increment(1),
+        Ok(Taken::Parked) => counters.parked.increment(1),
         Err(problem) => match problem.code() {
             ErrorCode::CallbackUnmatched => counters.unmatched.increment(1),
             _other => counters.refused.increment(1),
@@ -119,6 +123,14 @@ async fn take(
 enum Taken {
     New,
     Repeat,
+    /// What it is about is not known.
+    Parked,
+}
+
+/// Whether what a callback is about was found.
+enum Told {
+    Found,
+    NotFound,
 }
 
 async fn take_uncounted(
@@ -132,39 +144,86 @@ async fn take_uncounted(
     let head = SignedHead::of(request.headers());
     let body = body::read_json(request, gateway.body_limits).await?;
     let callback = verified(key, &head, &body, gateway)?;
-    let digest = digest(provider, &callback.id);
+    let digest = callback.digest(provider);
     if desk.heard.lock().has(digest) {
         return Ok(Taken::Repeat);
     }
-    let Callback { payment, news, id: _ } = callback;
-    let source = OutcomeSource::Callback;
-    let report = match news {
-        News::Attempt(attempt, outcome) => {
-            ProviderReport::Attempt(RecordProviderOutcome { payment, attempt, source, outcome })
-        }
-        News::Operation(operation, outcome) => ProviderReport::Operation(RecordOperationOutcome {
-            payment,
-            operation,
-            source,
-            outcome,
-        }),
-    };
-    match serving.engine.report(report).await {
-        Ok(()) => {
+    match tell(&serving.engine, provider, &callback).await? {
+        Told::Found => {
             desk.heard.lock().remember(digest);
             Ok(Taken::New)
         }
+        Told::NotFound => park(gateway, &desk.parked, provider, callback).await,
+    }
+}
+
+/// Tells the engine, which has it durable then. A provider has no say over what was sent to another.
+async fn tell(
+    engine: &Engine<Instrument>,
+    provider: ProviderId,
+    callback: &Callback,
+) -> Result<Told, CommandError> {
+    let payment = engine.payment(callback.payment).await?;
+    let sent_to = payment.and_then(|payment| callback.subject_provider(&payment));
+    if sent_to != Some(provider) {
+        return Ok(Told::NotFound);
+    }
+    match engine.report(callback.clone().into_report()).await {
+        Ok(()) => Ok(Told::Found),
         Err(CommandError::Rejected(
             Rejection::PaymentNotFound(_)
             | Rejection::AttemptNotFound(_)
             | Rejection::OperationNotFound(_),
-        )) => {
-            tracing::warn!(%provider, %payment, "a callback is for no payment of ours");
-            Err(Problem::of(ErrorCode::CallbackUnmatched))
-        }
-        Err(error) => Err(error.into()),
+        )) => Ok(Told::NotFound),
+        Err(error) => Err(error),
     }
 }
+
+async fn park(
+    gateway: &Gateway,
+    parked: &Arc<ParkedCallbacks>,
+    provider: ProviderId,
+    callback: Callback,
+) -> Result<Taken, Problem> {
+    let (parked, now, payment) = (Arc::clone(parked), (gateway.clock)(), callback.payment);
+    tracing::warn!(%provider, %payment, "a callback is for no payment of ours");
+    let parking = tokio::task::spawn_blocking(move || parked.park(provider, &callback, now));
+    match parking.await.expect("parking does not panic") {
+        Ok(Parking::Parked) => Ok(Taken::Parked),
+        Ok(Parking::Full) => Err(Problem::of(ErrorCode::CallbackUnmatched)),
+        Err(error) => {
+            tracing::error!(%error, "a callback cannot be parked");
+            Err(Problem::of(ErrorCode::CallbackUnmatched))
+        }
+    }
+}
+
+/// Tells what is parked until it finds what it is about, for as long as the engine runs.
+pub(crate) async fn keep_telling_parked(parked: Arc<ParkedCallbacks>, engine: Engine<Instrument>) {
+    loop {
+        sleep(LOOK_EVERY).await;
+        for ParkedCallback { id, provider, callback, .. } in parked.take_due(Instant::now()) {
+            let payment = callback.payment;
+            match tell(&engine, provider, &callback).await {
+                Ok(Told::Found) => {
+                    tracing::info!(%provider, %payment, "a parked callback has found its payment");
+                    let parked = Arc::clone(&parked);
+                    let removing = tokio::task::spawn_blocking(move || parked.remove(id));
+                    if let Err(error) = removing.await.expect("removing does not panic") {
+                        // It is told again, and changes nothing then.
+                        tracing::error!(%error, "a parked callback cannot be removed");
+                    }
+                }
+                Ok(Told::NotFound) => {}
+                Err(CommandError::Stopping) => return,
+                Err(error) => tracing::warn!(%error, "a parked callback was not told"),
+            }
+        }
+    }
+}
+
+/// How often it is looked whether something parked is to be told.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// The headers that a callback is known by.
 struct SignedHead {
@@ -202,11 +261,6 @@ fn verified(
     })
 }
 
-fn digest(provider: ProviderId, id: &str) -> u128 {
-    let digest = Sha256::new().chain_update(provider.to_bytes()).chain_update(id).finalize();
-    u128::from_le_bytes(*digest.first_chunk().expect("SHA-256 has 32 bytes"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,20 +269,12 @@ mod tests {
     fn the_newest_ids_are_remembered() {
         let mut heard = Heard::default();
         let generation = GENERATION as u128;
+        let digest = CallbackDigest::from_u128;
         for id in 0..3 * generation {
-            heard.remember(id);
+            heard.remember(digest(id));
         }
-        assert!(!heard.has(generation - 1));
-        assert!(heard.has(generation) && heard.has(3 * generation - 1));
-        assert!(!heard.has(3 * generation));
-    }
-
-    #[test]
-    fn ids_are_each_providers_own() {
-        let other = ProviderId::new("other").unwrap();
-        let of_simulator = digest(ProviderId::SIMULATOR, "cb_1");
-        assert_eq!(of_simulator, digest(ProviderId::SIMULATOR, "cb_1"));
-        assert_ne!(of_simulator, digest(other, "cb_1"));
-        assert_ne!(of_simulator, digest(ProviderId::SIMULATOR, "cb_2"));
+        assert!(!heard.has(digest(generation - 1)));
+        assert!(heard.has(digest(generation)) && heard.has(digest(3 * generation - 1)));
+        assert!(!heard.has(digest(3 * generation)));
     }
 }

@@ -90,6 +90,8 @@ routes! {
     ExceptionResolution = "/api/v1/admin/payments/{id}/exceptions/{case}/resolve" =>
         post(v1::exceptions::resolve);
     UnknownOutcomes = "/api/v1/admin/unknown" => get(v1::exceptions::unknown);
+    ParkedCallbacks = "/api/v1/admin/callbacks" => get(v1::parked_callbacks::list);
+    ParkedCallback = "/api/v1/admin/callbacks/{id}" => delete(v1::parked_callbacks::dismiss);
     TransactionOutcome = "/api/v1/admin/transactions/{id}/outcome" =>
         post(v1::transactions::record_outcome);
     Providers = "/api/v1/providers" => get(v1::providers::list);

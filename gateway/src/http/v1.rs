@@ -8,6 +8,7 @@ pub(super) mod keys;
 pub(super) mod ledger;
 pub(super) mod merchants;
 pub(super) mod orders;
+pub(super) mod parked_callbacks;
 pub(super) mod payment_batch;
 pub(super) mod payment_methods;
 pub(super) mod payment_operations;

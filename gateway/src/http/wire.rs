@@ -43,7 +43,7 @@ pub(crate) use account_answer::{
     AccountBody, AccountLine, AccountLines, BalancesBody, EntryBody, WholeListBody,
 };
 pub(crate) use batch::{BatchBody, BatchItem, BatchOutcome, BatchRequest};
-pub(crate) use callback_answer::CallbackReceipt;
+pub(crate) use callback_answer::{CallbackReceipt, DismissedCallbackBody, ParkedCallbackBody};
 pub(crate) use case_answer::CaseBody;
 pub(crate) use customer_answer::ErasedCustomerBody;
 pub(crate) use form::FormBody;

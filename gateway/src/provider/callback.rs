@@ -20,11 +20,13 @@ use std::borrow::Cow;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use tollgate_domain::{
-    AttemptId, DeclineCode, Millis, OperationFailure, OperationId, OperationOutcome, PaymentId,
-    ProviderOutcome, ProviderReceipt, Timestamp,
+    AttemptId, DeclineCode, Millis, OperationFailure, OperationId, OperationOutcome, OutcomeSource,
+    Payment, PaymentId, ProviderId, ProviderOutcome, ProviderReceipt, RecordOperationOutcome,
+    RecordProviderOutcome, Timestamp,
 };
+use tollgate_engine::ProviderReport;
 
 use super::simulator::protocol::{AnswerBody, OperationAnswerBody};
 use crate::http::Rfc3339;
@@ -74,6 +76,10 @@ pub(crate) struct Callback {
     /// What it says.
     pub(crate) news: News,
 }
+
+/// What a callback is known by: its provider and its id.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct CallbackDigest(u128);
 
 /// What became of what.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -161,14 +167,50 @@ impl CallbackKey {
 }
 
 impl Callback {
-    /// A callback with that news. The same news of the same thing has the same id.
-    pub(super) fn new(payment: PaymentId, news: News) -> Self {
-        Self { id: news.callback_id(), payment, news }
+    /// A callback with that news, which became true at `since`. The same news has the same id, however
+    /// often it is told; should it come true again later, that is other news.
+    pub(super) fn new(payment: PaymentId, news: News, since: Timestamp) -> Self {
+        Self { id: news.callback_id(since), payment, news }
+    }
+
+    /// What it is known by.
+    pub(crate) fn digest(&self, provider: ProviderId) -> CallbackDigest {
+        let id = &*self.id;
+        let digest = Sha256::new().chain_update(provider.to_bytes()).chain_update(id).finalize();
+        CallbackDigest(u128::from_le_bytes(*digest.first_chunk().expect("SHA-256 has 32 bytes")))
+    }
+
+    /// The provider that what it speaks of was sent to; `None` where the payment knows nothing of it.
+    pub(crate) fn subject_provider(&self, payment: &Payment) -> Option<ProviderId> {
+        let attempt = match &self.news {
+            News::Attempt(attempt, _outcome) => *attempt,
+            News::Operation(operation, _outcome) => payment.operation(*operation)?.intent.attempt,
+        };
+        payment.attempt(attempt).map(|attempt| attempt.provider)
+    }
+
+    /// What the engine is told.
+    pub(crate) fn into_report(self) -> ProviderReport {
+        let Self { id: _, payment, news } = self;
+        let source = OutcomeSource::Callback;
+        match news {
+            News::Attempt(attempt, outcome) => {
+                ProviderReport::Attempt(RecordProviderOutcome { payment, attempt, source, outcome })
+            }
+            News::Operation(operation, outcome) => {
+                ProviderReport::Operation(RecordOperationOutcome {
+                    payment,
+                    operation,
+                    source,
+                    outcome,
+                })
+            }
+        }
     }
 
     /// One that says the opposite, for a test of what is made of it; `None` where the news is not
     /// final. `receipt` is what is given where the opposite is a success.
-    pub(super) fn contradicted(&self, receipt: &ProviderReceipt) -> Option<Self> {
+    pub(super) fn contradicted(&self, receipt: &ProviderReceipt, at: Timestamp) -> Option<Self> {
         let news = match &self.news {
             News::Attempt(attempt, outcome) => {
                 let opposite = match outcome {
@@ -198,7 +240,7 @@ impl Callback {
                 News::Operation(*operation, opposite)
             }
         };
-        Some(Self::new(self.payment, news))
+        Some(Self::new(self.payment, news, at))
     }
 
     /// Reads a body whose signature is right. `None` if it is none of the form above.
@@ -246,32 +288,48 @@ impl Callback {
 }
 
 impl News {
-    fn callback_id(&self) -> Box<str> {
+    /// The outcome's name.
+    pub(crate) fn outcome(&self) -> &'static str {
         match self {
-            Self::Attempt(attempt, outcome) => {
-                let said = match outcome {
-                    ProviderOutcome::Approved(_) => "approved",
-                    ProviderOutcome::Declined(_) => "declined",
-                    ProviderOutcome::ActionRequired { .. } => "action_required",
-                    ProviderOutcome::Pending => "pending",
-                    ProviderOutcome::NotSent => "not_sent",
-                    ProviderOutcome::Unknown => "unknown",
-                    ProviderOutcome::NotFound { .. } => "not_found",
-                };
-                format!("cb_{attempt}_{said}").into()
-            }
-            Self::Operation(operation, outcome) => {
-                let said = match outcome {
-                    OperationOutcome::Succeeded(_) => "succeeded",
-                    OperationOutcome::Failed(_) => "failed",
-                    OperationOutcome::Pending => "pending",
-                    OperationOutcome::NotSent => "not_sent",
-                    OperationOutcome::Unknown => "unknown",
-                    OperationOutcome::NotFound { .. } => "not_found",
-                };
-                format!("cb_{operation}_{said}").into()
-            }
+            Self::Attempt(_, outcome) => match outcome {
+                ProviderOutcome::Approved(_) => "approved",
+                ProviderOutcome::Declined(_) => "declined",
+                ProviderOutcome::ActionRequired { .. } => "action_required",
+                ProviderOutcome::Pending => "pending",
+                ProviderOutcome::NotSent => "not_sent",
+                ProviderOutcome::Unknown => "unknown",
+                ProviderOutcome::NotFound { .. } => "not_found",
+            },
+            Self::Operation(_, outcome) => match outcome {
+                OperationOutcome::Succeeded(_) => "succeeded",
+                OperationOutcome::Failed(_) => "failed",
+                OperationOutcome::Pending => "pending",
+                OperationOutcome::NotSent => "not_sent",
+                OperationOutcome::Unknown => "unknown",
+                OperationOutcome::NotFound { .. } => "not_found",
+            },
         }
+    }
+
+    fn callback_id(&self, since: Timestamp) -> Box<str> {
+        let (said, since) = (self.outcome(), since.as_millis());
+        match self {
+            Self::Attempt(attempt, _) => format!("cb_{attempt}_{said}_{since}").into(),
+            Self::Operation(operation, _) => format!("cb_{operation}_{said}_{since}").into(),
+        }
+    }
+}
+
+impl CallbackDigest {
+    #[cfg(test)]
+    pub(crate) fn from_u128(number: u128) -> Self {
+        Self(number)
+    }
+
+    /// Half of it.
+    pub(crate) fn low_bits(self) -> u64 {
+        let bytes = self.0.to_le_bytes();
+        u64::from_le_bytes(*bytes.first_chunk().expect("sixteen are more than eight"))
     }
 }
 
@@ -390,6 +448,29 @@ mod tests {
             let text = body(subject, answer);
             assert_eq!(Callback::read(text.as_bytes()), None, "{text}");
         }
+    }
+
+    #[test]
+    fn ids_are_of_the_news_and_digests_each_providers_own() {
+        let (payment, operation) = (PaymentId::from_u128(1), OperationId::from_u128(3));
+        let done = || {
+            let receipt = ProviderReceipt {
+                external_id: "sim_1".into(),
+                rrn: "12".into(),
+                approval_code: "345".into(),
+            };
+            News::Operation(operation, OperationOutcome::Succeeded(receipt))
+        };
+        let at_first = Callback::new(payment, done(), NOW);
+        assert_eq!(at_first, Callback::new(payment, done(), NOW));
+        // Done, then undone, then done: the third is other news than the first.
+        assert_ne!(at_first.id, Callback::new(payment, done(), NOW.after(Millis(1))).id);
+        let (simulator, other) = (ProviderId::SIMULATOR, ProviderId::new("other").unwrap());
+        assert_eq!(
+            at_first.digest(simulator),
+            Callback::new(payment, done(), NOW).digest(simulator)
+        );
+        assert_ne!(at_first.digest(simulator), at_first.digest(other));
     }
 
     #[test]

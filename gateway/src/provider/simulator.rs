@@ -564,7 +564,7 @@ impl Simulator {
             Decided::ActionRequired | Decided::Pending => return,
         };
         let news = News::Attempt(charge.attempt, outcome);
-        let callback = Callback::new(charge.payment, news);
+        let callback = Callback::new(charge.payment, news, booking.at);
         self.tell(&callback, &receipt, booking.at, faults);
     }
 
@@ -583,7 +583,7 @@ impl Simulator {
             Fate::Pending => return,
         };
         let news = News::Operation(operated.operation, outcome);
-        let callback = Callback::new(payment, news);
+        let callback = Callback::new(payment, news, operated.at);
         self.tell(&callback, &receipt, operated.at, faults);
     }
 
@@ -604,7 +604,9 @@ impl Simulator {
         if twice {
             messenger.send(late + APART, callback, decided);
         }
-        if let Some(opposite) = callback.contradicted(receipt).filter(|_opposite| contradicting) {
+        if let Some(opposite) =
+            callback.contradicted(receipt, decided).filter(|_opposite| contradicting)
+        {
             messenger.send(late + 2 * APART, &opposite, decided);
         }
     }

@@ -139,24 +139,95 @@ async fn nobody_else_is_believed() {
     stage.server.stop().await;
 }
 
-/// The provider keeps it for us.
+/// It waits for its payment, and operators see it.
 #[tokio::test]
-async fn a_callback_for_no_payment_of_ours_is_not_acknowledged() {
+async fn a_callback_for_no_payment_of_ours_is_parked() {
     let stage = Stage::set().await;
     let paid = stage.server.pay(&payment(GOOD), &[]).await.json();
+    let attempt = paid["attempts"][0]["id"].clone();
     let mut other = paid.clone();
     other["id"] = json!("pay_00000000000010000000000000");
+    let received = json!({"received": true});
     for _time in 0..2 {
         let reply = stage.call_back(PATHS[0], &approval(&other), SECRET, 0).await;
-        reply.assert_problem(404, "callback_unmatched");
+        assert_eq!((reply.status, reply.json()), (200, received.clone()));
     }
     other = paid;
     other["attempts"][0]["id"] = json!("att_00000000000010000000000000");
-    let reply = stage.call_back(PATHS[0], &approval(&other), SECRET, 0).await;
-    reply.assert_problem(404, "callback_unmatched");
-    let line = "tollgate_provider_callbacks_total{result=\"unmatched\"} 3";
-    assert!(stage.server.metrics().await.contains(line));
+    let of_other_attempt = approval(&other).replace("cb_1", "cb_2");
+    let reply = stage.call_back(PATHS[0], &of_other_attempt, SECRET, 0).await;
+    assert_eq!((reply.status, reply.json()), (200, received));
+    let metrics = stage.server.metrics().await;
+    for line in [
+        "tollgate_provider_callbacks_total{result=\"parked\"} 3",
+        "tollgate_provider_callbacks_parked 2",
+    ] {
+        assert!(metrics.contains(line), "{metrics}");
+    }
+    let list = |query: &str| {
+        let path = format!("/api/v1/admin/callbacks{query}");
+        let server = &stage.server;
+        async move { server.get_with(&path, OPERATOR).await.json() }
+    };
+    let page = list("?limit=1").await;
+    assert_eq!(
+        (&page["has_more"], &page["url"]),
+        (&json!(true), &json!("/api/v1/admin/callbacks"))
+    );
+    let first = page["data"][0].clone();
+    let shown = json!({
+        "id": first["id"], "object": "parked_callback", "provider": "simulator",
+        "callback_id": "cb_1", "payment_id": "pay_00000000000010000000000000",
+        "attempt_id": attempt, "operation_id": null, "outcome": "approved",
+        "received_at": first["received_at"],
+    });
+    assert_eq!(first, shown);
+    let id = first["id"].as_str().unwrap();
+    let rest = list(&format!("?starting_after={id}")).await;
+    assert_eq!(rest["data"][0]["callback_id"], "cb_2", "{rest}");
+    let path = format!("/api/v1/admin/callbacks/{id}");
+    let merchant = format!("Bearer {}", stage.server.key());
+    let refused = stage.server.send("DELETE", &path, "", &[("Authorization", &merchant)]).await;
+    assert_eq!(refused.status, 403);
+    let operator = format!("Bearer {OPERATOR}");
+    let operator = [("Authorization", operator.as_str())];
+    let dismissed = stage.server.send("DELETE", &path, "", &operator).await;
+    assert_eq!(
+        (dismissed.status, dismissed.json()),
+        (200, json!({"id": id, "object": "parked_callback", "deleted": true}))
+    );
+    let again = stage.server.send("DELETE", &path, "", &operator).await;
+    again.assert_problem(404, "parked_callback_not_found");
+    assert_eq!(list("").await["data"].as_array().unwrap().len(), 1);
     stage.server.stop().await;
+}
+
+/// As after a restore: the payment comes to be known while its callback waits.
+#[tokio::test]
+async fn a_parked_callback_finds_its_payment() {
+    let Stage { server, _secret } = Stage::set().await;
+    let waiting = server.pay(&payment("4000000000003220"), &[]).await.json();
+    let callback: Value = serde_json::from_str(&approval(&waiting)).unwrap();
+    let file = json!({
+        "provider": "simulator", "received_at": 1_800_000_000_000_u64, "callback": callback,
+    });
+    let server = server
+        .restart_with(|config| {
+            let directory = config.storage.data_dir.join("callbacks");
+            std::fs::create_dir_all(&directory).unwrap();
+            let path = directory.join("cbk_06f1q8zr2w000092mt7v4x1c8h.json");
+            std::fs::write(path, file.to_string()).unwrap();
+        })
+        .await;
+    let stage = Stage { server, _secret };
+    stage.once(waiting["id"].as_str().unwrap(), "completed").await;
+    for _try in 0..1_000 {
+        if stage.server.metrics().await.contains("tollgate_provider_callbacks_parked 0") {
+            return drop(stage.server.stop().await);
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("it has found its payment, and does not wait any more");
 }
 
 /// Card, bank, wallet and UPI: the customer acts on his page, and the simulator calls back.

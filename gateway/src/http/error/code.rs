@@ -153,7 +153,9 @@ error_codes! {
     ApiKeyNotFound = "api_key_not_found", NOT_FOUND, retryable: false, "No such API key",
         "There is no key with this id, or none that the API key has a say over.";
     CallbackUnmatched = "callback_unmatched", NOT_FOUND, retryable: true, "No such payment for a callback",
-        "A provider's callback is about a payment, attempt or operation that is not known here. It is not acknowledged, so that the provider sends it again.";
+        "A provider's callback is about a payment, attempt or operation that is not known here, and there is no room to keep it. It is not acknowledged, so that the provider sends it again.";
+    ParkedCallbackNotFound = "parked_callback_not_found", NOT_FOUND, retryable: false, "No such parked callback",
+        "No callback with this id waits for its payment: it has found it, or was dismissed.";
     WebhookEndpointNotFound = "webhook_endpoint_not_found", NOT_FOUND, retryable: false, "No such webhook endpoint",
         "The API key's merchant has no endpoint with this id in the key's mode.";
     EventNotFound = "event_not_found", NOT_FOUND, retryable: false, "No such event",

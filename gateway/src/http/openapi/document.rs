@@ -26,15 +26,16 @@ use super::{
         ClassicPaymentAnswer, ClassicPaymentForm, ClassicProblem, ClassicProvidersAnswer,
         ClassicRefundAnswer, ClassicRefundStatusAnswer, ClassicStatusAnswer,
         ClassicTransactionAnswer, CountryCode, Currency, CustomerId, DeletedWebhookEndpoint,
-        DeliveryId, EntryList, ErasedCustomer, ErrorPage, Event, EventId, EventPage,
-        EventResendRequest, EventStreamText, Exception, ExceptionId, ExceptionList,
+        DeliveryId, DismissedCallback, EntryList, ErasedCustomer, ErrorPage, Event, EventId,
+        EventPage, EventResendRequest, EventStreamText, Exception, ExceptionId, ExceptionList,
         FailedPaymentProblem, Health, IssuedApiKey, KeyRequest, LedgerPage, Merchant,
         MerchantChange, MerchantId, MerchantList, MerchantRequest, OperatorKeyRequest, Order,
-        OrderId, OrderList, OrderRequest, OutcomeRequest, Payment, PaymentId, PaymentMethodList,
-        PaymentRequest, PlainOperationRequest, Problem, Provider, ProviderCallback, ProviderId,
-        ProviderList, PublicMerchant, QueueStatus, Ready, RecoverRequest, Refund, RefundId,
-        RefundRequest, RegisteredMerchant, ResolutionRequest, RotationRequest, SecretRequest,
-        TestRequest, Transaction, TransactionId, UnknownList, WebhookAttempt, WebhookAttemptList,
+        OrderId, OrderList, OrderRequest, OutcomeRequest, ParkedCallback, ParkedCallbackId,
+        ParkedCallbackList, Payment, PaymentId, PaymentMethodList, PaymentRequest,
+        PlainOperationRequest, Problem, Provider, ProviderCallback, ProviderId, ProviderList,
+        PublicMerchant, QueueStatus, Ready, RecoverRequest, Refund, RefundId, RefundRequest,
+        RegisteredMerchant, ResolutionRequest, RotationRequest, SecretRequest, TestRequest,
+        Transaction, TransactionId, UnknownList, WebhookAttempt, WebhookAttemptList,
         WebhookEndpoint, WebhookEndpointId, WebhookEndpointList, WebhookRedelivery, WebhookRequest,
     },
 };
@@ -227,6 +228,10 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<KeyRequest>(&mut schemas);
     add::<ProviderCallback>(&mut schemas);
     add::<CallbackReceipt>(&mut schemas);
+    add::<ParkedCallback>(&mut schemas);
+    add::<ParkedCallbackId>(&mut schemas);
+    add::<ParkedCallbackList>(&mut schemas);
+    add::<DismissedCallback>(&mut schemas);
     add::<AttemptId>(&mut schemas);
     add::<OperatorKeyRequest>(&mut schemas);
     add::<RotationRequest>(&mut schemas);

@@ -476,6 +476,27 @@ pub(super) fn exception_list() -> Value {
     list(&[exception()], "/api/v1/admin/exceptions")
 }
 
+/// A callback that waits for its payment.
+fn parked_callback() -> Value {
+    json!({
+        "id": "cbk_06f1q8zr2w000092mt7v4x1c8h", "object": "parked_callback",
+        "provider": "simulator", "callback_id": "cb_1",
+        "payment_id": "pay_06f1q8zr2w000c4v9kxj3m5t7a",
+        "attempt_id": "att_06f1q8zr2w000c6d1p8s2y4h0g", "operation_id": null,
+        "outcome": "approved", "received_at": TIME,
+    })
+}
+
+/// A page of them.
+pub(super) fn parked_callback_list() -> Value {
+    list(&[parked_callback()], "/api/v1/admin/callbacks")
+}
+
+/// One that was let go.
+pub(super) fn dismissed_callback() -> Value {
+    json!({"id": "cbk_06f1q8zr2w000092mt7v4x1c8h", "object": "parked_callback", "deleted": true})
+}
+
 /// A page of what is unknown.
 pub(super) fn unknown_list() -> Value {
     let row = json!({

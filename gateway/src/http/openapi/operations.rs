@@ -11,6 +11,7 @@ mod keys;
 mod ledger;
 mod merchants;
 mod orders;
+mod parked_callbacks;
 mod payment_methods;
 mod payment_operations;
 mod payments;
@@ -43,6 +44,7 @@ pub(super) fn descriptions() -> Vec<Description> {
     all.extend(transactions::descriptions());
     all.extend(ledger::descriptions());
     all.extend(exceptions::descriptions());
+    all.extend(parked_callbacks::descriptions());
     all.extend(customers::descriptions());
     all.extend(payment_methods::descriptions());
     all.extend(providers::descriptions());

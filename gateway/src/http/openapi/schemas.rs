@@ -47,13 +47,14 @@ pub(super) use payment_method::PaymentMethodList;
 pub(super) use payment_request::{BatchRequest, ClassicPaymentForm, PaymentRequest};
 pub(super) use problem::{ClassicProblem, FailedPaymentProblem, Problem};
 pub(super) use provider::{
-    CallbackReceipt, ClassicProvidersAnswer, Provider, ProviderCallback, ProviderList,
+    CallbackReceipt, ClassicProvidersAnswer, DismissedCallback, ParkedCallback, ParkedCallbackList,
+    Provider, ProviderCallback, ProviderList,
 };
 pub(super) use transaction::{ClassicTransactionAnswer, OutcomeRequest, Transaction};
 pub(super) use values::{
     ApiKeyId, AttemptId, CountryCode, Currency, CustomerId, DeliveryId, ErrorPage, EventId,
-    EventStreamText, ExceptionId, MerchantId, OrderId, PaymentId, ProviderId, RefundId,
-    TransactionId, WebhookEndpointId,
+    EventStreamText, ExceptionId, MerchantId, OrderId, ParkedCallbackId, PaymentId, ProviderId,
+    RefundId, TransactionId, WebhookEndpointId,
 };
 pub(super) use webhook::{
     CallbackSecret, DeletedWebhookEndpoint, Event, EventPage, EventResendRequest, QueueStatus,

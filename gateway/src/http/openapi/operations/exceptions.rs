@@ -105,7 +105,7 @@ fn unknown() -> Description {
 }
 
 /// As of any list, but oldest first.
-fn page_of_queue<I: utoipa::ToSchema>() -> Vec<utoipa::openapi::path::Parameter> {
+pub(super) fn page_of_queue<I: utoipa::ToSchema>() -> Vec<utoipa::openapi::path::Parameter> {
     let mut parameters = Vec::from(page::<I>());
     for parameter in &mut parameters {
         parameter.description = match parameter.name.as_str() {

@@ -4,7 +4,7 @@ use utoipa::ToSchema;
 
 use super::{
     payment::{ListObject, PaymentMethod},
-    values::{AttemptId, PaymentId},
+    values::{AttemptId, ParkedCallbackId, PaymentId, ProviderId, Time},
 };
 
 /// Who moves the money.
@@ -140,4 +140,46 @@ struct ClassicCapabilities {
     partial_void: bool,
     partial_refunds: bool,
     reversal: bool,
+}
+
+/// A page of callbacks that wait.
+#[derive(ToSchema)]
+pub(in crate::http::openapi) struct ParkedCallbackList {
+    object: ListObject,
+    data: Vec<ParkedCallback>,
+    has_more: bool,
+    url: String,
+}
+
+/// A callback that is about nothing that is known, and waits for it.
+#[derive(ToSchema)]
+pub(in crate::http::openapi) struct ParkedCallback {
+    id: ParkedCallbackId,
+    object: ParkedCallbackObject,
+    provider: ProviderId,
+    /// The provider's own id of it.
+    callback_id: String,
+    payment_id: PaymentId,
+    #[schema(required = true)]
+    attempt_id: Option<AttemptId>,
+    #[schema(required = true)]
+    operation_id: Option<String>,
+    /// What it says.
+    outcome: CallbackOutcome,
+    received_at: Time,
+}
+
+/// A callback that was let go.
+#[derive(ToSchema)]
+pub(in crate::http::openapi) struct DismissedCallback {
+    id: ParkedCallbackId,
+    object: ParkedCallbackObject,
+    /// Always true.
+    deleted: bool,
+}
+
+#[derive(ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ParkedCallbackObject {
+    ParkedCallback,
 }

@@ -50,6 +50,8 @@ texts! {
     OrderId = "^ord_[0-7][0-9a-hjkmnp-tv-z]{25}$", "ord_06f1q8zr2w000c8f4x6c2m9p5e";
     /// The id of something that an operator has to decide.
     ExceptionId = "^exc_[0-7][0-9a-hjkmnp-tv-z]{25}$", "exc_06f1q8zr2w000c9g5y7d3n0q6f";
+    /// The id of a callback that waits for what it is about.
+    ParkedCallbackId = "^cbk_[0-7][0-9a-hjkmnp-tv-z]{25}$", "cbk_06f1q8zr2w000092mt7v4x1c8h";
     /// An amount in major units, with all decimals of its currency; it may be below zero.
     SignedAmount = "^-?[0-9]+(\\.[0-9]+)?$", "100.00";
     /// The merchant's own name of a customer.

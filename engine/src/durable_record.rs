@@ -1,14 +1,14 @@
 //! A record that is durable, as those see it who derive something from the log: the event feed, the
 //! views.
 //!
-//! Invariant: its payments and endpoints stand as the record left them, whatever has become of them since. Live
-//! and in replay they are the same.
+//! Invariant: its payments, orders and endpoints stand as the record left them, whatever has become of
+//! them since. Live and in replay they are the same.
 //!
 //! Not here: who is shown it, and when; see `record_observer.rs`.
 
 use tollgate_domain::{
-    ControlEvent, ControlState, Event, Payment, PaymentId, Record, ShardId, ShardState, Timestamp,
-    WebhookEndpoint,
+    ControlEvent, ControlState, Event, Order, OrderId, Payment, PaymentId, Record, ShardId,
+    ShardState, Timestamp, WebhookEndpoint,
 };
 
 /// One record of the log, with what it led to.
@@ -32,6 +32,8 @@ pub enum DurableContent {
         /// Each payment that it touched and that the shard still holds, once, in the order in which
         /// they were first touched.
         payments: Vec<Payment>,
+        /// Each order that was created, or is paid by one of these payments, once, in the same order.
+        orders: Vec<Order>,
     },
     /// Of the control shard.
     Control {
@@ -53,8 +55,11 @@ impl DurableRecord {
                 touched.push(payment);
             }
         }
-        let payments = touched.into_iter().filter_map(|id| state.payment(id).cloned()).collect();
-        let content = DurableContent::Payments { record, payments };
+        let payments: Vec<Payment> =
+            touched.into_iter().filter_map(|id| state.payment(id).cloned()).collect();
+        let orders = orders_of(&record, &payments);
+        let orders = orders.into_iter().filter_map(|id| state.order(id).cloned()).collect();
+        let content = DurableContent::Payments { record, payments, orders };
         Self { shard: state.shard(), sequence, content }
     }
 
@@ -78,4 +83,20 @@ impl DurableRecord {
             DurableContent::Control { record, .. } => record.at,
         }
     }
+}
+
+/// The orders that a record created, and those that its payments pay.
+fn orders_of(record: &Record<Event>, payments: &[Payment]) -> Vec<OrderId> {
+    let created = record.events.iter().filter_map(|event| match event {
+        Event::OrderCreated(intent) => Some(intent.id),
+        _of_payments => None,
+    });
+    let paid = payments.iter().filter_map(|payment| payment.intent().order);
+    let mut orders = Vec::new();
+    for order in created.chain(paid) {
+        if !orders.contains(&order) {
+            orders.push(order);
+        }
+    }
+    orders
 }

@@ -1,7 +1,6 @@
 //! The command line.
 
 mod api;
-mod api_client;
 mod completions;
 mod config;
 mod events;
@@ -10,12 +9,13 @@ mod merchants;
 mod output;
 mod serve;
 mod simulator;
+mod told_events;
+mod trigger;
 mod wal;
 
 use clap::{Parser, Subcommand};
 
 pub use api::{ApiError, ConnectionError, Refusal};
-pub use api_client::ClientError;
 pub use events::EventsError;
 pub use output::OutputError;
 pub use serve::ServeError;
@@ -55,9 +55,9 @@ enum Command {
     /// Forward events as they happen to a receiver on this machine, while one develops.
     #[command(after_help = events::EXAMPLES)]
     Listen(events::ListenArguments),
-    /// Make a test payment that leads to an event.
+    /// Do with test payments what leads to an event, and wait until it is told.
     #[command(after_help = events::EXAMPLES)]
-    Trigger(events::TriggerArguments),
+    Trigger(trigger::TriggerArguments),
     /// Deliver events again.
     #[command(after_help = events::EXAMPLES)]
     Events(events::EventsArguments),
@@ -138,7 +138,7 @@ impl Cli {
             Some(Command::Wal(arguments)) => Ok(wal::run(arguments)?),
             Some(Command::Simulator(arguments)) => simulator::run(arguments),
             Some(Command::Listen(arguments)) => Ok(events::listen(arguments)?),
-            Some(Command::Trigger(arguments)) => Ok(events::trigger(arguments)?),
+            Some(Command::Trigger(arguments)) => Ok(trigger::run(arguments)?),
             Some(Command::Events(arguments)) => Ok(events::events(arguments)?),
             Some(Command::Completions(arguments)) => Ok(completions::run(arguments)?),
         }
@@ -153,8 +153,8 @@ impl Error {
             Self::Configuration(_)
             | Self::Serve(ServeError::LogLevel(_))
             | Self::Simulator(SimulatorError::Faults(_))
-            | Self::Events(EventsError::Secret | EventsError::Untriggerable(_)) => 2,
-            Self::Api(error) if error.is_usage() => 2,
+            | Self::Events(EventsError::Secret | EventsError::NotHeld(_)) => 2,
+            Self::Api(error) | Self::Events(EventsError::Api(error)) if error.is_usage() => 2,
             Self::Serve(ServeError::Startup(error)) if error.is_configuration() => 2,
             Self::Serve(_)
             | Self::Api(_)

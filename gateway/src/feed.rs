@@ -19,6 +19,7 @@
 
 mod event;
 mod naming;
+mod order;
 mod rendering;
 mod store;
 mod writer;

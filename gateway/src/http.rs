@@ -55,7 +55,8 @@ pub(crate) use client::TrustedProxies;
 pub(crate) use cors::Cors;
 pub(crate) use edge::Edge;
 pub(crate) use event_data::{
-    complete_event_data, endpoint_event_data, payment_event_data, refund_event_data,
+    complete_event_data, endpoint_event_data, order_event_data, payment_event_data,
+    refund_event_data,
 };
 pub(crate) use provider_callback::{CallbackDesk, keep_telling_parked};
 pub(crate) use rate_limit::{RateLimitOptions, RateLimits, RefusalCounters};
@@ -64,5 +65,5 @@ pub(crate) use respond::json;
 pub(crate) use router::{Route, api, metrics};
 pub(crate) use server::{Server, ServerOptions};
 pub(crate) use simulator_ledger::parameters as ledger_parameters;
-pub(crate) use state::{Gateway, Serving};
+pub(crate) use state::{Gateway, LiveReading, Serving};
 pub(crate) use wire::{IdText, LedgerPageBody, Rfc3339};

@@ -155,6 +155,15 @@ const EVENTS: Series =
     Series::counter("tollgate_events_total", "Events that were taken into the feed.");
 const EVENTS_EXPIRED: Series =
     Series::counter("tollgate_events_expired_total", "Events that were removed for their age.");
+const READERS: Series = Series::gauge(
+    "tollgate_event_readers",
+    "Clients that are told events as they happen, by what they are told over.",
+);
+const READERS_CUT: Series = Series::counter(
+    "tollgate_event_readers_cut_total",
+    "Clients that were told events as they happen and were cut because they took nothing, by what \
+     they were told over.",
+);
 const DELIVERIES: Series =
     Series::counter("tollgate_webhook_deliveries_total", "Tries to deliver an event, by result.");
 const DELIVERY_DURATION: Series = Series::seconds(
@@ -229,6 +238,8 @@ const ALL: &[&Series] = &[
     &UNREADABLE,
     &EVENTS,
     &EVENTS_EXPIRED,
+    &READERS,
+    &READERS_CUT,
     &DELIVERIES,
     &DELIVERY_DURATION,
     &DELIVERY_TRIES,
@@ -314,6 +325,15 @@ pub(crate) struct VaultMetrics {
 pub(crate) struct FeedMetrics {
     pub(crate) events: Counter,
     pub(crate) expired: Counter,
+    pub(crate) streams: ReaderMetrics,
+    pub(crate) sockets: ReaderMetrics,
+}
+
+/// What is counted of those who are told events as they happen.
+#[derive(Clone)]
+pub(crate) struct ReaderMetrics {
+    pub(crate) open: Gauge,
+    pub(crate) cut: Counter,
 }
 
 /// What deliveries count.
@@ -379,6 +399,10 @@ impl Metrics {
             series.describe(&recorder);
         }
         BUILD.register_gauge(&recorder, &[("version", env!("CARGO_PKG_VERSION"))]).set(1.0);
+        let readers = |over| ReaderMetrics {
+            open: READERS.register_gauge(&recorder, &[("over", over)]),
+            cut: READERS_CUT.register_counter(&recorder, &[("over", over)]),
+        };
         let metrics = Self {
             exporter: recorder.handle(),
             imbalances: RwLock::default(),
@@ -456,6 +480,8 @@ impl Metrics {
             feed: FeedMetrics {
                 events: EVENTS.register_counter(&recorder, &[]),
                 expired: EVENTS_EXPIRED.register_counter(&recorder, &[]),
+                streams: readers("sse"),
+                sockets: readers("websocket"),
             },
             webhooks: WebhookMetrics {
                 results: AttemptResult::ALL

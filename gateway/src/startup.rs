@@ -40,8 +40,8 @@ use crate::{
     feed::{EventFeed, FeedError, FeedOptions},
     first_keys,
     http::{
-        self, AccessLog, BodyLimits, CallbackDesk, Cors, Edge, Gateway, RateLimitOptions,
-        RateLimits, Server, ServerOptions, Serving, TrustedProxies,
+        self, AccessLog, BodyLimits, CallbackDesk, Cors, Edge, Gateway, LiveReading,
+        RateLimitOptions, RateLimits, Server, ServerOptions, Serving, TrustedProxies,
     },
     metrics::Metrics,
     offer::{self, Offer, OfferError},
@@ -306,6 +306,10 @@ impl App {
             vault: Arc::clone(&vault),
             feed: Arc::clone(&feed),
             webhooks: Arc::clone(&webhooks),
+            live_reading: LiveReading {
+                patience: self.config.events.reader_patience(),
+                heartbeat: self.config.events.heartbeat(),
+            },
             operator: api_key_hash(&operator.text),
         });
         let new_operator = operator.is_new.then_some(operator.text);

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "cli/events.rs"]
+mod events;
 #[path = "cli/keys.rs"]
 mod keys;
 #[path = "process/server.rs"]

@@ -4,27 +4,29 @@
 //!
 //! Invariant: the key goes into the request's header and nowhere else: no message holds it.
 
+mod asking;
 mod connection;
 mod table;
 
-use std::{fmt, fs, io, path::PathBuf, str::FromStr};
+use std::{fmt, io, path::PathBuf};
 
 use bytes::Bytes;
-use clap::Args;
 use hyper::{
-    Method, StatusCode, Uri,
+    HeaderMap, Method, StatusCode,
+    body::Incoming,
     header::{HeaderValue, InvalidHeaderValue},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use zeroize::Zeroizing;
 
 use super::{
     output::{self, OutputError},
     serve::ADMIN_KEY,
 };
 
+pub(super) use asking::{ApiArguments, MerchantArguments, ServerAddress};
 pub use connection::ConnectionError;
+pub(super) use connection::send;
 pub(super) use table::{Column, fields, rows};
 
 /// What help says of the key.
@@ -32,32 +34,6 @@ pub(super) const ENVIRONMENT: &str = "\
 Environment:
   TOLLGATE_ADMIN_KEY  The key to ask with, where no flag gives one: better than --key, as other users
                       of a machine can read command lines";
-
-// Which gateway is asked, by whom, and how its answer is shown. A documentation comment on arguments
-// that several commands take would stand in the place of each command's own.
-#[derive(Debug, Args)]
-pub(super) struct ApiArguments {
-    /// The gateway. It speaks plain HTTP: ask it on its own machine or through a tunnel.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
-    server: ServerAddress,
-    /// The key to ask with: an operator's, unless said otherwise. Without it: TOLLGATE_ADMIN_KEY.
-    #[arg(long = "key", value_name = "KEY", conflicts_with = "key_file")]
-    asking_key: Option<KeyText>,
-    /// A file whose first line is the key, such as data/operator.key.
-    #[arg(long, value_name = "FILE")]
-    key_file: Option<PathBuf>,
-    /// Print what the API answers, as JSON.
-    #[arg(long)]
-    json: bool,
-}
-
-/// Where a gateway listens: host and port.
-#[derive(Clone, Debug)]
-struct ServerAddress(String);
-
-/// The text of a key, which nothing prints.
-#[derive(Clone)]
-struct KeyText(Zeroizing<String>);
 
 /// A gateway to ask.
 pub(super) struct Api {
@@ -147,25 +123,6 @@ struct WholeList<'l> {
 /// Rows that a page is asked for: as many as the API gives.
 const ROWS_OF_A_PAGE: &str = "100";
 
-impl ApiArguments {
-    /// The gateway they name.
-    ///
-    /// # Errors
-    /// Without a key.
-    pub(super) fn into_api(self) -> Result<Api, ApiError> {
-        let given = match (self.asking_key, self.key_file) {
-            (Some(KeyText(key)), _) => Some(key),
-            (None, Some(path)) => Some(read_key(path)?),
-            (None, None) => std::env::var(ADMIN_KEY).ok().map(Zeroizing::new),
-        };
-        let key = given.filter(|key| !key.is_empty()).ok_or(ApiError::NoKey)?;
-        let bearer = Zeroizing::new(format!("Bearer {}", key.as_str()));
-        let mut authorization = HeaderValue::from_str(&bearer).map_err(ApiError::KeyUnusable)?;
-        authorization.set_sensitive(true);
-        Ok(Api { address: self.server.0, authorization, as_json: self.json })
-    }
-}
-
 impl Api {
     /// Asks, and shows the answer: as it came, or as `show` puts it.
     ///
@@ -222,7 +179,58 @@ impl Api {
         Ok(output::print(&text)?)
     }
 
+    /// Asks, and gives the answer; a payment that is declined is one like any other.
+    ///
+    /// # Errors
+    /// If there is none, or the gateway says no.
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, ApiError> {
+        let (status, answer) = self.exchange(method, path, body).await?;
+        if status.is_success() || status == StatusCode::PAYMENT_REQUIRED {
+            return self.read(status, &answer);
+        }
+        Err(self.refused(status, &answer))
+    }
+
+    /// Opens what goes on for as long as somebody reads.
+    ///
+    /// # Errors
+    /// If there is no answer, or the gateway says no.
+    pub(super) async fn open(&self, path: &str, more: HeaderMap) -> Result<Incoming, ApiError> {
+        let mut request = connection::request(
+            &self.address,
+            self.authorization.clone(),
+            Method::GET,
+            path,
+            Bytes::new(),
+        )
+        .map_err(|source| self.unanswered(source))?;
+        request.headers_mut().extend(more);
+        let response = connection::send(&self.address, request).await;
+        let response = response.map_err(|source| self.unanswered(source))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response.into_body());
+        }
+        let answer = connection::whole(response.into_body()).await;
+        Err(self.refused(status, &answer.map_err(|source| self.unanswered(source))?))
+    }
+
     fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<(StatusCode, Bytes), ApiError> {
+        let (status, answer) = runtime()?.block_on(self.exchange(method, path, body))?;
+        if status.is_success() { Ok((status, answer)) } else { Err(self.refused(status, &answer)) }
+    }
+
+    async fn exchange(
         &self,
         method: Method,
         path: &str,
@@ -231,20 +239,18 @@ impl Api {
         let body = body.map_or_else(Bytes::new, |body| {
             serde_json::to_vec(body).expect("requests have string keys").into()
         });
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(ApiError::Process)?;
         let Self { address, authorization, .. } = self;
         let asked = connection::ask(address, authorization.clone(), method, path, body);
-        let (status, answer) = runtime
-            .block_on(asked)
-            .map_err(|source| ApiError::Connection { address: self.address.clone(), source })?;
-        if status.is_success() {
-            return Ok((status, answer));
-        }
-        let refusal = serde_json::from_slice(&answer);
-        Err(refusal.map_or_else(|_other| self.none_of_ours(status, None), ApiError::Refused))
+        asked.await.map_err(|source| self.unanswered(source))
+    }
+
+    fn unanswered(&self, source: ConnectionError) -> ApiError {
+        ApiError::Connection { address: self.address.clone(), source }
+    }
+
+    fn refused(&self, status: StatusCode, answer: &[u8]) -> ApiError {
+        let refusal = serde_json::from_slice(answer);
+        refusal.map_or_else(|_other| self.none_of_ours(status, None), ApiError::Refused)
     }
 
     fn read<A: DeserializeOwned>(&self, status: StatusCode, answer: &[u8]) -> Result<A, ApiError> {
@@ -256,11 +262,13 @@ impl Api {
     }
 }
 
-/// The first line of a file.
-fn read_key(path: PathBuf) -> Result<Zeroizing<String>, ApiError> {
-    let text = fs::read_to_string(&path).map(Zeroizing::new);
-    let text = text.map_err(|source| ApiError::KeyFile { path, source })?;
-    Ok(Zeroizing::new(text.lines().next().unwrap_or_default().trim().to_owned()))
+/// What a command runs on that asks a gateway.
+///
+/// # Errors
+/// If the system has no room for it.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, ApiError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(ApiError::Process)
 }
 
 impl ApiError {
@@ -285,64 +293,5 @@ impl fmt::Display for Refusal {
             write!(formatter, " {pointer}: {detail}")?;
         }
         Ok(())
-    }
-}
-
-impl FromStr for ServerAddress {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        let uri: Uri = text.parse().map_err(|_fault| "it is no URL")?;
-        if uri.scheme_str() != Some("http") {
-            return Err("it is such as http://127.0.0.1:8080; TLS ends in front of a gateway");
-        }
-        if !matches!(uri.path_and_query().map(|rest| rest.as_str()), None | Some("/")) {
-            return Err("it is host and port alone");
-        }
-        let authority = uri.authority().ok_or("it has no host")?;
-        if authority.as_str().contains('@') {
-            return Err("it is host and port alone");
-        }
-        let port = authority.port_u16().unwrap_or(80);
-        Ok(Self(format!("{}:{port}", authority.host())))
-    }
-}
-
-impl FromStr for KeyText {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(Zeroizing::new(text.to_owned())))
-    }
-}
-
-impl fmt::Debug for KeyText {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("KeyText(..)")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_server_is_host_and_port() {
-        for (url, address) in [
-            ("http://127.0.0.1:8080", "127.0.0.1:8080"),
-            ("http://gateway.internal/", "gateway.internal:80"),
-            ("http://[::1]:8080", "[::1]:8080"),
-        ] {
-            assert_eq!(url.parse::<ServerAddress>().unwrap().0, address);
-        }
-        for url in ["https://h:1", "h:1", "", "http://h/api", "http://k@h:1", "http://h:1?q"] {
-            assert!(url.parse::<ServerAddress>().is_err(), "{url}");
-        }
-    }
-
-    #[test]
-    fn a_key_is_not_printed() {
-        let key: KeyText = "ak_secret".parse().unwrap();
-        assert!(!format!("{key:?}").contains("secret"));
     }
 }

@@ -1,9 +1,10 @@
 //! What merchants are told of what happened, and what it is called.
 //!
 //! The one place that maps events of the domain to names of the feed; a new name is a line here.
-//! Not every event has one: merchants are told where a payment stands, and not how it got there.
+//! Not every event has one: merchants are told where a payment stands, and not how it got there. Orders
+//! have no events of their own behind their creation: what is told of them follows from their payments.
 
-use tollgate_domain::{ControlEvent, Event, OperationId, OperationKind, Payment};
+use tollgate_domain::{ControlEvent, Event, OperationId, OperationKind, OrderStatus, Payment};
 
 /// An event of a payment shard as merchants are told of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,6 +72,16 @@ fn is_refund(payment: &Payment, id: OperationId) -> bool {
         | OperationKind::Void
         | OperationKind::Reversal => false,
     })
+}
+
+/// What is told of an order that is now so far.
+pub(super) fn of_order(status: OrderStatus) -> &'static str {
+    match status {
+        OrderStatus::Created => "order.created",
+        OrderStatus::Attempted => "order.attempted",
+        OrderStatus::PartiallyPaid => "order.partially_paid",
+        OrderStatus::Paid => "order.paid",
+    }
 }
 
 /// The name under which an event of the control shard is told to the merchant whose it is.

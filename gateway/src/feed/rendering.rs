@@ -37,6 +37,11 @@ impl<'e> EventBody<'e> {
         }
     }
 
+    /// What it happened to.
+    pub(crate) fn data(&self) -> &RawValue {
+        &self.data
+    }
+
     /// Its bytes.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("events have string keys and finite numbers")

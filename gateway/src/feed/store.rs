@@ -4,6 +4,7 @@
 //!   events   realm 17 · cursor 8   ─▶ event
 //!   books    'p' · shard 2         ─▶ last record taken in, 8
 //!            'h' · realm 17        ─▶ last cursor, 8
+//!   orders   order 16              ─▶ what was last told of it, see `order.rs`
 //!   and what `webhook/outbox.rs` draws
 //!
 //!   realm: merchant 16 · mode 1; numbers are big-endian
@@ -18,9 +19,9 @@ use dashmap::DashMap;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
 use parking_lot::RwLock;
 use tokio::sync::watch;
-use tollgate_domain::{Id, Mode, ShardId, Timestamp};
+use tollgate_domain::{Id, Mode, OrderId, ShardId, Timestamp};
 
-use super::{Cursor, FeedError, FeedEvent};
+use super::{Cursor, FeedError, FeedEvent, order::ToldOrder};
 use crate::{vault::Realm, webhook::Outbox};
 
 const POSITION: u8 = b'p';
@@ -40,6 +41,7 @@ pub(super) struct FeedStore {
     database: Database,
     events: Keyspace,
     books: Keyspace,
+    orders: Keyspace,
     outbox: Outbox,
     positions: RwLock<HashMap<ShardId, u64>>,
     heads: DashMap<Realm, watch::Sender<Cursor>>,
@@ -54,9 +56,11 @@ impl FeedStore {
             .open()?;
         let events = database.keyspace("events", KeyspaceCreateOptions::default)?;
         let books = database.keyspace("books", KeyspaceCreateOptions::default)?;
+        let orders = database.keyspace("orders", KeyspaceCreateOptions::default)?;
         let outbox = Outbox::open(&database)?;
         let (positions, heads) = read_books(&books)?;
-        Ok(Self { database, events, books, outbox, positions: RwLock::new(positions), heads })
+        let positions = RwLock::new(positions);
+        Ok(Self { database, events, books, orders, outbox, positions, heads })
     }
 
     pub(super) fn outbox(&self) -> &Outbox {
@@ -122,6 +126,7 @@ impl FeedStore {
             batch: self.database.batch(),
             positions: HashMap::new(),
             heads: HashMap::new(),
+            orders: HashMap::new(),
         }
     }
 
@@ -163,6 +168,7 @@ pub(super) struct Change<'s> {
     batch: OwnedWriteBatch,
     positions: HashMap<ShardId, u64>,
     heads: HashMap<Realm, Cursor>,
+    orders: HashMap<OrderId, ToldOrder>,
 }
 
 impl Change<'_> {
@@ -177,6 +183,23 @@ impl Change<'_> {
         self.heads.insert(realm, cursor);
     }
 
+    /// What was last told of an order, with this change.
+    pub(super) fn told_order(&self, order: OrderId) -> Result<Option<ToldOrder>, FeedError> {
+        if let Some(told) = self.orders.get(&order) {
+            return Ok(Some(*told));
+        }
+        let Some(bytes) = self.store.orders.get(order.to_u128().to_be_bytes())? else {
+            return Ok(None);
+        };
+        ToldOrder::decode(&bytes).map(Some).ok_or(FeedError::Damaged("order"))
+    }
+
+    /// Notes what is told of an order.
+    pub(super) fn tell_order(&mut self, order: OrderId, told: ToldOrder) {
+        self.batch.insert(&self.store.orders, order.to_u128().to_be_bytes(), told.encode());
+        self.orders.insert(order, told);
+    }
+
     /// Notes a shard's last record that was taken in.
     pub(super) fn reach(&mut self, shard: ShardId, sequence: u64) {
         self.positions.insert(shard, sequence);
@@ -189,7 +212,7 @@ impl Change<'_> {
 
     /// Writes it, and then tells whoever watches.
     pub(super) fn commit(self) -> Result<(), FeedError> {
-        let Self { store, mut batch, positions, heads } = self;
+        let Self { store, mut batch, positions, heads, orders: _ } = self;
         for (shard, sequence) in &positions {
             let key = [&[POSITION][..], &shard.0.to_be_bytes()].concat();
             batch.insert(&store.books, key, sequence.to_be_bytes());

@@ -16,16 +16,19 @@ use std::{
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use parking_lot::{Condvar, Mutex};
-use tollgate_domain::{ControlEvent, Event, Payment, Record, ShardId, WebhookEndpoint};
+use tollgate_domain::{
+    ControlEvent, Event, Order, Payment, Record, ShardId, Timestamp, WebhookEndpoint,
+};
 use tollgate_engine::{DurableContent, DurableRecord};
 
 use super::{
     FeedError, FeedEvent, FeedOptions,
     naming::{self, Told},
+    order::ToldOrder,
     store::{Change, FeedStore},
 };
 use crate::{
-    http::{endpoint_event_data, payment_event_data, refund_event_data},
+    http::{endpoint_event_data, order_event_data, payment_event_data, refund_event_data},
     metrics::FeedMetrics,
     vault::Realm,
     webhook::QueueId,
@@ -204,8 +207,11 @@ impl Loop {
                 continue;
             }
             match &record.content {
-                DurableContent::Payments { record: payments, payments: after } => {
+                DurableContent::Payments { record: payments, payments: after, orders } => {
                     events += self.payments(&mut change, &mut begun, record.shard, payments, after);
+                    for order in orders {
+                        events += tell_order(&mut change, record.shard, payments.at, order)?;
+                    }
                 }
                 DurableContent::Control { record, webhook_endpoints } => {
                     events += control(&mut change, &mut begun, record, webhook_endpoints)?;
@@ -285,6 +291,39 @@ impl Loop {
         self.store.outbox().sweep(now.before(self.options.attempt_retention))?;
         Ok(())
     }
+}
+
+/// Tells where an order stands after a record, unless that has been told; how many events that makes.
+///
+/// What was last told is in the feed's own books: an order's events are those after which another
+/// part of it is paid, and only who knows the one before can say so.
+fn tell_order(
+    change: &mut Change<'_>,
+    shard: ShardId,
+    at: Timestamp,
+    order: &Order,
+) -> Result<u64, FeedError> {
+    let before = change.told_order(order.id())?;
+    let now = ToldOrder::of(order, before);
+    if before.is_some_and(|before| before.is_as(&now)) {
+        return Ok(0);
+    }
+    let intent = order.intent();
+    let realm = Realm { merchant: intent.merchant, mode: intent.mode };
+    let cursor = change.head(realm).next();
+    let stored = FeedEvent {
+        id: FeedEvent::id_at(realm, cursor, shard, at),
+        at,
+        sequence: now.sequence,
+        subject: order.id().to_u128(),
+        name: naming::of_order(order.status()).into(),
+        callback_url: None,
+        personal: None,
+        data: order_event_data(order),
+    };
+    change.add(realm, cursor, &stored);
+    change.tell_order(order.id(), now);
+    Ok(1)
 }
 
 /// Takes in a record of the control shard; tells how many events it made.

@@ -12,8 +12,8 @@ use hyper::{
 };
 use subtle::ConstantTimeEq;
 use tollgate_domain::{
-    ApiKeyHash, ApiKeyId, ApiKeyKind, Asker, KeyOwner, KeyStanding, MerchantId, Mode, Scope,
-    ScopeSet,
+    ApiKey, ApiKeyHash, ApiKeyId, ApiKeyKind, Asker, KeyOwner, KeyStanding, MerchantId, Mode,
+    Scope, ScopeSet,
 };
 use tollgate_engine::{ControlView, KeyPass};
 use zeroize::Zeroizing;
@@ -123,6 +123,17 @@ pub(super) fn operator(
             Err(Problem::of(ErrorCode::OperatorKeyRequired))
         }
     }
+}
+
+/// Whether the key that somebody came with still opens that, for what lasts longer than a request.
+pub(super) fn is_usable(gateway: &Gateway, own: &MerchantCaller, scope: Scope) -> bool {
+    let Some(serving) = gateway.try_serving() else { return false };
+    let now = (gateway.clock)();
+    serving.engine.control().read(|state| {
+        let usable = |key: &&ApiKey| key.standing(now) == KeyStanding::Usable;
+        let key = state.key(own.key).filter(usable);
+        key.is_some_and(|key| key.allowed().any(|allowed| allowed == scope))
+    })
 }
 
 impl OperatorCaller {

@@ -117,6 +117,7 @@ routes! {
         post(v1::keys::rotate_of_operators);
     Events = "/api/v1/events" => get(v1::events::list);
     EventStream = "/api/v1/events/stream" => get(v1::event_stream::open);
+    EventSocket = "/api/v1/events/ws" => get(v1::event_socket::open);
     Event = "/api/v1/events/{id}" => get(v1::events::read);
     EventResend = "/api/v1/events/{id}/resend" => post(v1::events::resend);
     Webhooks = "/api/v1/webhooks" => get(v1::webhooks::list).post(v1::webhooks::create);
@@ -148,6 +149,7 @@ routes! {
     ClassicProviders = "/api/providers" => get(classic::providers::list);
     ClassicProviderCallback = "/api/providers/{id}/webhook" =>
         post(provider_callback::of_provider);
+    ClassicEvents = "/api/webhooks/events" => get(classic::events::list);
     ClassicCallback = "/api/webhooks/{provider}" => post(provider_callback::of_provider);
     ClassicPaymentCallback = "/api/webhooks/payment" => post(provider_callback::of_default);
     ClassicRefundCallback = "/api/webhooks/refund" => post(provider_callback::of_default);

@@ -1,6 +1,7 @@
 //! Sockets: accepts connections, bounds how many and how long, and lets them finish at the end.
 //!
-//! Invariant: a connection never outlives [`Server::drain`].
+//! Invariant: a connection never outlives [`Server::drain`], and neither does one that HTTP has handed
+//! over to another protocol, as long as whoever took it keeps its [`Seat`] and goes when told.
 
 use std::{
     io,
@@ -31,8 +32,20 @@ use tower::Service;
 use super::refusal_stream::{RefusalStream, Refuse};
 
 tokio::task_local! {
-    /// Who is at the other end of the connection, for what answers a request of it.
-    static PEER: IpAddr;
+    /// The connection, for what answers a request of it.
+    static CONNECTION: Seat;
+}
+
+/// A connection's place among all that are open. It is free once every clone is gone.
+#[derive(Clone)]
+pub(super) struct Seat(Arc<Held>);
+
+struct Held {
+    /// Who is at the other end.
+    peer: IpAddr,
+    shared: Arc<Shared>,
+    _permit: OwnedSemaphorePermit,
+    _open: Open,
 }
 
 /// How connections are bounded.
@@ -155,7 +168,20 @@ impl Server {
 /// Who is at the other end of the connection whose request is being answered; `None` where there is
 /// no connection.
 pub(super) fn peer() -> Option<IpAddr> {
-    PEER.try_with(|peer| *peer).ok()
+    CONNECTION.try_with(|seat| seat.0.peer).ok()
+}
+
+impl Seat {
+    /// That of the connection whose request is being answered; `None` where there is none. Whoever
+    /// takes a connection over from HTTP keeps it to the end.
+    pub(super) fn taken() -> Option<Self> {
+        CONNECTION.try_with(Self::clone).ok()
+    }
+
+    /// Resolves when the drain's grace is over and the connection has to end.
+    pub(super) async fn is_cut(&self) {
+        closed(&self.0.shared.room).await;
+    }
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>, mut draining: watch::Receiver<bool>) {
@@ -190,8 +216,9 @@ async fn connection(
     shared: Arc<Shared>,
     mut draining: watch::Receiver<bool>,
 ) {
-    let _room = permit;
-    let _open = Open::new(&shared.open);
+    let open = Open::new(shared.open.clone());
+    let held = Held { peer, shared: Arc::clone(&shared), _permit: permit, _open: open };
+    let seat = Seat(Arc::new(held));
     // Answers are written whole, so that waiting to fill a packet only delays them.
     if stream.set_nodelay(true).is_err() {
         return;
@@ -199,10 +226,11 @@ async fn connection(
     let activity = Arc::new(Activity::new());
     let service = {
         let (router, activity) = (shared.router.clone(), Arc::clone(&activity));
+        let seat = seat.clone();
         service_fn(move |request: Request<Incoming>| {
             let busy = Busy::new(Arc::clone(&activity));
             let answer = router.clone().call(request.map(Body::new));
-            PEER.scope(peer, async move {
+            CONNECTION.scope(seat.clone(), async move {
                 let answer = answer.await;
                 drop(busy);
                 answer
@@ -210,7 +238,7 @@ async fn connection(
         })
     };
     let stream = TokioIo::new(RefusalStream::new(stream, shared.refuse.clone()));
-    let mut served = pin!(shared.http.serve_connection(stream, service));
+    let mut served = pin!(shared.http.serve_connection_with_upgrades(stream, service));
     let mut deadline = Instant::now() + shared.options.idle_timeout;
     let mut told = false;
     loop {
@@ -257,16 +285,16 @@ async fn closed(room: &Semaphore) {
 }
 
 /// Counts an open connection.
-struct Open<'g>(&'g Gauge);
+struct Open(Gauge);
 
-impl<'g> Open<'g> {
-    fn new(open: &'g Gauge) -> Self {
+impl Open {
+    fn new(open: Gauge) -> Self {
         open.increment(1);
         Self(open)
     }
 }
 
-impl Drop for Open<'_> {
+impl Drop for Open {
     fn drop(&mut self) {
         self.0.decrement(1);
     }

@@ -1,13 +1,11 @@
 //! What every operation may use.
 
 use std::{
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
+use tokio::sync::watch;
 use tollgate_domain::ApiKeyHash;
 use tollgate_engine::Engine;
 
@@ -38,7 +36,7 @@ pub(crate) struct Gateway {
     pub(crate) wait: Duration,
     pub(crate) offer: Offer,
     serving: OnceLock<Serving>,
-    draining: AtomicBool,
+    draining: watch::Sender<bool>,
 }
 
 /// What is there once replay is over.
@@ -51,8 +49,18 @@ pub(crate) struct Serving {
     pub(crate) vault: Arc<Vault>,
     pub(crate) feed: Arc<EventFeed>,
     pub(crate) webhooks: Arc<Webhooks>,
+    pub(crate) live_reading: LiveReading,
     /// The operator's key.
     pub(crate) operator: ApiKeyHash,
+}
+
+/// How those are treated who are told events as they happen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LiveReading {
+    /// How long a reader may take nothing before he is cut.
+    pub(crate) patience: Duration,
+    /// How often he hears something where nothing happens.
+    pub(crate) heartbeat: Duration,
 }
 
 impl Gateway {
@@ -64,7 +72,7 @@ impl Gateway {
         wait: Duration,
         offer: Offer,
     ) -> Arc<Self> {
-        let (serving, draining) = (OnceLock::new(), AtomicBool::new(false));
+        let (serving, draining) = (OnceLock::new(), watch::Sender::new(false));
         Arc::new(Self {
             metrics,
             clock,
@@ -87,11 +95,17 @@ impl Gateway {
 
     /// Says that it is going: probes are told, requests are still answered.
     pub(crate) fn drain(&self) {
-        self.draining.store(true, Ordering::Release);
+        self.draining.send_replace(true);
     }
 
     pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
+        *self.draining.borrow()
+    }
+
+    /// Resolves once it is going.
+    pub(crate) async fn goes(&self) {
+        // The sender is this gateway's own, so that waiting ends in no other way.
+        let _ = self.draining.subscribe().wait_for(|draining| *draining).await;
     }
 
     /// What is there once replay is over; `None` until then.

@@ -1,7 +1,9 @@
 //! Version 1 of the API: one file for each kind of object.
 
 pub(super) mod customers;
+pub(super) mod event_socket;
 pub(super) mod event_stream;
+mod event_tail;
 pub(super) mod events;
 pub(super) mod exceptions;
 pub(super) mod keys;

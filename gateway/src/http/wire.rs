@@ -12,6 +12,7 @@ mod batch;
 mod callback_answer;
 mod card_number_search;
 mod case_answer;
+mod classic_event;
 mod customer_answer;
 mod form;
 mod id_text;
@@ -45,6 +46,7 @@ pub(crate) use account_answer::{
 pub(crate) use batch::{BatchBody, BatchItem, BatchOutcome, BatchRequest};
 pub(crate) use callback_answer::{CallbackReceipt, DismissedCallbackBody, ParkedCallbackBody};
 pub(crate) use case_answer::CaseBody;
+pub(crate) use classic_event::{ClassicEvent, ClassicEventPage};
 pub(crate) use customer_answer::ErasedCustomerBody;
 pub(crate) use form::FormBody;
 pub(crate) use id_text::IdText;

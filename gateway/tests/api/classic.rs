@@ -510,3 +510,42 @@ async fn faults_lead_to_the_names_that_the_client_wrote() {
     assert_eq!(error["param"], "/cardNumber");
     server.stop().await;
 }
+
+#[tokio::test]
+async fn events_are_listed_newest_first_in_the_older_words() {
+    let server = TestServer::start().await;
+    let paid = server.pay(&payment(GOOD), &[]).await.json();
+    let feed = loop {
+        let page = server.get("/api/v1/events").await.json();
+        let events = page["data"].as_array().unwrap().clone();
+        if events.last().is_some_and(|event| event["event"] == "payment.completed") {
+            break events;
+        }
+    };
+    let list = async |query: &str| {
+        let reply = server.get(&format!("/api/webhooks/events{query}")).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        let answer = reply.json();
+        assert_eq!(answer["success"], true);
+        assert_eq!(answer["data"]["total"], feed.len());
+        (answer["data"]["events"].as_array().unwrap().clone(), reply.body)
+    };
+    let (all, text) = list("").await;
+    let ids = |events: &[Value], name: &str| -> Vec<Value> {
+        events.iter().map(|event| event[name].clone()).collect()
+    };
+    let mut newest_first = ids(&feed, "id");
+    newest_first.reverse();
+    assert_eq!(ids(&all, "eventID"), newest_first);
+    let data = &all[0]["data"];
+    assert_eq!((&data["paymentID"], &data["status"]), (&paid["id"], &"completed".into()));
+    assert!(
+        text.contains("\"amount\":100.00,\"currency\":\"INR\",\"amountAuthorized\":100.00"),
+        "{text}"
+    );
+    assert_eq!(ids(&list("?limit=1&offset=1").await.0, "eventID"), newest_first[1..2]);
+    assert_eq!(list("?offset=100").await.0, Vec::<Value>::new());
+    let reply = server.get("/api/webhooks/events?limit=0").await;
+    assert_eq!((reply.status, &reply.json()["code"]), (400, &"parameter_invalid".into()));
+    server.stop().await;
+}

@@ -1,11 +1,12 @@
-//! One request to a gateway, on a connection of its own.
+//! One request, to a gateway or to whoever else speaks plain HTTP, on a connection of its own.
 
 use std::{io, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
-    Method, Request, StatusCode,
+    Method, Request, Response, StatusCode,
+    body::Incoming,
     client::conn::http1,
     header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, HeaderValue},
 };
@@ -46,6 +47,22 @@ pub(super) async fn ask(
     path: &str,
     body: Bytes,
 ) -> Result<(StatusCode, Bytes), ConnectionError> {
+    let request = request(address, authorization, method, path, body)?;
+    let exchange = async {
+        let response = send(address, request).await?;
+        Ok((response.status(), whole(response.into_body()).await?))
+    };
+    timeout(PATIENCE, exchange).await.map_err(|_elapsed| ConnectionError::TooLate)?
+}
+
+/// A request of JSON to a gateway.
+pub(super) fn request(
+    address: &str,
+    authorization: HeaderValue,
+    method: Method,
+    path: &str,
+    body: Bytes,
+) -> Result<Request<Full<Bytes>>, ConnectionError> {
     let mut request = Request::builder()
         .method(method)
         .uri(path)
@@ -55,23 +72,27 @@ pub(super) async fn ask(
     if !body.is_empty() {
         request = request.header(CONTENT_TYPE, "application/json");
     }
-    let request = request.body(Full::new(body)).map_err(ConnectionError::Request)?;
-    let answered = timeout(PATIENCE, exchange(address, request)).await;
-    answered.map_err(|_elapsed| ConnectionError::TooLate)?
+    request.body(Full::new(body)).map_err(ConnectionError::Request)
 }
 
-async fn exchange(
+/// Sends a request, and waits for the head of its answer.
+pub(in crate::cli) async fn send(
     address: &str,
     request: Request<Full<Bytes>>,
-) -> Result<(StatusCode, Bytes), ConnectionError> {
-    let stream = TcpStream::connect(address).await.map_err(ConnectionError::Connect)?;
-    let (mut sender, connection) =
-        http1::handshake(TokioIo::new(stream)).await.map_err(ConnectionError::Broken)?;
-    // It ends with the request, whose own error tells why.
-    let driver = tokio::spawn(connection);
-    let response = sender.send_request(request).await.map_err(ConnectionError::Broken)?;
-    let (head, body) = response.into_parts();
+) -> Result<Response<Incoming>, ConnectionError> {
+    let answered = async {
+        let stream = TcpStream::connect(address).await.map_err(ConnectionError::Connect)?;
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(ConnectionError::Broken)?;
+        // What breaks is told to whoever reads the answer.
+        tokio::spawn(connection);
+        sender.send_request(request).await.map_err(ConnectionError::Broken)
+    };
+    timeout(PATIENCE, answered).await.map_err(|_elapsed| ConnectionError::TooLate)?
+}
+
+/// All of an answer's body.
+pub(super) async fn whole(body: Incoming) -> Result<Bytes, ConnectionError> {
     let body = Limited::new(body, MOST_ANSWERED).collect().await;
-    driver.abort();
-    Ok((head.status, body.map_err(ConnectionError::Cut)?.to_bytes()))
+    Ok(body.map_err(ConnectionError::Cut)?.to_bytes())
 }

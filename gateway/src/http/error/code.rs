@@ -194,6 +194,8 @@ error_codes! {
         "The idempotency key stands for another request.";
     ProviderNotConfigured = "provider_not_configured", UNPROCESSABLE_ENTITY, retryable: false, "No provider configured",
         "No payment provider is configured for live mode. Test keys use the simulator.";
+    UpgradeRequired = "upgrade_required", UPGRADE_REQUIRED, retryable: false, "WebSocket required",
+        "The path is a WebSocket, and the request does not open one: it has to be a GET over HTTP/1.1 with `Upgrade: websocket` and `Sec-WebSocket-Version: 13`.";
     TooManyRequests = "too_many_requests", TOO_MANY_REQUESTS, retryable: true, "Too many requests",
         "The merchant has too many requests under way. Nothing was begun; repeat after `Retry-After` seconds.";
     RateLimitExceeded = "rate_limit_exceeded", TOO_MANY_REQUESTS, retryable: true, "Rate limit exceeded",

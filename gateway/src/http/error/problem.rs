@@ -13,7 +13,7 @@ use axum::{
 use bytes::Bytes;
 use hyper::{
     HeaderMap, StatusCode,
-    header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE},
 };
 use serde::{Serialize, Serializer};
 use tollgate_domain::{ControlRejection, PaymentStatus, Rejection};
@@ -30,6 +30,9 @@ use crate::{
 
 /// How clients may authenticate.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"tollgate\"");
+
+/// What a request for a WebSocket has to ask for.
+const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 
 /// When to come back: what is refused for want of room is let in as soon as something ends, and
 /// a second is the shortest that the header can say.
@@ -151,6 +154,9 @@ impl Problem {
 pub(crate) fn header_of(code: ErrorCode) -> Option<(HeaderName, HeaderValue)> {
     if code.status() == StatusCode::UNAUTHORIZED {
         return Some((WWW_AUTHENTICATE, CHALLENGE));
+    }
+    if code == ErrorCode::UpgradeRequired {
+        return Some((UPGRADE, WEBSOCKET));
     }
     let later = [
         ErrorCode::IdempotencyKeyInUse,

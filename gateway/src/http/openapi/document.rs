@@ -23,20 +23,21 @@ use super::{
     schemas::{
         AccountList, ApiKey as ApiKeySchema, ApiKeyId, ApiKeyList, AttemptId, Balances, Batch,
         BatchRequest, CallbackReceipt, CallbackSecret, CaptureRequest, ClassicCreatedAnswer,
-        ClassicPaymentAnswer, ClassicPaymentForm, ClassicProblem, ClassicProvidersAnswer,
-        ClassicRefundAnswer, ClassicRefundStatusAnswer, ClassicStatusAnswer,
-        ClassicTransactionAnswer, CountryCode, Currency, CustomerId, DeletedWebhookEndpoint,
-        DeliveryId, DismissedCallback, EntryList, ErasedCustomer, ErrorPage, Event, EventId,
-        EventPage, EventResendRequest, EventStreamText, Exception, ExceptionId, ExceptionList,
-        FailedPaymentProblem, Health, IssuedApiKey, KeyRequest, LedgerPage, Merchant,
-        MerchantChange, MerchantId, MerchantList, MerchantRequest, OperatorKeyRequest, Order,
-        OrderId, OrderList, OrderRequest, OutcomeRequest, ParkedCallback, ParkedCallbackId,
-        ParkedCallbackList, Payment, PaymentId, PaymentMethodList, PaymentRequest,
-        PlainOperationRequest, Problem, Provider, ProviderCallback, ProviderId, ProviderList,
-        PublicMerchant, QueueStatus, Ready, RecoverRequest, Refund, RefundId, RefundRequest,
-        RegisteredMerchant, ResolutionRequest, RotationRequest, SecretRequest, TestRequest,
-        Transaction, TransactionId, UnknownList, WebhookAttempt, WebhookAttemptList,
-        WebhookEndpoint, WebhookEndpointId, WebhookEndpointList, WebhookRedelivery, WebhookRequest,
+        ClassicEventPageAnswer, ClassicPaymentAnswer, ClassicPaymentForm, ClassicProblem,
+        ClassicProvidersAnswer, ClassicRefundAnswer, ClassicRefundStatusAnswer,
+        ClassicStatusAnswer, ClassicTransactionAnswer, CountryCode, Currency, CustomerId,
+        DeletedWebhookEndpoint, DeliveryId, DismissedCallback, EntryList, ErasedCustomer,
+        ErrorPage, Event, EventId, EventPage, EventResendRequest, EventStreamText, Exception,
+        ExceptionId, ExceptionList, FailedPaymentProblem, Health, IssuedApiKey, KeyRequest,
+        LedgerPage, Merchant, MerchantChange, MerchantId, MerchantList, MerchantRequest,
+        OperatorKeyRequest, Order, OrderId, OrderList, OrderRequest, OutcomeRequest,
+        ParkedCallback, ParkedCallbackId, ParkedCallbackList, Payment, PaymentId,
+        PaymentMethodList, PaymentRequest, PlainOperationRequest, Problem, Provider,
+        ProviderCallback, ProviderId, ProviderList, PublicMerchant, QueueStatus, Ready,
+        RecoverRequest, Refund, RefundId, RefundRequest, RegisteredMerchant, ResolutionRequest,
+        RotationRequest, SecretRequest, TestRequest, Transaction, TransactionId, UnknownList,
+        WebhookAttempt, WebhookAttemptList, WebhookEndpoint, WebhookEndpointId,
+        WebhookEndpointList, WebhookRedelivery, WebhookRequest,
     },
 };
 use crate::http::{error::ErrorCode, surface::Surface};
@@ -242,6 +243,7 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<Event>(&mut schemas);
     add::<EventId>(&mut schemas);
     add::<EventPage>(&mut schemas);
+    add::<ClassicEventPageAnswer>(&mut schemas);
     add::<EventStreamText>(&mut schemas);
     add::<EventResendRequest>(&mut schemas);
     add::<WebhookRequest>(&mut schemas);

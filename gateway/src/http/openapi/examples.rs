@@ -683,6 +683,21 @@ pub(super) fn event_page() -> Value {
     })
 }
 
+/// A page of the feed as older clients see it.
+pub(super) fn classic_event_page() -> Value {
+    json!({"success": true, "data": {
+        "events": [{
+            "eventID": "evt_06f1q8zr2w000c000000qr1c4t", "event": "refund.completed", "sequence": 7,
+            "timestamp": TIME, "data": {
+                "refundID": "ref_06f1q8zr2w000c7e3w5b1k8n4d", "object": "refund",
+                "paymentID": "pay_06f1q8zr2w000c4v9kxj3m5t7a", "status": "completed",
+                "amount": 25.00, "currency": "INR", "reason": "returned", "createdAt": TIME,
+            },
+        }],
+        "total": 7, "limit": 1, "offset": 0,
+    }})
+}
+
 /// An endpoint to create.
 pub(super) fn webhook_request() -> Value {
     json!({

@@ -57,7 +57,7 @@ pub(super) use values::{
     RefundId, TransactionId, WebhookEndpointId,
 };
 pub(super) use webhook::{
-    CallbackSecret, DeletedWebhookEndpoint, Event, EventPage, EventResendRequest, QueueStatus,
-    RecoverRequest, SecretRequest, TestRequest, WebhookAttempt, WebhookAttemptList,
-    WebhookEndpoint, WebhookEndpointList, WebhookRedelivery, WebhookRequest,
+    CallbackSecret, ClassicEventPageAnswer, DeletedWebhookEndpoint, Event, EventPage,
+    EventResendRequest, QueueStatus, RecoverRequest, SecretRequest, TestRequest, WebhookAttempt,
+    WebhookAttemptList, WebhookEndpoint, WebhookEndpointList, WebhookRedelivery, WebhookRequest,
 };

@@ -6,10 +6,9 @@
 //!   data: {"id":…}     the event as a delivery has it
 //! ```
 //!
-//! What is told is read from the disk when its turn comes: a reader who is slow costs one page of
-//! memory, however far he is behind. One who takes nothing for a while is told so and cut, and comes
-//! back with the last event that he has. A stream ends by itself after a minute, so that none outlives
-//! the key or the gateway that it was opened with; clients come back by themselves.
+//! A reader who takes nothing for a while is told so and cut, and comes back with the last event that
+//! he has. A stream ends by itself after a minute, so that none outlives the key that it was opened
+//! with; clients come back by themselves.
 
 use std::{
     convert::Infallible,
@@ -30,29 +29,24 @@ use tokio::{
     sync::mpsc,
     time::{Instant, timeout, timeout_at},
 };
-use tollgate_domain::{FeedEventId, Scope};
+use tollgate_domain::Scope;
 
 use super::{
-    events::{FeedQuery, blocking, body, invalid_cursor, place_behind},
+    event_tail::{EventTail, Next},
+    events::{FeedQuery, invalid_cursor},
     webhooks::realm_of,
 };
 use crate::{
-    feed::{Cursor, EventFeed},
-    http::{authentication, error::Problem, state::Gateway},
-    vault::{Realm, Vault},
+    http::{
+        authentication,
+        error::Problem,
+        state::{Gateway, LiveReading},
+    },
+    metrics::ReaderMetrics,
 };
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
-
-/// Events that are read at once.
-const PAGE: usize = 50;
-
-/// How long a reader may take nothing before he is cut.
-const SLOWEST: Duration = Duration::from_secs(10);
-
-/// How often a reader hears something where nothing happens, so that nobody on the way gives up.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// How long a stream lasts: less than an idle connection does.
 const LONGEST: Duration = Duration::from_secs(50);
@@ -65,6 +59,9 @@ const BEAT: &str = ": nothing has happened\n\n";
 /// Told before a reader who is too slow is cut.
 const CUT: &str = "event: stream.cut\ndata: {\"reason\":\"slow_reader\"}\n\n";
 
+/// One page under way, and room for the last word.
+const ROOM: usize = 2;
+
 /// Opens a stream behind `Last-Event-ID`, behind `after`, or at the end of the feed.
 pub(in crate::http) async fn open(
     State(gateway): State<Arc<Gateway>>,
@@ -73,76 +70,62 @@ pub(in crate::http) async fn open(
 ) -> Result<Response, Problem> {
     let own = authentication::merchant(&gateway, &headers, Scope::EventsRead)?;
     let serving = gateway.serving()?;
-    let realm = realm_of(&own);
     let after = match headers.get(LAST_EVENT_ID) {
         Some(id) => {
             Some(id.to_str().ok().and_then(|id| id.parse().ok()).ok_or_else(invalid_cursor)?)
         }
         None => FeedQuery::parse(uri.query())?.after,
     };
-    let from = first_place(&serving.feed, realm, after).await?;
-    // One page under way, and room for the last word.
-    let (sender, receiver) = mpsc::channel(2);
-    let (feed, vault) = (Arc::clone(&serving.feed), Arc::clone(&serving.vault));
-    let gateway = Arc::clone(&gateway);
-    tokio::spawn(async move { tell(&gateway, &feed, &vault, realm, from, sender).await });
+    let tail = EventTail::open(&gateway, serving, realm_of(&own), after).await?;
+    let (sender, receiver) = mpsc::channel(ROOM);
+    let (reading, metrics) = (serving.live_reading, gateway.metrics.feed.streams.clone());
+    tokio::spawn(async move {
+        metrics.open.increment(1);
+        tell(tail, sender, reading, &metrics).await;
+        metrics.open.decrement(1);
+    });
     let mut response = Response::new(Body::new(StreamBody(receiver)));
     response.headers_mut().insert(CONTENT_TYPE, EVENT_STREAM);
     Ok(response)
 }
 
-async fn first_place(
-    feed: &Arc<EventFeed>,
-    realm: Realm,
-    after: Option<FeedEventId>,
-) -> Result<Cursor, Problem> {
-    match after {
-        Some(after) => place_behind(feed, realm, Some(after)).await,
-        None => Ok(feed.head(realm)),
-    }
-}
-
 /// Tells what is there and what comes, until the reader has gone or his time is over.
 async fn tell(
-    gateway: &Gateway,
-    feed: &Arc<EventFeed>,
-    vault: &Vault,
-    realm: Realm,
-    mut from: Cursor,
+    mut tail: EventTail,
     sender: mpsc::Sender<Bytes>,
+    reading: LiveReading,
+    metrics: &ReaderMetrics,
 ) {
     let end = Instant::now() + LONGEST;
-    let mut head = feed.watch(realm);
     let mut text = RETRY.to_owned();
-    while Instant::now() < end && !gateway.is_draining() {
-        head.borrow_and_update();
-        let reader = Arc::clone(feed);
-        let Ok(page) = blocking(move || reader.read(realm, from, PAGE)).await else { return };
-        for (cursor, event) in &page.events {
-            let data = String::from_utf8(body(event, realm, vault).to_bytes()).unwrap_or_default();
-            text.push_str(&format!("id: {}\nevent: {}\ndata: {data}\n\n", event.id, event.name));
-            from = *cursor;
-        }
-        if text.is_empty() {
-            let wait = timeout_at(end.min(Instant::now() + HEARTBEAT), head.changed());
-            match wait.await {
-                Ok(Ok(())) => continue,
-                Ok(Err(_closed)) => return,
-                Err(_elapsed) => text.push_str(BEAT),
-            }
-        }
+    loop {
         // All but the last place is for events.
-        let room = timeout(SLOWEST, async {
-            while sender.capacity() < 2 && !sender.is_closed() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+        match timeout(reading.patience, sender.reserve_many(ROOM)).await {
+            Ok(Ok(mut room)) => {
+                if let Some(place) = room.next() {
+                    place.send(Bytes::from(std::mem::take(&mut text)));
+                }
             }
-        });
-        if room.await.is_err() {
-            let _ = sender.try_send(Bytes::from_static(CUT.as_bytes()));
-            return;
+            Ok(Err(_gone)) => return,
+            Err(_elapsed) => {
+                metrics.cut.increment(1);
+                // There is room for it, unless he has gone.
+                let _ = sender.try_send(Bytes::from_static(CUT.as_bytes()));
+                return;
+            }
         }
-        if sender.send(Bytes::from(std::mem::take(&mut text))).await.is_err() {
-            return;
+        let beat = end.min(Instant::now() + reading.heartbeat);
+        tokio::select! {
+            () = sender.closed() => return,
+            next = timeout_at(beat, tail.next()) => match next {
+                Ok(Next::Events(_later)) if Instant::now() >= end => return,
+                Ok(Next::Events(events)) => {
+                    events.iter().for_each(|event| event.write_to(&mut text));
+                }
+                Ok(Next::Draining | Next::Failed) => return,
+                Err(_elapsed) if Instant::now() >= end => return,
+                Err(_elapsed) => text.push_str(BEAT),
+            },
         }
     }
 }

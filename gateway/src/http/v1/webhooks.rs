@@ -344,7 +344,7 @@ pub(super) fn owned(
     Ok(control.read(|state| state.owned_webhook_endpoint(own.merchant, own.mode, id).cloned())?)
 }
 
-pub(super) fn realm_of(own: &MerchantCaller) -> Realm {
+pub(in crate::http) fn realm_of(own: &MerchantCaller) -> Realm {
     Realm { merchant: own.merchant, mode: own.mode }
 }
 

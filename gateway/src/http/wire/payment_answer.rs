@@ -7,8 +7,8 @@
 mod classic;
 mod emi;
 
-pub(super) use classic::MajorNumber;
 pub(crate) use classic::{ClassicCreated, ClassicPayment, ClassicStatus, ClassicSuccess};
+pub(super) use classic::{MajorNumber, exact_number};
 pub(super) use emi::Percent;
 
 mod event_data;

@@ -1,4 +1,4 @@
-//! `v1/events.rs`, `v1/event_stream.rs` and `v1/queue_status.rs`.
+//! `v1/events.rs`, `v1/event_stream.rs`, `v1/event_socket.rs`, `classic/events.rs` and `v1/queue_status.rs`.
 
 use hyper::StatusCode;
 use serde_json::json;
@@ -18,8 +18,8 @@ use super::{
             query_number, reference,
         },
         schemas::{
-            Event, EventId, EventPage, EventResendRequest, EventStreamText, QueueStatus,
-            WebhookRedelivery,
+            ClassicEventPageAnswer, Event, EventId, EventPage, EventResendRequest, EventStreamText,
+            QueueStatus, WebhookRedelivery,
         },
     },
     ANY, BODY, KEYED, MERCHANT, refusals,
@@ -34,8 +34,8 @@ impl PartialSchema for LastEventId {
     }
 }
 
-pub(super) fn descriptions() -> [Description; 5] {
-    [list(), stream(), read(), resend(), queue_status()]
+pub(super) fn descriptions() -> [Description; 7] {
+    [list(), stream(), socket(), list_classic(), read(), resend(), queue_status()]
 }
 
 /// Where the feed is read from a place on.
@@ -103,6 +103,59 @@ fn stream() -> Description {
             ),
         ],
         refusals: refusals(&[ANY, KEYED, MERCHANT, PLACED]),
+    }
+}
+
+fn socket() -> Description {
+    Description {
+        route: Route::EventSocket,
+        method: HttpMethod::Get,
+        id: "openEventSocket",
+        group: Group::Events,
+        summary: "Open a WebSocket of events",
+        description: "The feed as it grows, over a WebSocket (RFC 6455, HTTP/1.1). Each text message \
+                      is an event; whoever connects again with the `id` of the last one as `after` \
+                      misses nothing. Pings have to be answered, and nothing else may be sent. It is \
+                      closed with 1001 `draining`, 1003 `nothing_is_read_here`, 1011 \
+                      `internal_error`, 3000 `api_key_unusable`, 3008 `slow_reader` or 3008 \
+                      `no_pong`.",
+        access: Access::Merchant,
+        parameters: vec![after()],
+        body: None,
+        answers: vec![
+            Answer::json::<Event>(
+                StatusCode::SWITCHING_PROTOCOLS,
+                "The connection is a WebSocket. Each of its messages is such an event.",
+            )
+            .example("message", "A payment that was completed", examples::event()),
+        ],
+        refusals: refusals(&[ANY, KEYED, MERCHANT, PLACED, &[ErrorCode::UpgradeRequired]]),
+    }
+}
+
+fn list_classic() -> Description {
+    Description {
+        route: Route::ClassicEvents,
+        method: HttpMethod::Get,
+        id: "listClassicEvents",
+        group: Group::Classic,
+        summary: "List events",
+        description: "The feed, newest first. Rows move on while events happen: whoever must miss none \
+                      reads `/api/v1/events`.",
+        access: Access::Merchant,
+        parameters: vec![
+            query_number("limit", "The most rows of the page.", 1, Some(100), 10),
+            query_number("offset", "So many newer rows are left out.", 0, None, 0),
+        ],
+        body: None,
+        answers: vec![
+            Answer::json::<ClassicEventPageAnswer>(StatusCode::OK, "A page of events.").example(
+                "page",
+                "A page with one event",
+                examples::classic_event_page(),
+            ),
+        ],
+        refusals: refusals(&[ANY, KEYED, MERCHANT, &[ErrorCode::ParameterInvalid]]),
     }
 }
 

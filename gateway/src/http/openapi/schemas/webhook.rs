@@ -21,6 +21,41 @@ pub(in crate::http::openapi) struct Event {
     data: EventData,
 }
 
+/// A page of events in an envelope, newest first.
+#[derive(ToSchema)]
+pub(in crate::http::openapi) struct ClassicEventPageAnswer {
+    /// Always true.
+    success: bool,
+    data: ClassicEventPage,
+}
+
+#[derive(ToSchema)]
+struct ClassicEventPage {
+    events: Vec<ClassicEvent>,
+    /// How many events are kept.
+    #[schema(minimum = 0)]
+    total: i64,
+    #[schema(minimum = 1, maximum = 100)]
+    limit: i64,
+    #[schema(minimum = 0)]
+    offset: i64,
+}
+
+/// Something that has happened, in the words of classic answers.
+#[derive(ToSchema)]
+struct ClassicEvent {
+    #[serde(rename = "eventID")]
+    event_id: EventId,
+    #[schema(examples("payment.completed"))]
+    event: String,
+    /// Counts the events of the payment; of two, the later one has the higher number.
+    #[schema(minimum = 0)]
+    sequence: i64,
+    timestamp: Time,
+    /// What it happened to, as it stood then.
+    data: EventData,
+}
+
 /// A page of the feed, oldest first.
 #[derive(ToSchema)]
 pub(in crate::http::openapi) struct EventPage {

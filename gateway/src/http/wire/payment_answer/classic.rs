@@ -297,7 +297,7 @@ impl Serialize for Hundredths {
 
 /// Writes the number's own text, because every number of the serializer that has a fraction is a
 /// float.
-pub(super) fn exact_number<S: Serializer>(
+pub(in crate::http::wire) fn exact_number<S: Serializer>(
     number: Decimal,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {

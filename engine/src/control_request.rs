@@ -2,8 +2,9 @@
 
 use tollgate_domain::{
     ApiKey, ControlCommand, CreateMerchant, CreateWebhookEndpoint, DeleteWebhookEndpoint,
-    DisableWebhookEndpoint, IssueApiKey, Merchant, RevokeApiKey, RotateApiKey, RotateWebhookSecret,
-    UpdateMerchant, UpdateWebhookEndpoint, WebhookEndpoint, WebhookEndpointId,
+    DisableWebhookEndpoint, IssueApiKey, Merchant, RevokeApiKey, RotateApiKey,
+    RotateCallbackSecret, RotateWebhookSecret, UpdateMerchant, UpdateWebhookEndpoint,
+    WebhookEndpoint, WebhookEndpointId,
 };
 
 /// A command to the control shard, for [`Engine::control_command`](crate::Engine::control_command).
@@ -59,6 +60,7 @@ control_requests! {
     CreateWebhookEndpoint => WebhookEndpoint: Box<WebhookEndpoint>;
     UpdateWebhookEndpoint => WebhookEndpoint: Box<WebhookEndpoint>;
     RotateWebhookSecret => WebhookEndpoint: Box<WebhookEndpoint>;
+    RotateCallbackSecret => Merchant: Merchant;
     DisableWebhookEndpoint => WebhookEndpoint: Box<WebhookEndpoint>;
     DeleteWebhookEndpoint => WebhookEndpointId: WebhookEndpointId;
 }

@@ -103,7 +103,8 @@ impl ControlView {
                 | ControlEvent::WebhookEndpointEnabled { .. }
                 | ControlEvent::WebhookEndpointDisabled { .. }
                 | ControlEvent::WebhookEndpointDeleted { .. }
-                | ControlEvent::ApiKeyForgotten { .. } => {}
+                | ControlEvent::ApiKeyForgotten { .. }
+                | ControlEvent::CallbackSecretRotated { .. } => {}
                 ControlEvent::MerchantSuspended { merchant }
                 | ControlEvent::MerchantResumed { merchant }
                 | ControlEvent::MerchantOrderRuleChanged { merchant, .. } => {

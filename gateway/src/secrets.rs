@@ -215,12 +215,16 @@ impl WebhookSecrets {
         Zeroizing::new(self.seal.clone().finalize().into_bytes().into())
     }
 
-    /// The secret that a merchant has in a mode without asking for one: for the callback addresses of
-    /// its payments.
-    pub(crate) fn merchant_secret(&self, realm: Realm) -> WebhookSecret {
+    /// The secrets that a merchant has in a mode without asking for one, by their number: for the
+    /// callback addresses of its payments, and for its customers' returns.
+    pub(crate) fn merchant_secret(&self, realm: Realm, number: u32) -> WebhookSecret {
         let mut mac = self.secret.clone();
         mac.update(&[realm.mode.code()]);
         mac.update(&realm.merchant.to_u128().to_be_bytes());
+        // The first is what it was before there were others.
+        if number > 0 {
+            mac.update(&number.to_be_bytes());
+        }
         let bytes: Zeroizing<[u8; 32]> = Zeroizing::new(mac.finalize().into_bytes().into());
         WebhookSecret::of_bytes(&*bytes)
     }

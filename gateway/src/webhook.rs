@@ -35,7 +35,7 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::{runtime::Runtime, sync::watch};
-use tollgate_domain::{DeliveryId, Timestamp, WebhookEndpoint, WebhookEndpointId};
+use tollgate_domain::{CallbackSecret, DeliveryId, Timestamp, WebhookEndpoint, WebhookEndpointId};
 use tollgate_engine::Engine;
 
 pub(crate) use self::{
@@ -44,7 +44,7 @@ pub(crate) use self::{
     client::{Client, ClientOptions},
     destination::{Destination, SystemResolver, UrlFault},
     outbox::{Outbox, QueueId},
-    secret::{SealedKind, WebhookSealer, WebhookSecret},
+    secret::{SealedKind, SigningSecrets, WebhookSealer, WebhookSecret},
     signature::{older as older_signature, standard as standard_signature},
 };
 use self::{
@@ -279,9 +279,15 @@ impl Webhooks {
         &self.shared.sealer
     }
 
-    /// The secret by which a merchant's callbacks are signed.
-    pub(crate) fn merchant_secret(&self, realm: Realm) -> WebhookSecret {
-        self.shared.secrets.merchant_secret(realm)
+    /// The secret by which a merchant's callbacks are signed, as far as the control shard has told:
+    /// the newest.
+    pub(crate) fn merchant_secret(&self, realm: Realm, known: CallbackSecret) -> WebhookSecret {
+        self.shared.secrets.merchant_secret(realm, known.number())
+    }
+
+    /// What is signed for a merchant at a time.
+    pub(crate) fn merchant_secrets(&self, realm: Realm, at: Timestamp) -> Vec<WebhookSecret> {
+        self.shared.merchant_secrets(realm).good_at(at)
     }
 
     /// Where deliveries may go.
@@ -369,11 +375,24 @@ impl Shared {
         self.engine.get().expect("dispatchers run once deliveries have started")
     }
 
+    /// The secrets of a merchant's callbacks.
+    fn merchant_secrets(&self, realm: Realm) -> SigningSecrets {
+        let Realm { merchant, mode } = realm;
+        let known = self.engine().control().read(|state| state.callback_secret(merchant, mode));
+        let secret = |number| self.secrets.merchant_secret(realm, number);
+        let mut secrets = vec![(secret(known.number()), Timestamp::MAX)];
+        if let (Some(before), Some(until)) = (known.number().checked_sub(1), known.previous_until())
+        {
+            secrets.push((secret(before), until));
+        }
+        SigningSecrets::new(secrets)
+    }
+
     /// Whom a queue is delivered to; `None` where there is nobody, or he is disabled.
     fn target(&self, queue: QueueId) -> Option<Target> {
         match queue {
             QueueId::Callbacks(realm) => {
-                Some(Target::Callbacks { realm, secret: self.secrets.merchant_secret(realm) })
+                Some(Target::Callbacks { realm, secrets: self.merchant_secrets(realm) })
             }
             QueueId::Endpoint(id) => {
                 let control = self.engine().control();

@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     api_key::{ApiKey, ApiKeyHash, KeyOwner},
+    callback_secret::CallbackSecret,
     command::{ControlCommand, ControlDecision},
     control_rejection::ControlRejection,
     env::Env,
@@ -30,6 +31,8 @@ pub struct ControlState {
     webhook_endpoints: BTreeMap<WebhookEndpointId, WebhookEndpoint>,
     /// The endpoints by whose they are.
     endpoints_by_owner: BTreeSet<(MerchantId, Mode, WebhookEndpointId)>,
+    /// Of merchants that have rotated theirs.
+    callback_secrets: BTreeMap<(MerchantId, Mode), CallbackSecret>,
     /// How many records there have been: what a reader of the published view has seen.
     version: u64,
     last_time: Timestamp,
@@ -120,6 +123,12 @@ impl ControlState {
         self.webhook_endpoint(id)
             .filter(|endpoint| endpoint.merchant == merchant && endpoint.mode == mode)
             .ok_or(ControlRejection::WebhookEndpointNotFound(id))
+    }
+
+    /// Which secret a merchant's callbacks are signed with.
+    #[must_use]
+    pub fn callback_secret(&self, merchant: MerchantId, mode: Mode) -> CallbackSecret {
+        self.callback_secrets.get(&(merchant, mode)).copied().unwrap_or_default()
     }
 
     /// How many records there have been.
@@ -227,6 +236,12 @@ impl ControlState {
                 let WebhookEndpoint { merchant, mode, id, .. } = deleted;
                 self.endpoints_by_owner.remove(&(merchant, mode, id));
             }
+            ControlEvent::CallbackSecretRotated { merchant, mode, previous_until } => {
+                self.callback_secrets
+                    .entry((*merchant, *mode))
+                    .or_default()
+                    .rotate(*previous_until);
+            }
         }
     }
 
@@ -278,6 +293,9 @@ impl ControlState {
             }
             for endpoint in self.webhook_endpoints.values() {
                 endpoint.hash(hasher);
+            }
+            for secret in &self.callback_secrets {
+                secret.hash(hasher);
             }
         })
     }

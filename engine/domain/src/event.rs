@@ -8,7 +8,7 @@ use crate::{
     effect::Effect,
     id::{ApiKeyId, AttemptId, CaseId, MerchantId, OperationId, PaymentId, WebhookEndpointId},
     idempotency::IdempotencyEntry,
-    merchant::Merchant,
+    merchant::{Merchant, Mode},
     money::Amount,
     order::OrderIntent,
     payment::{
@@ -336,6 +336,9 @@ pub enum ControlEvent {
     MerchantOrderRuleChanged { merchant: MerchantId, one_payment_per_order: bool },
     /// A key that has opened nothing for long is known no more.
     ApiKeyForgotten { key: ApiKeyId },
+    /// A merchant's callbacks are signed with its next secret; the one before is good until
+    /// `previous_until`.
+    CallbackSecretRotated { merchant: MerchantId, mode: Mode, previous_until: Timestamp },
 }
 
 impl ControlEvent {
@@ -358,7 +361,8 @@ impl ControlEvent {
             | Self::ApiKeyRotated { .. }
             | Self::ApiKeyRevoked { .. }
             | Self::MerchantOrderRuleChanged { .. }
-            | Self::ApiKeyForgotten { .. } => None,
+            | Self::ApiKeyForgotten { .. }
+            | Self::CallbackSecretRotated { .. } => None,
         }
     }
 }

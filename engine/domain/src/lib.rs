@@ -30,6 +30,7 @@ mod timestamp;
 
 mod id;
 
+mod callback_secret;
 mod card;
 mod country;
 mod fees;
@@ -67,14 +68,15 @@ pub use api_key::{
     ApiKey, ApiKeyHash, ApiKeyKind, Asker, KeyAuthority, KeyImprint, KeyOwner, KeyStanding,
     KeyTail, Scope, ScopeSet,
 };
+pub use callback_secret::CallbackSecret;
 pub use card::{CardBrand, CardFacts, CardFingerprint, CardFunding};
 pub use command::{
     CapturePayment, Command, ConfirmPayment, ControlCommand, ControlDecision, ControlSubject,
     CreateMerchant, CreateOrder, CreatePayment, CreateWebhookEndpoint, DecideReview,
     DeleteWebhookEndpoint, DisableWebhookEndpoint, IssueApiKey, KeyedRequest, PAYMENTS_PER_RECORD,
     RecordOperationOutcome, RecordProviderOutcome, RefundPayment, ResolveCase, ReversePayment,
-    ReviewVerdict, RevokeApiKey, RotateApiKey, RotateWebhookSecret, Target, UpdateMerchant,
-    UpdateWebhookEndpoint, VoidPayment,
+    ReviewVerdict, RevokeApiKey, RotateApiKey, RotateCallbackSecret, RotateWebhookSecret, Target,
+    UpdateMerchant, UpdateWebhookEndpoint, VoidPayment,
 };
 pub use control_rejection::ControlRejection;
 pub use control_state::ControlState;

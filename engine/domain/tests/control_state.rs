@@ -7,8 +7,9 @@ use tollgate_domain::{
     ControlState, ControlSubject, CreateMerchant, CreateWebhookEndpoint, DeleteWebhookEndpoint,
     DisableReason, DisableWebhookEndpoint, Env, EventFilter, IssueApiKey, KeyAuthority, KeyImprint,
     KeyOwner, KeyStanding, KeyTail, MerchantId, Millis, Mode, Policy, RevokeApiKey, RotateApiKey,
-    RotateWebhookSecret, Scope, ScopeSet, SealedSecret, ShardId, Timestamp, UpdateMerchant,
-    UpdateWebhookEndpoint, WebhookEndpoint, WebhookEndpointId, WebhookSettings, codec, invariant,
+    RotateCallbackSecret, RotateWebhookSecret, Scope, ScopeSet, SealedSecret, ShardId, Timestamp,
+    UpdateMerchant, UpdateWebhookEndpoint, WebhookEndpoint, WebhookEndpointId, WebhookSettings,
+    codec, invariant,
 };
 
 const DAY: Millis = Millis::from_seconds(86_400);
@@ -667,6 +668,31 @@ fn an_endpoint_is_created_changed_rotated_disabled_and_deleted() {
     assert_eq!(stage.state.webhook_endpoints_of(merchant, Mode::Test).count(), 0);
     let again = stage.run(ControlCommand::DeleteWebhookEndpoint(delete));
     assert_eq!(again, Err(ControlRejection::WebhookEndpointNotFound(id)));
+    stage.replay_tells_the_same();
+}
+
+#[test]
+fn a_secret_of_callbacks_is_the_next_one_and_the_one_before_is_good_for_a_day() {
+    let (mut stage, merchant) = Stage::with_merchant();
+    let of = |stage: &Stage, mode| {
+        let secret = stage.state.callback_secret(merchant, mode);
+        (secret.number(), secret.previous(stage.now))
+    };
+    assert_eq!(of(&stage, Mode::Test), (0, None));
+    let rotate = |merchant| {
+        let asker = Asker::Process;
+        let command = RotateCallbackSecret { asker, merchant, mode: Mode::Test };
+        ControlCommand::RotateCallbackSecret(command)
+    };
+    assert_eq!(stage.run(rotate(merchant)), Ok(ControlSubject::Merchant(merchant)));
+    assert_eq!(of(&stage, Mode::Test), (1, Some(0)));
+    assert_eq!(of(&stage, Mode::Live), (0, None), "the other world has its own");
+    stage.run(rotate(merchant)).unwrap();
+    assert_eq!(of(&stage, Mode::Test), (2, Some(1)));
+    stage.now = stage.now.after(DAY);
+    assert_eq!(of(&stage, Mode::Test), (2, None));
+    let nobody = MerchantId::from_u128(1);
+    assert_eq!(stage.run(rotate(nobody)), Err(ControlRejection::MerchantNotFound(nobody)));
     stage.replay_tells_the_same();
 }
 

@@ -102,7 +102,8 @@ pub(super) fn of_control(event: &ControlEvent) -> Option<&'static str> {
         | ControlEvent::WebhookEndpointEnabled { .. }
         | ControlEvent::WebhookEndpointDeleted { .. }
         | ControlEvent::MerchantOrderRuleChanged { .. }
-        | ControlEvent::ApiKeyForgotten { .. } => None,
+        | ControlEvent::ApiKeyForgotten { .. }
+        | ControlEvent::CallbackSecretRotated { .. } => None,
     }
 }
 

@@ -122,6 +122,8 @@ routes! {
     EventResend = "/api/v1/events/{id}/resend" => post(v1::events::resend);
     Webhooks = "/api/v1/webhooks" => get(v1::webhooks::list).post(v1::webhooks::create);
     CallbackSecret = "/api/v1/webhooks/callback-secret" => get(v1::webhooks::callback_secret);
+    CallbackSecretRotation = "/api/v1/webhooks/callback-secret/rotate" =>
+        post(v1::webhooks::rotate_callback_secret);
     Webhook = "/api/v1/webhooks/{id}" =>
         get(v1::webhooks::read).patch(v1::webhooks::update).delete(v1::webhooks::delete);
     WebhookSecretRotation = "/api/v1/webhooks/{id}/rotate-secret" =>

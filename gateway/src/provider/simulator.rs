@@ -22,6 +22,7 @@ mod page;
 pub(super) mod protocol;
 mod receipt;
 mod service;
+mod signed_return;
 #[cfg(test)]
 pub(super) mod tests;
 
@@ -59,6 +60,7 @@ pub(crate) use ledger::{Decided, Fact, Fate, Instruction, LedgerEntry, LedgerErr
 pub(crate) use messenger::MessengerOptions;
 pub(crate) use page::{decide as decide_action, show as show_action};
 pub(crate) use service::router;
+pub(crate) use signed_return::SignReturn;
 
 /// What the simulator can do, wherever it runs: everything.
 pub(super) fn capabilities(inquiry_horizon: Millis) -> Capabilities {
@@ -535,7 +537,12 @@ impl Simulator {
 
     /// Where the customer goes after his decision, with signed news of it; `None` where the merchant
     /// has named no place.
-    fn return_address(&self, intent: &PaymentIntent, approved: bool) -> Option<String> {
+    fn return_address(
+        &self,
+        intent: &PaymentIntent,
+        approved: bool,
+        signer: &dyn SignReturn,
+    ) -> Option<String> {
         let url = intent.return_url.as_deref()?;
         let (url, fragment) = match url.split_once('#') {
             Some((url, fragment)) => (url, format!("#{fragment}")),
@@ -543,11 +550,11 @@ impl Simulator {
         };
         let joint = if url.contains('?') { '&' } else { '?' };
         let status = if approved { "approved" } else { "declined" };
-        let (payment, seconds) = (intent.id, self.now().as_seconds());
+        let (payment, now) = (intent.id, self.now());
+        let seconds = now.as_seconds();
         let mut address =
             format!("{url}{joint}payment_id={payment}&status={status}&timestamp={seconds}");
-        if let Some(messenger) = &self.0.messenger {
-            let signature = messenger.key().sign_return(payment, status, seconds);
+        if let Some(signature) = signer.sign(intent, status, now) {
             address.push_str("&signature=");
             address.push_str(&signature);
         }

@@ -5,7 +5,7 @@
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use chacha20poly1305::{AeadInOut, KeyInit, Tag, XChaCha20Poly1305, XNonce};
-use tollgate_domain::SealedSecret;
+use tollgate_domain::{SealedSecret, Timestamp};
 use zeroize::Zeroizing;
 
 use crate::{secrets, vault::Realm};
@@ -55,6 +55,23 @@ impl WebhookSecret {
 
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
+    }
+}
+
+/// What is signed with: the secret that is good, and the one before while it is good as well.
+#[derive(Clone)]
+pub(crate) struct SigningSecrets(Vec<(WebhookSecret, Timestamp)>);
+
+impl SigningSecrets {
+    /// Of these, each until a time; the newest first.
+    pub(crate) fn new(secrets: Vec<(WebhookSecret, Timestamp)>) -> Self {
+        Self(secrets)
+    }
+
+    /// Those that are good at a time, the newest first.
+    pub(crate) fn good_at(&self, at: Timestamp) -> Vec<WebhookSecret> {
+        let good = self.0.iter().filter(|(_secret, until)| *until > at);
+        good.map(|(secret, _until)| secret.clone()).collect()
     }
 }
 

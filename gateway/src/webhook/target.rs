@@ -18,7 +18,7 @@ use super::{
     destination::{Destination, UrlFault},
     dispatcher::delivery_id,
     outbox::QueueId,
-    secret::{SealedKind, WebhookSecret},
+    secret::{SealedKind, SigningSecrets, WebhookSecret},
     signature,
 };
 use crate::{
@@ -43,16 +43,15 @@ pub(crate) enum Target {
     Callbacks {
         /// Whose.
         realm: Realm,
-        /// The merchant's own secret.
-        secret: WebhookSecret,
+        /// The merchant's own.
+        secrets: SigningSecrets,
     },
 }
 
 /// An endpoint with everything that is sealed of it open.
 pub(crate) struct EndpointTarget {
     endpoint: WebhookEndpoint,
-    /// The newest first.
-    secrets: Vec<WebhookSecret>,
+    secrets: SigningSecrets,
     headers: HeaderMap,
 }
 
@@ -60,12 +59,13 @@ impl Target {
     pub(super) fn of_endpoint(endpoint: WebhookEndpoint, shared: &Shared) -> Self {
         let realm = Realm { merchant: endpoint.merchant, mode: endpoint.mode };
         let previous = endpoint.previous_secret.as_ref();
-        let previous = previous.filter(|previous| previous.until > shared.now());
-        let sealed = std::iter::once(&endpoint.secret).chain(previous.map(|past| &past.secret));
-        let secrets = sealed
-            .filter_map(|sealed| shared.sealer.open(realm, SealedKind::Secret, &sealed.0))
-            .map(|bytes| WebhookSecret::of_bytes(&bytes))
-            .collect();
+        let newest = std::iter::once((&endpoint.secret, Timestamp::MAX));
+        let sealed = newest.chain(previous.map(|past| (&past.secret, past.until)));
+        let secrets = sealed.filter_map(|(sealed, until)| {
+            let bytes = shared.sealer.open(realm, SealedKind::Secret, &sealed.0)?;
+            Some((WebhookSecret::of_bytes(&bytes), until))
+        });
+        let secrets = SigningSecrets::new(secrets.collect());
         let headers = endpoint.settings.headers.as_ref();
         let headers = headers
             .and_then(|sealed| shared.sealer.open(realm, SealedKind::Headers, &sealed.0))
@@ -119,10 +119,10 @@ impl Target {
         }
     }
 
-    fn secrets(&self) -> &[WebhookSecret] {
+    fn secrets(&self) -> &SigningSecrets {
         match self {
             Self::Endpoint(target) => &target.secrets,
-            Self::Callbacks { secret, .. } => std::slice::from_ref(secret),
+            Self::Callbacks { secrets, .. } => secrets,
         }
     }
 
@@ -196,10 +196,10 @@ fn head(target: &Target, event: &FeedEvent, name: &str, at: Timestamp, body: &[u
     let mut head = target.headers().cloned().unwrap_or_default();
     let id = event.id.to_string();
     let text = |text: &str| HeaderValue::try_from(text).expect("visible ASCII alone");
-    let secrets = target.secrets();
+    let secrets = target.secrets().good_at(at);
     head.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     head.insert(USER_AGENT, AGENT);
-    head.insert(WEBHOOK_SIGNATURE, text(&signature::standard(secrets, &id, at, body)));
+    head.insert(WEBHOOK_SIGNATURE, text(&signature::standard(&secrets, &id, at, body)));
     if let Some(newest) = secrets.first() {
         head.insert(OLDER_SIGNATURE, text(&signature::older(newest, body)));
     }

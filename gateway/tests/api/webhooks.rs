@@ -399,6 +399,83 @@ async fn a_payment_s_own_address_is_told_signed_with_the_merchant_s_secret() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_secret_of_callbacks_is_rotated_and_the_one_before_is_good_for_a_day() {
+    let server = TestServer::start_with(open).await;
+    let receiver = Receiver::start().await;
+    let read =
+        async |server: &TestServer| server.get("/api/v1/webhooks/callback-secret").await.json();
+    let first = read(&server).await;
+    assert_eq!(first["previous_secret_expires_at"], Value::Null);
+    let rotate = "/api/v1/webhooks/callback-secret/rotate";
+    let second = server.ask("POST", rotate, Value::Null).await.json();
+    assert_ne!(second["previous_secret_expires_at"], Value::Null);
+    assert_eq!(read(&server).await, second);
+    let server = server.restart_with(open).await;
+    assert_eq!(read(&server).await, second, "over a restart");
+
+    let [old, new] = [&first, &second].map(|secret| secret["secret"].as_str().unwrap());
+    assert_ne!(old, new);
+    let mut request = payment(GOOD);
+    request["callback_url"] = json!(receiver.url());
+    server.pay(&request, &[]).await;
+    for delivery in receiver.until(2).await {
+        assert!(delivery.is_signed_by(new) && delivery.is_signed_by(old), "{delivery:?}");
+    }
+    // Nothing has to be asked for the old one to be over.
+    server.advance(Duration::from_secs(86_401));
+    server.pay(&request, &[]).await;
+    for delivery in &receiver.until(4).await[2..] {
+        assert!(delivery.is_signed_by(new) && !delivery.is_signed_by(old), "{delivery:?}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_customer_brings_back_is_signed_with_the_merchant_s_secret() {
+    let server = TestServer::start().await;
+    let secret = server.get("/api/v1/webhooks/callback-secret").await.json();
+    let mut request = payment("4000000000003220");
+    request["return_url"] = json!("https://shop.example/back?basket=7#top");
+    let paid = server.pay(&request, &[]).await.json();
+    let page = format!("/simulator/actions/{}", paid["attempts"][0]["id"].as_str().unwrap());
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    let decided = server.send("POST", &page, "decision=approve", &form).await;
+    assert_eq!(decided.status, 303, "{decided:?}");
+    let address = decided.header("location").unwrap();
+    let query = address.strip_prefix("https://shop.example/back?basket=7&").unwrap();
+    let query = query.strip_suffix("#top").unwrap();
+    let field = |name: &str| {
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.find(|(found, _value)| *found == name).unwrap().1
+    };
+    let (id, status, at) = (field("payment_id"), field("status"), field("timestamp"));
+    assert_eq!((id, status), (paid["id"].as_str().unwrap(), "approved"));
+    let library = standardwebhooks::Webhook::new(secret["secret"].as_str().unwrap()).unwrap();
+    let wanted = library.sign(id, at.parse().unwrap(), status.as_bytes()).unwrap();
+    let escapes = [("%2B", "+"), ("%2F", "/"), ("%3D", "="), ("%2C", ","), ("%20", " ")];
+    let plain =
+        |text: &str| escapes.iter().fold(text.to_owned(), |text, (of, to)| text.replace(of, to));
+    assert_eq!(plain(field("signature")), wanted);
+    let forged = library.sign(id, at.parse().unwrap(), b"declined").unwrap();
+    assert_ne!(plain(field("signature")), forged);
+
+    // While two secrets are good, either verifies it.
+    let rotate = "/api/v1/webhooks/callback-secret/rotate";
+    let newer = server.ask("POST", rotate, Value::Null).await.json();
+    let shown = server.send("GET", &page, "", &[]).await;
+    let newer = standardwebhooks::Webhook::new(newer["secret"].as_str().unwrap()).unwrap();
+    let link = shown.body.split("signature=").nth(1).unwrap().split(['#', '"']).next().unwrap();
+    let link = plain(link);
+    let signatures: Vec<&str> = link.split(' ').collect();
+    assert_eq!(signatures.len(), 2, "{link}");
+    let at = shown.body.split("timestamp=").nth(1).unwrap().split('&').next().unwrap();
+    for (signature, secret) in signatures.into_iter().zip([newer, library]) {
+        assert_eq!(signature, secret.sign(id, at.parse().unwrap(), b"approved").unwrap());
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_waits_outlives_a_restart_and_nothing_comes_twice_that_was_taken() {
     let server = TestServer::start_with(open).await;
     let receiver =

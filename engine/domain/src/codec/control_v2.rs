@@ -91,6 +91,11 @@ enum ControlEvent<'a> {
     ApiKeyForgotten {
         key: u128,
     },
+    CallbackSecretRotated {
+        merchant: u128,
+        mode: u8,
+        previous_until: u64,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -217,6 +222,13 @@ impl<'a> From<&'a event::ControlEvent> for ControlEvent<'a> {
                 }
             }
             From::ApiKeyForgotten { key } => Self::ApiKeyForgotten { key: key.to_u128() },
+            From::CallbackSecretRotated { merchant, mode, previous_until } => {
+                Self::CallbackSecretRotated {
+                    merchant: merchant.to_u128(),
+                    mode: mode.code(),
+                    previous_until: previous_until.as_millis(),
+                }
+            }
         }
     }
 }
@@ -294,6 +306,13 @@ impl TryFrom<ControlEvent<'_>> for event::ControlEvent {
             }
             ControlEvent::ApiKeyForgotten { key } => {
                 Self::ApiKeyForgotten { key: Id::from_u128(key) }
+            }
+            ControlEvent::CallbackSecretRotated { merchant, mode: world, previous_until } => {
+                Self::CallbackSecretRotated {
+                    merchant: Id::from_u128(merchant),
+                    mode: mode(world)?,
+                    previous_until: time(previous_until)?,
+                }
             }
         })
     }

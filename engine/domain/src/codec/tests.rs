@@ -244,9 +244,10 @@ fn golden_records_hold_every_event() {
         ControlEvent::WebhookEndpointDeleted { .. } => 13,
         ControlEvent::MerchantOrderRuleChanged { .. } => 14,
         ControlEvent::ApiKeyForgotten { .. } => 15,
+        ControlEvent::CallbackSecretRotated { .. } => 16,
     };
     let held: BTreeSet<u8> = every_control_event().events.iter().map(variant).collect();
-    assert_eq!(held, (0..16).collect());
+    assert_eq!(held, (0..17).collect());
 }
 
 #[test]
@@ -802,6 +803,11 @@ fn every_control_event() -> Record<ControlEvent> {
         ControlEvent::WebhookEndpointDeleted { endpoint: id(7) },
         ControlEvent::MerchantOrderRuleChanged { merchant, one_payment_per_order: true },
         ControlEvent::ApiKeyForgotten { key: id(6) },
+        ControlEvent::CallbackSecretRotated {
+            merchant,
+            mode: Mode::Test,
+            previous_until: Timestamp::MAX,
+        },
     ])
 }
 
@@ -930,6 +936,9 @@ fn any_control_record() -> impl Strategy<Value = Record<ControlEvent>> {
         }),
         any_id().prop_map(|key| ControlEvent::ApiKeyRevoked { key }),
         any_id().prop_map(|key| ControlEvent::ApiKeyForgotten { key }),
+        (any_id(), any_time()).prop_map(|(merchant, previous_until)| {
+            ControlEvent::CallbackSecretRotated { merchant, mode: Mode::Live, previous_until }
+        }),
         (any_id(), any_id(), any_settings(), any_sealed(), any_time()).prop_map(
             |(id, merchant, settings, secret, created_at)| {
                 ControlEvent::WebhookEndpointCreated(WebhookEndpoint {

@@ -2,8 +2,8 @@
 
 use super::{
     CreateMerchant, CreateWebhookEndpoint, DeleteWebhookEndpoint, DisableWebhookEndpoint,
-    IssueApiKey, RevokeApiKey, RotateApiKey, RotateWebhookSecret, UpdateMerchant,
-    UpdateWebhookEndpoint,
+    IssueApiKey, RevokeApiKey, RotateApiKey, RotateCallbackSecret, RotateWebhookSecret,
+    UpdateMerchant, UpdateWebhookEndpoint,
 };
 use crate::{
     api_key::Asker,
@@ -33,6 +33,8 @@ pub enum ControlCommand {
     UpdateWebhookEndpoint(UpdateWebhookEndpoint),
     /// Give an endpoint another secret.
     RotateWebhookSecret(RotateWebhookSecret),
+    /// Give a merchant another secret for its callbacks.
+    RotateCallbackSecret(RotateCallbackSecret),
     /// Disable an endpoint that takes nothing.
     DisableWebhookEndpoint(DisableWebhookEndpoint),
     /// Delete an endpoint.
@@ -77,6 +79,7 @@ impl ControlCommand {
             Self::CreateWebhookEndpoint(command) => command.decide(state, env),
             Self::UpdateWebhookEndpoint(command) => command.decide(state, env),
             Self::RotateWebhookSecret(command) => command.decide(state, env),
+            Self::RotateCallbackSecret(command) => command.decide(state, env),
             Self::DisableWebhookEndpoint(command) => command.decide(state, env),
             Self::DeleteWebhookEndpoint(command) => command.decide(state, env),
         }
@@ -92,6 +95,7 @@ impl ControlCommand {
             Self::CreateWebhookEndpoint(command) => command.asker,
             Self::UpdateWebhookEndpoint(command) => command.asker,
             Self::RotateWebhookSecret(command) => command.asker,
+            Self::RotateCallbackSecret(command) => command.asker,
             Self::DeleteWebhookEndpoint(command) => command.asker,
             // Deliveries do, by themselves.
             Self::DisableWebhookEndpoint(_) => Asker::Process,

@@ -249,6 +249,12 @@ fn control_event(event: &ControlEvent) -> Object {
                 .text("merchant", merchant)
                 .with("one_payment_per_order", *one_payment_per_order)
         }
+        ControlEvent::CallbackSecretRotated { merchant, mode, previous_until } => {
+            named("callback_secret_rotated")
+                .text("merchant", merchant)
+                .with("mode", mode_name(*mode))
+                .with("previous_until", time(*previous_until))
+        }
     }
 }
 

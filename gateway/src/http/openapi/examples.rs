@@ -740,7 +740,17 @@ pub(super) fn deleted_webhook() -> Value {
 
 /// The secret of callbacks.
 pub(super) fn callback_secret() -> Value {
-    json!({"object": "webhook_secret", "secret": "whsec_…", "livemode": false})
+    json!({
+        "object": "webhook_secret", "secret": "whsec_…", "previous_secret_expires_at": null,
+        "livemode": false,
+    })
+}
+
+/// The next one.
+pub(super) fn new_callback_secret() -> Value {
+    let mut secret = callback_secret();
+    secret["previous_secret_expires_at"] = json!(TIME);
+    secret
 }
 
 /// A try.

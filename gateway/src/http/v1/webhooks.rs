@@ -14,8 +14,8 @@ use hyper::{HeaderMap, Request, StatusCode, Uri};
 use serde::de::IgnoredAny;
 use tollgate_domain::{
     CreateWebhookEndpoint, DeleteWebhookEndpoint, DeliveryId, EventFilter, FeedEventId,
-    RotateWebhookSecret, Scope, SealedSecret, ShardId, UpdateWebhookEndpoint, WebhookEndpoint,
-    WebhookEndpointId, WebhookSettings,
+    RotateCallbackSecret, RotateWebhookSecret, Scope, SealedSecret, ShardId, UpdateWebhookEndpoint,
+    WebhookEndpoint, WebhookEndpointId, WebhookSettings,
 };
 use zeroize::Zeroizing;
 
@@ -210,8 +210,28 @@ pub(in crate::http) async fn callback_secret(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let own = authentication::merchant(&gateway, &headers, Scope::WebhooksWrite)?;
-    let text = gateway.serving()?.webhooks.merchant_secret(realm_of(&own)).to_text();
-    Ok(respond::json(StatusCode::OK, &CallbackSecretBody::new(&text, own.mode)))
+    Ok(callback_secret_of(gateway.serving()?, &own))
+}
+
+/// Gives the merchant another one. For a day callbacks and returns are signed with both.
+pub(in crate::http) async fn rotate_callback_secret(
+    State(gateway): State<Arc<Gateway>>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let own = authentication::merchant(&gateway, &headers, Scope::WebhooksWrite)?;
+    let serving = gateway.serving()?;
+    let MerchantCaller { merchant, mode, .. } = own;
+    let command = RotateCallbackSecret { asker: own.asker(), merchant, mode };
+    serving.engine.control_command(command).await?;
+    serving.webhooks.look_at(QueueId::Callbacks(realm_of(&own)));
+    Ok(callback_secret_of(serving, &own))
+}
+
+fn callback_secret_of(serving: &Serving, own: &MerchantCaller) -> Response {
+    let control = serving.engine.control();
+    let known = control.read(|state| state.callback_secret(own.merchant, own.mode));
+    let text = serving.webhooks.merchant_secret(realm_of(own), known).to_text();
+    respond::json(StatusCode::OK, &CallbackSecretBody::new(&text, known, own.mode))
 }
 
 /// Sends an event that did not happen, at once and once.

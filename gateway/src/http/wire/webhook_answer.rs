@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 use tollgate_domain::{
-    DeliveryId, EventFilter, FeedEventId, Mode, Timestamp, WebhookEndpoint, WebhookEndpointId,
+    CallbackSecret, DeliveryId, EventFilter, FeedEventId, Mode, Timestamp, WebhookEndpoint,
+    WebhookEndpointId,
 };
 
 use super::{id_text::IdText, time::Rfc3339};
@@ -82,12 +83,18 @@ impl DeletedEndpointBody {
 pub(crate) struct CallbackSecretBody<'s> {
     object: &'static str,
     secret: &'s str,
+    previous_secret_expires_at: Option<Rfc3339>,
     livemode: bool,
 }
 
 impl<'s> CallbackSecretBody<'s> {
-    pub(crate) fn new(secret: &'s str, mode: Mode) -> Self {
-        Self { object: "webhook_secret", secret, livemode: mode == Mode::Live }
+    pub(crate) fn new(secret: &'s str, known: CallbackSecret, mode: Mode) -> Self {
+        Self {
+            object: "webhook_secret",
+            secret,
+            previous_secret_expires_at: known.previous_until().map(Rfc3339),
+            livemode: mode == Mode::Live,
+        }
     }
 }
 

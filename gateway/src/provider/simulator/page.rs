@@ -15,7 +15,7 @@ use hyper::{
 };
 use tollgate_domain::{AttemptId, PaymentIntent, PaymentMethod};
 
-use super::{ChallengeState, Simulator};
+use super::{ChallengeState, SignReturn, Simulator};
 
 /// What an operation on the page is answered with.
 enum Shown {
@@ -43,21 +43,26 @@ border-radius:.4rem;background:#fff;cursor:pointer}\
 button.main{background:#1a5fb4;border-color:#1a5fb4;color:#fff}footer{margin-top:2rem;color:#666}";
 
 /// The page of the attempt whose id is `attempt`.
-pub(crate) fn show(simulator: &Simulator, attempt: &str) -> Response {
+pub(crate) fn show(simulator: &Simulator, attempt: &str, signer: &dyn SignReturn) -> Response {
     let found = attempt.parse().ok().and_then(|id| Some((id, simulator.challenge(id)?)));
     respond(match found {
         Some((attempt, (intent, ChallengeState::Open))) => {
             Shown::Page(StatusCode::OK, question(attempt, &intent))
         }
         Some((_attempt, (intent, ChallengeState::Decided { approved }))) => {
-            Shown::Page(StatusCode::OK, decided(simulator, &intent, approved))
+            Shown::Page(StatusCode::OK, decided(simulator, &intent, approved, signer))
         }
         None => nothing(),
     })
 }
 
 /// Takes the customer's decision from the form, and sends him on to where the merchant wants him.
-pub(crate) fn decide(simulator: &Simulator, attempt: &str, form: &[u8]) -> Response {
+pub(crate) fn decide(
+    simulator: &Simulator,
+    attempt: &str,
+    form: &[u8],
+    signer: &dyn SignReturn,
+) -> Response {
     let Some(approved) = decision(form) else {
         let text = document("Not understood", "<p>The form is not one of this page.</p>");
         return respond(Shown::Page(StatusCode::UNPROCESSABLE_ENTITY, text));
@@ -65,9 +70,12 @@ pub(crate) fn decide(simulator: &Simulator, attempt: &str, form: &[u8]) -> Respo
     let found = attempt.parse().ok().and_then(|id| simulator.decide_challenge(id, approved));
     respond(match found {
         Some((intent, ChallengeState::Decided { approved })) => {
-            match simulator.return_address(&intent, approved) {
+            match simulator.return_address(&intent, approved, signer) {
                 Some(url) => Shown::Redirect(url),
-                None => Shown::Page(StatusCode::OK, decided(simulator, &intent, approved)),
+                None => {
+                    let text = decided(simulator, &intent, approved, signer);
+                    Shown::Page(StatusCode::OK, text)
+                }
             }
         }
         Some((_intent, ChallengeState::Open)) => {
@@ -107,11 +115,16 @@ fn question(attempt: AttemptId, intent: &PaymentIntent) -> String {
     document(title, &body)
 }
 
-fn decided(simulator: &Simulator, intent: &PaymentIntent, approved: bool) -> String {
+fn decided(
+    simulator: &Simulator,
+    intent: &PaymentIntent,
+    approved: bool,
+    signer: &dyn SignReturn,
+) -> String {
     let title = if approved { "Approved" } else { "Declined" };
     let mut body = String::new();
     facts(&mut body, intent);
-    match simulator.return_address(intent, approved) {
+    match simulator.return_address(intent, approved, signer) {
         Some(url) => {
             let url = escaped(&url);
             write!(body, "<p><a href=\"{url}\">Back to the shop</a></p>")

@@ -193,7 +193,7 @@ async fn inquire_operation(
 }
 
 async fn show_action(State(service): State<Service>, Path(attempt): Path<String>) -> Response {
-    page::show(&service.simulator, &attempt)
+    page::show(&service.simulator, &attempt, &service.simulator)
 }
 
 async fn decide_action(
@@ -204,7 +204,7 @@ async fn decide_action(
     let Service { simulator, limits } = service;
     let form = http::read_form(request, limits).await;
     let form = form.map_err(|problem| problem.code().status())?;
-    Ok(page::decide(&simulator, &attempt, &form))
+    Ok(page::decide(&simulator, &attempt, &form, &simulator))
 }
 
 /// The answer, or where there is none to give, a connection that breaks off.

@@ -191,7 +191,8 @@ impl conformance::Subject for Desk {
 
     fn act(&self, attempt: AttemptId, approves: bool) {
         let form = if approves { "decision=approve" } else { "decision=decline" };
-        let answer = decide_action(&self.simulator, &attempt.to_string(), form.as_bytes());
+        let answer =
+            decide_action(&self.simulator, &attempt.to_string(), form.as_bytes(), &self.simulator);
         assert_eq!(answer.status(), StatusCode::OK);
     }
 
@@ -624,7 +625,7 @@ async fn a_customer_goes_back_with_signed_news() {
         now(desk.simulator.authorize(Authorize { intent, attempt: attempt(number), instrument }));
         let page = attempt(number).to_string();
         for form in ["decision=approve", "decision=decline"] {
-            let answer = decide_action(&desk.simulator, &page, form.as_bytes());
+            let answer = decide_action(&desk.simulator, &page, form.as_bytes(), &desk.simulator);
             assert_eq!(answer.status(), StatusCode::SEE_OTHER);
             let seconds = NOW.as_seconds();
             let signature = CallbackKey::new(SECRET).sign_return(id, "approved", seconds);

@@ -56,7 +56,8 @@ fn decide_action() -> Description {
         summary: "Approve or decline as the customer",
         description: "Takes the decision of the page's form, and sends the customer on to the \
                       payment's `return_url`, where there is one, with `payment_id`, `status`, \
-                      `timestamp` and `signature`.",
+                      `timestamp` and `signature`, which is signed with the merchant's secret of \
+                      callbacks.",
         body: Some(Body::form(form.into())),
         answers: vec![
             Answer::of(StatusCode::OK, "It is decided.", HTML, text()),

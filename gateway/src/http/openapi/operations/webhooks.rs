@@ -18,11 +18,12 @@ use super::{
 };
 use crate::http::{error::ErrorCode, router::Route};
 
-pub(super) fn descriptions() -> [Description; 11] {
+pub(super) fn descriptions() -> [Description; 12] {
     [
         list(),
         create(),
         callback_secret(),
+        rotate_callback_secret(),
         read(),
         update(),
         delete(),
@@ -135,7 +136,26 @@ fn callback_secret() -> Description {
             HttpMethod::Get,
             "readCallbackSecret",
             "Show the secret of callbacks",
-            "By which what goes to the `callback_url` of payments is signed.",
+            "By which what goes to the `callback_url` of payments is signed, and what a customer \
+             brings along to their `return_url`.",
+        )
+    }
+}
+
+fn rotate_callback_secret() -> Description {
+    Description {
+        answers: vec![Answer::json::<CallbackSecret>(StatusCode::OK, "The new secret.").example(
+            "secret",
+            "A merchant's new secret",
+            examples::new_callback_secret(),
+        )],
+        refusals: refusals(&[ANY, KEYED, MERCHANT, COMMAND, &[ErrorCode::MerchantNotFound]]),
+        ..operation(
+            Route::CallbackSecretRotation,
+            HttpMethod::Post,
+            "rotateCallbackSecret",
+            "Rotate the secret of callbacks",
+            "For a day callbacks and returns are signed with both.",
         )
     }
 }

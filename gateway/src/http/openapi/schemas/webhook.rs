@@ -178,6 +178,9 @@ pub(in crate::http::openapi) struct DeletedWebhookEndpoint {
 pub(in crate::http::openapi) struct CallbackSecret {
     object: SecretObject,
     secret: String,
+    /// Until when the one before is signed with as well; `null` where there was none.
+    #[schema(required = true)]
+    previous_secret_expires_at: Option<Time>,
     livemode: bool,
 }
 

@@ -16,6 +16,7 @@ mod card_data;
 #[cfg(test)]
 mod conformance;
 mod connections;
+pub(crate) mod customer_account;
 mod instrument;
 mod operation;
 pub(crate) mod parked_callbacks;
@@ -34,6 +35,7 @@ use tollgate_domain::{
 
 pub(crate) use answer::Answer;
 pub(crate) use card_data::CardData;
+use customer_account::{AskBalance, Balance, HolderName, Known, LinkToken, LinkWallet, LookUpVpa};
 pub(crate) use instrument::{Instrument, SecretText};
 pub(crate) use operation::{
     CallFailure, Capture, Confirm, InquireOperation, OperationStanding, Refund, Reverse, Target,
@@ -78,6 +80,15 @@ pub(crate) trait Provider: Send + Sync + 'static {
 
     /// Tells what became of a capture, void, reversal or refund. Changes nothing.
     fn inquire_operation(&self, request: InquireOperation) -> Answer<OperationStanding>;
+
+    /// Tells whom a UPI address belongs to. Changes nothing.
+    fn look_up_vpa(&self, request: LookUpVpa) -> Answer<Known<HolderName>>;
+
+    /// Tells what a wallet holds. Changes nothing.
+    fn balance(&self, request: AskBalance) -> Answer<Known<Balance>>;
+
+    /// Links a wallet: its customer has agreed that it may be charged without asking him each time.
+    fn link_wallet(&self, request: LinkWallet) -> Answer<Known<LinkToken>>;
 }
 
 /// What may be relied on of a provider.

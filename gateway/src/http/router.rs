@@ -79,6 +79,12 @@ routes! {
     ReviewApproval = "/api/v1/reviews/{id}/approve" => post(v1::payment_operations::approve);
     ReviewRejection = "/api/v1/reviews/{id}/reject" => post(v1::payment_operations::reject);
     PaymentMethods = "/api/v1/payment-methods" => get(v1::payment_methods::list);
+    VpaValidation = "/api/v1/payment-methods/upi/validate" =>
+        post(v1::customer_accounts::validate_vpa);
+    WalletBalance = "/api/v1/payment-methods/wallet/balance" =>
+        post(v1::customer_accounts::wallet_balance);
+    WalletLink = "/api/v1/payment-methods/wallet/link" =>
+        post(v1::customer_accounts::link_wallet);
     Orders = "/api/v1/orders" => get(v1::orders::list).post(v1::orders::create);
     Order = "/api/v1/orders/{id}" => get(v1::orders::read);
     Transaction = "/api/v1/transactions/{id}" => get(v1::transactions::read);

@@ -1,5 +1,6 @@
 //! Version 1 of the API: one file for each kind of object.
 
+pub(super) mod customer_accounts;
 pub(super) mod customers;
 pub(super) mod event_socket;
 pub(super) mod event_stream;

@@ -13,6 +13,7 @@ mod callback_answer;
 mod card_number_search;
 mod case_answer;
 mod classic_event;
+mod customer_account;
 mod customer_answer;
 mod form;
 mod id_text;
@@ -47,6 +48,9 @@ pub(crate) use batch::{BatchBody, BatchItem, BatchOutcome, BatchRequest};
 pub(crate) use callback_answer::{CallbackReceipt, DismissedCallbackBody, ParkedCallbackBody};
 pub(crate) use case_answer::CaseBody;
 pub(crate) use classic_event::{ClassicEvent, ClassicEventPage};
+pub(crate) use customer_account::{
+    VpaBody, VpaRequest, WalletBalanceBody, WalletBalanceRequest, WalletLinkBody, WalletLinkRequest,
+};
 pub(crate) use customer_answer::ErasedCustomerBody;
 pub(crate) use form::FormBody;
 pub(crate) use id_text::IdText;

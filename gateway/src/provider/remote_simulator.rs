@@ -17,20 +17,25 @@ use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
 use tollgate_domain::{
-    AttemptId, Millis, OperationId, OperationOutcome, PaymentIntent, ProviderId, ProviderOutcome,
-    Timestamp,
+    Amount, AttemptId, Millis, OperationId, OperationOutcome, PaymentIntent, ProviderId,
+    ProviderOutcome, Timestamp,
 };
 use zeroize::Zeroizing;
 
 use super::{
     Answer, Authorize, CallFailure, Capabilities, Capture, Clock, Confirm, Inquire,
-    InquireOperation, OperationStanding, Provider, Refund, Reverse, Standing, Target, Void,
+    InquireOperation, OperationStanding, Provider, Refund, Reverse, SecretText, Standing, Target,
+    Void,
     connections::{Connections, Failure, Timeouts},
+    customer_account::{
+        AskBalance, Balance, HolderName, Known, LinkToken, LinkWallet, LookUpVpa, Wallet,
+    },
     simulator::{
         self,
         protocol::{
-            AnswerBody, AuthorizeBody, InquireBody, InstructionBody, MethodBody, OperateBody,
-            OperationAnswerBody, PaymentPart, Rail,
+            AnswerBody, AuthorizeBody, BalanceBody, HolderBody, InquireBody, InstructionBody,
+            KnownBody, LinkBody, MethodBody, OperateBody, OperationAnswerBody, PaymentPart, Rail,
+            VpaBody, WalletBody,
         },
     },
 };
@@ -172,9 +177,51 @@ impl Provider for RemoteSimulator {
                 .map_or(OperationStanding::Unknown, OperationAnswerBody::into_standing)
         })
     }
+
+    fn look_up_vpa(&self, request: LookUpVpa) -> Answer<Known<HolderName>> {
+        let body = wiped(&VpaBody { vpa: request.vpa.as_str().into() });
+        self.ask("/v1/vpas/look-up", body, |HolderBody { name }| Some(name))
+    }
+
+    fn balance(&self, request: AskBalance) -> Answer<Known<Balance>> {
+        let AskBalance { wallet, currency } = request;
+        let body = WalletBody { currency: Some(currency.code().into()), ..wallet_body(&wallet) };
+        self.ask("/v1/wallets/balance", wiped(&body), |BalanceBody { amount_minor }| {
+            Amount::from_minor_units(amount_minor).ok()
+        })
+    }
+
+    fn link_wallet(&self, request: LinkWallet) -> Answer<Known<LinkToken>> {
+        let body = wiped(&wallet_body(&request.wallet));
+        self.ask("/v1/wallets/link", body, |LinkBody { token }| {
+            Some(SecretText::new(&Zeroizing::new(token)))
+        })
+    }
 }
 
 impl RemoteSimulator {
+    /// Asks about an account; what is not answered as it should be is not known.
+    fn ask<B: DeserializeOwned, T: Send + 'static>(
+        &self,
+        path: &'static str,
+        body: Bytes,
+        understand: impl FnOnce(B) -> Option<T> + Send + 'static,
+    ) -> Answer<Known<T>> {
+        let inner = Arc::clone(&self.0);
+        Answer::later(async move {
+            let path = path.parse().expect("words make a path");
+            let request = inner.connections.request(Method::POST, path, body);
+            let answer = inner.connections.send(request, || true).await.ok();
+            match answer.and_then(|answer| read::<KnownBody<B>>(&answer)) {
+                Some(KnownBody::Found(found)) => {
+                    understand(found).map_or(Known::Unknown, Known::Found)
+                }
+                Some(KnownBody::NotFound) => Known::NotFound,
+                None => Known::Unknown,
+            }
+        })
+    }
+
     fn carry_out(&self, target: &Target, instruction: InstructionBody) -> Answer<OperationOutcome> {
         let sent = self.operate(target, instruction);
         Answer::later(async move {
@@ -241,6 +288,10 @@ impl Inner {
         let request = self.connections.request(Method::POST, path, body);
         self.connections.send(request, in_time).await
     }
+}
+
+fn wallet_body(wallet: &Wallet) -> WalletBody<'_> {
+    WalletBody { provider: wallet.provider.into(), id: wallet.id.as_str().into(), currency: None }
 }
 
 fn inquiry(intent: &PaymentIntent) -> Bytes {

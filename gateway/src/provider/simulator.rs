@@ -11,6 +11,7 @@
 //!
 //! Not here: HTTP.
 
+mod accounts;
 mod asked_payment;
 mod challenge;
 mod fault;
@@ -53,6 +54,7 @@ use super::{
     InquireOperation, OperationStanding, Provider, Refund, Reverse, Standing, Target, Void,
     callback::{Callback, News},
     connections::UrlError,
+    customer_account::{AskBalance, Balance, HolderName, Known, LinkToken, LinkWallet, LookUpVpa},
 };
 
 pub(crate) use fault::{Faults, UnknownFault};
@@ -702,9 +704,31 @@ impl Provider for Simulator {
         }
         self.look_up_operation(request)
     }
+
+    fn look_up_vpa(&self, request: LookUpVpa) -> Answer<Known<HolderName>> {
+        self.tell_of_account(|| accounts::holder(&request))
+    }
+
+    fn balance(&self, request: AskBalance) -> Answer<Known<Balance>> {
+        self.tell_of_account(|| accounts::balance(&request))
+    }
+
+    fn link_wallet(&self, request: LinkWallet) -> Answer<Known<LinkToken>> {
+        self.tell_of_account(|| accounts::link(&request))
+    }
 }
 
 impl Simulator {
+    fn tell_of_account<T: Send + 'static>(
+        &self,
+        tell: impl FnOnce() -> Known<T>,
+    ) -> Answer<Known<T>> {
+        if self.is_down() {
+            return Answer::Now(Known::Unknown);
+        }
+        after(self.0.options.latency, tell())
+    }
+
     fn carry_out(
         &self,
         target: Target,

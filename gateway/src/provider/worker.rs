@@ -279,7 +279,13 @@ mod tests {
     };
 
     use super::*;
-    use crate::provider::{Capabilities, OperationStanding, conformance, simulator::capabilities};
+    use crate::provider::{
+        Capabilities, OperationStanding, conformance,
+        customer_account::{
+            AskBalance, Balance, HolderName, Known, LinkToken, LinkWallet, LookUpVpa,
+        },
+        simulator::capabilities,
+    };
 
     const STARTED: Timestamp = Timestamp::from_millis(1_800_000_000_000);
     const HORIZON: Millis = Millis(2_000);
@@ -371,6 +377,18 @@ mod tests {
 
         fn inquire_operation(&self, _request: InquireOperation) -> Answer<OperationStanding> {
             self.answer(self.operation.clone())
+        }
+
+        fn look_up_vpa(&self, _request: LookUpVpa) -> Answer<Known<HolderName>> {
+            unreachable!("the worker asks about no account")
+        }
+
+        fn balance(&self, _request: AskBalance) -> Answer<Known<Balance>> {
+            unreachable!("the worker asks about no account")
+        }
+
+        fn link_wallet(&self, _request: LinkWallet) -> Answer<Known<LinkToken>> {
+            unreachable!("the worker asks about no account")
         }
     }
 

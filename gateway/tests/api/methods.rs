@@ -189,3 +189,115 @@ fn millis(time: &Value) -> u64 {
     let (day, hour) = (number(8..10), number(11..13));
     (((day * 24 + hour) * 60 + number(14..16)) * 60 + number(17..19)) * 1_000 + number(20..23)
 }
+
+/// Asks about a customer's account.
+async fn ask(server: &TestServer, what: &str, body: &Value) -> Reply {
+    let key = format!("Bearer {}", server.key());
+    let path = format!("/api/v1/payment-methods/{what}");
+    server.post(&path, &body.to_string(), &[("Authorization", &key)]).await
+}
+
+#[tokio::test]
+async fn an_address_is_somebodys_or_nobodys() {
+    let server = TestServer::start().await;
+    for (vpa, name) in [
+        ("success@sim", json!("Asha Rao")),
+        ("Failure@SIM", json!("Vikram Sen")),
+        ("nobody@okbank", Value::Null),
+    ] {
+        let reply = ask(&server, "upi/validate", &json!({"vpa": vpa})).await;
+        let expected = json!({
+            "object": "vpa_validation", "vpa": vpa, "valid": !name.is_null(),
+            "customer_name": name, "livemode": false,
+        });
+        assert_eq!((reply.status, reply.json()), (200, expected));
+    }
+    let malformed = ask(&server, "upi/validate", &json!({"vpa": "asha", "name": "x"})).await;
+    let problem = malformed.assert_problem(400, "parameter_unknown");
+    assert_eq!(problem["errors"][1]["code"], "vpa_invalid", "{problem}");
+    ask(&server, "upi/validate", &json!({})).await.assert_problem(400, "parameter_missing");
+    server.stop().await;
+}
+
+/// What a wallet holds is what its payments meet, and a link spares its customer the page.
+#[tokio::test]
+async fn a_wallet_tells_its_balance_and_is_linked() {
+    let server = TestServer::start().await;
+    let wallet = |id: &str| json!({"provider": "Amazon Pay", "wallet_id": id});
+    let with_currency = |id: &str, currency: &str| {
+        let mut question = wallet(id);
+        question["currency"] = json!(currency);
+        question
+    };
+    for (id, currency, balance, minor) in [
+        ("9876543210", "INR", "10000.00", 1_000_000),
+        ("wallet_insufficient", "INR", "0.00", 0),
+        ("9876543210", "JPY", "1000000", 1_000_000),
+    ] {
+        let reply = ask(&server, "wallet/balance", &with_currency(id, currency)).await;
+        let expected = json!({
+            "object": "wallet_balance", "provider": "amazonpay", "balance": balance,
+            "balance_minor": minor, "currency": currency, "livemode": false,
+        });
+        assert_eq!((reply.status, reply.json()), (200, expected));
+    }
+    for (id, status) in [("wallet_redirect", "completed"), ("wallet_insufficient", "failed")] {
+        let link = ask(&server, "wallet/link", &wallet(id)).await;
+        assert_eq!(link.status, 200, "{link:?}");
+        let token = link.json()["link_token"].clone();
+        let fields = json!({"wallet": {"provider": "amazonpay", "wallet_id": token}});
+        let paid = server.pay(&by("wallet", &fields), &[]).await.json();
+        let paid = if paid["payment"].is_object() { &paid["payment"] } else { &paid };
+        assert_eq!(paid["status"], status, "{paid}");
+    }
+    for what in ["wallet/balance", "wallet/link"] {
+        let question = match what {
+            "wallet/link" => wallet("wallet_unknown"),
+            _balance => with_currency("wallet_unknown", "INR"),
+        };
+        ask(&server, what, &question).await.assert_problem(404, "wallet_not_found");
+        let faulty = json!({"provider": "purse", "wallet_id": "a b", "currency": "RUPEE"});
+        let first = match what {
+            "wallet/link" => "parameter_unknown",
+            _balance => "wallet_provider_invalid",
+        };
+        let problem = ask(&server, what, &faulty).await.assert_problem(400, first);
+        assert_eq!(problem["errors"].as_array().unwrap().len(), 3, "{problem}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn accounts_are_asked_about_by_secret_keys_alone_and_never_logged() {
+    let server = TestServer::start().await;
+    let path = "/api/v1/payment-methods/upi/validate";
+    let operator = format!("Bearer {OPERATOR}");
+    let body = json!({"vpa": "success@sim"}).to_string();
+    let reply = server.post(path, &body, &[("Authorization", &operator)]).await;
+    reply.assert_problem(403, "merchant_key_required");
+    server.post(path, &body, &[]).await.assert_problem(401, "api_key_missing");
+    let down = json!({"simulator": "down:60000"});
+    let mut request = payment(crate::server::GOOD);
+    request["metadata"] = down;
+    server.pay(&request, &[]).await;
+    let reply = ask(&server, "upi/validate", &json!({"vpa": "success@sim"})).await;
+    reply.assert_problem(503, "provider_unreachable");
+    let directory = server.stop().await;
+    for file in walk(directory.path()) {
+        let bytes = std::fs::read(&file).unwrap();
+        assert!(!bytes.windows(11).any(|text| text == b"success@sim"), "{}", file.display());
+    }
+}
+
+fn walk(directory: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(walk(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files
+}

@@ -309,6 +309,11 @@ async fn the_classic_surface_does_the_same_in_its_own_words() {
     let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, &**value)).collect();
     let refund = server.send("POST", &format!("{classic}/refund"), "amount=10.00", &form).await;
     assert_eq!((refund.status, &refund.json()["data"]["status"]), (201, &json!("completed")));
+    let classic = server.authorized().await.replace("/api/v1/", "/api/");
+    let part = "amount=10.00&final=false";
+    let capture = server.send("POST", &format!("{classic}/capture"), part, &form).await;
+    let shown = capture.json();
+    assert_eq!((capture.status, &shown["data"]["status"]), (200, &json!("partially_captured")));
     server.stop().await;
 }
 

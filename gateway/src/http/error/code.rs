@@ -158,6 +158,8 @@ error_codes! {
         "No callback with this id waits for its payment: it has found it, or was dismissed.";
     WebhookEndpointNotFound = "webhook_endpoint_not_found", NOT_FOUND, retryable: false, "No such webhook endpoint",
         "The API key's merchant has no endpoint with this id in the key's mode.";
+    WalletNotFound = "wallet_not_found", NOT_FOUND, retryable: false, "No such wallet",
+        "The wallet's provider knows no wallet with this id.";
     EventNotFound = "event_not_found", NOT_FOUND, retryable: false, "No such event",
         "The API key's merchant has no event with this id in the key's mode, or it is no longer kept.";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, retryable: false, "Method not allowed",
@@ -212,6 +214,8 @@ error_codes! {
         "The gateway has too little disk space for new work. Nothing was begun.";
     KeyStoreUnavailable = "key_store_unavailable", SERVICE_UNAVAILABLE, retryable: true, "Key store unavailable",
         "The keys of personal data cannot be written, so that no new customer's data can be kept and none be erased. No payment was begun; repeat after `Retry-After` seconds.";
+    ProviderUnreachable = "provider_unreachable", SERVICE_UNAVAILABLE, retryable: true, "Provider unreachable",
+        "The provider could not be asked, or did not answer. Nothing was changed.";
     NotReady = "not_ready", SERVICE_UNAVAILABLE, retryable: true, "Not ready",
         "The gateway is starting or stopping. Nothing was begun; repeat after `Retry-After` seconds.";
 }

@@ -36,7 +36,8 @@ use super::{
         ProviderCallback, ProviderId, ProviderList, PublicMerchant, QueueStatus, Ready,
         RecoverRequest, Refund, RefundId, RefundRequest, RegisteredMerchant, ResolutionRequest,
         RotationRequest, SecretRequest, TestRequest, Transaction, TransactionId, UnknownList,
-        WebhookAttempt, WebhookAttemptList, WebhookEndpoint, WebhookEndpointId,
+        VpaRequest, VpaValidation, WalletBalance, WalletBalanceRequest, WalletLink,
+        WalletLinkRequest, WebhookAttempt, WebhookAttemptList, WebhookEndpoint, WebhookEndpointId,
         WebhookEndpointList, WebhookRedelivery, WebhookRequest,
     },
 };
@@ -230,6 +231,12 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<ProviderCallback>(&mut schemas);
     add::<CallbackReceipt>(&mut schemas);
     add::<ParkedCallback>(&mut schemas);
+    add::<VpaRequest>(&mut schemas);
+    add::<VpaValidation>(&mut schemas);
+    add::<WalletBalanceRequest>(&mut schemas);
+    add::<WalletBalance>(&mut schemas);
+    add::<WalletLinkRequest>(&mut schemas);
+    add::<WalletLink>(&mut schemas);
     add::<ParkedCallbackId>(&mut schemas);
     add::<ParkedCallbackList>(&mut schemas);
     add::<DismissedCallback>(&mut schemas);

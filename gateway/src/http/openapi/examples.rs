@@ -476,6 +476,45 @@ pub(super) fn exception_list() -> Value {
     list(&[exception()], "/api/v1/admin/exceptions")
 }
 
+/// A UPI address to ask about.
+pub(super) fn vpa_request() -> Value {
+    json!({"vpa": "success@sim"})
+}
+
+/// Whose it is.
+pub(super) fn vpa_validation() -> Value {
+    json!({
+        "object": "vpa_validation", "vpa": "success@sim", "valid": true,
+        "customer_name": "Asha Rao", "livemode": false,
+    })
+}
+
+/// A wallet to ask about.
+pub(super) fn wallet_balance_request() -> Value {
+    json!({"provider": "paytm", "wallet_id": "9876543210", "currency": "INR"})
+}
+
+/// What it holds.
+pub(super) fn wallet_balance() -> Value {
+    json!({
+        "object": "wallet_balance", "provider": "paytm", "balance": "10000.00",
+        "balance_minor": 1_000_000, "currency": "INR", "livemode": false,
+    })
+}
+
+/// A wallet to link.
+pub(super) fn wallet_link_request() -> Value {
+    json!({"provider": "paytm", "wallet_id": "9876543210"})
+}
+
+/// Its link.
+pub(super) fn wallet_link() -> Value {
+    json!({
+        "object": "wallet_link", "provider": "paytm",
+        "link_token": "link_approved_58c9d1b0a2f4e67395128b4c7d6e0f13", "livemode": false,
+    })
+}
+
 /// A callback that waits for its payment.
 fn parked_callback() -> Value {
     json!({

@@ -3,6 +3,7 @@
 mod callbacks;
 mod classic;
 mod classic_operations;
+mod customer_accounts;
 mod customers;
 mod documentation;
 mod events;
@@ -47,6 +48,7 @@ pub(super) fn descriptions() -> Vec<Description> {
     all.extend(parked_callbacks::descriptions());
     all.extend(customers::descriptions());
     all.extend(payment_methods::descriptions());
+    all.extend(customer_accounts::descriptions());
     all.extend(providers::descriptions());
     all.extend(callbacks::descriptions());
     all.extend(merchants::descriptions());

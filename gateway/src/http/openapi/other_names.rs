@@ -13,7 +13,8 @@ use serde_json::{Map, Value, json};
 use crate::http::wire::{
     BatchRequest, EventResendRequest, KeyRequest, MerchantChange, MerchantRequest, Names,
     OrderRequest, OutcomeRequest, RecoverRequest, ResolutionRequest, RotationRequest,
-    SecretRequest, TestRequest, WebhookRequest, operation_request_names, payment_request_names,
+    SecretRequest, TestRequest, VpaRequest, WalletBalanceRequest, WalletLinkRequest,
+    WebhookRequest, operation_request_names, payment_request_names,
 };
 
 /// The classic surface's names of requests.
@@ -55,6 +56,9 @@ pub(super) fn add(schemas: &mut Map<String, Value>) {
         ("TestRequest", TestRequest::NAMES),
         ("EventResendRequest", EventResendRequest::NAMES),
         ("RecoverRequest", RecoverRequest::NAMES),
+        ("VpaRequest", VpaRequest::NAMES),
+        ("WalletBalanceRequest", WalletBalanceRequest::NAMES),
+        ("WalletLinkRequest", WalletLinkRequest::NAMES),
     ];
     let mut names_of_all: Vec<_> = on_both.iter().map(|(name, _names)| *name).collect();
     names_of_all.extend([METHOD_REQUEST, METHOD_OBJECT]);

@@ -9,6 +9,7 @@
 mod account;
 mod classic;
 mod customer;
+mod customer_account;
 mod exception;
 mod health;
 mod key;
@@ -28,6 +29,9 @@ mod webhook;
 pub(super) use account::{AccountList, Balances, EntryList};
 pub(super) use classic::{ClassicCreatedAnswer, ClassicPaymentAnswer, ClassicStatusAnswer};
 pub(super) use customer::ErasedCustomer;
+pub(super) use customer_account::{
+    VpaRequest, VpaValidation, WalletBalance, WalletBalanceRequest, WalletLink, WalletLinkRequest,
+};
 pub(super) use exception::{Exception, ExceptionList, ResolutionRequest, UnknownList};
 pub(super) use health::{Health, Ready};
 pub(super) use key::{

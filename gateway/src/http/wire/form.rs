@@ -223,8 +223,13 @@ fn write_object(json: &mut Vec<u8>, members: &[(String, Node)], is_root: bool) {
         json.push(b':');
         match node {
             Node::Object(members) => write_object(json, members, false),
-            // A form has texts alone; an amount in minor units has to be a number.
-            Node::Text(text) if is_root && name.starts_with("amount") && is_number(text) => {
+            // A form has texts alone; an amount in minor units has to be a number, and whether a
+            // capture is final is true or false.
+            Node::Text(text)
+                if is_root
+                    && (name.starts_with("amount") && is_number(text)
+                        || name == "final" && matches!(text.as_str(), "true" | "false")) =>
+            {
                 json.extend_from_slice(text.as_bytes());
             }
             Node::Text(text) => write_text(json, text),
@@ -270,6 +275,8 @@ mod tests {
             ("amount=-1", r#"{"amount":-1}"#),
             ("amount=1e2&amount_minor=07", r#"{"amount":"1e2","amount_minor":"07"}"#),
             ("x[amount]=1", r#"{"x":{"amount":"1"}}"#),
+            ("final=false&note=true", r#"{"final":false,"note":"true"}"#),
+            ("final=no&x[final]=true", r#"{"final":"no","x":{"final":"true"}}"#),
             (
                 "card[number]=42&card[cvv]=1&a[b][c]=d",
                 r#"{"card":{"number":"42","cvv":"1"},"a":{"b":{"c":"d"}}}"#,

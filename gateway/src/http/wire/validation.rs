@@ -259,6 +259,15 @@ pub(super) fn is_vpa(text: &str) -> bool {
         && handle.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
+/// The longest wallet id, in characters.
+const LONGEST_WALLET_ID: usize = 64;
+
+/// Whether the text may be a wallet's id: its provider alone can tell whether it is one.
+pub(super) fn is_wallet_id(text: &str) -> bool {
+    let is_visible = |letter: char| !letter.is_whitespace() && !letter.is_control();
+    text.chars().count() <= LONGEST_WALLET_ID && text.chars().all(is_visible)
+}
+
 /// Two capital letters, as in ISO 3166-1 alpha-2.
 ///
 /// Not here: the table of countries.

@@ -355,3 +355,36 @@ fn an_address_is_a_host_and_a_port() {
         assert!(refused(bad), "{bad}");
     }
 }
+
+#[tokio::test]
+async fn accounts_are_the_same_over_http() {
+    let online = Online::new();
+    let local = &online.desk.simulator;
+    let providers: [&dyn Provider; 2] = [local, &online.remote];
+    let wallet = |id: &str| Wallet { provider: "paytm", id: SecretText::new(id) };
+    let inr = tollgate_domain::Currency::from_code("INR").unwrap();
+    let mut told = Vec::new();
+    for provider in providers {
+        let mut answers = Vec::new();
+        for vpa in ["success@sim", "nobody@okbank"] {
+            let request = LookUpVpa { vpa: SecretText::new(vpa) };
+            answers.push(format!("{:?}", provider.look_up_vpa(request).wait().await));
+        }
+        for id in ["wallet_redirect", "wallet_insufficient", "wallet_unknown"] {
+            let request = AskBalance { wallet: wallet(id), currency: inr };
+            answers.push(format!("{:?}", provider.balance(request).wait().await));
+            let link = provider.link_wallet(LinkWallet { wallet: wallet(id) }).wait().await;
+            answers.push(match link {
+                Known::Found(token) => token.as_str().to_owned(),
+                Known::NotFound => "no wallet".to_owned(),
+                Known::Unknown => "unknown".to_owned(),
+            });
+        }
+        told.push(answers);
+    }
+    assert_eq!(told[0], told[1]);
+    assert_eq!(told[0][..3], [r#"Found("Asha Rao")"#, "NotFound", "Found(1000000)"]);
+    assert_eq!(online.authorize(1, "down:500").await, ProviderOutcome::NotSent);
+    let request = LookUpVpa { vpa: SecretText::new("success@sim") };
+    assert!(matches!(online.remote.look_up_vpa(request).wait().await, Known::Unknown));
+}

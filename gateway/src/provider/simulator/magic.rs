@@ -2,6 +2,7 @@
 
 use tollgate_domain::{DeclineCode, PaymentMethod};
 
+use super::accounts;
 use crate::{card_number::passes_luhn, provider::Instrument};
 
 /// What the simulated issuer, bank or wallet says.
@@ -77,9 +78,10 @@ fn verdict_on_bank(code: &str) -> Verdict {
     }
 }
 
-/// What becomes of the wallet of that id: without a meaning it has money enough.
+/// What becomes of the wallet of that id, or of that link: without a meaning it has money enough.
 fn verdict_on_wallet(id: &str) -> Verdict {
-    match id {
+    match accounts::unlinked(id) {
+        "wallet_unknown" => Verdict::Decline(DeclineCode::ProcessingError),
         "wallet_failure" => Verdict::Decline(DeclineCode::GenericDecline),
         "wallet_insufficient" => Verdict::Decline(DeclineCode::InsufficientFunds),
         "wallet_redirect" => Verdict::Challenge,
@@ -146,6 +148,9 @@ mod tests {
             ("wallet_failure", declined(DeclineCode::GenericDecline)),
             ("wallet_insufficient", declined(DeclineCode::InsufficientFunds)),
             ("wallet_redirect", Verdict::Challenge),
+            ("wallet_unknown", declined(DeclineCode::ProcessingError)),
+            ("link_insufficient_00", declined(DeclineCode::InsufficientFunds)),
+            ("link_approved_00", Verdict::Approve),
         ] {
             assert_eq!(verdict_on_wallet(id), expected, "{id}");
         }

@@ -19,6 +19,13 @@
 //!   200                                 {"outcome":"succeeded","receipt":{…}} and so on; a
 //!                                       confirmation is answered as an inquiry about the attempt
 //!
+//!   POST /v1/vpas/look-up                {"vpa":"success@sim"}, answered {"found":{"name":"…"}} or
+//!                                       "not_found"
+//!   POST /v1/wallets/balance             {"provider":"paytm","id":"…","currency":"INR"}, answered
+//!                                       {"found":{"amount_minor":100}} or "not_found"
+//!   POST /v1/wallets/link                {"provider":"paytm","id":"…"}, answered
+//!                                       {"found":{"token":"…"}} or "not_found"
+//!
 //!   GET  /actions/att_…                 a page for the customer, who sends decision=approve or
 //!   POST /actions/att_…                 decision=decline
 //!   GET  /ledger?after=0&limit=100      the simulator's books
@@ -74,6 +81,55 @@ pub(crate) struct OperateBody<'a> {
     /// As that of [`AuthorizeBody`].
     pub(crate) not_after_ms: u64,
     pub(crate) instruction: InstructionBody,
+}
+
+/// Asks whom an address belongs to.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VpaBody<'a> {
+    #[serde(borrow)]
+    pub(crate) vpa: Cow<'a, str>,
+}
+
+/// Names a wallet; a currency is with the question what it holds.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WalletBody<'a> {
+    #[serde(borrow)]
+    pub(crate) provider: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) id: Cow<'a, str>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(crate) currency: Option<Cow<'a, str>>,
+}
+
+/// What is known of an account.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum KnownBody<T> {
+    Found(T),
+    NotFound,
+}
+
+/// Whom an address belongs to.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HolderBody {
+    pub(crate) name: Box<str>,
+}
+
+/// What a wallet holds.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BalanceBody {
+    pub(crate) amount_minor: i64,
+}
+
+/// What stands for a wallet.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LinkBody {
+    pub(crate) token: String,
 }
 
 /// What is to be done.

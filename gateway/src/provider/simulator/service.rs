@@ -31,22 +31,27 @@ use hyper::{
 };
 use serde::{Deserialize, Serialize};
 use tollgate_domain::{
-    Amount, AttemptId, NetBankingFacts, OperationId, PaymentIntent, PaymentMethod, Timestamp,
+    Amount, AttemptId, Currency, NetBankingFacts, OperationId, PaymentIntent, PaymentMethod,
+    Timestamp,
 };
 use zeroize::Zeroizing;
 
 use super::{
     Asked, Instruction, Simulator, asked_payment, page,
     protocol::{
-        AnswerBody, AuthorizeBody, InquireBody, InstructionBody, MethodBody, OperateBody,
-        OperationAnswerBody, PaymentPart, Rail,
+        AnswerBody, AuthorizeBody, BalanceBody, HolderBody, InquireBody, InstructionBody,
+        KnownBody, LinkBody, MethodBody, OperateBody, OperationAnswerBody, PaymentPart, Rail,
+        VpaBody, WalletBody,
     },
 };
 use crate::{
     http::{self, BodyLimits, LedgerPageBody},
     provider::{
-        Authorize, CallFailure, CardData, Inquire, InquireOperation, Instrument, SecretText,
+        Authorize, CallFailure, CardData, Inquire, InquireOperation, Instrument, Provider as _,
+        SecretText,
+        customer_account::{AskBalance, Known, LinkWallet, LookUpVpa, Wallet},
     },
+    wallet_providers::wallet_provider,
 };
 
 #[derive(Clone)]
@@ -65,6 +70,9 @@ pub(crate) fn router(simulator: Simulator, limits: BodyLimits) -> Router {
         .route("/v1/attempts/{attempt}/inquire", post(inquire))
         .route("/v1/attempts/{attempt}/operations/{operation}", post(operate))
         .route("/v1/attempts/{attempt}/operations/{operation}/inquire", post(inquire_operation))
+        .route("/v1/vpas/look-up", post(look_up_vpa))
+        .route("/v1/wallets/balance", post(balance))
+        .route("/v1/wallets/link", post(link_wallet))
         .route("/actions/{attempt}", get(show_action).post(decide_action))
         .route("/ledger", get(ledger))
         .route("/health", get(health))
@@ -190,6 +198,48 @@ async fn inquire_operation(
     let request = InquireOperation { intent, attempt, operation };
     let standing = simulator.look_up_operation(request).wait().await;
     Ok(answered(OperationAnswerBody::of_standing(standing)))
+}
+
+async fn look_up_vpa(State(service): State<Service>, request: Request<Body>) -> Served {
+    let bytes = read(request, service.limits).await?;
+    let VpaBody { vpa } = from_json(&bytes)?;
+    let request = LookUpVpa { vpa: SecretText::new(&vpa) };
+    known(service.simulator.look_up_vpa(request).wait().await, |name| HolderBody { name })
+}
+
+async fn balance(State(service): State<Service>, request: Request<Body>) -> Served {
+    let bytes = read(request, service.limits).await?;
+    let body: WalletBody<'_> = from_json(&bytes)?;
+    let currency = body.currency.as_deref().ok_or(StatusCode::BAD_REQUEST)?;
+    let currency = Currency::from_code(currency).map_err(|_unknown| StatusCode::BAD_REQUEST)?;
+    let request = AskBalance { wallet: wallet(&body)?, currency };
+    known(service.simulator.balance(request).wait().await, |amount| BalanceBody {
+        amount_minor: amount.minor_units(),
+    })
+}
+
+async fn link_wallet(State(service): State<Service>, request: Request<Body>) -> Served {
+    let bytes = read(request, service.limits).await?;
+    let body: WalletBody<'_> = from_json(&bytes)?;
+    let request = LinkWallet { wallet: wallet(&body)? };
+    known(service.simulator.link_wallet(request).wait().await, |token| LinkBody {
+        token: token.as_str().to_owned(),
+    })
+}
+
+fn wallet(body: &WalletBody<'_>) -> Result<Wallet, StatusCode> {
+    let provider = wallet_provider(&body.provider).ok_or(StatusCode::BAD_REQUEST)?;
+    Ok(Wallet { provider, id: SecretText::new(&body.id) })
+}
+
+/// What is known of an account, or 503 where the simulator is down.
+fn known<T, B: Serialize>(found: Known<T>, body: impl FnOnce(T) -> B) -> Served {
+    let found = match found {
+        Known::Found(found) => KnownBody::Found(body(found)),
+        Known::NotFound => KnownBody::NotFound,
+        Known::Unknown => return Err(StatusCode::SERVICE_UNAVAILABLE),
+    };
+    Ok(http::json(StatusCode::OK, &found))
 }
 
 async fn show_action(State(service): State<Service>, Path(attempt): Path<String>) -> Response {

@@ -15,7 +15,7 @@ use super::{
         number::Digits,
         object::object,
         text::Text,
-        validation::{Faults, is_vpa, present},
+        validation::{Faults, is_vpa, is_wallet_id, present},
     },
     PaymentRequest,
     card::{CardFields, CardPointers, ValidCard},
@@ -31,9 +31,6 @@ use crate::{
     vault::{PersonalData, PersonalField},
     wallet_providers::wallet_provider,
 };
-
-/// The longest wallet id, in characters.
-const LONGEST_WALLET_ID: usize = 64;
 
 /// The longest name of a payee that UPI apps take, in characters (NPCI's linking specification, `pn`).
 const LONGEST_PAYEE_NAME: usize = 99;
@@ -226,8 +223,7 @@ impl PaymentRequest<'_> {
             provider
         });
         let (pointer, id) = id?;
-        let is_visible = |letter: char| !letter.is_whitespace() && !letter.is_control();
-        if id.chars().count() > LONGEST_WALLET_ID || !id.chars().all(is_visible) {
+        if !is_wallet_id(id) {
             let detail = "A wallet id has at most 64 characters, and no space among them.";
             faults.add(pointer, ErrorCode::ParameterInvalid, detail);
         }

@@ -187,7 +187,10 @@ impl Provider for RemoteSimulator {
         let AskBalance { wallet, currency } = request;
         let body = WalletBody { currency: Some(currency.code().into()), ..wallet_body(&wallet) };
         self.ask("/v1/wallets/balance", wiped(&body), |BalanceBody { amount_minor }| {
-            Amount::from_minor_units(amount_minor).ok()
+            match amount_minor {
+                0 => Some(Amount::ZERO),
+                some => Amount::from_minor_units(some).ok(),
+            }
         })
     }
 

@@ -383,7 +383,7 @@ async fn accounts_are_the_same_over_http() {
         told.push(answers);
     }
     assert_eq!(told[0], told[1]);
-    assert_eq!(told[0][..3], [r#"Found("Asha Rao")"#, "NotFound", "Found(1000000)"]);
+    assert_eq!(told[0][..3], [r#"Found("Asha Rao")"#, "NotFound", "Found(Amount(1000000))"]);
     assert_eq!(online.authorize(1, "down:500").await, ProviderOutcome::NotSent);
     let request = LookUpVpa { vpa: SecretText::new("success@sim") };
     assert!(matches!(online.remote.look_up_vpa(request).wait().await, Known::Unknown));

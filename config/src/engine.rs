@@ -27,6 +27,11 @@ pub struct Engine {
     pub idempotency_retention_s: u64,
     /// What becomes of an approval that comes after its payment had ended.
     pub late_approvals: LateApprovals,
+    /// How long after its last event a payment of which nothing is left to do stays in memory, in
+    /// seconds.
+    pub archive_after_s: u64,
+    /// How many such payments stay in memory, at the most.
+    pub finished_payments: usize,
 }
 
 /// What becomes of an approval that comes after its payment had ended.

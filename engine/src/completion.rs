@@ -5,8 +5,9 @@ use tokio::sync::oneshot;
 use tollgate_domain::{ControlEvent, Payment, Record, StateHash};
 
 use crate::{
-    admission::Permit, control_request::ControlAnswer, durable_record::DurableRecord,
-    effects::PreparedCall, engine::OrderAnswer, error::CommandError, shard::PaymentReply,
+    admission::Permit, archive::Departures, control_request::ControlAnswer,
+    durable_record::DurableRecord, effects::PreparedCall, engine::OrderAnswer, error::CommandError,
+    shard::PaymentReply,
 };
 
 /// Rides through the log with its record, or behind the last record it rests on. `A` is what a
@@ -20,6 +21,8 @@ pub struct Completion<A, R = Reply> {
     pub publication: Option<Record<ControlEvent>>,
     /// What observers are shown, where there are any.
     pub observation: Option<DurableRecord>,
+    /// What the archive is given.
+    pub departures: Option<Departures>,
     /// Given back once durable, where no call carries it on.
     pub permit: Option<Permit>,
 }
@@ -30,7 +33,7 @@ pub enum Reply {
     Order(OrderSender, Result<OrderAnswer, CommandError>),
     Report(ReportSender, Result<(), CommandError>),
     Read(oneshot::Sender<Result<Option<Box<Payment>>, CommandError>>, Option<Box<Payment>>),
-    Query(Finding),
+    Query(Told),
     Control(ControlReply, Result<ControlAnswer, CommandError>),
     /// To whom everything before had to be sealed.
     Sealed(oneshot::Sender<()>),
@@ -48,14 +51,26 @@ pub(crate) type ReportSender = oneshot::Sender<Result<(), CommandError>>;
 
 /// What a query has found, on its way to the one who asked: sent once what it rests on is durable,
 /// dropped where that will never be known.
-pub(crate) type Finding = Box<dyn FnOnce() + Send>;
+pub(crate) type Told = Box<dyn FnOnce() + Send>;
 
 pub(crate) type ControlReply = oneshot::Sender<Result<ControlAnswer, CommandError>>;
 
 impl<A, R> Completion<A, R> {
     /// A reply alone.
     pub fn reply(reply: R, permit: Option<Permit>) -> Self {
-        Self { reply: Some(reply), calls: Vec::new(), publication: None, observation: None, permit }
+        Self { reply: Some(reply), ..Self::quiet(permit) }
+    }
+
+    /// Nothing waits but who gave the permit.
+    pub fn quiet(permit: Option<Permit>) -> Self {
+        Self {
+            reply: None,
+            calls: Vec::new(),
+            publication: None,
+            observation: None,
+            departures: None,
+            permit,
+        }
     }
 }
 
@@ -67,7 +82,7 @@ impl Reply {
             Self::Order(sender, answer) => drop(sender.send(answer)),
             Self::Report(sender, answer) => drop(sender.send(answer)),
             Self::Read(sender, payment) => drop(sender.send(Ok(payment))),
-            Self::Query(finding) => finding(),
+            Self::Query(told) => told(),
             Self::Control(sender, answer) => drop(sender.send(answer)),
             Self::Sealed(sender) => drop(sender.send(())),
             Self::Hash(sender, hash) => drop(sender.send(hash)),
@@ -81,7 +96,7 @@ impl Reply {
             Self::Order(sender, _answer) => drop(sender.send(Err(CommandError::Unknown))),
             Self::Report(sender, _answer) => drop(sender.send(Err(CommandError::Unknown))),
             Self::Read(sender, _payment) => drop(sender.send(Err(CommandError::Unknown))),
-            Self::Query(finding) => drop(finding),
+            Self::Query(told) => drop(told),
             Self::Control(sender, _answer) => drop(sender.send(Err(CommandError::Unknown))),
             // Who waits is told by the sender's end.
             Self::Sealed(_) | Self::Hash(..) => {}

@@ -72,10 +72,9 @@ impl<A: Attachment> ControlActor<A> {
             self.observed.then(|| DurableRecord::of_control(&self.state, sequence, record.clone()));
         let completion = Completion {
             reply: Some(Reply::Control(reply, Ok(self.answer_of(subject)))),
-            calls: Vec::new(),
             publication: Some(record),
             observation,
-            permit: Some(permit),
+            ..Completion::quiet(Some(permit))
         };
         self.lane.append(bytes, completion);
     }

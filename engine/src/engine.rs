@@ -1,11 +1,11 @@
 //! The engine as its callers see it.
 
+mod departed;
 mod operating;
 mod query;
 
 use std::{
     collections::BTreeMap,
-    path::Path,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -33,6 +33,8 @@ use tollgate_wal::{
 use crate::{
     abort_guard::spawn_vital,
     admission::{Admission, Permit},
+    archive::{Archive, Keeper},
+    archive_desk::ArchiveDesk,
     clock::Clock,
     completion::{Completion, Reply},
     control_actor::{ControlActor, SubmitControl},
@@ -62,6 +64,8 @@ struct Inner<A: Attachment> {
     admission: Arc<Admission>,
     control: Arc<ControlView>,
     observers: RecordObservers,
+    /// `None` where the log lies in no directory: then nothing leaves memory.
+    archive: Option<Arc<Keeper>>,
     /// `None` where the log lies in no directory.
     snapshotter: Option<Arc<Snapshotter>>,
     failed: watch::Receiver<bool>,
@@ -125,6 +129,10 @@ pub struct EngineHealth {
     pub mailbox_depth: usize,
     /// Payments in memory, as of the shards' last ticks.
     pub payments: usize,
+    /// Payments that have left memory, as of the shards' last ticks.
+    pub archived: u64,
+    /// How often one has come back since the start, as of the shards' last ticks.
+    pub recalls: u64,
     /// Idempotency keys that are remembered, as of the shards' last ticks.
     pub idempotency_keys: usize,
     /// Payments whose outcome is unknown, as of the shards' last ticks.
@@ -156,17 +164,23 @@ impl<A: Attachment> Engine<A> {
     ) -> Result<(Self, RecoveryReport), Error> {
         let log = options.log_options();
         let snapshots = SnapshotStore::look(&options.directory);
-        let recovered =
-            recover(options.shards, &observers, &snapshots, |geometry, from, visit| {
+        let archive = Arc::new(Keeper::open(&options.directory.join(ARCHIVE))?);
+        let kept = Arc::clone(&archive) as Arc<dyn Archive>;
+        let recovered = recover(
+            options.shards,
+            &observers,
+            Some(kept),
+            &snapshots,
+            |geometry, from, visit| {
                 let (store, recovery) = SledStore::open_from(log, Some(geometry), from, visit)?;
                 Ok((Box::new(store) as Box<dyn LogStore>, recovery))
-            })?;
-        let directory = options.directory.clone();
-        Self::begin(options, recovered, Some(&directory), runtime, sink, observer, observers)
+            },
+        )?;
+        Self::begin(options, recovered, Some(archive), runtime, sink, observer, observers)
     }
 
     /// As [`Engine::start`], on a log of the caller's: a simulated one, say. The options' directory
-    /// and sizes are then without effect.
+    /// and sizes are then without effect, and nothing leaves memory.
     ///
     /// # Errors
     /// As [`Engine::start`].
@@ -182,7 +196,7 @@ impl<A: Attachment> Engine<A> {
         observers: RecordObservers,
     ) -> Result<(Self, RecoveryReport), Error> {
         let recovered =
-            recover(options.shards, &observers, &NoSnapshots, |geometry, _from, visit| {
+            recover(options.shards, &observers, None, &NoSnapshots, |geometry, _from, visit| {
                 open(geometry, visit)
             })?;
         Self::begin(options, recovered, None, runtime, sink, observer, observers)
@@ -191,7 +205,7 @@ impl<A: Attachment> Engine<A> {
     fn begin(
         options: EngineOptions,
         (store, replayed, report): (Box<dyn LogStore>, Replayed, RecoveryReport),
-        snapshots: Option<&Path>,
+        archive: Option<Arc<Keeper>>,
         runtime: &Handle,
         sink: Arc<dyn EffectSink<A>>,
         observer: Arc<dyn Observer>,
@@ -216,8 +230,13 @@ impl<A: Attachment> Engine<A> {
             // The releaser is gone only when its runtime is: then nobody is left to be told.
             move |released| drop(groups_in.send(released)),
         )?;
-        let (system, actors, router) =
-            start_actors(&options, replayed, &log, !observers.is_empty())?;
+        let kept = archive.clone().map(|archive| archive as Arc<dyn Archive>);
+        let surroundings = Surroundings {
+            observed: !observers.is_empty(),
+            archive: kept.clone(),
+            runtime: runtime.clone(),
+        };
+        let (system, actors, router) = start_actors(&options, replayed, &log, surroundings)?;
         let router = Arc::new(router);
         let (failed_in, failed) = watch::channel(false);
         let releaser = Releaser {
@@ -226,19 +245,22 @@ impl<A: Attachment> Engine<A> {
             sink,
             control: Arc::clone(&control),
             observers: observers.clone(),
+            archive: kept.clone(),
             failed: failed_in,
         };
         spawn_vital(runtime, releaser.run());
         spawn_vital(runtime, Arc::clone(&router).carry_mail());
         let live = Arc::clone(&router) as Arc<dyn LiveShards>;
-        let snapshotter = snapshots
-            .map(|root| Snapshotter::start(root, options.snapshot_bytes, live, observer))
+        let (root, interval) = (&options.directory, options.snapshot_bytes);
+        let snapshotter = kept
+            .map(|archive| Snapshotter::start(root, interval, live, archive, observer))
             .transpose()?;
         let inner = Inner {
             router,
             admission,
             control,
             observers,
+            archive,
             snapshotter: snapshotter.map(Arc::new),
             failed,
             stopping: AtomicBool::new(false),
@@ -303,6 +325,7 @@ impl<A: Attachment> Engine<A> {
         self.read(id, Some(permit)).await
     }
 
+    /// Reads a payment from memory, else from the archive.
     async fn read(
         &self,
         id: PaymentId,
@@ -313,7 +336,10 @@ impl<A: Attachment> Engine<A> {
         }
         let (reply, payment) = oneshot::channel();
         self.0.router.send(id.shard(), Mail::Read(ReadPayment { id, reply, permit }));
-        payment.await.unwrap_or(Err(CommandError::Unknown))
+        match payment.await.unwrap_or(Err(CommandError::Unknown))? {
+            Some(payment) => Ok(Some(payment)),
+            None => self.departed(id).await,
+        }
     }
 
     /// Carries out a command on merchants or keys. Once it is answered, [`Engine::control`] shows
@@ -370,6 +396,8 @@ impl<A: Attachment> Engine<A> {
             durable_lag: log.as_ref().map_or(Duration::ZERO, LogHandle::lag),
             mailbox_depth: self.0.router.gauges().mail(),
             payments: totals.payments,
+            archived: totals.archived,
+            recalls: totals.recalls,
             idempotency_keys: totals.idempotency_keys,
             unknown: totals.unknown,
             oldest_unknown: totals.oldest_unknown.map_or(Millis(0), |since| now.since(since)),
@@ -413,17 +441,23 @@ impl<A: Attachment> Engine<A> {
         }
         self.0.router.dismiss_courier();
         drop(self.0.log.write().take());
+        let archive = self.0.archive.clone();
         let joined = tokio::task::spawn_blocking(move || {
             threads.system.stop();
             // A panic of these threads has aborted the process.
             let _ = threads.actors.join();
             threads.writer.join();
+            if let Some(archive) = archive {
+                archive.close();
+            }
         });
         joined.await.expect("joining threads does not panic");
     }
 
     fn is_idle(&self) -> bool {
-        self.0.admission.in_flight() == 0 && self.0.router.calls().count() == 0
+        self.0.admission.in_flight() == 0
+            && self.0.router.calls().count() == 0
+            && self.0.router.gauges().lookups() == 0
     }
 
     fn check_open(&self) -> Result<(), CommandError> {
@@ -438,12 +472,26 @@ impl<A: Attachment> Clone for Engine<A> {
     }
 }
 
+/// Where the archive lies, in the log's directory.
+const ARCHIVE: &str = "archive";
+
+/// What shards are told of what is around them.
+#[derive(Clone)]
+struct Surroundings {
+    /// Whether anybody observes.
+    observed: bool,
+    /// `None` where nothing leaves memory.
+    archive: Option<Arc<dyn Archive>>,
+    /// Whose threads may block.
+    runtime: Handle,
+}
+
 /// Starts the actors on threads of their own: an actix system, and its arbiters.
 fn start_actors<A: Attachment>(
     options: &EngineOptions,
     replayed: Replayed,
     log: &LogHandle<Completion<A>>,
-    observed: bool,
+    surroundings: Surroundings,
 ) -> Result<(System, JoinHandle<()>, Router<A>), Error> {
     let (started_in, started) = std::sync::mpsc::channel();
     let (options, log) = (options.clone(), log.clone());
@@ -454,7 +502,7 @@ fn start_actors<A: Attachment>(
             let arbiters: Vec<Arbiter> =
                 (0..options.threads.max(1)).map(|_index| Arbiter::new()).collect();
             let router = runner.block_on(async {
-                let router = spawn_actors(&options, replayed, log, &arbiters, observed);
+                let router = spawn_actors(&options, replayed, log, &arbiters, &surroundings);
                 router.until_idle_mailboxes().await;
                 router
             });
@@ -479,8 +527,10 @@ fn spawn_actors<A: Attachment>(
     replayed: Replayed,
     log: LogHandle<Completion<A>>,
     arbiters: &[Arbiter],
-    observed: bool,
+    surroundings: &Surroundings,
 ) -> Router<A> {
+    let Surroundings { observed, archive, runtime } = surroundings;
+    let observed = *observed;
     let Replayed { control, shards, sequences } = replayed;
     let policy = Arc::new(options.policy.clone());
     let last = shards.iter().map(ShardState::last_time).fold(control.last_time(), Ord::max);
@@ -508,6 +558,11 @@ fn spawn_actors<A: Attachment>(
                 entropy: entropy::generator(),
                 gauges: Arc::clone(&gauges),
                 observed,
+                archive: archive.clone().map(|archive| ArchiveDesk {
+                    archive,
+                    runtime: runtime.clone(),
+                    address: None,
+                }),
             };
             ShardActor::start_in_arbiter(&arbiter_of(index), |_context| actor)
         })

@@ -4,7 +4,7 @@ use tollgate_domain::{
     ControlRejection, Rejection, ShardId, codec::CodecError, invariant::Violation,
 };
 
-use crate::snapshot::SnapshotError;
+use crate::{archive::ArchiveError, snapshot::SnapshotError};
 
 /// Why the engine cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +48,9 @@ pub enum Error {
     /// This engine's log keeps no snapshots.
     #[error("no snapshots are kept")]
     NoSnapshots,
+    /// The archive cannot be opened or written.
+    #[error("the archive of payments that have left memory; it is made again where it is removed")]
+    Archive(#[source] ArchiveError),
     /// A thread cannot be started.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
@@ -80,6 +83,9 @@ pub enum CommandError {
     /// The engine is stopping; nothing was begun.
     #[error("stopping")]
     Stopping,
+    /// A payment that has left memory cannot be read; nothing was begun.
+    #[error("the archive cannot be read")]
+    ArchiveUnreadable,
     /// The log failed: whether the command is recorded is not known.
     #[error("the log failed; the outcome is not known")]
     Unknown,

@@ -16,6 +16,8 @@ use tollgate_domain::{Currency, Mode, ShardId, ShardState, Timestamp};
 pub(crate) struct Gauges {
     /// Mail left with the courier and not yet taken in by its shard.
     mail: AtomicUsize,
+    /// Look-ups in the archive that something waits for.
+    lookups: AtomicUsize,
     /// Payment shard `n` at `n - 1`.
     shards: Box<[ShardGauges]>,
 }
@@ -24,6 +26,8 @@ pub(crate) struct Gauges {
 #[derive(Debug, Default)]
 struct ShardGauges {
     payments: AtomicUsize,
+    archived: AtomicU64,
+    recalls: AtomicU64,
     idempotency_keys: AtomicUsize,
     unknown: AtomicUsize,
     /// Milliseconds since the Unix epoch; `u64::MAX` while nothing is unknown.
@@ -38,6 +42,8 @@ struct ShardGauges {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Totals {
     pub(crate) payments: usize,
+    pub(crate) archived: u64,
+    pub(crate) recalls: u64,
     pub(crate) idempotency_keys: usize,
     pub(crate) unknown: usize,
     pub(crate) oldest_unknown: Option<Timestamp>,
@@ -49,6 +55,7 @@ impl Gauges {
     pub(crate) fn new(shards: usize) -> Self {
         Self {
             mail: AtomicUsize::new(0),
+            lookups: AtomicUsize::new(0),
             shards: (0..shards).map(|_| ShardGauges::new()).collect(),
         }
     }
@@ -68,10 +75,27 @@ impl Gauges {
         self.mail.load(Ordering::Relaxed)
     }
 
-    /// Writes down what a shard holds.
-    pub(crate) fn note(&self, state: &ShardState) {
+    /// Something waits for the archive.
+    pub(crate) fn lookup_begun(&self) {
+        self.lookups.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It waits no more.
+    pub(crate) fn lookup_ended(&self) {
+        self.lookups.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How many look-ups something waits for.
+    pub(crate) fn lookups(&self) -> usize {
+        self.lookups.load(Ordering::Relaxed)
+    }
+
+    /// Writes down what a shard holds, and how often a payment has come back to it.
+    pub(crate) fn note(&self, state: &ShardState, recalls: u64) {
         let gauges = self.shard(state.shard());
         gauges.payments.store(state.payment_count(), Ordering::Relaxed);
+        gauges.archived.store(state.departed_count(), Ordering::Relaxed);
+        gauges.recalls.store(recalls, Ordering::Relaxed);
         gauges.idempotency_keys.store(state.idempotency().len(), Ordering::Relaxed);
         let unknown = state.unknown();
         gauges.unknown.store(unknown.len(), Ordering::Relaxed);
@@ -94,6 +118,8 @@ impl Gauges {
         let (mut oldest, mut oldest_case) = (u64::MAX, u64::MAX);
         for shard in &self.shards {
             totals.payments += shard.payments.load(Ordering::Relaxed);
+            totals.archived += shard.archived.load(Ordering::Relaxed);
+            totals.recalls += shard.recalls.load(Ordering::Relaxed);
             totals.idempotency_keys += shard.idempotency_keys.load(Ordering::Relaxed);
             totals.unknown += shard.unknown.load(Ordering::Relaxed);
             oldest = oldest.min(shard.oldest_unknown.load(Ordering::Relaxed));

@@ -10,6 +10,9 @@
 //!                 EffectSink ◀─ provider calls ─ Releaser ─▶ replies
 //! ```
 //!
+//! Payments of which nothing is left to do leave memory by a record, for the [`Archive`]; a command on
+//! one waits until it has been found there, and brings it back by another record.
+//!
 //! `control_command` goes from admission straight to the `ControlActor`, and on in the same way.
 //!
 //! One actor owns each shard, so state needs no lock. Nothing leaves the engine, not even a
@@ -29,6 +32,8 @@
 
 mod abort_guard;
 mod admission;
+mod archive;
+mod archive_desk;
 mod clock;
 mod completion;
 mod control_actor;
@@ -59,6 +64,7 @@ mod snapshotter;
 mod verify;
 
 pub use admission::Permit;
+pub use archive::{Archive, ArchiveError, Departed, Departures, Keeper, find};
 pub use clock::Clock;
 pub use completion::Completion;
 pub use control_request::{ControlAnswer, ControlRequest};
@@ -75,7 +81,10 @@ pub use provider_report::{CallOutcome, ProviderReport};
 pub use record_observer::{RecordObserver, RecordObservers};
 pub use recovery::{RecoveryReport, Replayed, recover};
 pub use release::{Outlet, release};
-pub use shard::{Caller, Moment, NewRecord, PaymentReply, Request, Shard, Step, Submission};
+pub use shard::{
+    Absent, Caller, Finding, Found, Moment, NewRecord, PaymentReply, Request, Shard, Step,
+    Submission, Unheard, Unreadable,
+};
 pub use snapshot::{
     NoSnapshots, RecordsByShard, ShardOfSnapshot, SnapshotError, SnapshotSink, SnapshotSource,
     Snapshots, prove_snapshot, write_shards,

@@ -4,7 +4,7 @@
 
 use tollgate_domain::{
     CapturePayment, Command, ConfirmPayment, DecideReview, PaymentId, RefundPayment, ResolveCase,
-    ReversePayment, VoidPayment,
+    ReversePayment, Target, VoidPayment,
 };
 
 /// A command on a payment.
@@ -38,6 +38,20 @@ impl PaymentCommand {
             Self::Refund(command) => command.target.payment,
             Self::DecideReview(command) => command.target.payment,
             Self::ResolveCase(command) => command.payment,
+        }
+    }
+
+    /// Whose payment it has to be; none for an operator's command, which may be for anybody's.
+    #[must_use]
+    pub fn target(&self) -> Option<&Target> {
+        match self {
+            Self::Confirm(command) => Some(&command.target),
+            Self::Capture(command) => Some(&command.target),
+            Self::Void(command) => Some(&command.target),
+            Self::Reverse(command) => Some(&command.target),
+            Self::Refund(command) => Some(&command.target),
+            Self::DecideReview(command) => Some(&command.target),
+            Self::ResolveCase(_) => None,
         }
     }
 }

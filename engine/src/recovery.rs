@@ -2,6 +2,7 @@
 
 use std::{
     num::NonZeroU16,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -11,11 +12,12 @@ use tollgate_wal::{
 };
 
 use crate::{
+    archive::{Archive, ArchiveFeed},
     durable_record::DurableRecord,
     error::Error,
     planted_fault::{PlantedFault, is_planted},
     record_observer::{RecordObservers, ReplayFeed},
-    snapshot::{Snapshots, load_snapshot},
+    snapshot::{SnapshotError, Snapshots, load_snapshot},
 };
 
 /// What replay found.
@@ -59,25 +61,28 @@ impl Replayed {
     }
 
     /// Replays what `read` reads, and checks every invariant of what it comes to; `read` calls its
-    /// visitor for each record in log order. Observers are shown what they lack.
+    /// visitor for each record in log order. Observers are shown what they lack, and the archive is given
+    /// it.
     pub(crate) fn replay<T>(
         &mut self,
         feed: ReplayFeed,
+        archive: &mut ArchiveFeed,
         read: impl FnOnce(&mut Visit<'_>) -> Result<T, tollgate_wal::Error>,
     ) -> Result<T, Error> {
-        self.replay_with(feed, &mut |_replayed, _shard, _sequence| {}, read)
+        self.replay_with(feed, archive, &mut |_replayed, _shard, _sequence| {}, read)
     }
 
     /// As [`Replayed::replay`]; `look` is called behind each record.
     pub(crate) fn replay_with<T>(
         &mut self,
         mut feed: ReplayFeed,
+        archive: &mut ArchiveFeed,
         look: &mut dyn FnMut(&Self, ShardId, u64),
         read: impl FnOnce(&mut Visit<'_>) -> Result<T, tollgate_wal::Error>,
     ) -> Result<T, Error> {
         let mut failure = None;
         let read = read(&mut |record| {
-            self.apply(record, &mut feed).map_err(|error| {
+            self.apply(record, &mut feed, archive).map_err(|error| {
                 let text = error.to_string();
                 failure = Some(error);
                 VisitError::from(text)
@@ -97,6 +102,7 @@ impl Replayed {
                 .map_err(|source| Error::Invariant { shard: state.shard(), source })?;
         }
         feed.finish();
+        archive.finish(&self.shards).map_err(Error::Archive)?;
         Ok(found)
     }
 
@@ -109,7 +115,12 @@ impl Replayed {
     }
 
     /// Decodes and applies one record.
-    fn apply(&mut self, record: RecordRef<'_>, feed: &mut ReplayFeed) -> Result<(), Error> {
+    fn apply(
+        &mut self,
+        record: RecordRef<'_>,
+        feed: &mut ReplayFeed,
+        archive: &mut ArchiveFeed,
+    ) -> Result<(), Error> {
         let shard = ShardId(record.stream.0);
         let index = usize::from(shard.0);
         let failed = |source| Error::Replay { shard, sequence: record.sequence, source };
@@ -125,7 +136,11 @@ impl Replayed {
                 decoded.events.reverse();
             }
             let state = &mut self.shards[index - 1];
+            let leaving = archive.leaving(state, &decoded, record.bytes.len());
             state.apply(&decoded);
+            if let Some(departures) = leaving {
+                archive.left(departures);
+            }
             feed.read(shard, record.sequence, record.bytes.len(), || {
                 DurableRecord::of_payments(state, record.sequence, decoded)
             });
@@ -137,8 +152,8 @@ impl Replayed {
 
 /// Begins at the newest snapshot that is good, replays the log from there on and checks what it comes
 /// to. `open` calls its visitor for each record behind the checkpoint, in log order, and then takes
-/// new ones. Observers are shown what they lack: a snapshot that stands for something of it is of no
-/// use.
+/// new ones. Observers are shown what they lack, and the archive is given it: a snapshot that stands
+/// for something of it is of no use.
 ///
 /// # Errors
 /// Where the log cannot be opened or understood, and where what it tells breaks an invariant. That it
@@ -146,6 +161,7 @@ impl Replayed {
 pub fn recover(
     shards: NonZeroU16,
     observers: &RecordObservers,
+    archive: Option<Arc<dyn Archive>>,
     snapshots: &dyn Snapshots,
     open: impl FnOnce(
         Geometry,
@@ -156,9 +172,11 @@ pub fn recover(
     let began = Instant::now();
     let geometry = Geometry { streams: shards.get() + 1 };
     let feed = ReplayFeed::new(observers, usize::from(geometry.streams));
-    let Begun { mut replayed, checkpoint, damaged } = begin(shards, &feed, snapshots)?;
+    let mut archive = ArchiveFeed::new(archive, usize::from(geometry.streams));
+    let Begun { mut replayed, checkpoint, damaged } = begin(shards, &feed, &archive, snapshots)?;
     let in_snapshot = replayed.sequences.iter().sum();
-    let (store, recovery) = replayed.replay(feed, |visit| open(geometry, checkpoint, visit))?;
+    let (store, recovery) =
+        replayed.replay(feed, &mut archive, |visit| open(geometry, checkpoint, visit))?;
     let report = RecoveryReport {
         created: recovery.created,
         in_snapshot,
@@ -179,20 +197,30 @@ struct Begun {
     damaged: usize,
 }
 
-fn begin(shards: NonZeroU16, feed: &ReplayFeed, snapshots: &dyn Snapshots) -> Result<Begun, Error> {
+fn begin(
+    shards: NonZeroU16,
+    feed: &ReplayFeed,
+    archive: &ArchiveFeed,
+    snapshots: &dyn Snapshots,
+) -> Result<Begun, Error> {
     let mut damaged = 0;
     for name in snapshots.list()? {
-        let loaded = snapshots.read(name).map_err(Into::into).and_then(|mut source| {
+        let loaded = snapshots.read(name).map_err(SnapshotError::from).and_then(|mut source| {
             if feed.lacks_any(source.checkpoint().positions()) {
                 return Ok(None);
             }
-            load_snapshot(source.as_mut(), shards).map(Some)
+            let (checkpoint, replayed) = load_snapshot(source.as_mut(), shards)?;
+            let lacks = replayed.shards.iter().any(|state| archive.lacks(state));
+            Ok((!lacks).then_some((checkpoint, replayed)))
         });
         match loaded {
             Ok(Some((checkpoint, replayed))) => {
                 return Ok(Begun { replayed, checkpoint: Some(checkpoint), damaged });
             }
-            Ok(None) => tracing::info!(name, "a snapshot is passed over: a view lacks its records"),
+            Ok(None) => tracing::info!(
+                name,
+                "a snapshot is passed over: a view or the archive lacks its records"
+            ),
             Err(error) => {
                 damaged += 1;
                 let error: &dyn std::error::Error = &error;

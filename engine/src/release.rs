@@ -8,12 +8,18 @@
 use tollgate_domain::{ControlEvent, Record};
 use tollgate_wal::Released;
 
-use crate::{completion::Completion, durable_record::DurableRecord, effects::PreparedCall};
+use crate::{
+    archive::Departures, completion::Completion, durable_record::DurableRecord,
+    effects::PreparedCall,
+};
 
 /// Where what is let go leaves to.
 pub trait Outlet<A, R> {
     /// Shows observers the records of a group, in its order, before anybody is answered.
     fn observe(&mut self, records: Vec<DurableRecord>);
+
+    /// Gives the archive what has left memory, before anybody is answered.
+    fn archive(&mut self, departures: Departures);
 
     /// Shows everybody a record of the control shard.
     fn publish(&mut self, record: Record<ControlEvent>);
@@ -40,6 +46,9 @@ pub fn release<A, R>(group: Released<Completion<A, R>>, outlet: &mut impl Outlet
             if !observed.is_empty() {
                 outlet.observe(observed);
             }
+            for departures in completions.iter_mut().filter_map(|left| left.departures.take()) {
+                outlet.archive(departures);
+            }
             completions.into_iter().for_each(|completion| release_one(completion, outlet));
         }
         Released::Unknown { completions, cause } => {
@@ -52,7 +61,8 @@ pub fn release<A, R>(group: Released<Completion<A, R>>, outlet: &mut impl Outlet
 }
 
 fn release_one<A, R>(completion: Completion<A, R>, outlet: &mut impl Outlet<A, R>) {
-    let Completion { reply, calls, publication, observation: _, permit } = completion;
+    let Completion { reply, calls, publication, observation: _, departures: _, permit } =
+        completion;
     // Published before it is answered: who was given a key can use it.
     if let Some(record) = publication {
         outlet.publish(record);

@@ -10,6 +10,7 @@ use tollgate_domain::{ControlEvent, Record};
 use tollgate_wal::Released;
 
 use crate::{
+    archive::{Archive, Departures},
     completion::{Completion, Reply},
     control_view::ControlView,
     durable_record::DurableRecord,
@@ -26,6 +27,8 @@ pub(crate) struct Releaser<A: Attachment> {
     pub(crate) sink: Arc<dyn EffectSink<A>>,
     pub(crate) control: Arc<ControlView>,
     pub(crate) observers: RecordObservers,
+    /// `None` where nothing ever leaves memory.
+    pub(crate) archive: Option<Arc<dyn Archive>>,
     pub(crate) failed: watch::Sender<bool>,
 }
 
@@ -41,6 +44,11 @@ impl<A: Attachment> Releaser<A> {
 impl<A: Attachment> Outlet<A, Reply> for Releaser<A> {
     fn observe(&mut self, records: Vec<DurableRecord>) {
         self.observers.observe(records);
+    }
+
+    fn archive(&mut self, departures: Departures) {
+        let archive = self.archive.as_ref().expect("nothing leaves where nothing is kept");
+        archive.take(departures);
     }
 
     fn publish(&mut self, record: Record<ControlEvent>) {

@@ -9,6 +9,8 @@
 //!
 //! Not here: actors, channels, clocks, the log.
 
+mod recall;
+
 use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::oneshot;
@@ -18,7 +20,10 @@ use tollgate_domain::{
     codec::{self, CodecError},
 };
 
+pub use recall::{Absent, Finding, Found, Unheard, Unreadable};
+
 use crate::{
+    archive::Departures,
     effects::PreparedCall,
     engine::{Answer, OrderAnswer},
     error::CommandError,
@@ -33,6 +38,8 @@ pub struct Shard<C> {
     /// Requests that wait until what they asked for has settled. Not part of the state: nobody waits
     /// any more after a restart.
     waiters: HashMap<Subject, C>,
+    /// How often a payment has come back in this life.
+    recalls: u64,
     log_failed: bool,
 }
 
@@ -94,13 +101,15 @@ pub struct NewRecord {
     pub record: Record<Event>,
     /// Its bytes.
     pub bytes: Vec<u8>,
+    /// What the archive has to be given once it is durable.
+    pub departures: Option<Departures>,
 }
 
 impl<C: Caller> Shard<C> {
     /// A shard as replay left it.
     #[must_use]
     pub fn new(state: ShardState, policy: Arc<Policy>) -> Self {
-        Self { state, policy, waiters: HashMap::new(), log_failed: false }
+        Self { state, policy, waiters: HashMap::new(), recalls: 0, log_failed: false }
     }
 
     /// What it knows.
@@ -115,25 +124,66 @@ impl<C: Caller> Shard<C> {
         self.log_failed
     }
 
+    /// How often a payment has come back in this life.
+    #[must_use]
+    pub fn recalls(&self) -> u64 {
+        self.recalls
+    }
+
     /// Creates a payment, or answers as before where its idempotency key was used. Without `room` on
     /// the disk no new one is begun.
+    ///
+    /// # Errors
+    /// Where the key stands for a payment that is not in memory.
     pub fn create_payment<A>(
         &mut self,
         submission: Submission<C, A>,
         room: bool,
         moment: Moment,
-    ) -> Step<C, A> {
+    ) -> Result<Step<C, A>, Absent<Submission<C, A>>> {
+        if let Some(payment) = self.known_and_away(&submission.command) {
+            let decision = self.decide(Command::CreatePayment(submission.command.clone()), moment);
+            if matches!(decision, Ok(Decision::Replayed { .. })) {
+                return Err(self.absent(payment, submission));
+            }
+        }
         let Submission { command, attachment, caller, until_settled } = submission;
         let decision = self.decide(Command::CreatePayment(command), moment);
-        self.begin(decision, caller, until_settled, room, Some(attachment))
+        Ok(self.begin(decision, caller, until_settled, room, Some(attachment)))
+    }
+
+    /// The payment that the command's key stands for, where it may have left memory.
+    fn known_and_away(&self, command: &CreatePayment) -> Option<PaymentId> {
+        let (key, _fingerprint) = command.idempotency?;
+        match self.state.idempotency().get(key)? {
+            (_fingerprint, Subject::Payment(id)) => self.may_be_away(id).then_some(id),
+            (_fingerprint, Subject::Operation(_) | Subject::Order(_) | Subject::Review(_)) => None,
+        }
     }
 
     /// Begins what is asked for a payment, or answers as before where its idempotency key was used.
     /// Without `room` on the disk nothing new is begun.
-    pub fn operate<A>(&mut self, request: Request<C>, room: bool, moment: Moment) -> Step<C, A> {
+    ///
+    /// # Errors
+    /// Where the payment is not in memory, and not because there never was one.
+    pub fn operate<A>(
+        &mut self,
+        request: Request<C>,
+        room: bool,
+        moment: Moment,
+    ) -> Result<Step<C, A>, Absent<Request<C>>> {
+        let payment = request.command.payment();
+        if self.may_be_away(payment) {
+            return match self.decide(request.command.clone().into(), moment) {
+                Ok(_) | Err(Rejection::PaymentNotFound(_)) => Err(self.absent(payment, request)),
+                Err(rejection) => {
+                    Ok(Step::reply(request.caller, Err(CommandError::Rejected(rejection))))
+                }
+            };
+        }
         let Request { command, caller, until_settled } = request;
         let decision = self.decide(command.into(), moment);
-        self.begin(decision, caller, until_settled, room, None)
+        Ok(self.begin(decision, caller, until_settled, room, None))
     }
 
     /// Creates an order, or answers as before where its idempotency key was used. What comes back
@@ -154,7 +204,7 @@ impl<C: Caller> Shard<C> {
                 let bytes = codec::encode(&record).map_err(|_too_large| CommandError::TooLarge)?;
                 self.state.apply(&record);
                 let answer = OrderAnswer { order: self.order(id), replayed: false };
-                Ok((Some(NewRecord { record, bytes }), answer))
+                Ok((Some(NewRecord { record, bytes, departures: None }), answer))
             }
             Decision::Replayed { subject: Subject::Order(id) } => {
                 Ok((None, OrderAnswer { order: self.order(id), replayed: true }))
@@ -171,15 +221,33 @@ impl<C: Caller> Shard<C> {
     /// Takes in a provider's answer; nothing follows from one that says nothing new.
     ///
     /// # Errors
-    /// Where the answer is to nobody.
+    /// Where the answer is to nobody, and where its payment is not in memory.
     pub fn record_outcome<A>(
         &mut self,
         report: ProviderReport,
         moment: Moment,
-    ) -> Result<Option<Step<C, A>>, Rejection> {
-        match self.decide(report.into(), moment)? {
+    ) -> Result<Option<Step<C, A>>, Unheard> {
+        let payment = report.payment();
+        if self.may_be_away(payment) {
+            return Err(Unheard::Absent(self.absent(payment, report)));
+        }
+        match self.decide(report.into(), moment).map_err(Unheard::Rejected)? {
             Decision::Accepted { record, .. } => Ok(Some(self.accept(record))),
             Decision::Unchanged | Decision::Replayed { .. } => Ok(None),
+        }
+    }
+
+    /// Lets payments leave memory of which nothing is left to do, as many as one record takes; `None`
+    /// where none has to.
+    pub fn archive<A>(&mut self, moment: Moment) -> Option<Step<C, A>> {
+        let now = self.now(moment);
+        if self.state.next_departure(&self.policy.archive).is_none_or(|due_at| due_at > now) {
+            return None;
+        }
+        match self.decide(Command::ArchiveFinished, moment) {
+            Ok(Decision::Accepted { record, .. }) => Some(self.accept(record)),
+            Ok(Decision::Unchanged | Decision::Replayed { .. }) => None,
+            Err(rejection) => unreachable!("nobody is kept from leaving: {rejection}"),
         }
     }
 
@@ -285,6 +353,7 @@ impl<C: Caller> Shard<C> {
         mut attachment: Option<A>,
     ) -> Result<Step<C, A>, CodecError> {
         let bytes = codec::encode(&record)?;
+        let departures = Departures::of(&self.state, &record);
         self.state.apply(&record);
         let calls = record
             .effects
@@ -292,14 +361,16 @@ impl<C: Caller> Shard<C> {
             .filter_map(|effect| self.state.provider_call(*effect))
             .map(|call| PreparedCall { call, attachment: attachment.take(), permit: None })
             .collect();
-        let record = Some(NewRecord { record, bytes });
+        let record = Some(NewRecord { record, bytes, departures });
         Ok(Step { record, begun: None, replies: Vec::new(), calls })
     }
 
     /// Takes in a record of the gateway's own making: nobody waits for it but those who waited for
     /// its payments and operations before.
     fn accept<A>(&mut self, record: Record<Event>) -> Step<C, A> {
-        let mut step = self.apply(record, None).expect("records of outcomes and ticks are bounded");
+        let mut step = self
+            .apply(record, None)
+            .expect("records of outcomes, ticks and the archive are bounded");
         if !self.waiters.is_empty()
             && let Some(NewRecord { record, .. }) = &step.record
         {

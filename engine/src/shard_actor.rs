@@ -18,10 +18,9 @@ use tollgate_domain::{
 use crate::{
     abort_guard::AbortOnPanic,
     admission::Permit,
+    archive_desk::ArchiveDesk,
     clock::Clock,
-    completion::{
-        Completion, Finding, HashSender, OrderSender, PaymentSender, Reply, ReportSender,
-    },
+    completion::{Completion, HashSender, OrderSender, PaymentSender, Reply, ReportSender, Told},
     durable_record::DurableRecord,
     effects::Attachment,
     error::CommandError,
@@ -30,7 +29,7 @@ use crate::{
     payment_command::PaymentCommand,
     provider_report::ProviderReport,
     router::AreYouThere,
-    shard::{Moment, NewRecord, Request, Shard, Step, Submission},
+    shard::{Absent, Finding, Found, Moment, NewRecord, Request, Shard, Step, Submission, Unheard},
 };
 
 /// How often a shard looks whether something is due. Half a second is the shortest wait of the
@@ -54,6 +53,8 @@ pub(crate) struct ShardActor<A: Attachment> {
     pub(crate) gauges: Arc<Gauges>,
     /// Whether anybody observes.
     pub(crate) observed: bool,
+    /// `None` where nothing ever leaves memory.
+    pub(crate) archive: Option<ArchiveDesk<A>>,
 }
 
 /// What can be sent to a shard.
@@ -66,6 +67,8 @@ pub(crate) enum Mail<A> {
     Query(Query),
     /// Asks for the hash of the state and the record that it is after.
     Hash(HashSender),
+    /// What waited for the archive, with what was found.
+    Found(Box<Waiting<A>>, Finding),
 }
 
 /// Mail that arrives together, in order.
@@ -109,9 +112,27 @@ pub(crate) struct ReportOutcome {
     pub(crate) permit: Option<Permit>,
 }
 
+/// Something that waits until the archive has been looked into.
+pub(crate) enum Waiting<A> {
+    Submission(Absent<Submission<PaymentSender, A>>, Option<Arc<OnceLock<PaymentId>>>, Permit),
+    Operation(Absent<Request<PaymentSender>>, Option<Arc<OnceLock<Subject>>>, Permit),
+    Outcome(Absent<ProviderReport>, Option<ReportSender>, Option<Permit>),
+}
+
+impl<A> Waiting<A> {
+    /// The payment that is looked for.
+    pub(crate) fn payment(&self) -> PaymentId {
+        match self {
+            Self::Submission(absent, ..) => absent.payment,
+            Self::Operation(absent, ..) => absent.payment,
+            Self::Outcome(absent, ..) => absent.payment,
+        }
+    }
+}
+
 /// A look at the whole shard. Must be short: everybody else waits.
 pub(crate) struct Query {
-    pub(crate) ask: Box<dyn FnOnce(&ShardState) -> Finding + Send>,
+    pub(crate) ask: Box<dyn FnOnce(&ShardState) -> Told + Send>,
     /// A look from outside takes room, one that ends a wait has it already.
     pub(crate) permit: Option<Permit>,
 }
@@ -142,12 +163,16 @@ impl<A: Attachment> ShardActor<A> {
             until_settled: until_settled.is_some(),
         };
         let moment = self.moment();
-        let step = self.shard.create_payment(submission, self.lane.has_room(), moment);
-        if let (Some(id_slot), Some(Subject::Payment(id))) = (until_settled, step.begun) {
-            // Set once, by this shard alone: the slot came fresh with the message.
-            let _ = id_slot.set(id);
+        match self.shard.create_payment(submission, self.lane.has_room(), moment) {
+            Ok(step) => {
+                if let (Some(id_slot), Some(Subject::Payment(id))) = (until_settled, step.begun) {
+                    // Set once, by this shard alone: the slot came fresh with the message.
+                    let _ = id_slot.set(id);
+                }
+                self.carry_out_for(step, permit);
+            }
+            Err(absent) => self.look_up(Waiting::Submission(absent, until_settled, permit)),
         }
-        self.carry_out_for(step, permit);
     }
 
     fn operate(&mut self, submission: SubmitOperation) {
@@ -158,11 +183,15 @@ impl<A: Attachment> ShardActor<A> {
         let until = until_settled.is_some();
         let request = Request { command, caller: reply, until_settled: until };
         let moment = self.moment();
-        let step = self.shard.operate(request, self.lane.has_room(), moment);
-        if let (Some(slot), Some(subject)) = (until_settled, step.begun) {
-            let _ = slot.set(subject);
+        match self.shard.operate(request, self.lane.has_room(), moment) {
+            Ok(step) => {
+                if let (Some(slot), Some(subject)) = (until_settled, step.begun) {
+                    let _ = slot.set(subject);
+                }
+                self.carry_out_for(step, permit);
+            }
+            Err(absent) => self.look_up(Waiting::Operation(absent, until_settled, permit)),
         }
-        self.carry_out_for(step, permit);
     }
 
     fn create_order(&mut self, submission: SubmitOrder) {
@@ -183,24 +212,107 @@ impl<A: Attachment> ShardActor<A> {
         let ReportOutcome { report, reply, permit } = outcome;
         let payment = report.payment();
         let moment = self.moment();
-        match self.shard.record_outcome(report, moment) {
-            Ok(Some(step)) => {
-                step.record.iter().for_each(|new| raise_alarms(&new.record));
-                self.carry_out(step, permit);
-            }
-            Ok(None) => {}
-            Err(rejection) => {
-                tracing::error!(%payment, %rejection, "a provider's answer found no payment");
-                if let Some(reply) = reply {
-                    let refused = Reply::Report(reply, Err(CommandError::Rejected(rejection)));
-                    self.let_go(Completion::reply(refused, None));
+        let told = match self.shard.record_outcome(report, moment) {
+            Ok(step) => {
+                if let Some(step) = step {
+                    step.record.iter().for_each(|new| raise_alarms(&new.record));
+                    self.carry_out(step, permit);
                 }
-                return;
+                Ok(())
             }
+            Err(Unheard::Absent(absent)) => {
+                return self.look_up(Waiting::Outcome(absent, reply, permit));
+            }
+            Err(Unheard::Rejected(rejection)) => Err(CommandError::Rejected(rejection)),
+            Err(Unheard::Unreadable) => Err(CommandError::ArchiveUnreadable),
+        };
+        self.tell_reporter(payment, reply, told);
+    }
+
+    fn tell_reporter(
+        &self,
+        payment: PaymentId,
+        reply: Option<ReportSender>,
+        told: Result<(), CommandError>,
+    ) {
+        if let Err(error) = &told {
+            let error: &dyn std::error::Error = error;
+            tracing::error!(%payment, error, "a provider's answer is not taken in");
         }
         if let Some(reply) = reply {
             // Behind the record, or behind all that it rests on.
-            self.let_go(Completion::reply(Reply::Report(reply, Ok(())), None));
+            self.let_go(Completion::reply(Reply::Report(reply, told), None));
+        }
+    }
+
+    /// Looks for a payment in the archive once everything before is released, and comes back.
+    fn look_up(&self, waiting: Waiting<A>) {
+        let desk = self.archive.as_ref().expect("nothing leaves where nothing is kept");
+        let found = desk.look_up(Arc::clone(&self.gauges), waiting);
+        self.lane.after_released(Completion::reply(Reply::Query(found), None));
+    }
+
+    /// Goes on with what waited for the archive.
+    fn found(&mut self, waiting: Waiting<A>, found: &Finding) {
+        if self.shard.has_stopped() {
+            // Who waits is told by the sender's end.
+            return;
+        }
+        let (room, moment) = (self.lane.has_room(), self.moment());
+        match waiting {
+            Waiting::Submission(absent, until_settled, permit) => {
+                match self.shard.found_for_payment(absent, found, moment) {
+                    Found::Back(recalled, submission) => {
+                        self.bring_back(recalled);
+                        let Submission { command, attachment, caller: reply, .. } = submission;
+                        let asked =
+                            SubmitPayment { command, attachment, until_settled, reply, permit };
+                        self.submit(asked);
+                    }
+                    Found::Answered(step) => self.carry_out_for(step, permit),
+                    Found::Again(absent) => {
+                        self.look_up(Waiting::Submission(absent, until_settled, permit));
+                    }
+                }
+            }
+            Waiting::Operation(absent, until_settled, permit) => {
+                match self.shard.found_for_operation(absent, found, room, moment) {
+                    Found::Back(recalled, request) => {
+                        self.bring_back(recalled);
+                        let Request { command, caller: reply, until_settled: _ } = request;
+                        self.operate(SubmitOperation { command, until_settled, reply, permit });
+                    }
+                    Found::Answered(step) => self.carry_out_for(step, permit),
+                    Found::Again(absent) => {
+                        self.look_up(Waiting::Operation(absent, until_settled, permit));
+                    }
+                }
+            }
+            Waiting::Outcome(absent, reply, permit) => {
+                let payment = absent.payment;
+                let told = match self.shard.found_for_report(absent, found, moment) {
+                    Ok(Found::Back(recalled, report)) => {
+                        self.bring_back(recalled);
+                        return self.record_outcome(ReportOutcome { report, reply, permit });
+                    }
+                    Ok(Found::Again(absent)) => {
+                        return self.look_up(Waiting::Outcome(absent, reply, permit));
+                    }
+                    Ok(Found::Answered(_)) => unreachable!("nobody waits for a report's answer"),
+                    Err(Unheard::Rejected(rejection)) => Err(CommandError::Rejected(rejection)),
+                    Err(Unheard::Absent(_) | Unheard::Unreadable) => {
+                        Err(CommandError::ArchiveUnreadable)
+                    }
+                };
+                self.tell_reporter(payment, reply, told);
+            }
+        }
+    }
+
+    /// Hands the record to the log by which a payment has come back.
+    fn bring_back(&mut self, recalled: Option<Step<PaymentSender, A>>) {
+        if let Some(step) = recalled {
+            self.carry_out(step, None);
         }
     }
 
@@ -212,8 +324,15 @@ impl<A: Attachment> ShardActor<A> {
 
     fn read(&self, read: ReadPayment) {
         let ReadPayment { id, reply, permit } = read;
-        let reply = Reply::Read(reply, self.shard.read(id));
-        self.let_go(Completion::reply(reply, permit));
+        let found = self.shard.read(id);
+        let is_away = found.is_none() && self.shard.may_be_away(id);
+        let completion = Completion::reply(Reply::Read(reply, found), permit);
+        if is_away {
+            // It is looked for in the archive next, which has it once the record is released.
+            self.lane.after_released(completion);
+        } else {
+            self.let_go(completion);
+        }
     }
 
     fn tell_hash(&self, reply: HashSender) {
@@ -226,13 +345,29 @@ impl<A: Attachment> ShardActor<A> {
     fn tick(&mut self) {
         for _round in 0..ROUNDS_PER_TICK {
             let moment = self.moment();
-            let Some(step) = self.shard.tick(moment) else { return };
+            let Some(step) = self.shard.tick(moment) else { break };
+            self.carry_out(step, None);
+        }
+        self.let_leave();
+    }
+
+    /// Lets payments leave memory, as long as the archive keeps up.
+    fn let_leave(&mut self) {
+        let Some(desk) = &self.archive else { return };
+        let archive = Arc::clone(&desk.archive);
+        for _round in 0..ROUNDS_PER_TICK {
+            // Without room on the disk the log takes what has to be recorded, and nothing else.
+            if !archive.has_room() || !self.lane.has_room() {
+                return;
+            }
+            let moment = self.moment();
+            let Some(step) = self.shard.archive(moment) else { return };
             self.carry_out(step, None);
         }
     }
 
     fn note_gauges(&self, tick: u64) {
-        self.gauges.note(self.shard.state());
+        self.gauges.note(self.shard.state(), self.shard.recalls());
         // Not all shards at once.
         if tick % TICKS_PER_BOOKS == u64::from(self.shard.state().shard().0) % TICKS_PER_BOOKS {
             self.gauges.note_books(self.shard.state());
@@ -268,20 +403,17 @@ impl<A: Attachment> ShardActor<A> {
     fn carry_out(&mut self, step: Step<PaymentSender, A>, permit: Option<Permit>) {
         let Step { record, begun: _, replies, calls } = step;
         let mut replies = replies.into_iter().map(|(caller, reply)| Reply::Payment(caller, reply));
-        let completion = Completion {
-            reply: replies.next(),
-            calls,
-            publication: None,
-            observation: None,
-            permit,
-        };
+        let completion = Completion { reply: replies.next(), calls, ..Completion::quiet(permit) };
         self.append(record, completion);
         // Rare: one answer of a provider that several wait for.
         replies.for_each(|reply| self.let_go(Completion::reply(reply, None)));
     }
 
     fn append(&mut self, record: Option<NewRecord>, mut completion: Completion<A>) {
-        let Some(NewRecord { record, bytes }) = record else { return self.let_go(completion) };
+        let Some(NewRecord { record, bytes, departures }) = record else {
+            return self.let_go(completion);
+        };
+        completion.departures = departures;
         if self.observed {
             let sequence = self.lane.sequence() + 1;
             completion.observation =
@@ -303,8 +435,11 @@ impl<A: Attachment> Actor for ShardActor<A> {
 
     fn started(&mut self, context: &mut Context<Self>) {
         let _guard = AbortOnPanic;
+        if let Some(desk) = &mut self.archive {
+            desk.address = Some(context.address());
+        }
         self.resolve_unsettled();
-        self.gauges.note(self.shard.state());
+        self.gauges.note(self.shard.state(), self.shard.recalls());
         self.gauges.note_books(self.shard.state());
         let mut ticks = 0;
         context.run_interval(TICK, move |actor, _context| {
@@ -331,6 +466,7 @@ impl<A: Attachment> Handler<Bundle<A>> for ShardActor<A> {
                 Mail::Read(read) => self.read(read),
                 Mail::Query(query) => self.query(query),
                 Mail::Hash(reply) => self.tell_hash(reply),
+                Mail::Found(waiting, found) => self.found(*waiting, &found),
             }
         }
     }

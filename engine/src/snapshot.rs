@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   control shard:     its records                                     │ end
-//!   payment shard 1:   history │ accounts │ keys                       │ end
+//!   payment shard 1:   its pieces: see tollgate_domain::image          │ end
 //!   payment shard 2:   …
 //! ```
 //!
@@ -91,6 +91,8 @@ struct ShardRecords {
 pub struct ShardOfSnapshot {
     /// What stands at its end.
     pub end: ImageEnd,
+    /// How many payments have left memory by then, ever.
+    pub departures: u64,
     /// Its state, where it was asked for.
     pub state: Option<Box<ShardState>>,
 }
@@ -169,6 +171,7 @@ pub fn write_shards(
     let mut shards = Vec::with_capacity(records.shards.len());
     for (records, shard) in records.shards.iter().zip((records.first..).map(ShardId)) {
         let position = checkpoint.positions().get(usize::from(shard.0)).copied();
+        // The control shard is kept as all of its records.
         let copy = &mut |item: &[u8]| sink.push(item);
         let (mut state, mut sequence) = match &mut previous {
             Some(previous) => read_shard(*previous, shard, copy)?,
@@ -182,17 +185,21 @@ pub fn write_shards(
             if Some(number) == position && is_planted(PlantedFault::SnapshotOffByOne) {
                 break;
             }
-            sink.push(&state.apply(bytes)?)?;
+            state.apply(bytes)?;
+            if shard == ShardId::CONTROL {
+                sink.push(bytes)?;
+            }
         }
         if Some(sequence) != position {
             return Err(SnapshotError::Gap(shard));
         }
-        let end = state.push_books(sequence, sink)?;
+        let end = state.push_pieces(sequence, sink)?;
+        let departures = state.departures();
         let state = match state {
             AnyState::Payments(state) if wanted == Some(shard) => Some(state),
             AnyState::Payments(_) | AnyState::Control(_) => None,
         };
-        shards.push(ShardOfSnapshot { end, state });
+        shards.push(ShardOfSnapshot { end, departures, state });
     }
     Ok(shards)
 }
@@ -257,7 +264,7 @@ fn expect_end(source: &mut dyn SnapshotSource) -> Result<(), SnapshotError> {
 /// Takes an item of history further.
 type Copy<'c> = dyn FnMut(&[u8]) -> Result<(), tollgate_wal::Error> + 'c;
 
-/// Reads the part of one shard, and hands its history on as it is.
+/// Reads the part of one shard; of the control shard it hands the records on as they are.
 fn read_shard(
     source: &mut dyn SnapshotSource,
     shard: ShardId,
@@ -266,7 +273,7 @@ fn read_shard(
     let (state, end) = if shard == ShardId::CONTROL {
         read_control(source, copy)?
     } else {
-        read_payments(source, shard, copy)?
+        read_payments(source, shard)?
     };
     if end.shard != shard {
         return Err(SnapshotError::Shape);
@@ -291,7 +298,14 @@ fn read_control(
         }
         return match codec::decode_piece(item)? {
             Piece::End(end) => Ok((AnyState::Control(Box::new(state)), end)),
-            Piece::History(_) | Piece::Account(..) | Piece::Key(..) => Err(SnapshotError::Shape),
+            Piece::History(_)
+            | Piece::Order(_)
+            | Piece::Chapter(_)
+            | Piece::Account(..)
+            | Piece::Key(..)
+            | Piece::DepartedAccount(..)
+            | Piece::PaidOrder(_)
+            | Piece::Departed { .. } => Err(SnapshotError::Shape),
         };
     }
 }
@@ -299,16 +313,11 @@ fn read_control(
 fn read_payments(
     source: &mut dyn SnapshotSource,
     shard: ShardId,
-    copy: &mut Copy<'_>,
 ) -> Result<(AnyState, ImageEnd), SnapshotError> {
     let mut restoration = Restoration::new(shard);
     loop {
         let item = source.next_item()?.ok_or(SnapshotError::Shape)?;
-        let piece = codec::decode_piece(item)?;
-        if let Piece::History(_) = &piece {
-            copy(item)?;
-        }
-        match restoration.take(piece) {
+        match restoration.take(codec::decode_piece(item)?) {
             Restored::InPart(further) => restoration = further,
             Restored::Whole(state, end) => return Ok((AnyState::Payments(state), end)),
         }
@@ -330,22 +339,16 @@ impl AnyState {
         }
     }
 
-    /// Applies a record, and gives what a snapshot keeps of it.
-    fn apply(&mut self, bytes: &[u8]) -> Result<Vec<u8>, codec::CodecError> {
+    fn apply(&mut self, bytes: &[u8]) -> Result<(), codec::CodecError> {
         match self {
-            Self::Control(state) => {
-                state.apply(&codec::decode_control(bytes)?);
-                Ok(bytes.to_vec())
-            }
-            Self::Payments(state) => {
-                let record = codec::decode(bytes)?;
-                state.apply(&record);
-                codec::encode_piece(&Piece::History(record.into_history()))
-            }
+            Self::Control(state) => state.apply(&codec::decode_control(bytes)?),
+            Self::Payments(state) => state.apply(&codec::decode(bytes)?),
         }
+        Ok(())
     }
 
-    fn push_books(
+    /// What has not been written yet: of a payment shard everything, of the control shard its end.
+    fn push_pieces(
         &self,
         sequence: u64,
         sink: &mut dyn SnapshotSink,
@@ -363,17 +366,22 @@ impl AnyState {
                 Ok(end)
             }
             Self::Payments(state) => {
-                let books = state.books(sequence);
-                for piece in &books {
-                    sink.push(&codec::encode_piece(piece)?)?;
-                }
-                match books.last() {
-                    Some(Piece::End(end)) => Ok(*end),
-                    Some(Piece::History(_) | Piece::Account(..) | Piece::Key(..)) | None => {
-                        unreachable!("books close with their end")
+                let mut end = None;
+                for piece in state.pieces(sequence) {
+                    sink.push(&codec::encode_piece(&piece)?)?;
+                    if let Piece::End(last) = piece {
+                        end = Some(last);
                     }
                 }
+                Ok(end.expect("pieces close with their end"))
             }
+        }
+    }
+
+    fn departures(&self) -> u64 {
+        match self {
+            Self::Control(_) => 0,
+            Self::Payments(state) => state.departures(),
         }
     }
 

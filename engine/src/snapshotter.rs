@@ -9,7 +9,8 @@
 //!
 //! Invariant: a snapshot takes its name only once its bytes are durable, have been read again and come
 //! to the hashes of what was written, and one shard of it, replayed on to a later record, has the hash
-//! that the live one had there. Shards take turns, so that all are proved in the course of time, and
+//! that the live one had there; and once the archive has, beyond a power cut, what has left memory by
+//! then. Shards take turns, so that all are proved in the course of time, and
 //! none is held up for longer than its own hash takes.
 //!
 //! Not here: what a snapshot says (`snapshot.rs`), and how one is used at start (`recovery.rs`).
@@ -33,6 +34,7 @@ use tollgate_wal::{Checkpoint, SnapshotStore, Tail, VisitError, drop_sled_before
 
 use crate::{
     abort_guard::AbortOnPanic,
+    archive::Archive,
     error::Error,
     options::{Observer, SnapshotObservation},
     snapshot::{RecordsByShard, SnapshotError, SnapshotSource, prove_snapshot, write_shards},
@@ -46,6 +48,9 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// For how long nothing is tried after a failure: what failed once will mostly do so again at once.
 const QUIET: Duration = Duration::from_secs(60);
+
+/// How long it takes at the most, about, until what is durable is let go of.
+const RELEASE: Duration = Duration::from_millis(10);
 
 /// Bytes of records that are held in memory at once, about. Of a longer part of the log some shards are
 /// taken at a time, and it is read as often as that takes.
@@ -77,6 +82,7 @@ struct Worker {
     /// Sealed bytes after which a snapshot is made; 0 where that is done on request alone.
     interval: u64,
     live: Arc<dyn LiveShards>,
+    archive: Arc<dyn Archive>,
     observer: Arc<dyn Observer>,
     stopping: Arc<AtomicBool>,
     /// When the next is tried after a failure.
@@ -94,6 +100,7 @@ impl Snapshotter {
         root: &Path,
         interval: u64,
         live: Arc<dyn LiveShards>,
+        archive: Arc<dyn Archive>,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, Error> {
         let stopping = Arc::new(AtomicBool::new(false));
@@ -103,6 +110,7 @@ impl Snapshotter {
             streams: live.count() + 1,
             interval,
             live,
+            archive,
             observer,
             stopping: Arc::clone(&stopping),
             quiet_until: Instant::now(),
@@ -201,6 +209,7 @@ impl Worker {
         let mut checkpoint = None;
         let mut writer = None;
         let mut proved = None;
+        let mut departures = Vec::new();
         for part in parts {
             let mut records = RecordsByShard::of(part);
             let (reached, tail) = self.read_sealed(&from, checkpoint.as_ref(), &mut records)?;
@@ -215,6 +224,7 @@ impl Worker {
             let written = write_shards(source, &records, &reached, writer, Some(shard));
             for written in written.inspect_err(|error| self.doubt(frame, error))? {
                 let sequence = written.end.sequence;
+                departures.push((written.end.shard, written.departures));
                 proved = written.state.map(|state| (*state, sequence)).or(proved);
             }
             checkpoint = Some((reached, tail));
@@ -226,6 +236,7 @@ impl Worker {
         prove_snapshot(&mut sealed.read()?)?;
         let (state, sequence) = proved.expect("every shard has a turn");
         self.compare_with_life(tail, state, sequence)?;
+        self.secure_archive(&departures)?;
         let made = made(&checkpoint, sealed.bytes(), began);
         sealed.publish()?;
         self.turn = self.turn.wrapping_add(1);
@@ -304,6 +315,22 @@ impl Worker {
             Ok(())
         })?;
         if found == Some(hash) { Ok(()) } else { Err(Error::Diverged { shard, sequence: at }) }
+    }
+
+    /// What has left memory by the snapshot's end is in the archive, and outlives a power cut there: a
+    /// start from the snapshot does not read the records that it left by.
+    fn secure_archive(&self, departures: &[(ShardId, u64)]) -> Result<(), Error> {
+        let given =
+            || departures.iter().all(|(shard, left)| self.archive.position(*shard) >= *left);
+        loop {
+            self.archive.persist().map_err(Error::Archive)?;
+            if given() {
+                return Ok(());
+            }
+            // Durable, and let go of in a moment.
+            self.check_going().map_err(|_stopping| Error::Stopping)?;
+            std::thread::sleep(RELEASE);
+        }
     }
 
     /// Lets go of what the two newest snapshots make needless: older ones, and the second copies of

@@ -3,10 +3,11 @@
 
 use std::{num::NonZeroU16, path::Path};
 
-use tollgate_domain::{ShardId, StateHash};
+use tollgate_domain::{ShardId, ShardState, StateHash};
 use tollgate_wal::SnapshotStore;
 
 use crate::{
+    archive::ArchiveFeed,
     error::Error,
     record_observer::{RecordObservers, ReplayFeed},
     recovery::Replayed,
@@ -20,8 +21,8 @@ pub struct VerifyReport {
     pub log: tollgate_wal::verify::VerifyReport,
     /// Merchants.
     pub merchants: usize,
-    /// Payments.
-    pub payments: usize,
+    /// Payments, in memory or not.
+    pub payments: u64,
     /// The hash of each shard's state after replay, the control shard first.
     pub hashes: Vec<(ShardId, StateHash)>,
     /// Each snapshot, the newest first.
@@ -50,6 +51,7 @@ pub fn verify(directory: &Path) -> Result<VerifyReport, Error> {
     let mut claims = claims(directory)?;
     let log = replayed.replay_with(
         feed,
+        &mut ArchiveFeed::none(),
         &mut |replayed, shard, sequence| {
             claims.iter_mut().for_each(|claim| claim.check(replayed, shard, sequence))
         },
@@ -62,10 +64,14 @@ pub fn verify(directory: &Path) -> Result<VerifyReport, Error> {
     Ok(VerifyReport {
         log,
         merchants: replayed.control.merchants().count(),
-        payments: replayed.shards.iter().map(|state| state.payment_count()).sum(),
+        payments: replayed.shards.iter().map(payments_of).sum(),
         hashes: std::iter::once(control).chain(payments).collect(),
         snapshots: claims.into_iter().map(Claim::verdict).collect(),
     })
+}
+
+fn payments_of(state: &ShardState) -> u64 {
+    state.payment_count() as u64 + state.departed_count()
 }
 
 /// What a snapshot says the log comes to, and how far that has been found true.

@@ -103,6 +103,14 @@ const MAILBOX: Series = Series::gauge(
     "Commands, outcomes and reads that wait for their shard.",
 );
 const PAYMENTS_HELD: Series = Series::gauge("tollgate_payments_in_memory", "Payments in memory.");
+const PAYMENTS_ARCHIVED: Series = Series::gauge(
+    "tollgate_payments_archived",
+    "Payments that have left memory and are read from the archive.",
+);
+const PAYMENTS_RECALLED: Series = Series::gauge(
+    "tollgate_payments_recalled",
+    "Payments that have come back from the archive since the start, because something was done to them.",
+);
 const KEYS_HELD: Series =
     Series::gauge("tollgate_idempotency_keys", "Idempotency keys that are remembered.");
 const UNKNOWN: Series = Series::gauge(
@@ -359,6 +367,8 @@ struct EngineGauges {
     durable_lag: Gauge,
     mailbox: Gauge,
     payments: Gauge,
+    archived: Gauge,
+    recalled: Gauge,
     idempotency_keys: Gauge,
     unknown: Gauge,
     oldest_unknown: Gauge,
@@ -448,6 +458,8 @@ impl Metrics {
                 durable_lag: LOG_LAG.register_gauge(&recorder, &[]),
                 mailbox: MAILBOX.register_gauge(&recorder, &[]),
                 payments: PAYMENTS_HELD.register_gauge(&recorder, &[]),
+                archived: PAYMENTS_ARCHIVED.register_gauge(&recorder, &[]),
+                recalled: PAYMENTS_RECALLED.register_gauge(&recorder, &[]),
                 idempotency_keys: KEYS_HELD.register_gauge(&recorder, &[]),
                 unknown: UNKNOWN.register_gauge(&recorder, &[]),
                 oldest_unknown: UNKNOWN_AGE.register_gauge(&recorder, &[]),
@@ -665,6 +677,8 @@ impl EngineGauges {
         self.durable_lag.set(health.durable_lag.as_secs_f64());
         self.mailbox.set(health.mailbox_depth as f64);
         self.payments.set(health.payments as f64);
+        self.archived.set(health.archived as f64);
+        self.recalled.set(health.recalls as f64);
         self.idempotency_keys.set(health.idempotency_keys as f64);
         self.unknown.set(health.unknown as f64);
         self.oldest_unknown.set(health.oldest_unknown.0 as f64 / 1_000.0);

@@ -29,7 +29,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 use tollgate_config::Config;
-use tollgate_domain::{LateApprovals, Millis, Policy, ProviderId, Timestamp};
+use tollgate_domain::{ArchiveRules, LateApprovals, Millis, Policy, ProviderId, Timestamp};
 use tollgate_engine::{Engine, EngineOptions, RecordObserver, RecordObservers, RecoveryReport};
 use zeroize::Zeroizing;
 
@@ -621,6 +621,11 @@ fn engine_options(config: &Config) -> EngineOptions {
                 tollgate_config::LateApprovals::Accept => LateApprovals::Accept,
             },
             fees: offer::fee_schedule(fees),
+            archive: ArchiveRules {
+                after: Millis::from_seconds(engine.archive_after_s),
+                // The shards share what is said of all of them.
+                most: engine.finished_payments / usize::from(storage.shards.get()),
+            },
             ..Policy::default()
         },
     }

@@ -10,6 +10,12 @@ pub struct Coverage(BTreeMap<&'static str, u64>);
 
 /// Everything that enough seeds must reach.
 const EXPECTED: &[&str] = &[
+    "archive: answers a repeated operation",
+    "archive: answers a repeated payment",
+    "archive: back meanwhile",
+    "archive: looked into again",
+    "archive: lost",
+    "archive: read from",
     "answer: changes nothing",
     "answer: has consequences",
     "answer: recorded",
@@ -88,6 +94,7 @@ const EXPECTED: &[&str] = &[
     "event: operation succeeded",
     "event: operation unknown",
     "event: order created",
+    "event: payment archived",
     "event: payment authorized",
     "event: payment captured",
     "event: payment created",
@@ -95,6 +102,7 @@ const EXPECTED: &[&str] = &[
     "event: payment failed",
     "event: payment held for review",
     "event: payment partly captured",
+    "event: payment recalled",
     "event: payment reversed",
     "event: payment voided",
     "event: refund returned",
@@ -246,5 +254,7 @@ pub(crate) fn happened(event: &Event) -> &'static str {
         Event::CaseOpened { .. } => "event: case opened",
         Event::CaseResolved { .. } => "event: case resolved",
         Event::OrderCreated(_) => "event: order created",
+        Event::PaymentArchived { .. } => "event: payment archived",
+        Event::PaymentRecalled { .. } => "event: payment recalled",
     }
 }

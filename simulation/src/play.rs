@@ -8,6 +8,7 @@
 //! A play that finds something wrong panics.
 
 mod answers;
+mod archive;
 mod clients;
 mod damage;
 mod diary;
@@ -30,16 +31,22 @@ use std::{
 };
 
 use tollgate_domain::{
-    IdempotencyKey, LateApprovals, Millis, Payment, PaymentId, Policy, ShardId, StateHash, Subject,
-    Timestamp,
+    ArchiveRules, History, IdempotencyKey, LateApprovals, Millis, Payment, PaymentId, Policy,
+    ShardId, StateHash, Subject, Timestamp,
 };
 use tollgate_engine::{
-    Caller, Clock, Completion, DurableRecord, Lane, OrderAnswer, PaymentCommand, PaymentReply,
-    PreparedCall, ProviderReport, RecordObservers, Shard,
+    Caller, Clock, Completion, Departures, DurableRecord, Finding, Lane, OrderAnswer,
+    PaymentCommand, PaymentReply, PreparedCall, ProviderReport, RecordObservers, Shard,
 };
 use tollgate_wal::{InlineWriter, LogHandle, Released, store::faulty::Disk};
 
-use self::{clients::leave, diary::Diary, shown::Shown, snapshots::Shelf};
+use self::{
+    archive::{AllAway, Vault, Waits},
+    clients::leave,
+    diary::Diary,
+    shown::Shown,
+    snapshots::Shelf,
+};
 use crate::{
     chance::Chance,
     coverage::Coverage,
@@ -62,6 +69,9 @@ pub(crate) struct Play<'a> {
     chance: Chance,
     disk: Disk,
     shelf: Shelf,
+    vault: Arc<Vault>,
+    /// How payments were when they left memory the last time.
+    away: AllAway,
     wall: u64,
     monotonic: u64,
     provider: Provider,
@@ -99,6 +109,8 @@ struct Handed {
     hash: StateHash,
     /// What observers have to be shown of it.
     observation: DurableRecord,
+    /// What has left memory by it.
+    departures: Option<Departures>,
 }
 
 /// What the world has seen; no crash takes it back.
@@ -121,6 +133,12 @@ struct Life {
     calls: VecDeque<PreparedCall<Card>>,
     answers: Vec<ProviderReport>,
     waiting: BTreeMap<Subject, Client>,
+    /// What waits until its payment has been looked for, by the number of the look-up.
+    absent: BTreeMap<u64, Waits>,
+    /// What was found.
+    found: Vec<(u64, Finding)>,
+    /// How many look-ups there were.
+    lookups: u64,
     failed: bool,
 }
 
@@ -140,6 +158,10 @@ enum Reply {
     Payments(Vec<(Client, PaymentReply)>),
     Order(OrderAnswer),
     Read(PaymentId, Option<Box<Payment>>),
+    /// A read of a payment that was away, and how it was when it left.
+    ReadAway(Arc<History>),
+    /// What waits looks for its payment.
+    Look(u64, PaymentId),
 }
 
 /// A client, who may give up, and his key.
@@ -183,6 +205,10 @@ impl<'a> Play<'a> {
             upi_validity: Millis(chance.pick(&[20_000, 900_000])),
             idempotency_retention: Millis(chance.pick(&[60_000, 86_400_000])),
             late_approvals: chance.pick(&[LateApprovals::Reverse, LateApprovals::Accept]),
+            archive: ArchiveRules {
+                after: Millis(chance.pick(&[0, 5_000, 86_400_000])),
+                most: chance.pick(&[0, 1, 5, 100]),
+            },
             ..Policy::default()
         };
         let diary = Arc::new(Diary::default());
@@ -192,6 +218,8 @@ impl<'a> Play<'a> {
             chance,
             disk,
             shelf: Shelf::default(),
+            vault: Arc::new(Vault::default()),
+            away: AllAway::new(),
             wall: START.as_millis(),
             monotonic: 1_000,
             provider: Provider::default(),
@@ -244,6 +272,8 @@ impl<'a> Play<'a> {
             Step::CallbackJob(which, claim) => self.callback_job(&mut life, which, claim),
             Step::Nobody => self.answer_nobody(&mut life),
             Step::Tick(which) => self.tick(&mut life, which),
+            Step::Archive(which) => self.archive(&mut life, which),
+            Step::Find(which) => self.find(&mut life, which),
             Step::Wait(span) => self.wait(span),
             Step::WaitDue => self.wait_until_due(&life),
             Step::Jump(span) => self.jump(&life, span),

@@ -25,6 +25,8 @@
 //! callback-job 1 truth             and of what the provider says of one
 //! nobody                           an answer of which nobody knows the payment
 //! tick 1                           a shard looks at what is due
+//! archive 1                        payments leave memory of which nothing is left to do
+//! find 0                           what waited for a payment that was away goes on
 //! wait 500 / wait due              time passes, in milliseconds; exactly until something is due
 //! jump -90000                      the wall clock jumps
 //! space 900 / space -              the disk has so many bytes left; room again
@@ -82,6 +84,10 @@ pub enum Step {
     Nobody,
     /// A shard looks at what is due.
     Tick(u16),
+    /// Payments leave memory of which nothing is left to do.
+    Archive(u16),
+    /// What waited for a payment that was away goes on.
+    Find(u16),
     /// Milliseconds pass.
     Wait(u64),
     /// Time passes until something is due.
@@ -394,6 +400,8 @@ impl fmt::Display for Step {
             Self::CallbackJob(job, claim) => write!(f, "callback-job {job} {}", claim.word()),
             Self::Nobody => f.write_str("nobody"),
             Self::Tick(shard) => write!(f, "tick {shard}"),
+            Self::Archive(shard) => write!(f, "archive {shard}"),
+            Self::Find(lookup) => write!(f, "find {lookup}"),
             Self::Wait(span) => write!(f, "wait {span}"),
             Self::WaitDue => f.write_str("wait due"),
             Self::Jump(span) => write!(f, "jump {span}"),
@@ -522,6 +530,8 @@ impl FromStr for Step {
             }
             ("nobody", []) => Self::Nobody,
             ("tick", [shard]) => Self::Tick(number(shard)?),
+            ("archive", [shard]) => Self::Archive(number(shard)?),
+            ("find", [lookup]) => Self::Find(number(lookup)?),
             ("wait", ["due"]) => Self::WaitDue,
             ("wait", [span]) => Self::Wait(number(span)?),
             ("jump", [span]) => Self::Jump(number(span)?),

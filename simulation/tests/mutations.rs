@@ -1,4 +1,4 @@
-//! Thirteen mistakes, each planted where it could have been made, and each found by the simulation.
+//! Fourteen mistakes, each planted where it could have been made, and each found by the simulation.
 //!
 //! Built only with the feature `planted-faults`, in a step of its own, so that no other build knows
 //! the mistakes:
@@ -22,7 +22,7 @@ enum Mistake {
     Log(LogFault),
 }
 
-const MISTAKES: [Mistake; 13] = [
+const MISTAKES: [Mistake; 14] = [
     Mistake::Domain(DomainFault::FingerprintNotCompared),
     Mistake::Domain(DomainFault::FirstAnswerForgotten),
     Mistake::Domain(DomainFault::OpenKeyForgotten),
@@ -33,6 +33,7 @@ const MISTAKES: [Mistake; 13] = [
     Mistake::Engine(EngineFault::ReleasedEarly),
     Mistake::Engine(EngineFault::ReplayedBackwards),
     Mistake::Engine(EngineFault::SnapshotOffByOne),
+    Mistake::Engine(EngineFault::RecalledAsItOnceLeft),
     Mistake::Log(LogFault::FailureReleased),
     Mistake::Log(LogFault::LastGroupDropped),
     Mistake::Log(LogFault::SyncSkipped),

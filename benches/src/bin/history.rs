@@ -28,7 +28,7 @@ struct Arguments {
     /// Payments of each round.
     #[arg(long, default_value_t = 200_000)]
     payments: u64,
-    /// Rounds; the first and every second one run without a snapshot.
+    /// Rounds; the first and every second one run without a snapshot of somebody's asking.
     #[arg(long, default_value_t = 4)]
     rounds: u64,
     /// Payments outstanding at any time.
@@ -37,6 +37,16 @@ struct Arguments {
     /// Merchants who share them.
     #[arg(long, default_value_t = 1_000)]
     merchants: u64,
+    /// Finished payments that stay in memory, all shards together.
+    #[arg(long, default_value_t = 100_000)]
+    finished: usize,
+    /// Payments come without idempotency keys, each of which is kept for a day whatever becomes of its
+    /// payment.
+    #[arg(long)]
+    keyless: bool,
+    /// Only what a life costs: no further starts at the end.
+    #[arg(long)]
+    one_life: bool,
     /// Where the log lies; a temporary directory where nothing is said.
     #[arg(long)]
     directory: Option<std::path::PathBuf>,
@@ -61,7 +71,7 @@ fn main() {
     let temporary = tempfile::tempdir().expect("a directory");
     let directory = arguments.directory.clone().unwrap_or_else(|| temporary.path().to_owned());
     runtime.block_on(async {
-        let (engine, _report) = start(&directory);
+        let (engine, _report) = start(&directory, arguments.finished);
         for round in 0..arguments.rounds {
             let beside = round % 2 == 1;
             let snapshot = beside.then(|| {
@@ -69,10 +79,14 @@ fn main() {
                 tokio::spawn(async move { engine.take_snapshot().await.expect("a snapshot") })
             });
             let (rate, slowest) = pay(&engine, &arguments, round).await;
+            let health = engine.health();
             println!(
-                "round {round}: {rate:>8.0} durable commands/s, p99 {:>6.2} ms, {:>5} MiB resident{}",
+                "round {round}: {rate:>8.0} durable commands/s, p99 {:>6.2} ms, {:>5} MiB resident, \
+                 {:>7} payments in memory, {:>8} archived{}",
                 slowest.as_secs_f64() * 1e3,
                 resident_mib(),
+                health.payments,
+                health.archived,
                 if beside { ", beside a snapshot" } else { "" },
             );
             if let Some(snapshot) = snapshot {
@@ -87,9 +101,14 @@ fn main() {
         }
         engine.stop(Duration::from_secs(5)).await;
         drop(engine);
-        println!("journal {} MiB", size(&directory.join("journal")) >> 20);
+        for part in ["journal", "sled", "archive", "snapshots"] {
+            println!("{part} {} MiB", size(&directory.join(part)) >> 20);
+        }
+        if arguments.one_life {
+            return;
+        }
 
-        let (engine, report) = start(&directory);
+        let (engine, report) = start(&directory, arguments.finished);
         tell("from the last snapshot", &report);
         let made = engine.take_snapshot().await.expect("a snapshot");
         println!(
@@ -101,20 +120,21 @@ fn main() {
         engine.stop(Duration::from_secs(5)).await;
         drop(engine);
 
-        let (engine, report) = start(&directory);
+        let (engine, report) = start(&directory, arguments.finished);
         tell("from a snapshot of all", &report);
         engine.stop(Duration::from_secs(5)).await;
         drop(engine);
 
         fs::rename(directory.join("snapshots"), directory.join("away")).expect("put away");
-        let (engine, report) = start(&directory);
+        let (engine, report) = start(&directory, arguments.finished);
         tell("from the whole log", &report);
         engine.stop(Duration::from_secs(5)).await;
     });
 }
 
-fn start(directory: &Path) -> (Engine<()>, RecoveryReport) {
+fn start(directory: &Path, finished: usize) -> (Engine<()>, RecoveryReport) {
     let mut options = EngineOptions::new(directory);
+    options.policy.archive.most = finished / usize::from(options.shards.get());
     options.min_free_bytes = 0;
     options.snapshot_bytes = 0;
     Engine::start(
@@ -135,12 +155,16 @@ async fn pay(engine: &Engine<()>, arguments: &Arguments, round: u64) -> (f64, Du
         .map(|caller| {
             let engine = engine.clone();
             let (payments, merchants) = (arguments.payments, arguments.merchants);
-            let outstanding = arguments.outstanding;
+            let (outstanding, keyless) = (arguments.outstanding, arguments.keyless);
             tokio::spawn(async move {
                 let mut times = Vec::new();
                 for number in (caller..payments).step_by(usize::try_from(outstanding).unwrap_or(1))
                 {
-                    let command = payment(merchant(number % merchants), round * payments + number);
+                    let mut command =
+                        payment(merchant(number % merchants), round * payments + number);
+                    if keyless {
+                        command.idempotency = None;
+                    }
                     let began = Instant::now();
                     let patience = Patience::UntilSettled(Duration::from_secs(60));
                     engine.create_payment(command, (), patience).await.expect("approved");
@@ -178,7 +202,14 @@ fn resident_mib() -> u64 {
     kib.unwrap_or_default() >> 10
 }
 
+/// The bytes of everything below a directory.
 fn size(directory: &Path) -> u64 {
-    let entries = fs::read_dir(directory).expect("a directory");
-    entries.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len())).sum()
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => size(&entry.path()),
+            Ok(metadata) => metadata.len(),
+            Err(_gone) => 0,
+        })
+        .sum()
 }

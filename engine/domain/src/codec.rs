@@ -6,14 +6,17 @@
 //! ```
 //!
 //! Kind 1 is a payment shard's record, kind 2 the control shard's, kind 3 a piece of a snapshot that
-//! is no record; each kind counts its versions for itself. A version has frozen structs of its own, and decoding lifts an old one to today's
+//! is no record, kind 4 the history of a payment, as the archive keeps it; each kind counts its
+//! versions for itself. A version has frozen structs of its own, and decoding lifts an old one to today's
 //! events. Invariant: bytes that were ever written decode for ever; the golden bytes in
 //! `tests/golden` say so.
 
 mod control_v2;
 mod image_v1;
+mod image_v2;
 mod v1;
 mod v2;
+mod v3;
 mod value;
 
 use bincode::Options;
@@ -21,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     event::{ControlEvent, Event, Record},
+    history::History,
     image::Piece,
 };
 
@@ -34,11 +38,15 @@ const READ_LIMIT: u64 = MAX_RECORD as u64;
 const KIND_PAYMENTS: u8 = 1;
 const KIND_CONTROL: u8 = 2;
 const KIND_IMAGE: u8 = 3;
+const KIND_HISTORY: u8 = 4;
 
-/// The versions that are written.
+/// The versions that are written. Where there are two, each says what the other does not know.
 const PAYMENTS_VERSION: u8 = 2;
+const ARCHIVE_VERSION: u8 = 3;
 const CONTROL_VERSION: u8 = 2;
 const IMAGE_VERSION: u8 = 1;
+const IMAGE_OF_ARCHIVE_VERSION: u8 = 2;
+const HISTORY_VERSION: u8 = 1;
 
 /// Why bytes are no record, or a record cannot be bytes.
 #[derive(Debug, thiserror::Error)]
@@ -68,8 +76,13 @@ pub enum CodecError {
 /// Encodes a payment shard's record.
 ///
 /// # Errors
-/// [`CodecError::TooLarge`] above [`MAX_RECORD`].
+/// [`CodecError::TooLarge`] above [`MAX_RECORD`]; where payments leave memory or come back together
+/// with anything else, which no decision comes to.
 pub fn encode(record: &Record<Event>) -> Result<Vec<u8>, CodecError> {
+    if record.events.iter().any(Event::is_of_archive) {
+        let record = v3::ArchiveRecord::of(record).ok_or(CodecError::Value("archive record"))?;
+        return write(KIND_PAYMENTS, ARCHIVE_VERSION, &record);
+    }
     write(KIND_PAYMENTS, PAYMENTS_VERSION, &v2::PaymentRecord::from(record))
 }
 
@@ -81,6 +94,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record<Event>, CodecError> {
     match header(bytes)? {
         (KIND_PAYMENTS, 1, body) => read::<v1::PaymentRecord<'_>>(body)?.try_into(),
         (KIND_PAYMENTS, 2, body) => read::<v2::PaymentRecord<'_>>(body)?.try_into(),
+        (KIND_PAYMENTS, 3, body) => read::<v3::ArchiveRecord<'_>>(body)?.try_into(),
         (kind, version, _body) => Err(CodecError::Unknown { kind, version }),
     }
 }
@@ -105,6 +119,31 @@ pub fn decode_control(bytes: &[u8]) -> Result<Record<ControlEvent>, CodecError> 
     }
 }
 
+/// Encodes a payment's history.
+///
+/// # Errors
+/// [`CodecError::TooLarge`] above [`MAX_RECORD`], which one that leaves memory never is.
+pub fn encode_history(history: &History) -> Result<Vec<u8>, CodecError> {
+    write(KIND_HISTORY, HISTORY_VERSION, &v3::History::from(history))
+}
+
+/// Decodes a payment's history.
+///
+/// # Errors
+/// Where the bytes are no such history of a known version.
+pub fn decode_history(bytes: &[u8]) -> Result<History, CodecError> {
+    match header(bytes)? {
+        (KIND_HISTORY, 1, body) => read::<v3::History<'_>>(body)?.try_into(),
+        (kind, version, _body) => Err(CodecError::Unknown { kind, version }),
+    }
+}
+
+/// How many bytes a payment's history takes.
+pub(crate) fn history_size(history: &History) -> usize {
+    let size = options().serialized_size(&v3::History::from(history));
+    size.ok().and_then(|size| usize::try_from(size).ok()).unwrap_or(usize::MAX)
+}
+
 /// Encodes a piece of a payment shard's image: history as the record that it is.
 ///
 /// # Errors
@@ -119,6 +158,16 @@ pub fn encode_piece(piece: &Piece) -> Result<Vec<u8>, CodecError> {
             write(KIND_IMAGE, IMAGE_VERSION, &image_v1::Piece::key(entry, *created_at))
         }
         Piece::End(end) => write(KIND_IMAGE, IMAGE_VERSION, &image_v1::Piece::end(end)),
+        Piece::Order(order) => write_of_archive(&image_v2::Piece::order(order)),
+        Piece::Chapter(chapter) => write_of_archive(&image_v2::Piece::chapter(chapter)),
+        Piece::DepartedAccount(key, balance) => {
+            write_of_archive(&image_v2::Piece::departed_account(key, balance))
+        }
+        Piece::PaidOrder(paid) => write_of_archive(&image_v2::Piece::paid_order(paid)),
+        Piece::Departed { count, departures } => {
+            let (count, departures) = (*count, *departures);
+            write_of_archive(&image_v2::Piece::Departed { count, departures })
+        }
     }
 }
 
@@ -130,8 +179,13 @@ pub fn decode_piece(bytes: &[u8]) -> Result<Piece, CodecError> {
     match header(bytes)? {
         (KIND_PAYMENTS, _version, _body) => decode(bytes).map(Piece::History),
         (KIND_IMAGE, 1, body) => read::<image_v1::Piece>(body)?.try_into(),
+        (KIND_IMAGE, 2, body) => read::<image_v2::Piece<'_>>(body)?.try_into(),
         (kind, version, _body) => Err(CodecError::Unknown { kind, version }),
     }
+}
+
+fn write_of_archive(piece: &image_v2::Piece<'_>) -> Result<Vec<u8>, CodecError> {
+    write(KIND_IMAGE, IMAGE_OF_ARCHIVE_VERSION, piece)
 }
 
 fn write(kind: u8, version: u8, body: &impl Serialize) -> Result<Vec<u8>, CodecError> {

@@ -1,5 +1,6 @@
 //! What can be asked of a shard. One command, one file: its data, and how it is decided.
 
+mod archive_finished;
 mod capture_payment;
 mod confirm_payment;
 mod control;
@@ -12,6 +13,7 @@ mod delete_webhook_endpoint;
 mod disable_webhook_endpoint;
 mod inquiry;
 mod issue_api_key;
+mod recall_payment;
 mod record_operation_outcome;
 mod record_provider_outcome;
 mod refund_payment;
@@ -53,8 +55,11 @@ pub use update_merchant::UpdateMerchant;
 pub use update_webhook_endpoint::UpdateWebhookEndpoint;
 pub use void_payment::VoidPayment;
 
+use std::sync::Arc;
+
 use crate::{
-    decision::Decision, env::Env, id::PaymentId, rejection::Rejection, shard_state::ShardState,
+    decision::Decision, env::Env, history::History, id::PaymentId, rejection::Rejection,
+    shard_state::ShardState,
 };
 
 /// Payments that one record deals with at the most, at a tick and after a restart: at some 200
@@ -95,6 +100,10 @@ pub enum Command {
     ResolveUnsettled(Vec<PaymentId>),
     /// Time has passed.
     Tick,
+    /// Payments of which nothing is left to do leave memory.
+    ArchiveFinished,
+    /// One that has left comes back, as the archive has it.
+    RecallPayment(Arc<History>),
 }
 
 impl Command {
@@ -115,6 +124,8 @@ impl Command {
                 Ok(resolve_unsettled::decide(&payments, state, env))
             }
             Self::Tick => Ok(tick::decide(state, env)),
+            Self::ArchiveFinished => Ok(archive_finished::decide(state, env)),
+            Self::RecallPayment(history) => Ok(recall_payment::decide(history, state, env)),
         }
     }
 }

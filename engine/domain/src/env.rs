@@ -38,6 +38,18 @@ pub struct Policy {
     pub late_approvals: LateApprovals,
     /// What we charge.
     pub fees: FeeSchedule,
+    /// When payments of which nothing is left to do leave memory.
+    pub archive: ArchiveRules,
+}
+
+/// When a payment of which nothing is left to do leaves memory: as soon as either rule says so.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ArchiveRules {
+    /// So long after its last event.
+    pub after: Millis,
+    /// At once where a shard has more of them than this; those that had their last event first go
+    /// first.
+    pub most: usize,
 }
 
 /// What becomes of an approval that comes after its payment had ended.
@@ -87,7 +99,7 @@ impl Policy {
 impl Default for Policy {
     /// Authorizations hold 7 days, actions 15 minutes, UPI approvals too, keys 24 hours; inquiries
     /// after 0.5, 1, 2, 5, 15 and 60 seconds, then every 5 minutes. Late approvals are undone, and
-    /// nothing is charged.
+    /// nothing is charged. Finished payments stay for an hour, and 2,000 of them at the most.
     fn default() -> Self {
         Self {
             authorization_validity: Millis::from_seconds(7 * 86_400),
@@ -99,6 +111,7 @@ impl Default for Policy {
                 .to_vec(),
             late_approvals: LateApprovals::Reverse,
             fees: FeeSchedule::default(),
+            archive: ArchiveRules { after: Millis::from_seconds(3_600), most: 2_000 },
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::{
     api_key::ApiKey,
     effect::Effect,
+    history::History,
     id::{ApiKeyId, AttemptId, CaseId, MerchantId, OperationId, PaymentId, WebhookEndpointId},
     idempotency::IdempotencyEntry,
     merchant::{Merchant, Mode},
@@ -198,6 +199,10 @@ pub enum Event {
     CaseResolved { payment: PaymentId, case: CaseId, resolution: Resolution },
     /// A merchant wants to be paid for an order.
     OrderCreated(Arc<OrderIntent>),
+    /// A payment of which nothing is left to do leaves memory: the archive has it from now on.
+    PaymentArchived { payment: PaymentId },
+    /// It is back, as it left, because something is to be done to it.
+    PaymentRecalled { payment: PaymentId, history: Arc<History> },
 }
 
 impl Event {
@@ -241,7 +246,9 @@ impl Event {
             | Self::RefundReturned { payment, .. }
             | Self::OperationSucceededLate { payment, .. }
             | Self::CaseOpened { payment, .. }
-            | Self::CaseResolved { payment, .. } => Some(*payment),
+            | Self::CaseResolved { payment, .. }
+            | Self::PaymentArchived { payment }
+            | Self::PaymentRecalled { payment, .. } => Some(*payment),
             Self::IdempotencyKeysForgotten { .. } | Self::OrderCreated(_) => None,
         }
     }
@@ -288,8 +295,21 @@ impl Event {
             | Self::CaseOpened { .. }
             | Self::CaseResolved { .. }
             | Self::IdempotencyKeysForgotten { .. }
-            | Self::OrderCreated(_) => None,
+            | Self::OrderCreated(_)
+            | Self::PaymentArchived { .. }
+            | Self::PaymentRecalled { .. } => None,
         }
+    }
+
+    /// The operation that it begins, if it begins one.
+    pub(crate) fn begun_operation(&self) -> Option<OperationId> {
+        if let Self::OperationStarted { intent, .. } = self { Some(intent.id) } else { None }
+    }
+
+    /// Whether a payment leaves memory or comes back by it.
+    #[must_use]
+    pub const fn is_of_archive(&self) -> bool {
+        matches!(self, Self::PaymentArchived { .. } | Self::PaymentRecalled { .. })
     }
 }
 

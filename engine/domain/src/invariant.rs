@@ -8,9 +8,10 @@ use rustc_hash::FxHashMap;
 use crate::{
     api_key::KeyOwner,
     control_state::ControlState,
+    history::History,
     id::{ApiKeyId, OrderId, PaymentId},
     idempotency::Subject,
-    ledger::{Account, AccountKey, Ledger},
+    ledger::{Account, AccountKey, Balance, Ledger},
     merchant::Mode,
     money::{Amount, Currency},
     order::Share,
@@ -81,6 +82,12 @@ pub enum Violation {
     /// The list of unknown outcomes is not that of the payments.
     #[error("the list of unknown outcomes is not that of the payments")]
     UnknownDiffer,
+    /// The list of finished payments is not that of the payments.
+    #[error("the list of finished payments is not that of the payments")]
+    FinishedDiffer,
+    /// A payment's history does not come to the payment.
+    #[error("the history of payment {0} does not come to the payment")]
+    HistoryDiffers(PaymentId),
     /// A key belongs to a merchant that does not exist.
     #[error("key {0} belongs to a merchant that does not exist")]
     KeyWithoutMerchant(ApiKeyId),
@@ -103,7 +110,23 @@ pub fn shard(state: &ShardState) -> Result<(), Violation> {
     orders_agree_with_payments(state)?;
     timers_are_those_of_payments(state)?;
     cases_are_those_of_payments(state)?;
-    unknown_are_those_of_payments(state)
+    unknown_are_those_of_payments(state)?;
+    finished_are_those_of_payments(state)
+}
+
+/// Every payment in memory is what its history comes to. Takes several times as long as [`shard`].
+///
+/// # Errors
+/// A violation, if there is any.
+pub fn histories(state: &ShardState) -> Result<(), Violation> {
+    for payment in state.payments() {
+        let id = payment.id();
+        let again = state.history(id).map(History::payment);
+        if again.as_ref() != Some(payment) {
+            return Err(Violation::HistoryDiffers(id));
+        }
+    }
+    Ok(())
 }
 
 /// All invariants of the control shard. Takes time in proportion to its keys.
@@ -208,9 +231,12 @@ fn ledger_balances(state: &ShardState) -> Result<(), Violation> {
 }
 
 /// Every account stands where the payments say: captures and refunds at merchants, fees and
-/// providers, open cases at exceptions. Movements to come (settlement, disputes) add to this.
+/// providers, open cases at exceptions. Movements to come (settlement, disputes) add to this. What
+/// payments that have left memory have booked is in sums.
 fn ledger_agrees_with_payments(state: &ShardState) -> Result<(), Violation> {
-    let mut expected = FxHashMap::<AccountKey, i128>::default();
+    let departed = state.departed_ledger().sorted().into_iter();
+    let mut expected: FxHashMap<AccountKey, i128> =
+        departed.map(|(account, balance)| (account, balance.net_credit())).collect();
     for payment in state.payments() {
         let intent = payment.intent();
         let mut credit = |account, amount: i128| {
@@ -240,13 +266,22 @@ fn ledger_agrees_with_payments(state: &ShardState) -> Result<(), Violation> {
 /// Every account is the sum of what was booked for the payments, debits and credits alike.
 fn ledger_is_sum_of_entries(state: &ShardState) -> Result<(), Violation> {
     let mut booked = Ledger::default();
+    for (account, balance) in state.departed_ledger().sorted() {
+        booked.restore(account, balance);
+    }
     for payment in state.payments() {
         let intent = payment.intent();
         for entry in payment.entries() {
             booked.post(intent.mode, intent.money.currency, &entry.movement);
         }
     }
-    let agree = booked.sorted() == state.ledger().sorted();
+    // An account of payments that have come back since stands at nothing among those of the others.
+    let touched = |ledger: &Ledger| {
+        let mut accounts = ledger.sorted();
+        accounts.retain(|(_account, balance)| *balance != Balance::default());
+        accounts
+    };
+    let agree = touched(&booked) == touched(state.ledger());
     if agree { Ok(()) } else { Err(Violation::LedgerContradictsEntries) }
 }
 
@@ -311,8 +346,11 @@ fn units(amount: Amount) -> i128 {
     i128::from(amount.minor_units())
 }
 
-/// Every key stands for something that is there.
+/// Every key stands for something that is there, as far as nothing has left.
 fn keys_have_subjects(state: &ShardState) -> Result<(), Violation> {
+    if state.departed_count() > 0 {
+        return Ok(());
+    }
     let orphan = state.idempotency().subjects().find(|subject| match subject {
         Subject::Payment(payment) | Subject::Review(payment) => state.payment(*payment).is_none(),
         Subject::Operation(operation) => state.payment_of(*operation).is_none(),
@@ -347,7 +385,10 @@ fn orders_agree_with_payments(state: &ShardState) -> Result<(), Violation> {
     }
     state.orders().try_for_each(|order| {
         let is = (order.attempts(), units(order.paid()), units(order.reserved()));
-        let ought = expected.get(&order.id()).copied().unwrap_or_default();
+        let (attempts, paid, reserved) = expected.get(&order.id()).copied().unwrap_or_default();
+        let departed = order.departed();
+        let attempts = attempts.saturating_add(departed.attempts);
+        let ought = (attempts, paid.saturating_add(units(departed.paid)), reserved);
         if is == ought { Ok(()) } else { Err(Violation::OrderContradictsPayments(order.id())) }
     })
 }
@@ -365,6 +406,16 @@ fn cases_are_those_of_payments(state: &ShardState) -> Result<(), Violation> {
 fn unknown_are_those_of_payments(state: &ShardState) -> Result<(), Violation> {
     let agree = lists_are_equal(state, state.unknown(), Payment::unknown_since);
     if agree { Ok(()) } else { Err(Violation::UnknownDiffer) }
+}
+
+fn finished_are_those_of_payments(state: &ShardState) -> Result<(), Violation> {
+    let list: BTreeSet<_> = state.finished().collect();
+    let finished_since = |payment: &Payment| {
+        let leaves = state.history(payment.id()).is_some_and(History::fits);
+        (leaves && !payment.is_unsettled()).then(|| payment.updated_at())
+    };
+    let agree = lists_are_equal(state, &list, finished_since);
+    if agree { Ok(()) } else { Err(Violation::FinishedDiffer) }
 }
 
 /// Whether `list` holds the time of each payment that has one, and nothing else.

@@ -149,6 +149,17 @@ impl Ledger {
         }
     }
 
+    /// Takes back what was booked before, as if it had not been.
+    pub(crate) fn take_back(&mut self, mode: Mode, currency: Currency, movement: &Movement) {
+        for transfer in movement.transfers().into_iter().flatten() {
+            let amount = i128::from(transfer.amount.minor_units());
+            let debit = self.balance_mut(mode, currency, transfer.debit);
+            debit.debits = debit.debits.checked_sub(amount).expect("it was booked");
+            let credit = self.balance_mut(mode, currency, transfer.credit);
+            credit.credits = credit.credits.checked_sub(amount).expect("it was booked");
+        }
+    }
+
     /// Takes an account as it stood.
     pub(crate) fn restore(&mut self, key: AccountKey, balance: Balance) {
         self.accounts.insert(key, balance);

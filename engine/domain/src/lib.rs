@@ -53,6 +53,7 @@ mod decision;
 mod effect;
 mod env;
 mod event;
+mod history;
 mod idempotency;
 mod rejection;
 mod shard_state;
@@ -83,9 +84,10 @@ pub use control_state::ControlState;
 pub use country::Country;
 pub use decision::Decision;
 pub use effect::{Effect, OperationCall, ProviderCall};
-pub use env::{Env, LateApprovals, Policy};
+pub use env::{ArchiveRules, Env, LateApprovals, Policy};
 pub use event::{ControlEvent, Event, Record};
 pub use fees::{FeeRule, FeeSchedule};
+pub use history::{Chapter, History};
 pub use id::{
     ApiKeyId, AttemptId, CaseId, DeliveryId, FeedEventId, Id, IdKind, MerchantId, OperationId,
     OrderId, ParkedCallbackId, ParseIdError, PaymentId, RefundId, ShardId, TransactionId,
@@ -107,7 +109,7 @@ pub use provider::{
 };
 pub use rejection::{MAX_OPERATIONS, Rejection};
 pub use sealed::{SealKeyId, Sealed};
-pub use shard_state::ShardState;
+pub use shard_state::{PaidOrder, ShardState};
 pub use state_hash::StateHash;
 pub use timestamp::{Millis, Timestamp};
 pub use upi::{UpiFacts, VpaFingerprint};

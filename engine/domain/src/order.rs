@@ -24,6 +24,34 @@ pub struct Order {
     /// What its payments may yet take.
     reserved: Amount,
     updated_at: Timestamp,
+    /// What of this is of payments that have left memory.
+    departed: Departed,
+}
+
+/// What payments that have left memory are to their order. They reserve nothing: they are finished.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Departed {
+    /// How many they are.
+    pub attempts: u32,
+    /// What they have taken.
+    pub paid: Amount,
+}
+
+/// An order as a snapshot keeps it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OrderImage {
+    /// What was ordered.
+    pub intent: Arc<OrderIntent>,
+    /// How many payments were tried.
+    pub attempts: u32,
+    /// What they have taken.
+    pub paid: Amount,
+    /// What they may yet take.
+    pub reserved: Amount,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// What of this is of payments that have left memory.
+    pub departed: Departed,
 }
 
 /// The facts an order is created with.
@@ -68,7 +96,25 @@ pub(crate) struct Share {
 impl Order {
     pub(crate) fn new(intent: Arc<OrderIntent>) -> Self {
         let updated_at = intent.created_at;
-        Self { intent, attempts: 0, paid: Amount::ZERO, reserved: Amount::ZERO, updated_at }
+        Self {
+            intent,
+            attempts: 0,
+            paid: Amount::ZERO,
+            reserved: Amount::ZERO,
+            updated_at,
+            departed: Departed::default(),
+        }
+    }
+
+    /// The order as it stood.
+    pub(crate) fn of_image(image: OrderImage) -> Self {
+        let OrderImage { intent, attempts, paid, reserved, updated_at, departed } = image;
+        Self { intent, attempts, paid, reserved, updated_at, departed }
+    }
+
+    pub(crate) fn image(&self) -> OrderImage {
+        let Self { intent, attempts, paid, reserved, updated_at, departed } = self.clone();
+        OrderImage { intent, attempts, paid, reserved, updated_at, departed }
     }
 
     /// The order as its creation was answered: before anybody had tried to pay.
@@ -138,6 +184,25 @@ impl Order {
         self.attempts = self.attempts.saturating_add(1);
         self.updated_at = at;
         self.change(Share::default(), share, at);
+    }
+
+    /// What of it is of payments that have left memory.
+    pub(crate) const fn departed(&self) -> Departed {
+        self.departed
+    }
+
+    /// One of its payments leaves memory, and stays what it is to it.
+    pub(crate) fn let_depart(&mut self, share: Share) {
+        let Departed { attempts, paid } = self.departed;
+        let paid = replace(paid, Amount::ZERO, share.paid);
+        self.departed = Departed { attempts: attempts.saturating_add(1), paid };
+    }
+
+    /// It is back.
+    pub(crate) fn let_return(&mut self, share: Share) {
+        let Departed { attempts, paid } = self.departed;
+        let paid = replace(paid, share.paid, Amount::ZERO);
+        self.departed = Departed { attempts: attempts.saturating_sub(1), paid };
     }
 
     /// One of its payments is now something else to it.

@@ -514,7 +514,9 @@ impl Payment {
         match event {
             Event::PaymentCreated(_)
             | Event::IdempotencyKeysForgotten { .. }
-            | Event::OrderCreated(_) => {
+            | Event::OrderCreated(_)
+            | Event::PaymentArchived { .. }
+            | Event::PaymentRecalled { .. } => {
                 unreachable!("not an event of an existing payment: {event:?}")
             }
             Event::AttemptStarted { attempt, provider, .. } => {

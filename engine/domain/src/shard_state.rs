@@ -1,5 +1,7 @@
 //! Everything one payment shard knows, and the two things one can do with it: decide and apply.
 
+mod archive;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Bound,
@@ -14,13 +16,16 @@ use crate::{
     effect::{Effect, OperationCall, ProviderCall},
     env::{Env, Policy},
     event::{Event, Record},
+    history::History,
     id::{MerchantId, OperationId, OrderId, PaymentId, ShardId, TransactionId},
     idempotency::{IdempotencyTable, Subject},
     invariant,
     ledger::{Entry, Ledger, Movement, transaction_of},
     merchant::Mode,
     order::{Order, Share},
-    payment::{Attempt, Booked, Matter, Operation, OperationKind, Payment, Resolution},
+    payment::{
+        Attempt, Booked, Matter, Operation, OperationKind, Payment, PaymentIntent, Resolution,
+    },
     planted_fault::{PlantedFault, is_planted},
     provider::ProviderId,
     rejection::Rejection,
@@ -28,11 +33,17 @@ use crate::{
     timestamp::{Millis, Timestamp},
 };
 
+pub use archive::PaidOrder;
+use archive::{Departed, Kept};
+
 /// The state of one payment shard.
 #[derive(Debug)]
 pub struct ShardState {
     shard: ShardId,
-    payments: FxHashMap<PaymentId, Box<Payment>>,
+    payments: FxHashMap<PaymentId, Box<Kept>>,
+    /// Invariant: holds `(payment.updated_at(), payment.id())` for each payment of which nothing is
+    /// left to do and that may leave memory, and nothing else.
+    finished: BTreeSet<(Timestamp, PaymentId)>,
     /// Invariant: holds `(payment.due_at(), payment.id())` for each payment that has one, and
     /// nothing else.
     timers: BTreeSet<(Timestamp, PaymentId)>,
@@ -48,11 +59,20 @@ pub struct ShardState {
     /// Invariant: holds each order by whose it is, and nothing else.
     orders_by_owner: BTreeSet<(MerchantId, Mode, OrderId)>,
     /// The payments for a merchant's own order numbers, of merchants that take one payment for each.
-    /// Invariant: holds each payment whose intent says so, and nothing else.
+    /// Invariant: holds each payment whose intent says so, in memory or, where it has taken money,
+    /// not; and nothing else.
     by_order: FxHashMap<OrderKey, Vec<PaymentId>>,
     idempotency: IdempotencyTable,
     ledger: Ledger,
+    departed: Departed,
     last_time: Timestamp,
+}
+
+/// Whether what happens to a payment is booked. It is not where accounts and orders say so already.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Books {
+    Open,
+    Closed,
 }
 
 /// A merchant's own number of an order, where it is one.
@@ -70,6 +90,7 @@ impl ShardState {
         Self {
             shard,
             payments: FxHashMap::default(),
+            finished: BTreeSet::new(),
             timers: BTreeSet::new(),
             unknown: BTreeSet::new(),
             cases: BTreeSet::new(),
@@ -79,6 +100,7 @@ impl ShardState {
             by_order: FxHashMap::default(),
             idempotency: IdempotencyTable::default(),
             ledger: Ledger::default(),
+            departed: Departed::default(),
             last_time: Timestamp::default(),
         }
     }
@@ -92,7 +114,7 @@ impl ShardState {
     /// The payment with this id.
     #[must_use]
     pub fn payment(&self, id: PaymentId) -> Option<&Payment> {
-        self.payments.get(&id).map(|payment| &**payment)
+        self.payments.get(&id).map(|kept| &kept.payment)
     }
 
     /// The payment that this was done to.
@@ -153,16 +175,17 @@ impl ShardState {
         merchant: MerchantId,
         mode: Mode,
         order_id: &str,
-    ) -> Option<&Payment> {
+    ) -> Option<PaymentId> {
         let key = OrderKey { merchant, mode, order_id: order_id.into() };
-        let payments = self.by_order.get(&key)?;
-        payments
-            .iter()
-            .filter_map(|payment| self.payment(*payment))
-            .find(|payment| !payment.amount_captured().is_zero())
+        let payments = self.by_order.get(&key)?.iter().copied();
+        // One that has left memory had taken money, and has it.
+        let has_paid = |id: &PaymentId| {
+            self.payment(*id).is_none_or(|payment| !payment.amount_captured().is_zero())
+        };
+        payments.filter(has_paid).min()
     }
 
-    /// How many payments there are.
+    /// How many payments are in memory.
     #[must_use]
     pub fn payment_count(&self) -> usize {
         self.payments.len()
@@ -186,18 +209,18 @@ impl ShardState {
         self.last_time
     }
 
-    /// Every payment, in the order of its id.
+    /// Every payment in memory, in the order of its id.
     #[must_use]
     pub fn payments_sorted(&self) -> Vec<&Payment> {
         let mut payments: Vec<&Payment> =
-            self.payments.values().map(|payment| &**payment).collect();
+            self.payments.values().map(|kept| &kept.payment).collect();
         payments.sort_unstable_by_key(|payment| payment.id());
         payments
     }
 
-    /// Every payment, in no order.
+    /// Every payment in memory, in no order.
     pub(crate) fn payments(&self) -> impl Iterator<Item = &Payment> {
-        self.payments.values().map(|payment| &**payment)
+        self.payments.values().map(|kept| &kept.payment)
     }
 
     /// The payments with an attempt or an operation that has no outcome yet, in the order of their
@@ -205,13 +228,12 @@ impl ShardState {
     #[must_use]
     pub fn unresolved(&self) -> Vec<PaymentId> {
         let mut unresolved: Vec<PaymentId> = self
-            .payments
-            .values()
+            .payments()
             .filter(|payment| {
                 payment.unresolved_attempt().is_some()
                     || payment.unresolved_operations().next().is_some()
             })
-            .map(|payment| payment.id())
+            .map(Payment::id)
             .collect();
         unresolved.sort_unstable();
         unresolved
@@ -272,36 +294,47 @@ impl ShardState {
     /// can bring about.
     pub fn apply(&mut self, record: &Record<Event>) {
         self.last_time = self.last_time.max(record.at);
-        // A record's events come payment by payment.
-        let mut touched = None;
-        for event in &record.events {
-            let payment = event.payment();
-            if payment != touched {
-                touched = payment;
-                if let Some(payment) = payment.and_then(|id| self.payments.get_mut(&id)) {
-                    payment.remember_first_answers();
-                }
-            }
-            self.apply_event(event, record.at);
-        }
+        self.apply_events(&record.events, record.at, Books::Open);
         if let Some(entry) = &record.idempotency {
             self.idempotency.remember(entry, record.at);
         }
     }
 
-    fn apply_event(&mut self, event: &Event, at: Timestamp) {
+    fn apply_events(&mut self, events: &[Event], at: Timestamp, books: Books) {
+        // A record's events come payment by payment.
+        let mut touched = None;
+        for event in events {
+            let payment = event.payment();
+            if payment != touched {
+                if let Some(id) = touched {
+                    self.list_finished(id);
+                }
+                touched = payment;
+                if let Some(kept) = payment.and_then(|id| self.payments.get_mut(&id))
+                    && !event.is_of_archive()
+                {
+                    kept.begin_chapter(at);
+                }
+            }
+            self.apply_event(event, at, books);
+        }
+        if let Some(id) = touched {
+            self.list_finished(id);
+        }
+    }
+
+    fn apply_event(&mut self, event: &Event, at: Timestamp, books: Books) {
         match event {
             Event::PaymentCreated(intent) => {
-                let payment = Box::new(Payment::new(Arc::clone(intent)));
-                if let Some(order) = intent.order {
+                let payment = Payment::new(Arc::clone(intent));
+                if let (Some(order), Books::Open) = (intent.order, books) {
                     self.order_mut(order).attempt(Share::of(&payment), at);
                 }
-                if let (true, Some(order_id)) = (intent.one_payment_per_order, &intent.order_id) {
-                    let (merchant, mode) = (intent.merchant, intent.mode);
-                    let key = OrderKey { merchant, mode, order_id: order_id.clone() };
+                if let Some(key) = OrderKey::of(intent) {
                     self.by_order.entry(key).or_default().push(intent.id);
                 }
-                let earlier = self.payments.insert(intent.id, payment);
+                let kept = Kept::new(payment, History::new(Arc::clone(intent), at));
+                let earlier = self.payments.insert(intent.id, Box::new(kept));
                 assert!(earlier.is_none(), "payment ids are minted once: {}", intent.id);
             }
             Event::OrderCreated(intent) => {
@@ -313,19 +346,21 @@ impl ShardState {
                 let (payments, operations) = (&self.payments, &self.operations);
                 self.idempotency.forget_before(*created_before, |subject| match subject {
                     Subject::Payment(id) => {
-                        payments.get(&id).is_some_and(|payment| payment.state().awaits_outcome())
+                        payments.get(&id).is_some_and(|kept| kept.payment.state().awaits_outcome())
                     }
                     Subject::Operation(id) => operations
                         .get(&id)
-                        .and_then(|payment| payments.get(payment)?.operation(id))
+                        .and_then(|payment| payments.get(payment)?.payment.operation(id))
                         .is_some_and(Operation::is_unsettled),
                     Subject::Order(_) | Subject::Review(_) => false,
                 });
             }
             Event::OperationStarted { payment, intent } => {
                 self.operations.insert(intent.id, *payment);
-                self.apply_to_payment(*payment, event, at);
+                self.apply_to_payment(*payment, event, at, books);
             }
+            Event::PaymentArchived { payment } => self.archive(*payment),
+            Event::PaymentRecalled { history, .. } => self.recall(history),
             Event::AttemptStarted { payment, .. }
             | Event::AttemptApproved { payment, .. }
             | Event::AttemptDeclined { payment, .. }
@@ -360,26 +395,26 @@ impl ShardState {
             | Event::RefundReturned { payment, .. }
             | Event::OperationSucceededLate { payment, .. }
             | Event::CaseOpened { payment, .. }
-            | Event::CaseResolved { payment, .. } => self.apply_to_payment(*payment, event, at),
+            | Event::CaseResolved { payment, .. } => {
+                self.apply_to_payment(*payment, event, at, books);
+            }
         }
     }
 
-    fn apply_to_payment(&mut self, id: PaymentId, event: &Event, at: Timestamp) {
-        let payment = self.payments.get_mut(&id).expect("a payment's events follow its creation");
+    fn apply_to_payment(&mut self, id: PaymentId, event: &Event, at: Timestamp, books: Books) {
+        let kept = self.payments.get_mut(&id).expect("a payment's events follow its creation");
+        let payment = &mut kept.payment;
         let before = Listed::of(payment);
-        let entry = movement(payment, event).map(|movement| {
-            let transaction = transaction_of(payment, event);
-            Entry { transaction, movement, at }
-        });
-        if let Some(entry) = entry {
-            payment.book(entry);
-        }
-        payment.apply(event, at);
+        let entry = happen(payment, event, at);
+        kept.history.push(event);
         let after = Listed::of(payment);
         move_entry(&mut self.timers, id, before.due_at, after.due_at);
         move_entry(&mut self.unknown, id, before.unknown_since, after.unknown_since);
         move_entry(&mut self.cases, id, before.case_since, after.case_since);
         debug_assert_eq!(invariant::payment_between_events(payment), Ok(()), "after {event:?}");
+        if books == Books::Closed {
+            return;
+        }
         let intent = Arc::clone(payment.intent());
         if let Some(entry) = entry {
             self.ledger.post(intent.mode, intent.money.currency, &entry.movement);
@@ -435,6 +470,9 @@ impl ShardState {
             self.payments_sorted().hash(hasher);
             self.orders.hash(hasher);
             self.ledger.sorted().hash(hasher);
+            self.departed.ledger.sorted().hash(hasher);
+            (self.departed.count, self.departed.departures).hash(hasher);
+            self.paid_orders().hash(hasher);
             for (entry, created_at) in self.idempotency.sorted() {
                 (entry.key, entry.fingerprint, entry.subject, created_at).hash(hasher);
             }
@@ -497,6 +535,27 @@ fn move_entry(
     if let Some(time) = after {
         list.insert((time, id));
     }
+}
+
+impl OrderKey {
+    /// Of a payment whose merchant takes one for each order.
+    fn of(intent: &PaymentIntent) -> Option<Self> {
+        let order_id = intent.one_payment_per_order.then(|| intent.order_id.clone())??;
+        Some(Self { merchant: intent.merchant, mode: intent.mode, order_id })
+    }
+}
+
+/// Writes an event into its payment, with what is booked for it. Gives that.
+pub(crate) fn happen(payment: &mut Payment, event: &Event, at: Timestamp) -> Option<Entry> {
+    let entry = movement(payment, event).map(|movement| {
+        let transaction = transaction_of(payment, event);
+        Entry { transaction, movement, at }
+    });
+    if let Some(entry) = entry {
+        payment.book(entry);
+    }
+    payment.apply(event, at);
+    entry
 }
 
 /// The movement of money that an event stands for, which is about to happen to this payment.
@@ -590,6 +649,8 @@ fn movement(payment: &Payment, event: &Event) -> Option<Movement> {
         | Event::OperationReaffirmed { .. }
         | Event::CaseOpened { .. }
         | Event::OrderCreated(_)
+        | Event::PaymentArchived { .. }
+        | Event::PaymentRecalled { .. }
         | Event::IdempotencyKeysForgotten { .. } => None,
     }
 }

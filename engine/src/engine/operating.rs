@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use tokio::{sync::oneshot, time::timeout};
-use tollgate_domain::{CreateOrder, Subject};
+use tollgate_domain::{CreateOrder, PaymentId, Subject};
 
 use super::{Answer, Engine, OrderAnswer, Patience};
 use crate::{
@@ -31,6 +31,7 @@ impl<A: Attachment> Engine<A> {
             return Err(CommandError::Rejected(rejection));
         }
         let permit = self.0.admission.admit(shard)?;
+        let payment = command.payment();
         let (reply, mut answer) = oneshot::channel();
         let slot = Arc::new(OnceLock::new());
         let until_settled = match patience {
@@ -48,30 +49,34 @@ impl<A: Attachment> Engine<A> {
             }
             // Out of patience: as it stands. Without a subject the command still waits for its turn.
             if let Some(subject) = slot.get() {
-                return self.as_it_stands(*subject).await;
+                return self.as_it_stands(payment, *subject).await;
             }
         }
     }
 
-    async fn as_it_stands(&self, subject: Subject) -> Result<Box<Answer>, CommandError> {
-        let standing = self.look(subject_shard(subject), None, move |state| match subject {
-            Subject::Payment(id) => state.payment(id).map(|payment| Answer {
-                payment: payment.as_first_answered().clone(),
-                operation: None,
-                replayed: false,
-            }),
-            Subject::Operation(id) => state.payment_of(id).map(|payment| {
-                // Should it have settled just now and moved on since, its key tells the first.
-                Answer { payment: payment.as_answered_to(id), operation: Some(id), replayed: false }
-            }),
-            Subject::Review(id) => state.payment(id).map(|payment| Answer {
-                payment: payment.as_answered_to_approval().clone(),
-                operation: None,
-                replayed: false,
-            }),
-            Subject::Order(_) => None,
-        });
-        standing.await?.map(Box::new).ok_or(CommandError::Unknown)
+    async fn as_it_stands(
+        &self,
+        payment: PaymentId,
+        subject: Subject,
+    ) -> Result<Box<Answer>, CommandError> {
+        // Should it have settled just now, it may even have left memory.
+        let payment = self.read(payment, None).await?.ok_or(CommandError::Unknown)?;
+        match subject {
+            Subject::Payment(_) => {
+                let payment = payment.as_first_answered().clone();
+                Ok(Box::new(Answer { payment, operation: None, replayed: false }))
+            }
+            Subject::Operation(id) => {
+                // Should it have moved on since, its key tells the first.
+                let payment = payment.as_answered_to(id);
+                Ok(Box::new(Answer { payment, operation: Some(id), replayed: false }))
+            }
+            Subject::Review(_) => {
+                let payment = payment.as_answered_to_approval().clone();
+                Ok(Box::new(Answer { payment, operation: None, replayed: false }))
+            }
+            Subject::Order(_) => Err(CommandError::Unknown),
+        }
     }
 
     /// Creates an order, or answers as before where its idempotency key was used.
@@ -105,13 +110,5 @@ impl<A: Attachment> Engine<A> {
         let outcome = ReportOutcome { report, reply: Some(reply), permit: None };
         self.0.router.send(shard, Mail::Outcome(outcome));
         answer.await.unwrap_or(Err(CommandError::Unknown))
-    }
-}
-
-fn subject_shard(subject: Subject) -> tollgate_domain::ShardId {
-    match subject {
-        Subject::Payment(id) | Subject::Review(id) => id.shard(),
-        Subject::Operation(id) => id.shard(),
-        Subject::Order(id) => id.shard(),
     }
 }

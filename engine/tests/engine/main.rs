@@ -1,6 +1,7 @@
 //! The engine from outside: a scripted provider, a real or a simulated log, no clock but the
 //! shards' own.
 
+mod archive;
 mod operations;
 mod snapshots;
 mod stage;

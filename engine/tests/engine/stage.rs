@@ -16,10 +16,10 @@ use std::{
 use parking_lot::Mutex;
 use tokio::{runtime::Handle, time::sleep};
 use tollgate_domain::{
-    Amount, ApiKeyHash, Asker, CaptureMode, CardBrand, CardFacts, CardFingerprint, CreateMerchant,
-    CreatePayment, Currency, Effect, Fingerprint, IdempotencyKey, KeyImprint, KeyTail, MerchantId,
-    Mode, Money, OperationOutcome, Payment, PaymentId, PaymentMethod, ProviderId, ProviderOutcome,
-    ProviderReceipt, ShardId, Target,
+    Amount, ApiKeyHash, ArchiveRules, Asker, CaptureMode, CardBrand, CardFacts, CardFingerprint,
+    CreateMerchant, CreatePayment, Currency, Effect, Fingerprint, IdempotencyKey, KeyImprint,
+    KeyTail, MerchantId, Mode, Money, OperationOutcome, Payment, PaymentId, PaymentMethod,
+    ProviderId, ProviderOutcome, ProviderReceipt, ShardId, Target,
 };
 use tollgate_engine::{
     Answer, CallOutcome, CommandError, DurableRecord, EffectSink, Engine, EngineHealth,
@@ -167,13 +167,28 @@ impl Stage {
         Self::try_open(directory, script, &[]).unwrap()
     }
 
+    /// On a real log, where finished payments leave memory at once.
+    pub(crate) fn archiving(directory: &Path, script: Arc<Script>) -> Self {
+        let mut options = options();
+        options.policy.archive = ArchiveRules { after: tollgate_domain::Millis(0), most: 0 };
+        Self::try_open_with(options, directory, script, &[]).unwrap()
+    }
+
     /// On a real log, with some who observe.
     pub(crate) fn try_open(
         directory: &Path,
         script: Arc<Script>,
         notes: &[&Arc<Notes>],
     ) -> Result<Self, Error> {
-        let mut options = options();
+        Self::try_open_with(options(), directory, script, notes)
+    }
+
+    fn try_open_with(
+        mut options: EngineOptions,
+        directory: &Path,
+        script: Arc<Script>,
+        notes: &[&Arc<Notes>],
+    ) -> Result<Self, Error> {
         options.directory = directory.to_owned();
         options.min_free_bytes = 0;
         let sink = Arc::clone(&script) as Arc<dyn EffectSink<String>>;

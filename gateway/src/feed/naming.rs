@@ -60,6 +60,8 @@ pub(super) fn of_payment(event: &Event, payment: &Payment) -> Option<Told> {
         | Event::CaseOpened { .. }
         | Event::CaseResolved { .. }
         | Event::OrderCreated(_)
+        | Event::PaymentArchived { .. }
+        | Event::PaymentRecalled { .. }
         | Event::IdempotencyKeysForgotten { .. } => None,
     }
 }

@@ -32,10 +32,8 @@ pub(super) async fn owned_refund(
 ) -> Result<Option<(Box<Payment>, OperationId)>, Problem> {
     let Ok(refund) = id.parse::<RefundId>() else { return Ok(None) };
     let operation = OperationId::of_refund(refund);
-    let found = serving.engine.query(refund.shard(), move |state| {
-        state.payment_of(operation).map(|payment| Box::new(payment.clone()))
-    });
-    let payment = found.await?.flatten().filter(|payment| is_owned(payment, key));
+    let found = serving.engine.payment_of(operation).await?;
+    let payment = found.filter(|payment| is_owned(payment, key));
     Ok(payment.filter(|payment| is_refund(payment, operation)).map(|found| (found, operation)))
 }
 

@@ -76,13 +76,8 @@ impl Transaction {
     async fn find(serving: &Serving, id: &str) -> Result<Self, Problem> {
         let not_found = || Problem::of(ErrorCode::TransactionNotFound);
         let id: TransactionId = id.parse().map_err(|_no_id| not_found())?;
-        let found = serving.engine.query(id.shard(), move |state| {
-            state.transaction(id).map(|(payment, operation)| Self {
-                payment: Box::new(payment.clone()),
-                operation: operation.map(Operation::id),
-            })
-        });
-        found.await?.flatten().ok_or_else(not_found)
+        let (payment, operation) = serving.engine.transaction(id).await?.ok_or_else(not_found)?;
+        Ok(Self { payment, operation })
     }
 
     fn report(&self, request: &OutcomeRequest<'_>) -> Result<ProviderReport, Problem> {

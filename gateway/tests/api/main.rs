@@ -1,5 +1,6 @@
 //! The API from outside: a whole gateway in the test's process, asked over real sockets.
 
+mod archive;
 mod batch;
 mod books;
 mod classic;

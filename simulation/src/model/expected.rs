@@ -101,6 +101,29 @@ impl Expected {
         }
     }
 
+    /// Whether nothing is left to do, and nobody has to decide anything.
+    pub(crate) fn is_finished(&self) -> bool {
+        let has_ended = match self.status {
+            PaymentStatus::Completed
+            | PaymentStatus::Failed
+            | PaymentStatus::Voided
+            | PaymentStatus::Reversed
+            | PaymentStatus::Expired => true,
+            PaymentStatus::Processing
+            | PaymentStatus::RequiresAction
+            | PaymentStatus::Review
+            | PaymentStatus::Authorized
+            | PaymentStatus::PartiallyCaptured
+            | PaymentStatus::Unknown => false,
+        };
+        let is_asked = matches!(self.heard, Heard::Yes(Doubt::Asked(_)))
+            || self.deeds.iter().any(|deed| matches!(deed.doing, Doing::Done(Doubt::Asked(_))));
+        has_ended
+            && !is_asked
+            && !self.deeds.iter().any(Deed::is_unsettled)
+            && !self.cases.iter().any(ExpectedCase::is_open)
+    }
+
     pub(crate) fn asked(&self) -> i64 {
         self.money.amount.minor_units()
     }

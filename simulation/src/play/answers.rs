@@ -5,9 +5,11 @@ use tollgate_domain::{
     OutcomeSource, PaymentId, ProviderCall, ProviderOutcome, ProviderReceipt,
     RecordOperationOutcome, RecordProviderOutcome, Rejection, ShardId,
 };
-use tollgate_engine::{CallOutcome, PreparedCall, ProviderReport, Step as Decided};
+use tollgate_engine::{CallOutcome, Found, PreparedCall, ProviderReport, Step as Decided, Unheard};
 
-use super::{Card, Client, Life, Play, START, expectation::compare, index_of, pick};
+use super::{
+    Card, Client, Life, Play, START, archive::Waits, expectation::compare, index_of, pick,
+};
 use crate::{
     provider::{Charge, Job, Task, Word, action_required, boast},
     step::{Claim, Fate},
@@ -181,9 +183,14 @@ impl Play<'_> {
             self.models[index].payments.contains_key(&payment),
             "the provider was asked about {payment}, of which the log knows nothing"
         );
+        let step = match life.shards[index].record_outcome(report.clone(), moment) {
+            Ok(step) => step,
+            Err(Unheard::Absent(absent)) => return self.look_up(life, Waits::Report(absent)),
+            Err(Unheard::Rejected(_) | Unheard::Unreadable) => {
+                panic!("what a provider reports is always accepted")
+            }
+        };
         let owed = self.models[index].hear(&report, now, &self.policy);
-        let step = life.shards[index].record_outcome(report, moment);
-        let step = step.expect("what a provider reports is always accepted");
         assert_eq!(step.is_some(), owed.is_some(), "what is new is recorded, and only that");
         self.coverage.saw(match &owed {
             None => "answer: changes nothing",
@@ -205,7 +212,8 @@ impl Play<'_> {
         let shard = ShardId(1 + self.chance.short() % self.shards);
         let payment = PaymentId::new(START, shard, self.chance.word());
         let attempt = AttemptId::new(START, shard, self.chance.word());
-        let known = self.models[index_of(shard)].payments.keys().next().copied();
+        let state = life.shards[index_of(shard)].state();
+        let known = state.payments_sorted().first().map(|payment| payment.id());
         let refusals = [
             Some((payment, Rejection::PaymentNotFound(payment))),
             known.map(|known| (known, Rejection::AttemptNotFound(attempt))),
@@ -214,9 +222,21 @@ impl Play<'_> {
             let (source, outcome) = (OutcomeSource::Callback, ProviderOutcome::Pending);
             let command = RecordProviderOutcome { payment, attempt, source, outcome };
             let moment = self.moment(life);
-            let step: Result<Option<Decided<Client, Card>>, _> = life.shards[index_of(shard)]
-                .record_outcome(ProviderReport::Attempt(command), moment);
-            assert_eq!(step.err(), Some(refusal));
+            let shard = &mut life.shards[index_of(shard)];
+            let step: Result<Option<Decided<Client, Card>>, _> =
+                shard.record_outcome(ProviderReport::Attempt(command), moment);
+            let refused = match step {
+                Ok(_) => None,
+                // It might be away, and is not.
+                Err(Unheard::Absent(absent)) => {
+                    let found: Result<Found<Client, Card, _>, _> =
+                        shard.found_for_report(absent, &Ok(None), moment);
+                    found.err()
+                }
+                Err(unheard) => Some(unheard),
+            };
+            let Some(Unheard::Rejected(refused)) = refused else { panic!("it is to nobody") };
+            assert_eq!(refused, refusal);
         }
         self.coverage.saw("answer: to nobody");
     }

@@ -9,8 +9,8 @@ use tollgate_domain::{
 use tollgate_engine::{Caller, CommandError, Completion, Step as Decided, Submission};
 
 use super::{
-    Card, Client, Life, Play, Reply, START, expectation::authorized_by, expectation::compare,
-    expectation::expect_error, index_of, pick,
+    Card, Client, Life, Play, Reply, START, Ticket, archive::Waits, expectation::authorized_by,
+    expectation::compare, expectation::expect_error, index_of, pick,
 };
 use crate::{
     model::{Expected, Request},
@@ -20,7 +20,26 @@ use crate::{
 impl Play<'_> {
     pub(super) fn pay(&mut self, life: &mut Life, pay: Pay) {
         let (command, client, card) = self.request(pay);
-        let shard = ShardId::of_merchant(command.merchant, self.shards);
+        let submission = Submission {
+            command: Box::new(command),
+            attachment: card,
+            caller: client,
+            until_settled: pay.waiting,
+        };
+        self.submit(life, submission, pay, card);
+    }
+
+    /// A client's request reaches its shard, for the first time or again.
+    pub(super) fn submit(
+        &mut self,
+        life: &mut Life,
+        submission: Submission<Client, Card>,
+        pay: Pay,
+        card: Card,
+    ) {
+        let asked = CreatePayment::clone(&submission.command);
+        let client = submission.caller.clone();
+        let shard = ShardId::of_merchant(asked.merchant, self.shards);
         let index = index_of(shard);
         if life.shards[index].has_stopped() {
             return self.coverage.saw("reply: stopping");
@@ -28,14 +47,10 @@ impl Play<'_> {
         let room = life.lanes[index].has_room();
         let moment = self.moment(life);
         let now = moment.time.max(life.shards[index].state().last_time());
-        let asked = command.clone();
-        let submission = Submission {
-            command: Box::new(command),
-            attachment: card,
-            caller: client.clone(),
-            until_settled: pay.waiting,
+        let step = match life.shards[index].create_payment(submission, room, moment) {
+            Ok(step) => step,
+            Err(absent) => return self.look_up(life, Waits::Pay(absent, pay, card)),
         };
-        let step = life.shards[index].create_payment(submission, room, moment);
         match self.models[index].request(&asked, now) {
             Request::New(()) if !room => {
                 assert!(step.record.is_none(), "nothing is begun without room");
@@ -177,6 +192,16 @@ impl Play<'_> {
         };
         let index = index_of(id.shard());
         let found = life.shards[index].read(id);
+        if let (None, Some(away), true) =
+            (&found, self.away.get(&id).cloned(), self.models[index].payments.contains_key(&id))
+        {
+            compare(&away.payment, &self.models[index].payments[&id]);
+            assert!(life.shards[index].may_be_away(id), "it has left memory");
+            let lane = &life.lanes[index];
+            let completion = Completion::reply(Reply::ReadAway(away.history), None);
+            let ticket = Ticket { shard: id.shard(), rests_on: lane.sequence(), completion };
+            return lane.after_released(ticket);
+        }
         match (&found, self.models[index].payments.get(&id)) {
             (Some(payment), Some(expected)) => compare(payment, expected),
             (None, None) => self.coverage.saw("read: nothing there"),
@@ -206,7 +231,7 @@ impl Play<'_> {
         let command = Box::new(command);
         let submission = Submission { command, attachment, caller, until_settled: true };
         let moment = self.moment(life);
-        drop(life.shards[index].create_payment(submission, true, moment));
+        assert!(life.shards[index].create_payment(submission, true, moment).is_ok(), "it is new");
         self.coverage.saw("crash: between decision and append");
     }
 }

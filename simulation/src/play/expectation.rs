@@ -148,10 +148,11 @@ impl Play<'_> {
     /// A shard and its model agree on payments, orders, keys and accounts.
     pub(super) fn compare_shard(&self, life: &Life, index: usize) {
         let (state, model) = (life.shards[index].state(), &self.models[index]);
-        assert_eq!(state.payment_count(), model.payments.len());
+        let count = state.payment_count() as u64 + state.departed_count();
+        assert_eq!(count, model.payments.len() as u64);
         let mut credits = BTreeMap::<AccountKey, i128>::new();
         for (id, expected) in &model.payments {
-            compare(state.payment(*id).expect("a payment of the model"), expected);
+            compare(self.payment_of_ours(life, *id).expect("a payment of the model"), expected);
             let mut credit = |account, minor_units: i64| {
                 let (mode, currency) = (expected.mode, expected.money.currency);
                 let sum = credits.entry(AccountKey { mode, currency, account }).or_default();

@@ -4,8 +4,8 @@ use std::{collections::VecDeque, sync::Arc};
 
 use tollgate_domain::{ControlEvent, Record, ShardId, Timestamp, codec, invariant};
 use tollgate_engine::{
-    Completion, DurableRecord, LogError, NewRecord, Outlet, PreparedCall, RecordObserver, Shard,
-    Step as Decided, release,
+    Archive as _, Completion, Departures, DurableRecord, Finding, LogError, NewRecord, Outlet,
+    PreparedCall, RecordObserver, Shard, Step as Decided, release,
 };
 use tollgate_wal::{
     FreeSpace, Released,
@@ -13,7 +13,10 @@ use tollgate_wal::{
 };
 
 use super::{
-    Card, Client, Handed, Life, MINIMUM_SPACE, Play, Reply, Ticket, Told, diary::Diary, index_of,
+    Card, Client, Handed, Life, MINIMUM_SPACE, Play, Reply, Ticket, Told,
+    archive::{Vault, note_away},
+    diary::Diary,
+    index_of,
 };
 use crate::{coverage::Coverage, coverage::happened, model::Entry};
 
@@ -28,8 +31,7 @@ impl Play<'_> {
     ) {
         let Decided { record, begun: _, replies, calls } = step;
         let reply = (!replies.is_empty()).then_some(Reply::Payments(replies));
-        let completion =
-            Completion { reply, calls, publication: None, observation: None, permit: None };
+        let completion = Completion { reply, calls, ..Completion::quiet(None) };
         self.hand_in(life, shard, record, completion, now);
     }
 
@@ -42,7 +44,7 @@ impl Play<'_> {
         mut completion: Completion<Card, Reply>,
         now: Timestamp,
     ) {
-        let Some(NewRecord { record, bytes }) = record else {
+        let Some(NewRecord { record, bytes, departures }) = record else {
             self.after_durable(life, shard, completion);
             return;
         };
@@ -53,13 +55,16 @@ impl Play<'_> {
         record.events.iter().for_each(|event| self.coverage.saw(happened(event)));
         let state = life.shards[index].state();
         assert_eq!(invariant::shard(state), Ok(()), "after {record:?}");
+        assert_eq!(invariant::histories(state), Ok(()), "after {record:?}");
+        note_away(&mut self.away, departures.as_ref());
         let lane = &mut life.lanes[index];
         let sequence = lane.sequence() + 1;
         let observation = DurableRecord::of_payments(state, sequence, record);
         completion.observation = Some(observation.clone());
+        completion.departures = departures.clone();
         lane.append(bytes, Ticket { shard, rests_on: sequence, completion });
         let entry = Entry { shard, sequence, model: self.models[index].clone() };
-        self.history.push(Handed { entry, hash: state.hash(), observation });
+        self.history.push(Handed { entry, hash: state.hash(), observation, departures });
         self.note_standings(index);
     }
 
@@ -79,9 +84,21 @@ impl Play<'_> {
 
     pub(super) fn let_go(&mut self, life: &mut Life, ticket: Ticket) {
         let Ticket { shard, rests_on, completion } = ticket;
-        let (told, diary, coverage) = (&mut self.told, &*self.diary, &mut self.coverage);
-        let mut world = World { shard, rests_on, told, diary, calls: &mut life.calls, coverage };
+        let mut world = self.world(life, shard, rests_on);
         release(Released::Durable(vec![completion]), &mut world);
+    }
+
+    fn world<'w>(&'w mut self, life: &'w mut Life, shard: ShardId, rests_on: u64) -> World<'w> {
+        World {
+            shard,
+            rests_on,
+            told: &mut self.told,
+            diary: &self.diary,
+            vault: &self.vault,
+            found: &mut life.found,
+            calls: &mut life.calls,
+            coverage: &mut self.coverage,
+        }
     }
 
     /// The log writer takes its turn; tells whether that is where the log failed.
@@ -125,9 +142,7 @@ impl Play<'_> {
                 assert!(life.log.is_poisoned(), "only a log that failed knows nothing");
                 for ticket in completions {
                     let Ticket { shard, rests_on, completion } = ticket;
-                    let (told, diary) = (&mut self.told, &*self.diary);
-                    let (calls, coverage) = (&mut life.calls, &mut self.coverage);
-                    let mut world = World { shard, rests_on, told, diary, calls, coverage };
+                    let mut world = self.world(life, shard, rests_on);
                     let completions = vec![completion];
                     release(
                         Released::Unknown { completions, cause: Arc::clone(&cause) },
@@ -140,6 +155,7 @@ impl Play<'_> {
                     self.coverage.saw("reply: unknown");
                 }
                 life.waiting.clear();
+                life.absent.clear();
             }
         }
     }
@@ -174,6 +190,8 @@ struct World<'a> {
     rests_on: u64,
     told: &'a mut Told,
     diary: &'a Diary,
+    vault: &'a Vault,
+    found: &'a mut Vec<(u64, Finding)>,
     calls: &'a mut VecDeque<PreparedCall<Card>>,
     coverage: &'a mut Coverage,
 }
@@ -191,6 +209,11 @@ impl Outlet<Card, Reply> for World<'_> {
         self.diary.observe(records.into_iter().map(Arc::new).collect());
     }
 
+    fn archive(&mut self, departures: Departures) {
+        self.rely();
+        self.vault.take(departures);
+    }
+
     fn publish(&mut self, record: Record<ControlEvent>) {
         unreachable!("payment shards publish nothing: {record:?}");
     }
@@ -200,6 +223,17 @@ impl Outlet<Card, Reply> for World<'_> {
         match reply {
             Reply::Read(id, payment) => {
                 assert!(payment.is_none_or(|payment| payment.id() == id));
+            }
+            Reply::ReadAway(asked) => {
+                let Ok(Some(found)) = Play::look(self.vault, asked.id()) else {
+                    panic!("{} has left memory", asked.id())
+                };
+                // It may have been back meanwhile.
+                assert!(found.chapters().starts_with(asked.chapters()), "it is read as it was");
+                self.coverage.saw("archive: read from");
+            }
+            Reply::Look(number, payment) => {
+                self.found.push((number, Play::look(self.vault, payment)));
             }
             Reply::Order(answer) => drop(answer),
             Reply::Payments(replies) => {

@@ -3,18 +3,19 @@
 use tollgate_domain::{
     Amount, CapturePayment, ConfirmPayment, DecideReview, Fingerprint, MerchantId, PaymentId,
     PaymentStatus, RefundPayment, Rejection, Resolution, ResolveCase, ReversePayment,
-    ReviewVerdict, ShardId, Subject, Target, VoidPayment,
+    ReviewVerdict, ShardId, Subject, Target, Timestamp, VoidPayment,
 };
-use tollgate_engine::{Caller, CommandError, PaymentCommand, Request as Asking};
+use tollgate_engine::{Caller, CommandError, PaymentCommand, Request as Asking, Step as Decided};
 
 use super::{
-    Client, Life, Play, START,
+    Card, Client, Life, Play, START,
+    archive::Waits,
     clients::{key_of, refused},
     expectation::expect_error,
     index_of, pick,
 };
 use crate::{
-    model::{Asked, Expected, Owed, Request},
+    model::{Asked, Expected, Model, Owed, Request},
     step::{Ask, Deed, Verdict},
 };
 
@@ -50,8 +51,18 @@ impl Play<'_> {
 
     /// A request comes again under its key, or another does.
     pub(super) fn repeat(&mut self, life: &mut Life, which: u16, otherwise: bool) {
-        let Some(which) = pick(which, self.asked.len()) else { return };
-        let mut command = self.asked[which].clone();
+        let mut known: Vec<&PaymentCommand> = self.asked.iter().collect();
+        // Mostly one that was carried out, on a payment that has left memory.
+        let is_away = |command: &&PaymentCommand| {
+            let payment = command.payment();
+            matches!(self.model_of(payment).ask(command), Request::Known(_))
+                && life.shards[index_of(payment.shard())].may_be_away(payment)
+        };
+        if !which.is_multiple_of(4) && known.iter().any(is_away) {
+            known.retain(is_away);
+        }
+        let Some(which) = pick(which / 4, known.len()) else { return };
+        let mut command = known[which].clone();
         let target = target_mut(&mut command);
         if otherwise && let Some((_key, fingerprint)) = &mut target.idempotency {
             fingerprint.0 |= OTHERWISE;
@@ -60,10 +71,8 @@ impl Play<'_> {
     }
 
     fn request_for_payment(&mut self, life: &mut Life, command: PaymentCommand, waiting: bool) {
-        let payment = command.payment();
-        let index = index_of(payment.shard());
-        let request = self.models[index].ask(&command);
-        self.carry_request_out(life, command, request, waiting);
+        let key = idempotency(&command).map(|(key, _fingerprint)| key);
+        self.carry_request_out(life, command, Client::new(key), waiting);
     }
 
     pub(super) fn decide_case(&mut self, life: &mut Life, which: u16, verdict: Verdict) {
@@ -82,22 +91,67 @@ impl Play<'_> {
             Verdict::Withdrawn => Resolution::Withdrawn,
             Verdict::Dismissed => Resolution::Dismissed,
         };
-        let model = &self.models[index_of(payment.shard())];
-        let request = model.decide_case(*payment, case.matter, resolution);
+        let request = self.model_of(*payment).decide_case(*payment, case.matter, resolution);
         if request
             != Request::Refused(Rejection::CaseNotResolvable { matter: case.matter, resolution })
         {
             self.beyond_compare.insert(*payment);
         }
         let command = ResolveCase { payment: *payment, case: case.id, resolution };
-        self.carry_request_out(life, PaymentCommand::ResolveCase(command), request, false);
+        let command = PaymentCommand::ResolveCase(command);
+        self.carry_request_out(life, command, Client::new(None), false);
     }
 
-    fn carry_request_out(
+    fn model_of(&self, payment: PaymentId) -> &Model {
+        &self.models[index_of(payment.shard())]
+    }
+
+    /// What a request must come to as its payment stands now.
+    fn request_of(&self, life: &Life, command: &PaymentCommand) -> Request<Asked> {
+        let payment = command.payment();
+        let PaymentCommand::ResolveCase(resolve) = command else {
+            return self.model_of(payment).ask(command);
+        };
+        let found = self.payment_of_ours(life, payment).expect("cases are of payments");
+        let case = found.cases().iter().find(|case| case.id == resolve.case).expect("picked");
+        self.model_of(payment).decide_case(payment, case.matter, resolve.resolution)
+    }
+
+    /// What was asked of a payment that is away is answered without bringing it back.
+    pub(super) fn answer_away(
+        &mut self,
+        life: &mut Life,
+        command: &PaymentCommand,
+        step: Decided<Client, Card>,
+        room: bool,
+        now: Timestamp,
+    ) {
+        let shard = command.payment().shard();
+        match self.request_of(life, command) {
+            Request::Known(subject) => {
+                self.expect_repeat(life, &step, subject);
+                self.coverage.saw("archive: answers a repeated operation");
+            }
+            Request::Refused(
+                rejection @ (Rejection::PaymentNotFound(_) | Rejection::IdempotencyKeyReused),
+            ) => {
+                expect_error(&step, CommandError::Rejected(rejection));
+                self.coverage.saw(refused(rejection));
+            }
+            Request::New(_) | Request::Refused(_) | Request::Unexpected(_) => {
+                assert!(!room, "it would have to come back");
+                expect_error(&step, CommandError::StorageFull);
+            }
+        }
+        self.carry_out(life, shard, step, now);
+        self.compare_shard(life, index_of(shard));
+    }
+
+    pub(super) fn carry_request_out(
         &mut self,
         life: &mut Life,
         command: PaymentCommand,
-        request: Request<Asked>,
+        client: Client,
         waiting: bool,
     ) {
         let payment = command.payment();
@@ -108,16 +162,24 @@ impl Play<'_> {
         let room = life.lanes[index].has_room();
         let moment = self.moment(life);
         let now = moment.time.max(life.shards[index].state().last_time());
-        let idempotency = match request {
-            Request::New(Asked::Resolution(..)) => None,
-            Request::New(_) | Request::Known(_) | Request::Refused(_) | Request::Unexpected(_) => {
-                idempotency(&command)
-            }
+        let request = self.request_of(life, &command);
+        let idempotency = match &command {
+            PaymentCommand::ResolveCase(_) => None,
+            PaymentCommand::Confirm(_)
+            | PaymentCommand::Capture(_)
+            | PaymentCommand::Void(_)
+            | PaymentCommand::Reverse(_)
+            | PaymentCommand::Refund(_)
+            | PaymentCommand::DecideReview(_) => idempotency(&command),
         };
-        let client = Client::new(idempotency.map(|(key, _fingerprint)| key));
         let asking =
             Asking { command: command.clone(), caller: client.clone(), until_settled: waiting };
-        let step = life.shards[index].operate(asking, room, moment);
+        let step = match life.shards[index].operate(asking, room, moment) {
+            Ok(step) => step,
+            Err(absent) => {
+                return self.look_up(life, Waits::Ask(absent, command, client, waiting));
+            }
+        };
         match request {
             Request::New(_) if !room => {
                 expect_error(&step, CommandError::StorageFull);

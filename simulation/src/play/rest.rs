@@ -32,6 +32,7 @@ impl Play<'_> {
             }
             self.wait(if round < 4 { 130_000 } else { 12 * 3_600_000 });
             (0..self.shards.get()).for_each(|shard| self.tick(&mut life, shard));
+            (0..self.shards.get()).for_each(|shard| self.archive(&mut life, shard));
         }
         self.let_everything_happen(&mut life);
         let nothing = (Kept::Nothing, Kept::Nothing);
@@ -45,7 +46,7 @@ impl Play<'_> {
     }
 
     pub(super) fn let_everything_happen(&mut self, life: &mut Life) {
-        for _turn in 0..4 {
+        for _turn in 0..6 {
             assert!(!self.group(life), "a sound disk takes every group");
             while !life.groups.borrow().is_empty() {
                 self.release(life);
@@ -58,6 +59,9 @@ impl Play<'_> {
             }
             while !life.answers.is_empty() {
                 self.answer(life, 0, false);
+            }
+            while !life.found.is_empty() {
+                self.find(life, 0);
             }
         }
     }
@@ -97,7 +101,7 @@ impl Play<'_> {
 
     /// The provider's books beside ours, payment by payment.
     pub(super) fn reconcile(&mut self, life: &Life) {
-        for (index, model) in self.models.iter().enumerate() {
+        for model in &self.models {
             for (id, expected) in &model.payments {
                 if self.beyond_compare.contains(id) {
                     continue;
@@ -112,7 +116,7 @@ impl Play<'_> {
                 }
                 let (theirs, ours) = (self.held_for(expected), held_here(expected));
                 assert_eq!(theirs, ours, "what the provider has of {id}: {expected:?}");
-                let payment = life.shards[index].state().payment(*id).expect("a payment of ours");
+                let payment = self.payment_of_ours(life, *id).expect("a payment of ours");
                 compare(payment, expected);
                 self.coverage.saw("rest: the provider's books are ours");
             }

@@ -8,13 +8,13 @@ use std::{
 };
 
 use tollgate_domain::{Effect, ShardId, ShardState};
-use tollgate_engine::{Clock, Error, Lane, LogError, Repair, Replayed, Shard, recover};
+use tollgate_engine::{Archive, Clock, Error, Lane, LogError, Repair, Replayed, Shard, recover};
 use tollgate_wal::{
     Checkpoint, GroupWriter, LogStore, Released, WriterOptions,
     store::faulty::{Faulty, Kept},
 };
 
-use super::{Groups, Handed, Life, Play, ReleaseLater};
+use super::{Groups, Handed, Life, Play, ReleaseLater, archive::note_away};
 use crate::{
     model::Model,
     step::{Copy, Crash, Damage, DamageKind},
@@ -48,6 +48,11 @@ impl Play<'_> {
         drop(life);
         self.compare_diary();
         self.diary.lose_the_end(&mut self.chance);
+        let all_of_archive = self.chance.one_in(12);
+        if all_of_archive && !self.away.is_empty() {
+            self.coverage.saw("archive: lost");
+        }
+        self.vault.lose(&mut self.chance, all_of_archive);
         if let Some((journal, sled)) = crash.power {
             self.disk.lose_power(journal, sled);
             self.coverage.saw("crash: with the power");
@@ -103,12 +108,18 @@ impl Play<'_> {
 
     pub(super) fn open(&mut self) -> Result<(Box<dyn LogStore>, Replayed), Error> {
         let mut begun_at = None;
-        let (store, replayed, report) =
-            recover(self.shards, &self.observers, &self.shelf, |geometry, from, visit| {
+        let vault = Arc::clone(&self.vault) as Arc<dyn Archive>;
+        let (store, replayed, report) = recover(
+            self.shards,
+            &self.observers,
+            Some(vault),
+            &self.shelf,
+            |geometry, from, visit| {
                 begun_at = from.as_ref().map(Checkpoint::frame);
                 let opened = Faulty::open_from(&self.disk, Some(geometry), from, visit);
                 opened.map(|(store, recovery)| (Box::new(store) as Box<dyn LogStore>, recovery))
-            })?;
+            },
+        )?;
         match begun_at {
             Some(_) => self.coverage.saw("snapshot: used at a start"),
             None if self.shelf.reaches() > 0 && report.damaged_snapshots == 0 => {
@@ -158,12 +169,16 @@ impl Play<'_> {
         if !lost.is_empty() {
             self.coverage.saw("recovery: lost what nobody was told");
         }
+        self.away.clear();
+        for handed in &self.history {
+            note_away(&mut self.away, handed.departures.as_ref());
+        }
         for (state, model) in replayed.shards.iter().zip(&mut self.models) {
             let shard = state.shard();
             let found = sequences[usize::from(shard.0)];
             let last = self.history.iter().rev().find(|handed| handed.entry.shard == shard);
             let (sequence, hash) = match last {
-                Some(Handed { entry, hash, observation: _ }) => {
+                Some(Handed { entry, hash, observation: _, departures: _ }) => {
                     *model = entry.model.clone();
                     (entry.sequence, *hash)
                 }
@@ -178,6 +193,8 @@ impl Play<'_> {
                 self.coverage.saw("recovery: kept what nobody was told");
             }
             let shown = self.diary.of(shard).len() as u64;
+            let given = self.vault.position(shard);
+            assert_eq!(given, state.departures(), "the archive of shard {} has all", shard.0);
             assert_eq!(shown, found, "observers of shard {} know what the log holds", shard.0);
         }
         self.compare_diary();
@@ -220,6 +237,9 @@ impl Play<'_> {
             calls: VecDeque::new(),
             answers: Vec::new(),
             waiting: BTreeMap::new(),
+            absent: BTreeMap::new(),
+            found: Vec::new(),
+            lookups: 0,
             failed: false,
         }
     }

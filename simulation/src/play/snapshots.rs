@@ -2,8 +2,10 @@
 //!
 //! Invariant: whatever a snapshot stands for was durable, so that no crash takes it back.
 
+use tollgate_domain::ShardId;
 use tollgate_engine::{
-    LogError, RecordsByShard, SnapshotSink, SnapshotSource, Snapshots, prove_snapshot, write_shards,
+    Archive as _, LogError, RecordsByShard, SnapshotSink, SnapshotSource, Snapshots,
+    prove_snapshot, write_shards,
 };
 use tollgate_wal::Checkpoint;
 
@@ -68,8 +70,14 @@ impl Play<'_> {
         let mut reading = previous.map(|kept| Reading { kept, next: 0 });
         let source = reading.as_mut().map(|reading| reading as &mut dyn SnapshotSource);
         let mut written = Writing::default();
-        write_shards(source, &records, &checkpoint, &mut written, None)
+        let shards = write_shards(source, &records, &checkpoint, &mut written, None)
             .expect("records continue the snapshot before");
+        let given = |end: ShardId| self.vault.position(end);
+        if shards.iter().any(|of| given(of.end.shard) < of.departures) {
+            // Durable, and not let go of yet.
+            return;
+        }
+        self.vault.persist().expect("a vault is never damaged");
         self.coverage.saw(if previous.is_some() {
             "snapshot: upon another"
         } else {

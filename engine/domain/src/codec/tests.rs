@@ -18,9 +18,10 @@ use crate::{
     card::{CardBrand, CardFacts, CardFingerprint, CardFunding},
     country::Country,
     effect::Effect,
+    history::Chapter,
     id::Id,
     idempotency::{Fingerprint, IdempotencyEntry, IdempotencyKey, Subject},
-    image::ImageEnd,
+    image::{ImageEnd, OrderImage, PaidOrder},
     ledger::{Account, AccountKey, Balance},
     merchant::{Merchant, Mode},
     money::{Amount, Currency, Money},
@@ -59,6 +60,60 @@ fn golden_bytes_of_payment_records() {
             assert_eq!(hex_of(&encode(&record).unwrap()), stored, "{name}");
         }
     }
+}
+
+/// What leaves memory and what comes back, and a history by itself.
+#[test]
+fn golden_bytes_of_the_archive() {
+    let history = some_history();
+    let record = Record {
+        at: START,
+        events: vec![
+            Event::PaymentArchived { payment: id(5) },
+            Event::PaymentRecalled { payment: history.id(), history: Arc::new(history.clone()) },
+        ],
+        idempotency: None,
+        effects: Vec::new(),
+    };
+    let name = "payment_record.v3.hex";
+    let stored = include_str!("../../tests/golden/payment_record.v3.hex");
+    let written = encode(&record).unwrap();
+    if !is_updated(name, &written) {
+        assert_eq!(decode(&bytes_of(stored)).unwrap(), record, "{name}");
+        assert_eq!(hex_of(&written), stored, "{name}");
+        for length in 0..written.len() {
+            assert!(decode(&written[..length]).is_err(), "cut to {length} bytes");
+        }
+    }
+    let name = "history.v1.hex";
+    let stored = include_str!("../../tests/golden/history.v1.hex");
+    let written = encode_history(&history).unwrap();
+    assert_eq!(written.len(), history_size(&history) + 2, "with kind and version");
+    if !is_updated(name, &written) {
+        assert_eq!(decode_history(&bytes_of(stored)).unwrap(), history, "{name}");
+        assert_eq!(hex_of(&written), stored, "{name}");
+        for length in 0..written.len() {
+            assert!(decode_history(&written[..length]).is_err(), "cut to {length} bytes");
+        }
+    }
+    let mixed = Record { events: [record.events, bare_record().events].concat(), ..bare_record() };
+    assert!(matches!(encode(&mixed), Err(CodecError::Value(_))), "no decision comes to both");
+}
+
+/// A payment that was approved.
+fn some_history() -> History {
+    let is_created = |event: &&Event| matches!(event, Event::PaymentCreated(_));
+    let created = every_event().events.iter().find(is_created).cloned().unwrap();
+    let payment = created.payment().unwrap();
+    let started =
+        Event::AttemptStarted { payment, attempt: id(6), provider: ProviderId::SIMULATOR };
+    let failed = Event::PaymentFailed { payment, reason: FailureReason::NotSent };
+    let later = START.after(crate::timestamp::Millis(1_234));
+    History::of_chapters(vec![
+        Chapter { at: START, events: vec![created, started] },
+        Chapter { at: later, events: vec![failed] },
+    ])
+    .unwrap()
 }
 
 /// What version 1 wrote is read as the events of today; nobody writes it any more.
@@ -144,6 +199,46 @@ fn golden_bytes_of_image_pieces() {
     assert!(decode_piece(&encode_control(&every_control_event()).unwrap()).is_err());
 }
 
+/// The pieces that are there because payments leave memory, one after the other.
+#[test]
+fn golden_bytes_of_image_pieces_of_version_2() {
+    let name = "image_pieces.v2.hex";
+    let stored = include_str!("../../tests/golden/image_pieces.v2.hex");
+    let intent = operation::every_event()
+        .into_iter()
+        .find_map(|event| if let Event::OrderCreated(order) = event { Some(order) } else { None });
+    let account = Account::MerchantPayable(id(1));
+    let key = AccountKey { mode: Mode::Live, currency: Currency::INR, account };
+    let order = OrderImage {
+        intent: intent.unwrap(),
+        attempts: 3,
+        paid: amount(70),
+        reserved: amount(5),
+        updated_at: START,
+        departed: crate::order::Departed { attempts: 2, paid: Amount::ZERO },
+    };
+    let paid =
+        PaidOrder { merchant: id(2), mode: Mode::Test, order_id: "order 7".into(), payment: id(3) };
+    let mut pieces = vec![
+        Piece::Order(order),
+        Piece::DepartedAccount(key, Balance { debits: 1 << 70, credits: -2 }),
+        Piece::PaidOrder(paid),
+        Piece::Departed { count: 6, departures: 7 },
+    ];
+    pieces.extend(some_history().chapters().iter().cloned().map(Piece::Chapter));
+    let written: Vec<Vec<u8>> = pieces.iter().map(|piece| encode_piece(piece).unwrap()).collect();
+    if is_updated(name, &written.concat()) {
+        return;
+    }
+    assert_eq!(hex_of(&written.concat()), stored);
+    for (bytes, piece) in written.iter().zip(pieces) {
+        assert_eq!(decode_piece(bytes).unwrap(), piece);
+        for length in 0..bytes.len() {
+            assert!(decode_piece(&bytes[..length]).is_err(), "cut to {length} bytes");
+        }
+    }
+}
+
 fn every_piece() -> Vec<Piece> {
     let key = |account| AccountKey { mode: Mode::Live, currency: Currency::INR, account };
     let balance = Balance { debits: 1 << 70, credits: -2 };
@@ -224,6 +319,8 @@ fn golden_records_hold_every_event() {
         Event::CaseOpened { .. } => 36,
         Event::CaseResolved { .. } => 37,
         Event::OrderCreated(_) => 38,
+        // Version 3 has golden bytes of its own.
+        Event::PaymentArchived { .. } | Event::PaymentRecalled { .. } => 39,
     };
     let held: BTreeSet<u8> = every_event().events.iter().map(variant).collect();
     assert_eq!(held, (0..39).collect());
@@ -342,7 +439,7 @@ fn unknown_kinds_and_versions_are_refused() {
                         if (found, of) == (kind, version)
                 )
             };
-            if kind != KIND_PAYMENTS || !matches!(version, 1 | 2) {
+            if kind != KIND_PAYMENTS || !matches!(version, 1..=3) {
                 assert!(refused(decode(&with(&payments)).err()), "{kind} {version}");
             }
             if ![(KIND_CONTROL, 1), (KIND_CONTROL, 2)].contains(&(kind, version)) {

@@ -5,7 +5,7 @@
 //! Fields are fixed-width integers, byte arrays and borrowed strings, in the order given. What has
 //! a stored number of its own (modes, brands, decline codes) appears as that number.
 
-mod operation;
+pub(super) mod operation;
 
 use std::sync::Arc;
 
@@ -41,6 +41,10 @@ pub(super) struct PaymentRecord<'a> {
     idempotency: Option<Idempotency>,
     effects: Vec<Effect>,
 }
+
+/// Events without their record, as histories hold them.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Events<'a>(#[serde(borrow)] Vec<Event<'a>>);
 
 /// bincode numbers variants in order; the order is frozen.
 #[derive(Serialize, Deserialize)]
@@ -449,6 +453,9 @@ impl<'a> From<&'a event::Event> for Event<'a> {
                 resolution: resolution.code(),
             },
             From::OrderCreated(order) => Self::OrderCreated(operation::Order::from(&**order)),
+            From::PaymentArchived { .. } | From::PaymentRecalled { .. } => {
+                unreachable!("version 3 tells what leaves memory and what comes back")
+            }
             From::PaymentAuthorized { payment, expires_at } => Self::PaymentAuthorized {
                 payment: payment.to_u128(),
                 expires_at: expires_at.as_millis(),
@@ -619,6 +626,20 @@ impl TryFrom<Event<'_>> for event::Event {
                 Self::IdempotencyKeysForgotten { created_before: time(created_before)? }
             }
         })
+    }
+}
+
+impl<'a> From<&'a [event::Event]> for Events<'a> {
+    fn from(events: &'a [event::Event]) -> Self {
+        Self(events.iter().map(Event::from).collect())
+    }
+}
+
+impl TryFrom<Events<'_>> for Vec<event::Event> {
+    type Error = CodecError;
+
+    fn try_from(Events(stored): Events<'_>) -> Result<Self, CodecError> {
+        events(stored)?.into_iter().map(TryInto::try_into).collect()
     }
 }
 

@@ -126,7 +126,7 @@ impl CreatePayment {
         if let (true, Some(order_id)) = (self.one_payment_per_order, &self.order_id)
             && let Some(paid) = state.paid_for(self.merchant, self.mode, order_id)
         {
-            return Err(Rejection::OrderPaid(paid.id()));
+            return Err(Rejection::OrderPaid(paid));
         }
         Ok(())
     }

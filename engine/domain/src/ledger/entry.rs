@@ -85,6 +85,8 @@ pub(crate) fn transaction_of(payment: &Payment, event: &Event) -> TransactionId 
         | Event::OperationReaffirmed { .. }
         | Event::CaseOpened { .. }
         | Event::OrderCreated(_)
+        | Event::PaymentArchived { .. }
+        | Event::PaymentRecalled { .. }
         | Event::IdempotencyKeysForgotten { .. } => whole,
     }
 }

@@ -127,6 +127,7 @@ impl Stage {
             self.log.push(bytes);
             self.state.apply(record);
             assert_eq!(invariant::shard(&self.state), Ok(()), "after {record:?}");
+            assert_eq!(invariant::histories(&self.state), Ok(()), "after {record:?}");
         }
         Ok(decision)
     }

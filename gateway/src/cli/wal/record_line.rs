@@ -162,6 +162,10 @@ fn payment_event(event: &Event) -> Object {
             named("idempotency_keys_forgotten").with("created_before", time(*created_before))
         }
         Event::OrderCreated(order) => operation::order_created(order),
+        Event::PaymentArchived { payment } => named("payment_archived").text("payment", payment),
+        Event::PaymentRecalled { payment, history } => named("payment_recalled")
+            .text("payment", payment)
+            .with("records", history.chapters().len()),
         Event::OperationStarted { .. }
         | Event::OperationSucceeded { .. }
         | Event::OperationFailed { .. }

@@ -216,6 +216,8 @@ error_codes! {
         "The keys of personal data cannot be written, so that no new customer's data can be kept and none be erased. No payment was begun; repeat after `Retry-After` seconds.";
     ProviderUnreachable = "provider_unreachable", SERVICE_UNAVAILABLE, retryable: true, "Provider unreachable",
         "The provider could not be asked, or did not answer. Nothing was changed.";
+    ArchiveUnreadable = "archive_unreadable", SERVICE_UNAVAILABLE, retryable: true, "Archive unreadable",
+        "The payment has left memory, and the archive that it is in cannot be read. Nothing was begun; repeat after `Retry-After` seconds.";
     NotReady = "not_ready", SERVICE_UNAVAILABLE, retryable: true, "Not ready",
         "The gateway is starting or stopping. Nothing was begun; repeat after `Retry-After` seconds.";
 }

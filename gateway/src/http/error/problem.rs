@@ -166,6 +166,7 @@ pub(crate) fn header_of(code: ErrorCode) -> Option<(HeaderName, HeaderValue)> {
         ErrorCode::Overloaded,
         ErrorCode::StorageFull,
         ErrorCode::KeyStoreUnavailable,
+        ErrorCode::ArchiveUnreadable,
         ErrorCode::NotReady,
     ];
     later.contains(&code).then_some((RETRY_AFTER, RETRY_SOON))
@@ -198,6 +199,7 @@ impl From<CommandError> for Problem {
             CommandError::ShardOverloaded => Self::of(ErrorCode::TooManyRequests),
             CommandError::StorageFull => Self::of(ErrorCode::StorageFull),
             CommandError::Stopping => Self::of(ErrorCode::NotReady),
+            CommandError::ArchiveUnreadable => Self::of(ErrorCode::ArchiveUnreadable),
             CommandError::Unknown => Self::of(ErrorCode::OutcomeUnknown),
         }
     }

@@ -106,10 +106,11 @@ const COMMAND: &[ErrorCode] = &[
     ErrorCode::OutcomeUnknown,
     ErrorCode::Overloaded,
     ErrorCode::StorageFull,
+    ErrorCode::ArchiveUnreadable,
 ];
 
 /// Where the engine is asked for something.
-const READ: &[ErrorCode] = &[ErrorCode::OutcomeUnknown];
+const READ: &[ErrorCode] = &[ErrorCode::OutcomeUnknown, ErrorCode::ArchiveUnreadable];
 
 /// What may be wrong with a payment.
 const PAYMENT: &[ErrorCode] = &[

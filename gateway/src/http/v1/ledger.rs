@@ -118,17 +118,12 @@ impl Subject {
     }
 
     async fn find(self, serving: &Serving) -> Result<Option<Box<Payment>>, Problem> {
-        let shard = match self {
-            Self::Payment(id) => id.shard(),
-            Self::Transaction(id) => id.shard(),
-        };
-        let found = serving.engine.query(shard, move |state| match self {
-            Self::Payment(id) => state.payment(id).map(|payment| Box::new(payment.clone())),
+        Ok(match self {
+            Self::Payment(id) => serving.engine.payment(id).await?,
             Self::Transaction(id) => {
-                state.transaction(id).map(|(payment, _operation)| Box::new(payment.clone()))
+                serving.engine.transaction(id).await?.map(|(payment, _operation)| payment)
             }
-        });
-        Ok(found.await?.flatten())
+        })
     }
 
     const fn not_found(self) -> ErrorCode {

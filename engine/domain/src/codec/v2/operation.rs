@@ -109,7 +109,7 @@ pub(super) enum Booked {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct Order<'a> {
+pub(in crate::codec) struct Order<'a> {
     id: u128,
     merchant: u128,
     mode: u8,

@@ -124,6 +124,8 @@ pub(super) fn event(event: &Event) -> Object {
         | Event::PaymentFailed { .. }
         | Event::PaymentExpired { .. }
         | Event::OrderCreated(_)
+        | Event::PaymentArchived { .. }
+        | Event::PaymentRecalled { .. }
         | Event::IdempotencyKeysForgotten { .. } => {
             unreachable!("not an event of an operation: {event:?}")
         }

@@ -1,0 +1,128 @@
+//! What happened to one payment from its beginning, record by record: enough to make it again.
+//!
+//! A payment that leaves memory is kept as its history, and so are the payments of a snapshot. There
+//! is no second form of a payment beside its events that would have to follow every change of it.
+//!
+//! Invariant: a payment that is made of its history is the one that the history was kept of.
+//! Departures and returns are no part of it: to a payment they are nothing.
+
+use std::sync::Arc;
+
+use crate::{
+    codec,
+    event::Event,
+    id::{OperationId, PaymentId},
+    payment::{Payment, PaymentIntent},
+    shard_state::happen,
+    timestamp::Timestamp,
+};
+
+/// All of a payment's events.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct History {
+    intent: Arc<PaymentIntent>,
+    /// Never empty.
+    chapters: Vec<Chapter>,
+}
+
+/// What one record did to the payment: first answers are kept between records, so that it matters
+/// which events came together.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Chapter {
+    /// The record's time.
+    pub at: Timestamp,
+    /// What happened to the payment, in order.
+    pub events: Vec<Event>,
+}
+
+/// The largest history, in bytes, of a payment that may leave memory: it has to come back in one
+/// record, which holds little else.
+const MOST_BYTES: usize = codec::MAX_RECORD - 1_024;
+
+impl History {
+    /// Of a payment that is created.
+    pub(crate) fn new(intent: Arc<PaymentIntent>, at: Timestamp) -> Self {
+        let created = Event::PaymentCreated(Arc::clone(&intent));
+        // Most are created, and then approved or declined.
+        let mut chapters = Vec::with_capacity(2);
+        chapters.push(Chapter { at, events: vec![created] });
+        Self { intent, chapters }
+    }
+
+    /// Puts chapters together; `None` where they are not those of one payment from its creation on.
+    #[must_use]
+    pub fn of_chapters(chapters: Vec<Chapter>) -> Option<Self> {
+        let first = chapters.first()?.events.first()?;
+        let Event::PaymentCreated(intent) = first else { return None };
+        let intent = Arc::clone(intent);
+        let id = intent.id;
+        let mut events = chapters.iter().flat_map(|chapter| &chapter.events).skip(1);
+        let fits = events.all(|event| {
+            event.payment() == Some(id)
+                && !event.is_of_archive()
+                && !matches!(event, Event::PaymentCreated(_))
+        });
+        (fits && chapters.iter().all(|chapter| !chapter.events.is_empty()))
+            .then_some(Self { intent, chapters })
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn id(&self) -> PaymentId {
+        self.intent.id
+    }
+
+    /// What was asked for.
+    #[must_use]
+    pub fn intent(&self) -> &Arc<PaymentIntent> {
+        &self.intent
+    }
+
+    /// What happened, in order.
+    #[must_use]
+    pub fn chapters(&self) -> &[Chapter] {
+        &self.chapters
+    }
+
+    /// The payment that this comes to.
+    ///
+    /// # Panics
+    /// Where the events do not follow from each other, which only a bug or an unnoticed damage can
+    /// bring about.
+    #[must_use]
+    pub fn payment(&self) -> Payment {
+        let mut payment = Payment::new(Arc::clone(&self.intent));
+        for (index, chapter) in self.chapters.iter().enumerate() {
+            if index > 0 {
+                payment.remember_first_answers();
+            }
+            let created = usize::from(index == 0);
+            for event in chapter.events.iter().skip(created) {
+                happen(&mut payment, event, chapter.at);
+            }
+        }
+        payment
+    }
+
+    /// What was done to the payment, by their ids.
+    pub fn operations(&self) -> impl Iterator<Item = OperationId> {
+        let events = self.chapters.iter().flat_map(|chapter| &chapter.events);
+        events.filter_map(Event::begun_operation)
+    }
+
+    /// Whether it can leave memory and come back.
+    pub(crate) fn fits(&self) -> bool {
+        codec::history_size(self) <= MOST_BYTES
+    }
+
+    /// A further record is about to touch the payment.
+    pub(crate) fn begin(&mut self, at: Timestamp) {
+        self.chapters.push(Chapter { at, events: Vec::new() });
+    }
+
+    /// It did this.
+    pub(crate) fn push(&mut self, event: &Event) {
+        let last = self.chapters.last_mut().expect("a history has its first chapter");
+        last.events.push(event.clone());
+    }
+}

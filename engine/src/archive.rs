@@ -1,0 +1,164 @@
+//! Where payments are that have left memory: how they are handed over, and found again.
+//!
+//! ```text
+//!   shard     PaymentArchived ─▶ log ─▶ durable ─▶ take(departures)       live, must not wait
+//!   start     PaymentArchived ─▶ replayed ────────▶ replay(departures)    what it lacks, may wait
+//!   read      not in memory ─▶ history(payment) ─▶ shown
+//!   command   not in memory ─▶ history(payment) ─▶ PaymentRecalled, and then the command
+//! ```
+//!
+//! The log has everything: the archive is made of it, and is made again where it is lost.
+//!
+//! Invariant: what has left memory by a durable record is found from the moment on at which that
+//! record is released. What was written down is never of a record that the log may yet lose.
+//!
+//! Not here: which payments leave (`tollgate_domain`), and how what is found comes back
+//! (`shard/recall.rs`).
+
+mod feed;
+mod keeper;
+mod store;
+
+use std::sync::Arc;
+
+use tollgate_domain::{Event, History, OperationId, PaymentId, Record, ShardId, ShardState, codec};
+
+pub(crate) use feed::ArchiveFeed;
+pub use keeper::Keeper;
+
+/// Keeps payments that have left memory.
+pub trait Archive: Send + Sync + 'static {
+    /// How many departures of this shard it has, all from the first on. Asked once for each shard,
+    /// before the log is replayed, and when a snapshot is made.
+    fn position(&self, shard: ShardId) -> u64;
+
+    /// Takes what has left by a record that is durable. Must not block.
+    fn take(&self, departures: Departures);
+
+    /// Takes what has left by a record that is replayed. May block, so that a long log does not
+    /// outrun it.
+    fn replay(&self, departures: Departures);
+
+    /// Whether it keeps up. Where it does not, nothing leaves until it does.
+    fn has_room(&self) -> bool;
+
+    /// The history of a payment, encoded, as it was when it left the last time; `None` where it never
+    /// has. May block.
+    ///
+    /// # Errors
+    /// Where what is kept cannot be read.
+    fn history(&self, payment: PaymentId) -> Result<Option<Vec<u8>>, ArchiveError>;
+
+    /// The payment that this was done to, where it has ever left. May block.
+    ///
+    /// # Errors
+    /// Where what is kept cannot be read.
+    fn payment_of(&self, operation: OperationId) -> Result<Option<PaymentId>, ArchiveError>;
+
+    /// Makes everything that it was given outlive a power cut. Blocks.
+    ///
+    /// # Errors
+    /// Where that is not known.
+    fn persist(&self) -> Result<(), ArchiveError>;
+}
+
+/// What leaves memory by one record.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Departures {
+    /// Of which shard.
+    pub shard: ShardId,
+    /// How many had left before, ever.
+    pub before: u64,
+    /// Who leaves, in order.
+    pub payments: Vec<Departed>,
+}
+
+/// A payment that leaves.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Departed {
+    /// Its id.
+    pub payment: PaymentId,
+    /// What was done to it.
+    pub operations: Vec<OperationId>,
+    /// What happened to it, encoded.
+    pub history: Vec<u8>,
+}
+
+/// Why the archive cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// Its files.
+    #[error("the archive's files")]
+    Store(#[from] fjall::Error),
+    /// What is found is not what was written.
+    #[error("the archive holds no valid {0}")]
+    Damaged(&'static str),
+    /// What is found is no history.
+    #[error("the archive holds a history that is none")]
+    History(#[from] codec::CodecError),
+    /// An earlier failure: it has taken nothing since.
+    #[error("the archive has failed before")]
+    Failed,
+    /// It has more than the log: it is another log's, or the log is an old copy of its own.
+    #[error("the archive has payments of shard {} that have not left it", .0.0)]
+    Ahead(ShardId),
+}
+
+impl Departures {
+    /// What leaves by a record that `state` does not hold yet; `None` where nothing does.
+    #[must_use]
+    pub fn of(state: &ShardState, record: &Record<Event>) -> Option<Self> {
+        let payments: Vec<Departed> = record
+            .events
+            .iter()
+            .filter_map(|event| {
+                if let Event::PaymentArchived { payment } = event { Some(*payment) } else { None }
+            })
+            .map(|payment| {
+                let history = state.history(payment).expect("a payment that leaves is in memory");
+                Departed {
+                    payment,
+                    operations: history.operations().collect(),
+                    history: codec::encode_history(history)
+                        .expect("a payment leaves only where its history fits"),
+                }
+            })
+            .collect();
+        let (shard, before) = (state.shard(), state.departures());
+        (!payments.is_empty()).then_some(Self { shard, before, payments })
+    }
+
+    /// How many have left by then.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.before + self.payments.len() as u64
+    }
+
+    /// How much it holds, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.payments.iter().map(Departed::bytes).sum()
+    }
+}
+
+impl Departed {
+    pub(crate) fn bytes(&self) -> usize {
+        self.history.len()
+    }
+}
+
+/// Looks for a payment that is not in memory. May block.
+///
+/// # Errors
+/// Where what is kept cannot be read.
+pub fn find(
+    archive: &dyn Archive,
+    payment: PaymentId,
+) -> Result<Option<Arc<History>>, ArchiveError> {
+    let Some(bytes) = archive.history(payment)? else { return Ok(None) };
+    let history = codec::decode_history(&bytes)?;
+    if history.id() == payment {
+        Ok(Some(Arc::new(history)))
+    } else {
+        Err(ArchiveError::Damaged("history of that payment"))
+    }
+}

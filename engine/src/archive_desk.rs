@@ -1,0 +1,65 @@
+//! Where a shard's actor asks for payments that have left memory: the look-up runs where it may block,
+//! and what is found comes back as mail.
+
+use std::sync::Arc;
+
+use actix::Addr;
+use tokio::runtime::Handle;
+
+use crate::{
+    archive::{Archive, find},
+    completion::Told,
+    effects::Attachment,
+    gauges::Gauges,
+    shard::Unreadable,
+    shard_actor::{Bundle, Mail, ShardActor, Waiting},
+};
+
+/// A shard's desk at the archive.
+pub(crate) struct ArchiveDesk<A: Attachment> {
+    pub(crate) archive: Arc<dyn Archive>,
+    /// Whose threads may block.
+    pub(crate) runtime: Handle,
+    /// Of the shard, once it has started.
+    pub(crate) address: Option<Addr<ShardActor<A>>>,
+}
+
+/// Is counted for as long as something waits.
+struct Counted(Arc<Gauges>);
+
+impl<A: Attachment> ArchiveDesk<A> {
+    /// What looks for the payment that something waits for. Where it is dropped instead, who waits is
+    /// told by the sender's end.
+    pub(crate) fn look_up(&self, gauges: Arc<Gauges>, waiting: Waiting<A>) -> Told {
+        let address = self.address.clone().expect("a shard that asks has started");
+        let (archive, runtime) = (Arc::clone(&self.archive), self.runtime.clone());
+        let counted = Counted::new(gauges);
+        Box::new(move || {
+            // Its end need not be waited for: it sends what it finds.
+            drop(runtime.spawn_blocking(move || {
+                let payment = waiting.payment();
+                let found = find(&*archive, payment).map_err(|error| {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::error!(%payment, error, "a payment cannot be read from the archive");
+                    Unreadable
+                });
+                counted.0.mail_left();
+                address.do_send(Bundle(vec![Mail::Found(Box::new(waiting), found)]));
+                drop(counted);
+            }));
+        })
+    }
+}
+
+impl Counted {
+    fn new(gauges: Arc<Gauges>) -> Self {
+        gauges.lookup_begun();
+        Self(gauges)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.lookup_ended();
+    }
+}

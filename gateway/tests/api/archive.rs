@@ -1,0 +1,109 @@
+//! Payments that have left memory, over HTTP: nobody notices.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::server::{GOOD, OPERATOR, POOR, TestServer, payment};
+
+async fn forgetful() -> TestServer {
+    TestServer::start_with(|config| {
+        config.engine.archive_after_s = 0;
+        config.engine.finished_payments = 0;
+    })
+    .await
+}
+
+/// Waits until so many payments have left, and nobody is in memory.
+async fn until_left(server: &TestServer, count: u32) {
+    until_told(
+        server,
+        &["tollgate_payments_in_memory 0", &format!("tollgate_payments_archived {count}")],
+    )
+    .await;
+}
+
+/// Waits until the metrics say all of this.
+async fn until_told(server: &TestServer, lines: &[&str]) {
+    loop {
+        let metrics = server.metrics().await;
+        if lines.iter().all(|line| metrics.contains(&format!("{line}\n"))) {
+            return;
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_payment_that_has_left_memory_is_shown_repeated_and_refunded() {
+    let server = forgetful().await;
+    let good = server.pay(&payment(GOOD), &[("Idempotency-Key", "good")]).await;
+    let poor = server.pay(&payment(POOR), &[("Idempotency-Key", "poor")]).await;
+    assert_eq!((good.status, poor.status), (201, 402));
+    until_left(&server, 2).await;
+
+    let paid = good.json();
+    let path = format!("/api/v1/payments/{}", paid["id"].as_str().unwrap());
+    assert_eq!(server.get(&path).await.json(), paid);
+    for (card, key, first) in [(GOOD, "good", &good), (POOR, "poor", &poor)] {
+        let again = server.pay(&payment(card), &[("Idempotency-Key", key)]).await;
+        assert_eq!((again.status, &again.body), (first.status, &first.body));
+        assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    }
+    let transaction = format!("/api/v1/transactions/{}", paid["transaction_id"].as_str().unwrap());
+    assert_eq!(server.get(&transaction).await.json()["payment_id"], paid["id"]);
+
+    let authorization = format!("Bearer {}", server.key());
+    let headers = [("Authorization", authorization.as_str()), ("Idempotency-Key", "refund")];
+    let body = format!("{{\"payment_id\":{},\"amount\":\"40.00\"}}", paid["id"]);
+    let refunded = server.post("/api/v1/refunds", &body, &headers).await;
+    assert_eq!(refunded.status, 201, "{refunded:?}");
+    until_told(&server, &["tollgate_payments_recalled 1", "tollgate_payments_in_memory 0"]).await;
+    let refund = refunded.json();
+    let of_refund = format!("/api/v1/refunds/{}", refund["id"].as_str().unwrap());
+    assert_eq!(server.get(&of_refund).await.json(), refund);
+    let again = server.post("/api/v1/refunds", &body, &headers).await;
+    assert_eq!((again.status, &again.body), (201, &refunded.body));
+    assert_eq!(server.get(&path).await.json()["amount_refunded"], "40.00");
+    let entries = format!("/api/v1/ledger/entries?payment_id={}", paid["id"].as_str().unwrap());
+    let booked = server.get(&entries).await.json();
+    assert_eq!(booked["data"].as_array().unwrap().len(), 3, "{booked}");
+    let balance = server.get("/api/v1/balance").await.json();
+    assert_eq!(balance["balances"][0]["available"], "60.00");
+    assert!(
+        server.metrics().await.contains("tollgate_payments_recalled 1\n"),
+        "for the refund alone"
+    );
+
+    let server = server.restart().await;
+    assert_eq!(server.get(&of_refund).await.json(), refund);
+    let again = server.pay(&payment(GOOD), &[("Idempotency-Key", "good")]).await;
+    assert_eq!((again.status, &again.body), (201, &good.body));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_sees_more_of_what_has_left_than_before() {
+    let server = forgetful().await;
+    let paid = server.pay(&payment(GOOD), &[]).await.json();
+    until_left(&server, 1).await;
+    let id = paid["id"].as_str().unwrap();
+    let shop = server
+        .post(
+            "/api/v1/merchants",
+            "{\"name\":\"Other\"}",
+            &[("Authorization", &format!("Bearer {OPERATOR}"))],
+        )
+        .await
+        .json();
+    let key = shop["api_keys"]["secret_test"].as_str().unwrap().to_owned();
+    let read = server.get_with(&format!("/api/v1/payments/{id}"), &key).await;
+    read.assert_problem(404, "payment_not_found");
+    let authorization = format!("Bearer {key}");
+    let body = format!("{{\"payment_id\":\"{id}\"}}");
+    let refund =
+        server.post("/api/v1/refunds", &body, &[("Authorization", authorization.as_str())]).await;
+    refund.assert_problem(404, "payment_not_found");
+    assert!(server.metrics().await.contains("tollgate_payments_recalled 0\n"));
+    server.stop().await;
+}

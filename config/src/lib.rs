@@ -24,6 +24,7 @@ mod rate_limit;
 mod review;
 mod server;
 mod storage;
+mod views;
 mod webhooks;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -47,6 +48,7 @@ pub use rate_limit::RateLimit;
 pub use review::Review;
 pub use server::{ForwardedHeader, Server, TransportSecurity};
 pub use storage::Storage;
+pub use views::Views;
 pub use webhooks::Webhooks;
 
 /// The defaults and their documentation, in one text.
@@ -84,6 +86,8 @@ pub struct Config {
     pub providers: Providers,
     /// The event feed.
     pub events: Events,
+    /// What lists are read from.
+    pub views: Views,
     /// Deliveries of events.
     pub webhooks: Webhooks,
     /// Tollgate's own log output.
@@ -133,6 +137,7 @@ impl Config {
         self.emi.check()?;
         self.providers.check()?;
         self.events.check()?;
+        self.views.check()?;
         self.webhooks.check()
     }
 }
@@ -206,6 +211,7 @@ mod tests {
                 "cors.allow_credentials",
             ),
             ("[events]\nretention_days = 1", "events.retention_days"),
+            ("[views]\ncache_bytes = 1", "views.cache_bytes"),
             ("[webhooks]\nconcurrency = 0", "webhooks.concurrency"),
             ("[webhooks]\nallowed_cidrs = [\"10.0.0.0/33\"]", "webhooks.allowed_cidrs"),
             ("[log]\naccess = \"some\"", "log.access"),

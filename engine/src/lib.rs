@@ -59,6 +59,7 @@ mod releaser;
 mod router;
 mod shard;
 mod shard_actor;
+mod showing;
 mod snapshot;
 mod snapshotter;
 mod verify;
@@ -85,6 +86,7 @@ pub use shard::{
     Absent, Caller, Finding, Found, Moment, NewRecord, PaymentReply, Request, Shard, Step,
     Submission, Unheard, Unreadable,
 };
+pub use showing::show_log;
 pub use snapshot::{
     NoSnapshots, RecordsByShard, ShardOfSnapshot, SnapshotError, SnapshotSink, SnapshotSource,
     Snapshots, prove_snapshot, write_shards,

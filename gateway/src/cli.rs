@@ -11,6 +11,7 @@ mod serve;
 mod simulator;
 mod told_events;
 mod trigger;
+mod views;
 mod wal;
 
 use clap::{Parser, Subcommand};
@@ -20,6 +21,7 @@ pub use events::EventsError;
 pub use output::OutputError;
 pub use serve::ServeError;
 pub use simulator::SimulatorError;
+pub use views::ViewsError;
 pub use wal::WalError;
 
 /// A payment gateway in one binary.
@@ -49,6 +51,8 @@ enum Command {
     Merchants(merchants::MerchantsArguments),
     /// Look into the write-ahead log.
     Wal(wal::WalArguments),
+    /// Build anew what lists are read from.
+    Views(views::ViewsArguments),
     /// Serve the provider simulator by itself, for gateways in other processes.
     #[command(after_help = simulator::EXAMPLES)]
     Simulator(simulator::SimulatorArguments),
@@ -117,6 +121,9 @@ pub enum Error {
     /// The log is not well.
     #[error(transparent)]
     Wal(#[from] WalError),
+    /// The views cannot be built.
+    #[error(transparent)]
+    Views(#[from] ViewsError),
     /// The result cannot be told.
     #[error(transparent)]
     Output(#[from] OutputError),
@@ -136,6 +143,7 @@ impl Cli {
             Some(Command::Keys(arguments)) => Ok(keys::run(arguments)?),
             Some(Command::Merchants(arguments)) => Ok(merchants::run(arguments)?),
             Some(Command::Wal(arguments)) => Ok(wal::run(arguments)?),
+            Some(Command::Views(arguments)) => Ok(views::run(arguments)?),
             Some(Command::Simulator(arguments)) => simulator::run(arguments),
             Some(Command::Listen(arguments)) => Ok(events::listen(arguments)?),
             Some(Command::Trigger(arguments)) => Ok(trigger::run(arguments)?),
@@ -159,6 +167,7 @@ impl Error {
             Self::Serve(_)
             | Self::Api(_)
             | Self::Wal(_)
+            | Self::Views(_)
             | Self::Simulator(_)
             | Self::Events(_)
             | Self::Output(_) => 1,

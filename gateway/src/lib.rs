@@ -23,6 +23,7 @@ mod metrics;
 mod offer;
 mod routing;
 mod secrets;
+mod views;
 mod wallet_providers;
 mod webhook;
 

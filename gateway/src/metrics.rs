@@ -196,6 +196,16 @@ const WEBHOOK_AGE: Series = Series::gauge(
 );
 const WEBHOOKS_DISABLED: Series =
     Series::gauge("tollgate_webhook_endpoints_disabled", "Endpoints that get nothing.");
+const VIEW_LAG: Series = Series::gauge(
+    "tollgate_view_lag_records",
+    "Records of the log that the views have not taken in.",
+);
+const VIEW_LAG_SECONDS: Series = Series::gauge(
+    "tollgate_view_lag_seconds",
+    "For how long the records have waited that the views are taking in; 0 where there are none.",
+);
+const VIEWS_FAILED: Series =
+    Series::gauge("tollgate_views_failed", "1 once lists are refused until the next start.");
 const UNREADABLE: Series = Series::counter(
     "tollgate_vault_unreadable_total",
     "Times that sealed data did not open although its key is there; damage, or a bug.",
@@ -244,6 +254,9 @@ const ALL: &[&Series] = &[
     &KEY_ASSIGNMENT,
     &KEY_ERASURES,
     &UNREADABLE,
+    &VIEW_LAG,
+    &VIEW_LAG_SECONDS,
+    &VIEWS_FAILED,
     &EVENTS,
     &EVENTS_EXPIRED,
     &READERS,
@@ -305,6 +318,7 @@ pub(crate) struct Metrics {
     pub(crate) vault: VaultMetrics,
     pub(crate) feed: FeedMetrics,
     pub(crate) webhooks: WebhookMetrics,
+    pub(crate) views: ViewMetrics,
 }
 
 /// How callbacks of providers fared.
@@ -342,6 +356,13 @@ pub(crate) struct FeedMetrics {
 pub(crate) struct ReaderMetrics {
     pub(crate) open: Gauge,
     pub(crate) cut: Counter,
+}
+
+/// How far the views are behind the log.
+pub(crate) struct ViewMetrics {
+    pub(crate) lag_records: Gauge,
+    pub(crate) lag_seconds: Gauge,
+    pub(crate) failed: Gauge,
 }
 
 /// What deliveries count.
@@ -494,6 +515,11 @@ impl Metrics {
                 expired: EVENTS_EXPIRED.register_counter(&recorder, &[]),
                 streams: readers("sse"),
                 sockets: readers("websocket"),
+            },
+            views: ViewMetrics {
+                lag_records: VIEW_LAG.register_gauge(&recorder, &[]),
+                lag_seconds: VIEW_LAG_SECONDS.register_gauge(&recorder, &[]),
+                failed: VIEWS_FAILED.register_gauge(&recorder, &[]),
             },
             webhooks: WebhookMetrics {
                 results: AttemptResult::ALL

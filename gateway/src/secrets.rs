@@ -38,6 +38,7 @@ const CALLBACK_LABEL: &[u8] = b"tollgate/callback/1";
 const KEY_STORE_LABEL: &[u8] = b"tollgate/key-store/1";
 const WEBHOOK_SEAL_LABEL: &[u8] = b"tollgate/webhook-seal/1";
 const WEBHOOK_SECRET_LABEL: &[u8] = b"tollgate/webhook-secret/1";
+const VIEW_LABEL: &[u8] = b"tollgate/view/1";
 
 /// Digits of the keys we draw: Crockford's base 32, in which no two look alike.
 const KEY_DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -55,7 +56,12 @@ pub(crate) struct Secrets {
     callback: Hmac<Sha256>,
     key_store: KeyStoreSecrets,
     webhooks: WebhookSecrets,
+    views: ViewSecrets,
 }
+
+/// What the views tell orders and customers by.
+#[derive(Clone)]
+pub(crate) struct ViewSecrets(Hmac<Sha256>);
 
 /// What the key store's contents are worthless without.
 #[derive(Clone)]
@@ -140,6 +146,7 @@ impl Secrets {
                 seal: derived(WEBHOOK_SEAL_LABEL),
                 secret: derived(WEBHOOK_SECRET_LABEL),
             },
+            views: ViewSecrets(derived(VIEW_LABEL)),
         }
     }
 
@@ -206,6 +213,31 @@ impl Secrets {
     /// The part that webhooks work with.
     pub(crate) fn webhooks(&self) -> WebhookSecrets {
         self.webhooks.clone()
+    }
+
+    /// The part that the views work with.
+    pub(crate) fn views(&self) -> ViewSecrets {
+        self.views.clone()
+    }
+}
+
+impl ViewSecrets {
+    /// Tells the same order of a merchant again, by the merchant's words for it.
+    pub(crate) fn order(&self, realm: Realm, id: &str) -> [u8; 16] {
+        self.digest(b'o', realm, id)
+    }
+
+    /// Tells the same customer of a merchant again, by the merchant's own id.
+    pub(crate) fn customer(&self, realm: Realm, id: &str) -> [u8; 16] {
+        self.digest(b'c', realm, id)
+    }
+
+    fn digest(&self, kind: u8, realm: Realm, text: &str) -> [u8; 16] {
+        let mut mac = self.0.clone();
+        mac.update(&[kind, realm.mode.code()]);
+        mac.update(&realm.merchant.to_u128().to_be_bytes());
+        mac.update(text.as_bytes());
+        leading(&mac.finalize().into_bytes())
     }
 }
 

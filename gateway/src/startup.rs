@@ -56,6 +56,7 @@ use crate::{
     },
     secrets::{self, Secrets, api_key_hash},
     vault::{self, DamagedKeys, Vault, VaultOptions},
+    views::{ViewError, Views},
     webhook::{
         AddressRules, Client, ClientOptions, SystemResolver, WebhookOptions, WebhookParts, Webhooks,
     },
@@ -76,6 +77,7 @@ pub struct Running {
     keys: Keys,
     vault: Arc<Vault>,
     feed: Arc<EventFeed>,
+    views: Arc<Views>,
     webhooks: Arc<Webhooks>,
     telling: tokio::task::JoinHandle<()>,
     directory: DataDirectory,
@@ -136,6 +138,9 @@ pub enum Error {
     /// The event feed cannot be had.
     #[error("cannot open the event feed")]
     Feed(#[from] FeedError),
+    /// The views cannot be had.
+    #[error("cannot open the views")]
+    Views(#[from] ViewError),
     /// The authorities that receivers may have cannot be read.
     #[error("webhooks.ca_file: cannot read {path}")]
     Authorities {
@@ -195,6 +200,11 @@ pub fn check(config: &Config) -> Result<(), Error> {
 #[must_use]
 pub fn log_directory(data_dir: &Path) -> std::path::PathBuf {
     data_dir.join("log")
+}
+
+/// Where the views lie in a data directory.
+pub(crate) fn views_directory(data_dir: &Path) -> PathBuf {
+    data_dir.join("views")
 }
 
 impl App {
@@ -282,6 +292,7 @@ impl App {
             secrets,
             vault,
             feed,
+            views,
             webhooks,
         } = opened;
         self.gateway.metrics.recovered(report.elapsed);
@@ -305,6 +316,7 @@ impl App {
             secrets,
             vault: Arc::clone(&vault),
             feed: Arc::clone(&feed),
+            views: Arc::clone(&views),
             webhooks: Arc::clone(&webhooks),
             live_reading: LiveReading {
                 patience: self.config.events.reader_patience(),
@@ -316,7 +328,7 @@ impl App {
         let keys = Keys { demo, new_operator };
         webhooks.start(engine.clone())?;
         let telling = tokio::spawn(http::keep_telling_parked(parked, engine.clone()));
-        Ok(Running { app: self, engine, keys, vault, feed, webhooks, telling, directory })
+        Ok(Running { app: self, engine, keys, vault, feed, views, webhooks, telling, directory })
     }
 }
 
@@ -350,7 +362,7 @@ impl Running {
     /// Where the log has failed nothing can be finished any more: who waits is told that the
     /// outcome is unknown, and that is all.
     pub async fn stop(self) -> Ending {
-        let Self { app, engine, keys: _, vault, feed, webhooks, telling, directory } = self;
+        let Self { app, engine, keys: _, vault, feed, views, webhooks, telling, directory } = self;
         telling.abort();
         let App { config, gateway, api, metrics } = app;
         let grace = config.server.drain_timeout();
@@ -369,6 +381,7 @@ impl Running {
         let closing = tokio::task::spawn_blocking(move || {
             vault.close();
             feed.close();
+            views.close();
         });
         let _slow_or_panicked = timeout(CLOSING, closing).await;
         metrics.drain(LAST_ANSWERS).await;
@@ -402,6 +415,7 @@ struct Opened {
     secrets: Secrets,
     vault: Arc<Vault>,
     feed: Arc<EventFeed>,
+    views: Arc<Views>,
     webhooks: Arc<Webhooks>,
 }
 
@@ -429,6 +443,7 @@ fn open_components(
     let callbacks = CallbackDesk::new(vec![(ProviderId::SIMULATOR, key)], Arc::clone(&parked));
     let vault = Arc::new(vault);
     let (feed, webhooks) = open_feed(config, gateway, &secrets, &vault)?;
+    let views = open_views(config, &secrets)?;
     let providers = Providers::new([simulator.as_provider()]);
     let worker = ProviderWorker::new(providers.clone(), runtime.clone(), DEFAULT_CALL_LIMIT);
     let (engine, report) = Engine::start(
@@ -436,7 +451,10 @@ fn open_components(
         runtime,
         Arc::new(worker),
         Arc::clone(&gateway.metrics) as Arc<dyn tollgate_engine::Observer>,
-        RecordObservers::new(vec![Arc::clone(&feed) as Arc<dyn RecordObserver>]),
+        RecordObservers::new(vec![
+            Arc::clone(&feed) as Arc<dyn RecordObserver>,
+            Arc::clone(&views) as Arc<dyn RecordObserver>,
+        ]),
     )?;
     Ok(Opened {
         directory,
@@ -449,8 +467,15 @@ fn open_components(
         secrets,
         vault,
         feed,
+        views,
         webhooks,
     })
+}
+
+/// What lists are read from.
+fn open_views(config: &Config, secrets: &Secrets) -> Result<Arc<Views>, ViewError> {
+    let directory = views_directory(&config.storage.data_dir);
+    Ok(Arc::new(Views::open(&directory, secrets.views(), config.views.cache_bytes)?))
 }
 
 /// The event feed, and those who deliver from it.

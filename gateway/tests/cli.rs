@@ -69,6 +69,31 @@ fn faults_of_the_one_who_starts_it_end_with_2_and_all_others_with_1() {
 }
 
 #[test]
+fn views_are_built_anew_while_no_server_runs() {
+    let parent = tempfile::tempdir().unwrap();
+    let data = parent.path().join("data");
+    let rebuild = ["views", "rebuild", "--data-dir", data.to_str().unwrap()];
+    let (code, line) = run(&rebuild, &[]);
+    assert_eq!((code, line.lines().count()), (Some(1), 1), "{line}");
+    assert!(!data.exists(), "a wrong directory is left alone");
+    let server = Server::start(&data, |_command| {});
+    let caller = server.caller();
+    let body = r#"{"amount":"100.00","currency":"INR","payment_method":"card","card":{"number":"4242424242424242","expiry_month":12,"expiry_year":2040,"cvv":"123"}}"#;
+    for _payment in 0..3 {
+        assert_eq!(caller.pay("", body).unwrap().status, 201);
+    }
+    let (code, line) = run(&rebuild, &[]);
+    assert_eq!((code, line.lines().count()), (Some(1), 1), "{line}");
+    server.signal("TERM");
+    assert!(server.ended().0.success());
+    let told = output(&rebuild, &[]);
+    // Two records for each payment, and those of the demo merchant and its keys.
+    let records = told.lines().find_map(|line| line.strip_prefix("records")).unwrap();
+    assert!(records.trim().parse::<u64>().unwrap() > 6, "{told}");
+    assert!(told.contains("rate "), "{told}");
+}
+
+#[test]
 fn the_log_is_json_line_by_line_and_holds_no_secret() {
     let parent = tempfile::tempdir().unwrap();
     let data = parent.path().join("data");

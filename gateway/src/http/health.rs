@@ -23,6 +23,7 @@ struct Components {
     storage: Component,
     vault: Component,
     event_feed: Component,
+    views: ViewsComponent,
     providers: ProvidersComponent,
 }
 
@@ -49,6 +50,13 @@ struct LogComponent {
     status: Status,
     queue_depth: usize,
     durable_lag_ms: u64,
+}
+
+#[derive(Serialize)]
+struct ViewsComponent {
+    status: Status,
+    lag_records: u64,
+    lag_ms: u64,
 }
 
 #[derive(Serialize)]
@@ -142,6 +150,12 @@ impl HealthBody {
                 storage: Component { status: storage },
                 vault: Component { status: vault },
                 event_feed: Component { status: event_feed },
+                // Payments go on without lists, so that the whole is not down with the views.
+                views: ViewsComponent {
+                    status: if serving.views.has_failed() { Status::Down } else { Status::Up },
+                    lag_records: serving.views.waiting(),
+                    lag_ms: u64::try_from(serving.views.lag().as_millis()).unwrap_or(u64::MAX),
+                },
                 providers: ProvidersComponent {
                     status: Status::Up,
                     calls_in_flight: health.provider_calls,
@@ -172,6 +186,7 @@ impl HealthBody {
                 storage: Component { status },
                 vault: Component { status },
                 event_feed: Component { status },
+                views: ViewsComponent { status, lag_records: 0, lag_ms: 0 },
                 providers: ProvidersComponent { status, calls_in_flight: 0 },
             },
         }

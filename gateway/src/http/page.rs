@@ -6,8 +6,10 @@
 use std::{ops::Bound, str::FromStr};
 
 use serde::Serialize;
+use tollgate_domain::{Id, IdKind};
 
 use super::error::{ErrorCode, Fault, Problem};
+use crate::views::Part;
 
 /// Rows of a page if the request does not say, and at the most.
 const USUAL_LIMIT: usize = 10;
@@ -31,6 +33,24 @@ enum From<I> {
     Before(I),
 }
 
+impl<K: IdKind> PageRequest<Id<K>> {
+    /// The part of the views that the page's rows lie in.
+    pub(super) fn part(&self) -> Part {
+        let (lowest, highest) = (0, u128::MAX);
+        match self.from {
+            From::Newest => Part { from: lowest, to: highest, newest_first: true },
+            From::After(id) => {
+                let to = id.to_u128().saturating_sub(1);
+                Part { from: lowest, to, newest_first: true }
+            }
+            From::Before(id) => {
+                let from = id.to_u128().saturating_add(1);
+                Part { from, to: highest, newest_first: false }
+            }
+        }
+    }
+}
+
 /// A page, to be serialized.
 #[derive(Serialize)]
 pub(super) struct PageBody<'u, R> {
@@ -47,38 +67,80 @@ impl<I: Copy + PartialEq + FromStr> PageRequest<I> {
     /// # Errors
     /// All faults at once.
     pub(super) fn parse(query: Option<&str>) -> Result<Self, Problem> {
-        let mut page = Self { limit: USUAL_LIMIT, from: From::Newest };
+        let mut page = Self::newest();
         let mut faults = Vec::new();
         let pairs = query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
         for pair in pairs {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            match name {
-                "limit" => match value.parse() {
-                    Ok(limit @ 1..=LARGEST_LIMIT) => page.limit = limit,
-                    Ok(_) | Err(_) => {
-                        faults.push(invalid("limit", "A limit is from 1 to 100."));
-                    }
-                },
-                "starting_after" | "ending_before" => {
-                    let is_after = name == "starting_after";
-                    let pointer = if is_after { "starting_after" } else { "ending_before" };
-                    if page.from != From::Newest {
-                        let detail = "Only one cursor can be given.";
-                        faults.push(Fault::new(pointer, ErrorCode::ParameterConflict, detail));
-                    }
-                    match value.parse() {
-                        Ok(id) if is_after => page.from = From::After(id),
-                        Ok(id) => page.from = From::Before(id),
-                        Err(_) => faults.push(invalid(pointer, "A cursor is the id of a row.")),
-                    }
-                }
-                _other => {
-                    let detail = "There is no such parameter.";
-                    faults.push(Fault::new(name.to_owned(), ErrorCode::ParameterUnknown, detail));
-                }
+            if !page.take_parameter(name, value, &mut faults) {
+                let detail = "There is no such parameter.";
+                faults.push(Fault::new(name.to_owned(), ErrorCode::ParameterUnknown, detail));
             }
         }
         if faults.is_empty() { Ok(page) } else { Err(Problem::of_faults(faults)) }
+    }
+
+    /// The newest rows, as many as are usual.
+    pub(super) fn newest() -> Self {
+        Self { limit: USUAL_LIMIT, from: From::Newest }
+    }
+
+    /// Takes one parameter of a query, if it is one of a page's.
+    pub(super) fn take_parameter(
+        &mut self,
+        name: &str,
+        value: &str,
+        faults: &mut Vec<Fault>,
+    ) -> bool {
+        match name {
+            "limit" => match value.parse() {
+                Ok(limit @ 1..=LARGEST_LIMIT) => self.limit = limit,
+                Ok(_) | Err(_) => faults.push(invalid("limit", "A limit is from 1 to 100.")),
+            },
+            "starting_after" | "ending_before" => {
+                let is_after = name == "starting_after";
+                let pointer = if is_after { "starting_after" } else { "ending_before" };
+                if self.from != From::Newest {
+                    let detail = "Only one cursor can be given.";
+                    faults.push(Fault::new(pointer, ErrorCode::ParameterConflict, detail));
+                }
+                match value.parse() {
+                    Ok(id) if is_after => self.from = From::After(id),
+                    Ok(id) => self.from = From::Before(id),
+                    Err(_) => faults.push(invalid(pointer, "A cursor is the id of a row.")),
+                }
+            }
+            _other => return false,
+        }
+        true
+    }
+
+    /// The row that the page begins or ends at, with the parameter that names it.
+    pub(super) fn cursor(&self) -> Option<(&'static str, I)> {
+        match self.from {
+            From::Newest => None,
+            From::After(id) => Some(("starting_after", id)),
+            From::Before(id) => Some(("ending_before", id)),
+        }
+    }
+
+    /// The most rows of the page.
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// A page of these rows, which are no more than fit and come in the order in which they were
+    /// looked for: from the cursor on.
+    pub(super) fn body<'u, R>(
+        &self,
+        mut data: Vec<R>,
+        has_more: bool,
+        url: &'u str,
+    ) -> PageBody<'u, R> {
+        if let From::Before(_) = self.from {
+            data.reverse();
+        }
+        PageBody { object: "list", data, has_more, url }
     }
 
     /// In which range of ids the rows lie.

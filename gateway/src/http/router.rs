@@ -65,7 +65,7 @@ macro_rules! routes {
 }
 
 routes! {
-    Payments = "/api/v1/payments" => post(v1::payments::create);
+    Payments = "/api/v1/payments" => get(v1::payments::list).post(v1::payments::create);
     PaymentBatch = "/api/v1/payments/batch" => post(v1::payment_batch::create);
     Payment = "/api/v1/payments/{id}" => get(v1::payments::read);
     PaymentConfirmation = "/api/v1/payments/{id}/confirm" =>
@@ -74,8 +74,9 @@ routes! {
     PaymentVoid = "/api/v1/payments/{id}/void" => post(v1::payment_operations::void);
     PaymentReversal = "/api/v1/payments/{id}/reverse" => post(v1::payment_operations::reverse);
     PaymentRefund = "/api/v1/payments/{id}/refund" => post(v1::refunds::create_for_payment);
-    Refunds = "/api/v1/refunds" => post(v1::refunds::create);
+    Refunds = "/api/v1/refunds" => get(v1::refunds::list).post(v1::refunds::create);
     Refund = "/api/v1/refunds/{id}" => get(v1::refunds::read);
+    Reviews = "/api/v1/reviews" => get(v1::reviews::list);
     ReviewApproval = "/api/v1/reviews/{id}/approve" => post(v1::payment_operations::approve);
     ReviewRejection = "/api/v1/reviews/{id}/reject" => post(v1::payment_operations::reject);
     PaymentMethods = "/api/v1/payment-methods" => get(v1::payment_methods::list);
@@ -87,6 +88,7 @@ routes! {
         post(v1::customer_accounts::link_wallet);
     Orders = "/api/v1/orders" => get(v1::orders::list).post(v1::orders::create);
     Order = "/api/v1/orders/{id}" => get(v1::orders::read);
+    Transactions = "/api/v1/transactions" => get(v1::transactions::list);
     Transaction = "/api/v1/transactions/{id}" => get(v1::transactions::read);
     LedgerAccounts = "/api/v1/ledger/accounts" => get(v1::ledger::accounts);
     LedgerEntries = "/api/v1/ledger/entries" => get(v1::ledger::entries);
@@ -151,6 +153,9 @@ routes! {
         post(classic::refunds::process_for_payment);
     ClassicRefundProcess = "/api/refunds/process" => post(classic::refunds::process);
     ClassicRefundStatus = "/api/refunds/{id}/status" => get(classic::refunds::read_status);
+    ClassicTransactions = "/api/transactions" => get(classic::transactions::list);
+    ClassicMerchantTransactions = "/api/transactions/merchant/{id}" =>
+        get(classic::transactions::list_of_merchant);
     ClassicTransaction = "/api/transactions/{id}" => get(classic::transactions::read);
     ClassicTransactionStatus = "/api/transactions/{id}/status" =>
         post(classic::transactions::record_status);
@@ -196,7 +201,11 @@ pub(crate) fn metrics(gateway: Arc<Gateway>) -> Router {
 const PROMETHEUS_TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4");
 
 async fn render_metrics(State(gateway): State<Arc<Gateway>>) -> Response {
-    let engine = gateway.try_serving().map(|serving| &serving.engine);
+    let serving = gateway.try_serving();
+    if let Some(serving) = serving {
+        serving.views.measure(&gateway.metrics.views);
+    }
+    let engine = serving.map(|serving| &serving.engine);
     ([(CONTENT_TYPE, PROMETHEUS_TEXT)], gateway.metrics.render(engine)).into_response()
 }
 

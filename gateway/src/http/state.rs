@@ -21,6 +21,7 @@ use crate::{
     provider::{Clock, Instrument, Providers, TestProvider},
     secrets::Secrets,
     vault::Vault,
+    views::Views,
     webhook::Webhooks,
 };
 
@@ -48,6 +49,7 @@ pub(crate) struct Serving {
     pub(crate) secrets: Secrets,
     pub(crate) vault: Arc<Vault>,
     pub(crate) feed: Arc<EventFeed>,
+    pub(crate) views: Arc<Views>,
     pub(crate) webhooks: Arc<Webhooks>,
     pub(crate) live_reading: LiveReading,
     /// The operator's key.

@@ -19,5 +19,6 @@ pub(super) mod payments;
 pub(super) mod providers;
 pub(super) mod queue_status;
 pub(super) mod refunds;
+pub(super) mod reviews;
 pub(super) mod transactions;
 pub(super) mod webhooks;

@@ -52,7 +52,7 @@ pub(crate) use customer_account::{
     VpaBody, VpaRequest, WalletBalanceBody, WalletBalanceRequest, WalletLinkBody, WalletLinkRequest,
 };
 pub(crate) use customer_answer::ErasedCustomerBody;
-pub(crate) use form::FormBody;
+pub(crate) use form::{FormBody, decode};
 pub(crate) use id_text::IdText;
 pub(crate) use key_answer::KeyBody;
 pub(crate) use key_request::{KeyRequest, NewKey, NewMerchantKey, RotationRequest};
@@ -77,8 +77,8 @@ pub(crate) use payment_request::{
 };
 pub(crate) use provider_answer::{ClassicProvider, ProviderBody, ProviderListBody};
 pub(crate) use refund_answer::{ClassicRefund, ClassicRefundStatus, RefundBody};
-pub(crate) use time::Rfc3339;
-pub(crate) use transaction_answer::{ClassicTransaction, TransactionBody};
+pub(crate) use time::{Rfc3339, parse_rfc3339};
+pub(crate) use transaction_answer::{ClassicTransaction, ClassicTransactionPage, TransactionBody};
 pub(crate) use unknown_answer::UnknownBody;
 pub(crate) use webhook_answer::{
     AttemptBody, CallbackSecretBody, DeletedEndpointBody, EndpointBody, EventPageBody, QueueBody,

@@ -7,12 +7,13 @@ use std::{
 
 /// Parts of the data directory that are told apart, each with the folder it is; what lies elsewhere
 /// is "other".
-pub(super) const PARTS: [(&str, &str); 5] = [
+pub(super) const PARTS: [(&str, &str); 6] = [
     ("journal", "log/journal"),
     ("sled", "log/sled"),
     ("snapshots", "log/snapshots"),
     ("simulator", "simulator"),
     ("feed", "feed"),
+    ("views", "views"),
 ];
 
 /// How much there is of each of [`PARTS`], and, last, of everything else.
@@ -66,6 +67,7 @@ mod tests {
             ("log/superblock", 11),
             ("simulator/ledger.log", 13),
             ("feed/keyspaces/0", 29),
+            ("views/store/keyspaces/0", 17),
             ("lock", 0),
             ("secrets/digest.key", 32),
         ] {
@@ -73,7 +75,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, vec![0; bytes]).unwrap();
         }
-        assert_eq!(sizes(directory.path()), [7, 53, 5, 13, 29, 43]);
-        assert_eq!(sizes(&directory.path().join("missing")), [0; 6]);
+        assert_eq!(sizes(directory.path()), [7, 53, 5, 13, 29, 17, 43]);
+        assert_eq!(sizes(&directory.path().join("missing")), [0; 7]);
     }
 }

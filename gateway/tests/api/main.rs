@@ -13,6 +13,7 @@ mod hostile;
 mod idempotency;
 mod keys;
 mod lifecycle;
+mod lists;
 mod methods;
 mod offer;
 mod openapi;

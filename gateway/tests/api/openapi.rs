@@ -350,7 +350,9 @@ async fn filled(server: &TestServer, path: &str, id: &str) -> String {
         endpoint = reply.json()["id"].as_str().unwrap().to_owned();
     }
     let id = match path {
-        _ if path.contains("/merchants/") => merchant["id"].as_str().unwrap(),
+        _ if path.contains("/merchants/") || path.contains("/merchant/") => {
+            merchant["id"].as_str().unwrap()
+        }
         _ if !event.is_empty() => &event,
         _ if !endpoint.is_empty() => &endpoint,
         _ => id,

@@ -63,7 +63,7 @@ impl TestServer {
         Self::start_in(tempfile::tempdir().unwrap(), change).await
     }
 
-    async fn start_in(directory: TempDir, change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn start_in(directory: TempDir, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = config(directory.path());
         change(&mut config);
         let ahead = Arc::new(AtomicU64::new(0));

@@ -157,7 +157,8 @@ impl Scope {
             | (ApiKeyKind::Publishable { .. }, Self::MerchantsRead)
             | (
                 ApiKeyKind::Operator,
-                Self::MerchantsRead
+                Self::PaymentsRead
+                | Self::MerchantsRead
                 | Self::MerchantsWrite
                 | Self::KeysRead
                 | Self::KeysWrite
@@ -202,8 +203,7 @@ impl Scope {
             )
             | (
                 ApiKeyKind::Operator,
-                Self::PaymentsRead
-                | Self::PaymentsWrite
+                Self::PaymentsWrite
                 | Self::CustomersWrite
                 | Self::EventsRead
                 | Self::WebhooksWrite

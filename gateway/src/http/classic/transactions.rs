@@ -1,5 +1,5 @@
-//! Transactions by older clients: `GET /api/transactions/{id}`, and for operators
-//! `POST /api/transactions/{id}/status`.
+//! Transactions by older clients: `GET /api/transactions`, `GET /api/transactions/merchant/{id}`,
+//! `GET /api/transactions/{id}`, and for operators `POST /api/transactions/{id}/status`.
 
 use std::sync::Arc;
 
@@ -8,19 +8,75 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
-use hyper::{HeaderMap, Request, StatusCode};
-use tollgate_domain::Scope;
+use hyper::{HeaderMap, Request, StatusCode, Uri};
+use tollgate_domain::{MerchantId, Scope};
 
-use crate::http::{
-    authentication,
-    body::read_json,
-    error::Problem,
-    respond,
-    state::Gateway,
-    surface::Surface,
-    transaction::Transaction,
-    wire::{ClassicSuccess, ClassicTransaction},
+use crate::{
+    http::{
+        authentication,
+        body::read_json,
+        error::{ErrorCode, Problem},
+        list_query::{ClassicListQuery, ListOf},
+        listing, respond,
+        state::Gateway,
+        surface::Surface,
+        transaction::Transaction,
+        wire::{ClassicSuccess, ClassicTransaction, ClassicTransactionPage, TransactionBody},
+    },
+    views::Part,
 };
+
+/// Lists transactions of the key's merchant; operators name the merchant.
+pub(in crate::http) async fn list(
+    State(gateway): State<Arc<Gateway>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    page(&gateway, &uri, &headers, None).await
+}
+
+/// Lists transactions of the merchant that the path names.
+pub(in crate::http) async fn list_of_merchant(
+    State(gateway): State<Arc<Gateway>>,
+    Path(merchant): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    // Whoever has no key learns that first.
+    authentication::caller(&gateway, &headers, Scope::PaymentsRead)?;
+    let merchant = merchant.parse().map_err(|_no_id| Problem::of(ErrorCode::MerchantNotFound))?;
+    page(&gateway, &uri, &headers, Some(merchant)).await
+}
+
+/// A page by its place. It moves while rows arrive, as pages by their place do.
+async fn page(
+    gateway: &Gateway,
+    uri: &Uri,
+    headers: &HeaderMap,
+    merchant: Option<MerchantId>,
+) -> Result<Response, Problem> {
+    let ClassicListQuery { limit, offset, filters } =
+        ClassicListQuery::parse(ListOf::Transactions, uri.query())?;
+    let serving = gateway.serving()?;
+    let realm = listing::realm_of(gateway, headers, &filters, merchant)?;
+    let selection = Arc::new(listing::selection(serving, realm, &filters));
+    listing::catch_up(serving).await?;
+    let all = Part { from: 0, to: u128::MAX, newest_first: true };
+    let found = listing::found(&serving.views, &selection, all, (offset, limit)).await?;
+    let views = Arc::clone(&serving.views);
+    let total = listing::reading(move || views.count(&selection)).await?;
+    let rows = listing::as_they_are(serving, found).await?;
+    let transactions = rows
+        .iter()
+        .map(|(row, _as_found)| TransactionBody {
+            payment: &row.payment,
+            operation: row.operation(),
+        })
+        .map(ClassicTransaction)
+        .collect();
+    let page = ClassicTransactionPage { transactions, total, limit, offset };
+    Ok(respond::json(StatusCode::OK, &ClassicSuccess::of(page)))
+}
 
 /// Shows a transaction of the key's merchant and mode; any other does not exist.
 pub(in crate::http) async fn read(

@@ -167,6 +167,7 @@ pub(crate) fn header_of(code: ErrorCode) -> Option<(HeaderName, HeaderValue)> {
         ErrorCode::StorageFull,
         ErrorCode::KeyStoreUnavailable,
         ErrorCode::ArchiveUnreadable,
+        ErrorCode::ListsUnavailable,
         ErrorCode::NotReady,
     ];
     later.contains(&code).then_some((RETRY_AFTER, RETRY_SOON))

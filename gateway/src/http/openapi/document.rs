@@ -25,20 +25,16 @@ use super::{
         BatchRequest, CallbackReceipt, CallbackSecret, CaptureRequest, ClassicCreatedAnswer,
         ClassicEventPageAnswer, ClassicPaymentAnswer, ClassicPaymentForm, ClassicProblem,
         ClassicProvidersAnswer, ClassicRefundAnswer, ClassicRefundStatusAnswer,
-        ClassicStatusAnswer, ClassicTransactionAnswer, CountryCode, Currency, CustomerId,
-        DeletedWebhookEndpoint, DeliveryId, DismissedCallback, EntryList, ErasedCustomer,
-        ErrorPage, Event, EventId, EventPage, EventResendRequest, EventStreamText, Exception,
-        ExceptionId, ExceptionList, FailedPaymentProblem, Health, IssuedApiKey, KeyRequest,
-        LedgerPage, Merchant, MerchantChange, MerchantId, MerchantList, MerchantRequest,
-        OperatorKeyRequest, Order, OrderId, OrderList, OrderRequest, OutcomeRequest,
-        ParkedCallback, ParkedCallbackId, ParkedCallbackList, Payment, PaymentId,
-        PaymentMethodList, PaymentRequest, PlainOperationRequest, Problem, Provider,
+        ClassicStatusAnswer, ClassicTransactionAnswer, ClassicTransactionList, CountryCode,
+        Currency, CustomerId, DeletedWebhookEndpoint, DeliveryId, DismissedCallback, EntryList,
+        ErasedCustomer, ErrorPage, Event, EventId, EventPage, EventResendRequest, EventStreamText,
+        Exception, ExceptionId, ExceptionList, FailedPaymentProblem, Health, IssuedApiKey,
+        KeyRequest, LedgerPage, Merchant, MerchantChange, MerchantId, MerchantList,
+        MerchantRequest, OperatorKeyRequest, Order, OrderId, OrderList, OrderRequest,
+        OutcomeRequest, ParkedCallback, ParkedCallbackId, ParkedCallbackList, Payment, PaymentId,
+        PaymentList, PaymentMethodList, PaymentRequest, PlainOperationRequest, Problem, Provider,
         ProviderCallback, ProviderId, ProviderList, PublicMerchant, QueueStatus, Ready,
-        RecoverRequest, Refund, RefundId, RefundRequest, RegisteredMerchant, ResolutionRequest,
-        RotationRequest, SecretRequest, TestRequest, Transaction, TransactionId, UnknownList,
-        VpaRequest, VpaValidation, WalletBalance, WalletBalanceRequest, WalletLink,
-        WalletLinkRequest, WebhookAttempt, WebhookAttemptList, WebhookEndpoint, WebhookEndpointId,
-        WebhookEndpointList, WebhookRedelivery, WebhookRequest,
+        RecoverRequest, Refund, RefundId, RefundList, RefundRequest, RegisteredMerchant, ResolutionRequest, RotationRequest, SecretRequest, TestRequest, Transaction, TransactionId, TransactionList, UnknownList, VpaRequest, VpaValidation, WalletBalance, WalletBalanceRequest, WalletLink, WalletLinkRequest, WebhookAttempt, WebhookAttemptList, WebhookEndpoint, WebhookEndpointId, WebhookEndpointList, WebhookRedelivery, WebhookRequest,
     },
 };
 use crate::http::{error::ErrorCode, surface::Surface};
@@ -195,6 +191,10 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<Order>(&mut schemas);
     add::<OrderList>(&mut schemas);
     add::<OrderId>(&mut schemas);
+    add::<TransactionList>(&mut schemas);
+    add::<RefundList>(&mut schemas);
+    add::<PaymentList>(&mut schemas);
+    add::<ClassicTransactionList>(&mut schemas);
     add::<Transaction>(&mut schemas);
     add::<TransactionId>(&mut schemas);
     add::<OutcomeRequest>(&mut schemas);

@@ -394,6 +394,31 @@ pub(super) fn order_list() -> Value {
     list(&[order()], "/api/v1/orders")
 }
 
+/// A page of payments.
+pub(super) fn payment_list(url: &str) -> Value {
+    list(&[card_payment()], url)
+}
+
+/// A page of refunds.
+pub(super) fn refund_list() -> Value {
+    list(&[refund()], "/api/v1/refunds")
+}
+
+/// A page of transactions.
+pub(super) fn transaction_list() -> Value {
+    list(&[transaction()], "/api/v1/transactions")
+}
+
+/// The same as the classic surface answers it.
+pub(super) fn classic_transaction_list() -> Value {
+    let transaction = classic_transaction();
+    json!({
+        "success": true, "data": {
+            "transactions": [transaction["data"]], "total": 1, "limit": 10, "offset": 0,
+        },
+    })
+}
+
 /// A payment as a transaction.
 pub(super) fn transaction() -> Value {
     json!({
@@ -838,6 +863,7 @@ pub(super) fn health() -> Value {
             "storage": {"status": "up"},
             "vault": {"status": "up"},
             "event_feed": {"status": "up"},
+            "views": {"status": "up", "lag_records": 0, "lag_ms": 0},
             "providers": {"status": "up", "calls_in_flight": 0},
         },
     })

@@ -414,6 +414,21 @@ pub(super) fn query_id<T: ToSchema>(name: &'static str, description: &'static st
         .build()
 }
 
+/// An optional parameter of the query, of that form.
+pub(super) fn query(
+    name: &'static str,
+    description: &'static str,
+    schema: impl Into<RefOr<Schema>>,
+) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Query)
+        .required(Required::False)
+        .description(Some(description))
+        .schema(Some(schema))
+        .build()
+}
+
 /// An optional header of the request.
 pub(super) fn header<T: PartialSchema>(name: &'static str, description: &'static str) -> Parameter {
     ParameterBuilder::new()

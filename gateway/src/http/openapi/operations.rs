@@ -10,6 +10,7 @@ mod events;
 mod exceptions;
 mod keys;
 mod ledger;
+mod lists;
 mod merchants;
 mod orders;
 mod parked_callbacks;
@@ -43,6 +44,7 @@ pub(super) fn descriptions() -> Vec<Description> {
     all.extend(refunds::descriptions());
     all.extend(orders::descriptions());
     all.extend(transactions::descriptions());
+    all.extend(lists::descriptions());
     all.extend(ledger::descriptions());
     all.extend(exceptions::descriptions());
     all.extend(parked_callbacks::descriptions());

@@ -43,10 +43,10 @@ pub(super) use merchant::{
 };
 pub(super) use operation::{
     CaptureRequest, ClassicRefundAnswer, ClassicRefundStatusAnswer, PlainOperationRequest, Refund,
-    RefundRequest,
+    RefundList, RefundRequest,
 };
 pub(super) use order::{Order, OrderList, OrderRequest};
-pub(super) use payment::{Batch, Payment};
+pub(super) use payment::{Batch, Payment, PaymentList};
 pub(super) use payment_method::PaymentMethodList;
 pub(super) use payment_request::{BatchRequest, ClassicPaymentForm, PaymentRequest};
 pub(super) use problem::{ClassicProblem, FailedPaymentProblem, Problem};
@@ -54,7 +54,9 @@ pub(super) use provider::{
     CallbackReceipt, ClassicProvidersAnswer, DismissedCallback, ParkedCallback, ParkedCallbackList,
     Provider, ProviderCallback, ProviderList,
 };
-pub(super) use transaction::{ClassicTransactionAnswer, OutcomeRequest, Transaction};
+pub(super) use transaction::{
+    ClassicTransactionAnswer, ClassicTransactionList, OutcomeRequest, Transaction, TransactionList,
+};
 pub(super) use values::{
     ApiKeyId, AttemptId, CountryCode, Currency, CustomerId, DeliveryId, ErrorPage, EventId,
     EventStreamText, ExceptionId, MerchantId, OrderId, ParkedCallbackId, PaymentId, ProviderId,

@@ -1,4 +1,4 @@
-//! `POST /api/v1/payments` and `GET /api/v1/payments/{id}`.
+//! `POST /api/v1/payments`, `GET /api/v1/payments` and `GET /api/v1/payments/{id}`.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -7,8 +7,8 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
-use hyper::{HeaderMap, Request, StatusCode};
-use tollgate_domain::{Payment, PaymentState, Scope};
+use hyper::{HeaderMap, Request, StatusCode, Uri};
+use tollgate_domain::{Payment, PaymentId, PaymentState, Scope};
 
 use crate::{
     http::{
@@ -16,6 +16,8 @@ use crate::{
         body::{self, read_json},
         error::{ErrorCode, Problem},
         idempotency::{key_in_header, mark_replayed},
+        list_query::{ListOf, ListQuery},
+        listing::{self, Listing},
         owned_payment::owned_payment,
         payment_creation::PaymentCreation,
         respond,
@@ -23,7 +25,7 @@ use crate::{
         state::Gateway,
         wire::{DeclinedBody, PaymentBody},
     },
-    vault::OpenedData,
+    vault::{OpenedData, Vault},
 };
 
 /// Creates a payment, and waits for its outcome as long as is configured.
@@ -43,6 +45,34 @@ pub(in crate::http) async fn create(
         mark_replayed(&mut response);
     }
     Ok(response)
+}
+
+/// Lists payments.
+pub(in crate::http) async fn list(
+    State(gateway): State<Arc<Gateway>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let query = ListQuery::<PaymentId>::parse(ListOf::Payments, uri.query())?;
+    let listing = listing::page(&gateway, &headers, &query).await?;
+    Ok(shown(&query, &listing, &gateway.serving()?.vault, Route::Payments))
+}
+
+/// A page of payments, each as it is shown by itself.
+pub(super) fn shown(
+    query: &ListQuery<PaymentId>,
+    listing: &Listing,
+    vault: &Vault,
+    route: Route,
+) -> Response {
+    let opened: Vec<_> = listing.rows.iter().map(|row| vault.open_payment(&row.payment)).collect();
+    let bodies = listing
+        .rows
+        .iter()
+        .zip(&opened)
+        .map(|(row, personal)| PaymentBody { payment: &row.payment, personal: personal.as_ref() });
+    let page = query.page.body(bodies.collect(), listing.has_more, route.template());
+    respond::json(StatusCode::OK, &page)
 }
 
 /// Shows a payment of the key's merchant and mode; any other does not exist.

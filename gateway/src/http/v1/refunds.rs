@@ -1,4 +1,5 @@
-//! Refunds: `POST /api/v1/refunds`, `POST /api/v1/payments/{id}/refund` and `GET /api/v1/refunds/{id}`.
+//! Refunds: `POST /api/v1/refunds`, `POST /api/v1/payments/{id}/refund`, `GET /api/v1/refunds` and
+//! `GET /api/v1/refunds/{id}`.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -7,8 +8,8 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
-use hyper::{HeaderMap, Request, StatusCode};
-use tollgate_domain::{Operation, Scope};
+use hyper::{HeaderMap, Request, StatusCode, Uri};
+use tollgate_domain::{Operation, RefundId, Scope};
 use tollgate_engine::Answer;
 
 use crate::http::{
@@ -16,6 +17,8 @@ use crate::http::{
     body::read_optional_json,
     error::{ErrorCode, Problem},
     idempotency::{key_in_header, mark_replayed},
+    list_query::{ListOf, ListQuery},
+    listing,
     owned_payment::owned_refund,
     payment_operation::PaymentOperation,
     respond,
@@ -39,6 +42,23 @@ pub(in crate::http) async fn create_for_payment(
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     refund(&gateway, Route::PaymentRefund, Some(&id), request).await
+}
+
+/// Lists refunds.
+pub(in crate::http) async fn list(
+    State(gateway): State<Arc<Gateway>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let query = ListQuery::<RefundId>::parse(ListOf::Refunds, uri.query())?;
+    let listing = listing::page(&gateway, &headers, &query).await?;
+    let bodies = listing.rows.iter().map(|row| RefundBody {
+        payment: &row.payment,
+        refund: row.operation().expect("a list of refunds is of operations"),
+    });
+    let url = Route::Refunds.template();
+    let page = query.page.body(bodies.collect(), listing.has_more, url);
+    Ok(respond::json(StatusCode::OK, &page))
 }
 
 /// Shows a refund of the key's merchant and mode; any other does not exist.

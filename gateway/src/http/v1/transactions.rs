@@ -1,4 +1,4 @@
-//! Transactions: `GET /api/v1/transactions/{id}`, and for operators
+//! Transactions: `GET /api/v1/transactions`, `GET /api/v1/transactions/{id}`, and for operators
 //! `POST /api/v1/admin/transactions/{id}/outcome`.
 
 use std::sync::Arc;
@@ -8,13 +8,38 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
-use hyper::{HeaderMap, Request, StatusCode};
-use tollgate_domain::Scope;
+use hyper::{HeaderMap, Request, StatusCode, Uri};
+use tollgate_domain::{Scope, TransactionId};
 
 use crate::http::{
-    authentication, body::read_json, error::Problem, respond, state::Gateway, surface::Surface,
+    authentication,
+    body::read_json,
+    error::Problem,
+    list_query::{ListOf, ListQuery},
+    listing, respond,
+    router::Route,
+    state::Gateway,
+    surface::Surface,
     transaction::Transaction,
+    wire::TransactionBody,
 };
+
+/// Lists transactions.
+pub(in crate::http) async fn list(
+    State(gateway): State<Arc<Gateway>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let query = ListQuery::<TransactionId>::parse(ListOf::Transactions, uri.query())?;
+    let listing = listing::page(&gateway, &headers, &query).await?;
+    let bodies = listing
+        .rows
+        .iter()
+        .map(|row| TransactionBody { payment: &row.payment, operation: row.operation() });
+    let url = Route::Transactions.template();
+    let page = query.page.body(bodies.collect(), listing.has_more, url);
+    Ok(respond::json(StatusCode::OK, &page))
+}
 
 /// Shows a transaction of the key's merchant and mode; any other does not exist.
 pub(in crate::http) async fn read(

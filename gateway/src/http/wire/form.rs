@@ -120,8 +120,15 @@ fn invalid(what: String) -> Problem {
     Problem::new(ErrorCode::BodyInvalid, format!("the body is not a form as documented: {what}"))
 }
 
-/// Text with its escapes undone: `+` is a space, `%41` is an A.
 fn decoded(bytes: &[u8]) -> Result<Zeroizing<String>, Problem> {
+    decode(bytes).map_err(|fault| invalid(fault.to_owned()))
+}
+
+/// Text with its escapes undone: `+` is a space, `%41` is an A.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Zeroizing<String>, &'static str> {
     let mut plain = Zeroizing::new(Vec::with_capacity(bytes.len()));
     let mut rest = bytes;
     while let [byte, after @ ..] = rest {
@@ -131,16 +138,15 @@ fn decoded(bytes: &[u8]) -> Result<Zeroizing<String>, Problem> {
                 let digit = |byte: &u8| char::from(*byte).to_digit(16);
                 let code = digit(high).zip(digit(low)).map(|(high, low)| high << 4 | low);
                 let letter = code.and_then(|code| u8::try_from(code).ok());
-                (letter.ok_or_else(|| invalid("an escape is no %41".to_owned()))?, after)
+                (letter.ok_or("an escape is no %41")?, after)
             }
-            (b'%', _) => return Err(invalid("an escape is cut off".to_owned())),
+            (b'%', _) => return Err("an escape is cut off"),
             (_, _) => (*byte, after),
         };
         plain.push(letter);
         rest = after;
     }
-    let text = std::str::from_utf8(&plain)
-        .map_err(|_broken| invalid("it holds what is no UTF-8".to_owned()))?;
+    let text = std::str::from_utf8(&plain).map_err(|_broken| "it holds what is no UTF-8")?;
     Ok(Zeroizing::new(text.to_owned()))
 }
 

@@ -24,6 +24,41 @@ pub(crate) struct TransactionBody<'p> {
     pub(crate) operation: Option<&'p Operation>,
 }
 
+impl TransactionBody<'_> {
+    /// What became of it: `pending`, `unknown`, `succeeded` or `failed`.
+    pub(crate) fn status(&self) -> &'static str {
+        match self.operation {
+            None if self.payment.approved_attempt().is_some() => "succeeded",
+            None => status_of_payment(self.payment),
+            Some(operation) if returned_at(operation).is_some() => "succeeded",
+            Some(operation) => operation.state.as_str(),
+        }
+    }
+
+    /// What it moves; nothing where it moves nothing itself.
+    pub(crate) fn amount(&self) -> Amount {
+        let Some(operation) = self.operation else { return self.payment.intent().money.amount };
+        match operation.intent.kind {
+            OperationKind::Capture { amount, .. } | OperationKind::Refund { amount, .. } => amount,
+            OperationKind::Reversal => {
+                let id = TransactionId::of_operation(operation.id());
+                reversed(self.payment, id).unwrap_or_else(|| self.payment.state().captured())
+            }
+            OperationKind::Confirmation | OperationKind::Void => Amount::ZERO,
+        }
+    }
+}
+
+/// Transactions by their place in a list, as clients of the older API know them.
+#[derive(Serialize)]
+pub(crate) struct ClassicTransactionPage<'p> {
+    pub(crate) transactions: Vec<ClassicTransaction<'p>>,
+    /// On all pages.
+    pub(crate) total: u64,
+    pub(crate) limit: usize,
+    pub(crate) offset: usize,
+}
+
 /// The same as clients of the older API know it.
 pub(crate) struct ClassicTransaction<'p>(pub(crate) TransactionBody<'p>);
 
@@ -103,7 +138,7 @@ impl<'p> TransactionFields<'p> {
             | PaymentState::Unknown { .. } => None,
         };
         let id = TransactionId::of_payment(payment.id());
-        let status = if approved.is_some() { "succeeded" } else { status_of_payment(payment) };
+        let status = TransactionBody { payment, operation: None }.status();
         let (begun, updated) = (payment.intent().created_at, payment.updated_at());
         let whole = Self::new(payment, id, "payment", payment.intent().money, begun, updated);
         Self {
@@ -124,23 +159,8 @@ impl<'p> TransactionFields<'p> {
     fn of_operation(payment: &'p Payment, operation: &'p Operation) -> Self {
         let id = TransactionId::of_operation(operation.id());
         let (kind, intent) = (&operation.intent.kind, &operation.intent);
-        let amount = match kind {
-            OperationKind::Capture { amount, .. } | OperationKind::Refund { amount, .. } => *amount,
-            OperationKind::Reversal => payment.state().captured(),
-            OperationKind::Confirmation | OperationKind::Void => Amount::ZERO,
-        };
-        let reversed = matches!(kind, OperationKind::Reversal).then(|| reversed(payment, id));
-        let amount = reversed.flatten().unwrap_or(amount);
-        let returned = match operation.state {
-            OperationState::Returned { at, .. } => Some(at),
-            OperationState::Open { .. }
-            | OperationState::Waiting(_)
-            | OperationState::Pending(_)
-            | OperationState::Unknown { .. }
-            | OperationState::Succeeded { .. }
-            | OperationState::Failed { .. }
-            | OperationState::SucceededLate { .. } => None,
-        };
+        let body = TransactionBody { payment, operation: Some(operation) };
+        let amount = body.amount();
         let refund = match kind {
             OperationKind::Refund { .. } => Some(IdText(RefundId::of_operation(operation.id()))),
             OperationKind::Confirmation
@@ -151,7 +171,7 @@ impl<'p> TransactionFields<'p> {
         let (begun, updated) = (intent.started_at, operation.updated_at);
         let whole = Self::new(payment, id, kind.as_str(), payment.money(amount), begun, updated);
         Self {
-            status: if returned.is_some() { "succeeded" } else { operation.state.as_str() },
+            status: body.status(),
             refund_id: refund,
             provider: payment.attempt(intent.attempt).map(|attempt| attempt.provider.to_string()),
             external_txn_id: operation
@@ -159,7 +179,7 @@ impl<'p> TransactionFields<'p> {
                 .map(|receipt| &*receipt.external_id)
                 .filter(|id| !id.is_empty()),
             failure_reason: operation.state.failure().map(|reason| reason.as_str()),
-            returned_at: returned.map(Rfc3339),
+            returned_at: returned_at(operation).map(Rfc3339),
             ..whole
         }
     }
@@ -193,6 +213,20 @@ impl<'p> TransactionFields<'p> {
             updated_at: Rfc3339(updated),
             returned_at: None,
         }
+    }
+}
+
+/// When it came back, if it had succeeded and did.
+fn returned_at(operation: &Operation) -> Option<Timestamp> {
+    match operation.state {
+        OperationState::Returned { at, .. } => Some(at),
+        OperationState::Open { .. }
+        | OperationState::Waiting(_)
+        | OperationState::Pending(_)
+        | OperationState::Unknown { .. }
+        | OperationState::Succeeded { .. }
+        | OperationState::Failed { .. }
+        | OperationState::SucceededLate { .. } => None,
     }
 }
 

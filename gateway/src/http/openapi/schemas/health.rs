@@ -37,6 +37,7 @@ struct Components {
     storage: Component,
     vault: Component,
     event_feed: Component,
+    views: ViewsComponent,
     providers: ProvidersComponent,
 }
 
@@ -73,6 +74,16 @@ struct LogComponent {
     queue_depth: i64,
     #[schema(minimum = 0)]
     durable_lag_ms: i64,
+}
+
+#[derive(ToSchema)]
+struct ViewsComponent {
+    status: Status,
+    /// Records of the log that lists do not show yet.
+    #[schema(minimum = 0)]
+    lag_records: i64,
+    #[schema(minimum = 0)]
+    lag_ms: i64,
 }
 
 #[derive(ToSchema)]

@@ -2,9 +2,12 @@
 
 use utoipa::ToSchema;
 
-use super::values::{
-    Currency, IdempotencyKey, MajorAmount, MerchantId, Metadata, PaymentId, RefundId, Time,
-    TransactionId, WrittenAmount,
+use super::{
+    payment::ListObject,
+    values::{
+        Currency, IdempotencyKey, MajorAmount, MerchantId, Metadata, PaymentId, RefundId, Time,
+        TransactionId, WrittenAmount,
+    },
 };
 
 /// An operation that has nothing to say but that it is asked for. The body may be left out.
@@ -94,6 +97,15 @@ pub(in crate::http::openapi) struct Refund {
     livemode: bool,
     created_at: Time,
     updated_at: Time,
+}
+
+/// A page of refunds.
+#[derive(ToSchema)]
+pub(in crate::http::openapi) struct RefundList {
+    object: ListObject,
+    data: Vec<Refund>,
+    has_more: bool,
+    url: String,
 }
 
 #[derive(ToSchema)]

@@ -94,6 +94,15 @@ enum PaymentObject {
     Payment,
 }
 
+/// A page of payments.
+#[derive(ToSchema)]
+pub(in crate::http::openapi) struct PaymentList {
+    object: ListObject,
+    data: Vec<Payment>,
+    has_more: bool,
+    url: String,
+}
+
 /// Where a payment stands.
 #[derive(ToSchema)]
 #[serde(rename_all = "snake_case")]

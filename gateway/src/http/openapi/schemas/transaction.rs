@@ -3,7 +3,7 @@
 use utoipa::ToSchema;
 
 use super::{
-    payment::DeclineCode,
+    payment::{DeclineCode, ListObject},
     values::{
         Currency, MajorAmount, MerchantId, PaymentId, ProviderId, RefundId, Time, TransactionId,
     },
@@ -44,6 +44,15 @@ pub(in crate::http::openapi) struct Transaction {
     returned_at: Option<Time>,
 }
 
+/// A page of transactions.
+#[derive(ToSchema)]
+pub(in crate::http::openapi) struct TransactionList {
+    object: ListObject,
+    data: Vec<Transaction>,
+    has_more: bool,
+    url: String,
+}
+
 /// What an operator has learnt elsewhere.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -70,6 +79,26 @@ pub(in crate::http::openapi) struct ClassicTransactionAnswer {
     /// Always true.
     success: bool,
     data: ClassicTransaction,
+}
+
+/// A page of transactions, by its place.
+#[derive(ToSchema)]
+pub(in crate::http::openapi) struct ClassicTransactionList {
+    /// Always true.
+    success: bool,
+    data: ClassicTransactionPage,
+}
+
+#[derive(ToSchema)]
+struct ClassicTransactionPage {
+    transactions: Vec<ClassicTransaction>,
+    /// How many there are on all pages.
+    #[schema(minimum = 0)]
+    total: i64,
+    #[schema(minimum = 1, maximum = 100)]
+    limit: i64,
+    #[schema(minimum = 0)]
+    offset: i64,
 }
 
 #[derive(ToSchema)]

@@ -1,0 +1,23 @@
+//! `[views]`: what lists are read from.
+
+use serde::Deserialize;
+
+use crate::error::Error;
+
+/// The views.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Views {
+    /// Memory for rows that are read again, in bytes.
+    pub cache_bytes: u64,
+}
+
+impl Views {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.cache_bytes < 1 << 20 {
+            let key = "views.cache_bytes";
+            return Err(Error::Value { key, fault: "must be at least 1048576" });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,95 @@
+//! `tollgate views`: what lists are read from, by itself.
+
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use clap::{Args, Subcommand};
+use tollgate_config::Config;
+use tollgate_engine::{Error as EngineError, RecordObserver, RecordObservers, show_log};
+
+use super::output::{OutputError, print};
+use crate::{
+    data_directory::{self, DataDirectory},
+    secrets::{self, Secrets},
+    startup::{log_directory, views_directory},
+    views::{ViewError, Views},
+};
+
+#[derive(Debug, Args)]
+pub(super) struct ViewsArguments {
+    #[command(subcommand)]
+    command: ViewsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ViewsCommand {
+    /// Drop what lists are read from, and build it anew from the log.
+    ///
+    /// Only while no server runs. A start does by itself what is needed: it builds what is missing,
+    /// damaged or of another release. This is for doing so beforehand, and tells how long it took.
+    Rebuild {
+        /// The data directory.
+        #[arg(long, default_value = "./data", value_name = "DIRECTORY")]
+        data_dir: PathBuf,
+    },
+}
+
+/// Why the views cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum ViewsError {
+    /// A server runs, or the lock cannot be had.
+    #[error("the views can be built only while no server runs")]
+    DataDirectory(#[from] data_directory::Error),
+    /// There is nothing to build them from.
+    #[error("there is no log in {}", .0.display())]
+    NoLog(PathBuf),
+    /// The secrets cannot be had.
+    #[error("cannot open the secrets")]
+    Secrets(#[from] secrets::Error),
+    /// The log cannot be read, or breaks an invariant.
+    #[error("the log cannot be read")]
+    Log(#[from] Box<EngineError>),
+    /// The views cannot be written.
+    #[error("the views cannot be written")]
+    Views(#[from] ViewError),
+    /// They could not be written while the log was read; the error was logged.
+    #[error("the views could not be written to the end")]
+    Failed,
+    /// The result cannot be told.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+}
+
+pub(super) fn run(arguments: ViewsArguments) -> Result<(), ViewsError> {
+    let ViewsCommand::Rebuild { data_dir } = arguments.command;
+    let log = log_directory(&data_dir);
+    if !log.is_dir() {
+        return Err(ViewsError::NoLog(data_dir));
+    }
+    let _ours = DataDirectory::take(&data_dir)?;
+    let secrets = Secrets::open(&data_dir)?;
+    let directory = views_directory(&data_dir);
+    Views::remove(&directory)?;
+    let began = Instant::now();
+    let cache_bytes = Config::defaults().views.cache_bytes;
+    let views = Arc::new(Views::open(&directory, secrets.views(), cache_bytes)?);
+    let observers = RecordObservers::new(vec![Arc::clone(&views) as Arc<dyn RecordObserver>]);
+    let shown = show_log(&log, &observers).map_err(Box::new);
+    let is_whole = views.wait_until_caught_up();
+    views.close();
+    let records = shown?;
+    if !is_whole {
+        return Err(ViewsError::Failed);
+    }
+    let elapsed = began.elapsed();
+    let rate = per_second(records, elapsed);
+    print(&format!("records     {records}\nelapsed     {elapsed:.2?}\nrate        {rate}/s\n"))?;
+    Ok(())
+}
+
+fn per_second(records: u64, elapsed: Duration) -> u128 {
+    u128::from(records) * 1_000 / elapsed.as_millis().max(1)
+}

@@ -1,0 +1,211 @@
+//! The views: what lists, filters, counters and exports are read from, behind the log.
+//!
+//! ```text
+//!   durable records ─▶ Queue ─▶ ViewWriter ─▶ rows, index, tallies and, in the same batch,
+//!                               (one thread)  how far the log has been read
+//!                                                      │
+//!            lists, exports ◀─ Views::find, Views::tallies ◀┘
+//! ```
+//!
+//! They are derived from the log and stored beside it, in `<data>/views`, so that nothing is lost
+//! with them: what is missing, damaged or of another format is built anew at the next start. What
+//! they hold says where something is found; the answer itself is the engine's.
+//!
+//! Invariant: whoever was answered and then waits for [`Views::catch_up`] finds what he was answered.
+//!
+//! Not here: what a list looks like, and who may see it.
+
+mod facet;
+mod query;
+mod queue;
+mod row;
+mod store;
+mod tally;
+mod writer;
+
+use std::{io, path::Path, sync::Arc, time::Duration};
+
+use tollgate_domain::ShardId;
+use tollgate_engine::{DurableRecord, RecordObserver};
+
+pub(crate) use self::{
+    query::{Found, Part, Review, Selection},
+    row::{MethodKind, Row, RowKind, RowStatus, STATUSES, Standing},
+};
+use self::{queue::Queue, store::ViewStore, writer::ViewWriter};
+use crate::{metrics::ViewMetrics, secrets::ViewSecrets, vault::Realm};
+
+/// The views. Cheap to share behind an `Arc`.
+pub(crate) struct Views {
+    store: Arc<ViewStore>,
+    queue: Arc<Queue>,
+    secrets: ViewSecrets,
+    writer: ViewWriter,
+}
+
+/// Why the views cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ViewError {
+    /// The store cannot be read or written.
+    #[error("the views' store cannot be used")]
+    Store(#[from] fjall::Error),
+    /// Its directory cannot be made or removed.
+    #[error("the views' directory cannot be used")]
+    Directory(#[source] io::Error),
+    /// The store holds what no release has written.
+    #[error("the views' store holds no valid {0}")]
+    Damaged(&'static str),
+    /// Another release has written the store.
+    #[error("the views are of another format")]
+    Format,
+    /// No thread can be had.
+    #[error("cannot start the views' thread")]
+    Thread(#[source] io::Error),
+}
+
+impl ViewError {
+    /// Whether the store itself is to blame, so that it had better be built anew.
+    fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged(_) | Self::Format => true,
+            Self::Store(error) => !matches!(error, fjall::Error::Io(_)),
+            Self::Directory(_) | Self::Thread(_) => false,
+        }
+    }
+}
+
+impl Views {
+    /// Opens the views of a directory. What cannot be used is built anew by whoever shows the log.
+    ///
+    /// # Errors
+    /// Where the directory cannot be used.
+    pub(crate) fn open(
+        directory: &Path,
+        secrets: ViewSecrets,
+        cache_bytes: u64,
+    ) -> Result<Self, ViewError> {
+        let store = Arc::new(ViewStore::open(directory, cache_bytes)?);
+        let queue = Arc::new(Queue::default());
+        let writer = ViewWriter::start(Arc::clone(&store), Arc::clone(&queue), secrets.clone())?;
+        Ok(Self { store, queue, secrets, writer })
+    }
+
+    /// Removes the views of a directory that nobody has open.
+    ///
+    /// # Errors
+    /// Where that cannot be done.
+    pub(crate) fn remove(directory: &Path) -> Result<(), ViewError> {
+        store::remove(directory)
+    }
+
+    /// Waits until everything is in the views that was durable when this was called; false where that
+    /// takes longer than `patience`, or the views have failed.
+    pub(crate) async fn catch_up(&self, patience: Duration) -> bool {
+        self.queue.catch_up(patience).await
+    }
+
+    /// The same for whoever may block, however long it takes; false where the views have failed.
+    pub(crate) fn wait_until_caught_up(&self) -> bool {
+        self.queue.wait_until_empty();
+        !self.has_failed()
+    }
+
+    /// Up to `limit` rows of a part behind its first `skip` ones, in its order. Reads from the disk.
+    pub(crate) fn find(
+        &self,
+        selection: &Selection,
+        part: Part,
+        (skip, limit): (usize, usize),
+    ) -> Result<Vec<Found>, ViewError> {
+        let reading = self.store.read();
+        let found = query::find(&reading, selection, part).skip(skip).take(limit).collect();
+        self.checked(found)
+    }
+
+    /// The row with this id. Reads from the disk.
+    pub(crate) fn row(&self, realm: Realm, id: u128) -> Result<Option<Row>, ViewError> {
+        self.checked(self.store.row(realm, id))
+    }
+
+    /// How many rows are asked for. Reads from the disk: counters where they tell, else every row
+    /// that may be asked for.
+    pub(crate) fn count(&self, selection: &Selection) -> Result<u64, ViewError> {
+        let reading = self.store.read();
+        let counted = if selection.is_tallied() {
+            tally::tallies(&reading, selection.realm).map(|tallies| {
+                let wanted = tallies.iter().filter(|(of, _tally)| of.is_asked_for(selection));
+                let rows: i64 = wanted.map(|(_of, tally)| tally.rows).sum();
+                u64::try_from(rows).unwrap_or(0)
+            })
+        } else {
+            let part = Part { from: 0, to: u128::MAX, newest_first: true };
+            let mut rows = query::find(&reading, selection, part);
+            rows.try_fold(0, |count, found| found.map(|_found| count + 1))
+        };
+        self.checked(counted)
+    }
+
+    /// What the views tell orders and customers by.
+    pub(crate) fn secrets(&self) -> &ViewSecrets {
+        &self.secrets
+    }
+
+    /// Whether nothing is taken in any more.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.queue.has_failed()
+    }
+
+    /// Records that wait to be taken in.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.queue.waiting()
+    }
+
+    /// For how long the oldest of them has waited.
+    pub(crate) fn lag(&self) -> Duration {
+        self.queue.lag()
+    }
+
+    /// Sets the gauges.
+    #[expect(clippy::cast_precision_loss, reason = "gauges are floats; counts stay far below 2^52")]
+    pub(crate) fn measure(&self, metrics: &ViewMetrics) {
+        metrics.lag_records.set(self.waiting() as f64);
+        metrics.lag_seconds.set(self.lag().as_secs_f64());
+        metrics.failed.set(f64::from(u8::from(self.has_failed())));
+    }
+
+    /// Takes in what waits, and closes the store. Blocks.
+    pub(crate) fn close(&self) {
+        self.writer.close();
+    }
+
+    /// What was read; a store that is found damaged is not used by the next start.
+    fn checked<T>(&self, read: Result<T, ViewError>) -> Result<T, ViewError> {
+        read.inspect_err(|error| {
+            if error.is_damage() {
+                self.store.condemn();
+            }
+        })
+    }
+}
+
+impl RecordObserver for Views {
+    fn position(&self, shard: ShardId) -> u64 {
+        self.store.position(shard)
+    }
+
+    fn replay(&self, records: Vec<Arc<DurableRecord>>) {
+        self.queue.wait_for_room();
+        self.queue.put(records);
+    }
+
+    fn observe(&self, records: Vec<Arc<DurableRecord>>) {
+        self.queue.put(records);
+    }
+
+    fn has_room(&self) -> bool {
+        self.queue.has_room()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,271 @@
+//! The views' store: LSM trees, changed together in batches.
+//!
+//! ```text
+//!   rows      realm 17 · id 16                        ─▶ row
+//!   index     realm 17 · facet · id 16                ─▶ nothing
+//!   tallies   realm 17 · day 4 · kind 1 · status 1 · standing 1 · currency 2   ─▶ tally
+//!   books     'v'                                     ─▶ number of this format, 4
+//!             'p' · shard 2                           ─▶ last record taken in, 8
+//!
+//!   realm: merchant 16 · mode 1; id: the bits of a payment's or an operation's id, which begin with
+//!   its time; numbers are big-endian. What a facet is, `facet.rs` draws.
+//! ```
+//!
+//! Invariant: rows, index, tallies and positions are of one moment of the log: what a kill leaves
+//! behind says itself which records it lacks.
+
+use std::{collections::HashMap, fs, io, path::Path};
+
+use fjall::{
+    Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable, Snapshot,
+};
+use parking_lot::RwLock;
+use tollgate_domain::ShardId;
+
+use super::{ViewError, row::Row};
+use crate::vault::Realm;
+
+/// The number of the format that this build reads and writes. Anything else is built anew.
+const FORMAT: u32 = 1;
+
+const VERSION: &[u8] = b"v";
+const POSITION: u8 = b'p';
+
+/// Bytes of a realm in a key, and of an id.
+pub(super) const REALM_LENGTH: usize = 17;
+pub(super) const ID_LENGTH: usize = 16;
+
+/// Threads that write tables and merge them: one keeps up with the writer.
+const BACKGROUND_THREADS: usize = 1;
+
+/// The most that lies in the store's journal before tables are written from it, in bytes.
+const JOURNAL_BYTES: u64 = 256 << 20;
+
+/// The file that says that the store was found damaged, so that the next start does not use it.
+const DAMAGED: &str = "damaged";
+
+/// The store.
+pub(super) struct ViewStore {
+    database: Database,
+    rows: Keyspace,
+    index: Keyspace,
+    tallies: Keyspace,
+    books: Keyspace,
+    positions: RwLock<HashMap<ShardId, u64>>,
+    damaged: Box<Path>,
+}
+
+/// All of the store as it was at one moment.
+pub(super) struct Reading<'s> {
+    store: &'s ViewStore,
+    snapshot: Snapshot,
+}
+
+/// A change of the store: all of it is there after a kill, or nothing.
+pub(super) struct Change<'s> {
+    store: &'s ViewStore,
+    batch: OwnedWriteBatch,
+    positions: HashMap<ShardId, u64>,
+}
+
+impl ViewStore {
+    /// Opens the store of a directory. One that is missing, damaged or of another format is made
+    /// anew, empty: the log has all of it.
+    pub(super) fn open(directory: &Path, cache_bytes: u64) -> Result<Self, ViewError> {
+        match Self::open_as_is(directory, cache_bytes) {
+            Ok(store) => Ok(store),
+            Err(reason) => {
+                let error: &dyn std::error::Error = &reason;
+                tracing::warn!(error, "the views are built anew from the log");
+                remove(directory)?;
+                Self::open_as_is(directory, cache_bytes)
+            }
+        }
+    }
+
+    fn open_as_is(directory: &Path, cache_bytes: u64) -> Result<Self, ViewError> {
+        let damaged = directory.join(DAMAGED);
+        if damaged.exists() {
+            return Err(ViewError::Damaged("store"));
+        }
+        fs::create_dir_all(directory).map_err(ViewError::Directory)?;
+        let database = Database::builder(directory.join("store"))
+            .cache_size(cache_bytes)
+            .worker_threads(BACKGROUND_THREADS)
+            .max_journaling_size(JOURNAL_BYTES)
+            .open()?;
+        let keyspace = |name| database.keyspace(name, KeyspaceCreateOptions::default);
+        let (rows, index) = (keyspace("rows")?, keyspace("index")?);
+        let (tallies, books) = (keyspace("tallies")?, keyspace("books")?);
+        match books.get(VERSION)? {
+            Some(format) if *format == FORMAT.to_be_bytes() => {}
+            Some(_other) => return Err(ViewError::Format),
+            None if rows.is_empty()? => books.insert(VERSION, FORMAT.to_be_bytes())?,
+            None => return Err(ViewError::Format),
+        }
+        let positions = RwLock::new(read_positions(&books)?);
+        Ok(Self { database, rows, index, tallies, books, positions, damaged: damaged.into() })
+    }
+
+    /// Says that what was read makes no sense, so that the next start builds the store anew.
+    pub(super) fn condemn(&self) {
+        if let Err(error) = fs::write(&self.damaged, b"") {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "the next start will not know that the views are damaged");
+        }
+    }
+
+    pub(super) fn position(&self, shard: ShardId) -> u64 {
+        self.positions.read().get(&shard).copied().unwrap_or(0)
+    }
+
+    /// The row as it was last written.
+    pub(super) fn row(&self, realm: Realm, id: u128) -> Result<Option<Row>, ViewError> {
+        self.rows.get(row_key(realm, id))?.map(|bytes| decode(&bytes)).transpose()
+    }
+
+    /// A tally's bytes as they were last written.
+    pub(super) fn tally(&self, key: &[u8]) -> Result<Option<fjall::UserValue>, ViewError> {
+        Ok(self.tallies.get(key)?)
+    }
+
+    /// All of it as it is now.
+    pub(super) fn read(&self) -> Reading<'_> {
+        Reading { store: self, snapshot: self.database.snapshot() }
+    }
+
+    /// Begins a change.
+    pub(super) fn begin(&self) -> Change<'_> {
+        Change { store: self, batch: self.database.batch(), positions: HashMap::new() }
+    }
+
+    /// Makes what was written outlive a power cut.
+    pub(super) fn persist(&self) -> Result<(), ViewError> {
+        Ok(self.database.persist(PersistMode::SyncAll)?)
+    }
+}
+
+impl Reading<'_> {
+    pub(super) fn row(&self, realm: Realm, id: u128) -> Result<Option<Row>, ViewError> {
+        let bytes = self.snapshot.get(&self.store.rows, row_key(realm, id))?;
+        bytes.map(|bytes| decode(&bytes)).transpose()
+    }
+
+    /// The rows between two ids, both included, by id.
+    pub(super) fn rows(
+        &self,
+        realm: Realm,
+        from: u128,
+        to: u128,
+    ) -> impl DoubleEndedIterator<Item = Result<(u128, Row), ViewError>> + use<> {
+        let range =
+            self.snapshot.range(&self.store.rows, row_key(realm, from)..=row_key(realm, to));
+        range.map(|entry| {
+            let (key, value) = entry.into_inner()?;
+            Ok((id_of(&key)?, decode(&value)?))
+        })
+    }
+
+    /// The ids between two, both included, that have this facet.
+    pub(super) fn indexed(
+        &self,
+        facet: &[u8],
+        from: u128,
+        to: u128,
+    ) -> impl DoubleEndedIterator<Item = Result<u128, ViewError>> + use<> {
+        let key = |id: u128| [facet, &id.to_be_bytes()].concat();
+        let range = self.snapshot.range(&self.store.index, key(from)..=key(to));
+        range.map(|entry| id_of(&entry.key()?))
+    }
+
+    /// Tallies whose keys begin so, each with its key.
+    pub(super) fn tallies(
+        &self,
+        prefix: &[u8],
+    ) -> impl Iterator<Item = Result<fjall::KvPair, ViewError>> + use<> {
+        self.snapshot.prefix(&self.store.tallies, prefix).map(|entry| Ok(entry.into_inner()?))
+    }
+}
+
+impl Change<'_> {
+    /// A shard's last record, with this change.
+    pub(super) fn position(&self, shard: ShardId) -> u64 {
+        self.positions.get(&shard).copied().unwrap_or_else(|| self.store.position(shard))
+    }
+
+    /// Notes a shard's last record that was taken in.
+    pub(super) fn reach(&mut self, shard: ShardId, sequence: u64) {
+        self.positions.insert(shard, sequence);
+    }
+
+    pub(super) fn put_row(&mut self, realm: Realm, id: u128, row: &Row) {
+        self.batch.insert(&self.store.rows, row_key(realm, id), row.encode());
+    }
+
+    pub(super) fn put_facet(&mut self, facet: &[u8], id: u128) {
+        self.batch.insert(&self.store.index, [facet, &id.to_be_bytes()].concat(), []);
+    }
+
+    pub(super) fn remove_facet(&mut self, facet: &[u8], id: u128) {
+        self.batch.remove(&self.store.index, [facet, &id.to_be_bytes()].concat());
+    }
+
+    pub(super) fn put_tally(&mut self, key: &[u8], tally: &[u8]) {
+        self.batch.insert(&self.store.tallies, key, tally);
+    }
+
+    /// Writes it.
+    pub(super) fn commit(self) -> Result<(), ViewError> {
+        let Self { store, mut batch, positions } = self;
+        for (shard, sequence) in &positions {
+            let key = [&[POSITION][..], &shard.0.to_be_bytes()].concat();
+            batch.insert(&store.books, key, sequence.to_be_bytes());
+        }
+        batch.commit()?;
+        store.positions.write().extend(positions);
+        Ok(())
+    }
+}
+
+/// Removes a store that nobody has open.
+pub(super) fn remove(directory: &Path) -> Result<(), ViewError> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(ViewError::Directory(error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn read_positions(books: &Keyspace) -> Result<HashMap<ShardId, u64>, ViewError> {
+    let mut positions = HashMap::new();
+    for entry in books.prefix([POSITION]) {
+        let (key, value) = entry.into_inner()?;
+        let shard = key.get(1..).and_then(|shard| shard.try_into().ok()).map(u16::from_be_bytes);
+        let sequence = (*value).try_into().ok().map(u64::from_be_bytes);
+        let (shard, sequence) = shard.zip(sequence).ok_or(ViewError::Damaged("position"))?;
+        positions.insert(ShardId(shard), sequence);
+    }
+    Ok(positions)
+}
+
+pub(super) fn realm_key(realm: Realm) -> [u8; REALM_LENGTH] {
+    let mut key = [0; REALM_LENGTH];
+    key[..16].copy_from_slice(&realm.merchant.to_u128().to_be_bytes());
+    key[16] = realm.mode.code();
+    key
+}
+
+fn row_key(realm: Realm, id: u128) -> [u8; REALM_LENGTH + ID_LENGTH] {
+    let mut key = [0; REALM_LENGTH + ID_LENGTH];
+    key[..REALM_LENGTH].copy_from_slice(&realm_key(realm));
+    key[REALM_LENGTH..].copy_from_slice(&id.to_be_bytes());
+    key
+}
+
+fn id_of(key: &[u8]) -> Result<u128, ViewError> {
+    let id = key.last_chunk::<ID_LENGTH>().map(|id| u128::from_be_bytes(*id));
+    id.ok_or(ViewError::Damaged("key"))
+}
+
+fn decode(bytes: &[u8]) -> Result<Row, ViewError> {
+    Row::decode(bytes).ok_or(ViewError::Damaged("row"))
+}

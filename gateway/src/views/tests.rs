@@ -1,0 +1,218 @@
+//! The views over their own store: what is taken in is found as it was left, after any end.
+
+use std::num::NonZeroU16;
+
+use tollgate_domain::{
+    Amount, CaptureMode, CardBrand, CardFacts, CardFingerprint, Command, CreatePayment, Currency,
+    Decision, DeclineCode, Env, Event, MerchantId, Mode, Money, OutcomeSource, PaymentId,
+    PaymentMethod, PaymentStatus, Policy, ProviderId, ProviderOutcome, RecordProviderOutcome,
+    ShardState, Timestamp,
+};
+
+use tollgate_engine::DurableContent;
+
+use super::*;
+use crate::secrets::Secrets;
+
+const BEGINNING: u64 = 1_768_473_000_000;
+
+fn realm() -> Realm {
+    Realm { merchant: MerchantId::from_u128(7), mode: Mode::Test }
+}
+
+/// A shard that takes payments, and its records as observers are shown them.
+struct Shop {
+    state: ShardState,
+    records: Vec<Arc<DurableRecord>>,
+}
+
+impl Shop {
+    fn new() -> Self {
+        let shards = NonZeroU16::new(4).unwrap();
+        let shard = ShardId::of_merchant(realm().merchant, shards);
+        Self { state: ShardState::new(shard), records: Vec::new() }
+    }
+
+    fn decide(&mut self, command: Command) {
+        let policy = Policy::default();
+        let number = self.records.len() as u64;
+        let now = Timestamp::from_millis(BEGINNING + number);
+        let env = Env { now, shard: self.state.shard(), entropy: [number, 1, 2], policy: &policy };
+        let Decision::Accepted { record, .. } = self.state.decide(command, &env).unwrap() else {
+            panic!("nothing was decided")
+        };
+        self.state.apply(&record);
+        let record = DurableRecord::of_payments(&self.state, number + 1, record);
+        self.records.push(Arc::new(record));
+    }
+
+    fn pay(&mut self, minor: i64, order: Option<&str>, customer: Option<&str>) -> PaymentId {
+        self.decide(Command::CreatePayment(Box::new(CreatePayment {
+            merchant: realm().merchant,
+            mode: realm().mode,
+            money: Money {
+                amount: Amount::from_minor_units(minor).unwrap(),
+                currency: Currency::INR,
+            },
+            capture: CaptureMode::Automatic,
+            method: PaymentMethod::Card(CardFacts {
+                brand: CardBrand::Visa,
+                bin: 424_242,
+                last4: 4_242,
+                expiry_month: 12,
+                expiry_year: 2_030,
+                fingerprint: CardFingerprint([1; 16]),
+                funding: None,
+                issuer_country: None,
+            }),
+            card_expires_at: None,
+            hold_for_review: false,
+            emi: None,
+            order: None,
+            one_payment_per_order: false,
+            order_id: order.map(Into::into),
+            customer_id: customer.map(Into::into),
+            personal: None,
+            description: None,
+            callback_url: None,
+            return_url: None,
+            metadata: Vec::new(),
+            provider: ProviderId::SIMULATOR,
+            control_version: 0,
+            idempotency: None,
+        })));
+        let DurableContent::Payments { record, .. } = &self.records.last().unwrap().content else {
+            panic!("it is no payment's")
+        };
+        record.events.iter().find_map(Event::payment).unwrap()
+    }
+
+    fn decline(&mut self, payment: PaymentId) {
+        let attempt = self.state.payment(payment).unwrap().attempts()[0].id;
+        self.decide(Command::RecordProviderOutcome(RecordProviderOutcome {
+            payment,
+            attempt,
+            source: OutcomeSource::Call,
+            outcome: ProviderOutcome::Declined(DeclineCode::GenericDecline),
+        }));
+    }
+}
+
+fn open(directory: &Path) -> Views {
+    Views::open(directory, Secrets::from_key(&[7; 32]).views(), 1 << 20).unwrap()
+}
+
+const ALL: Part = Part { from: 0, to: u128::MAX, newest_first: true };
+
+fn ids(views: &Views, selection: &Selection) -> Vec<PaymentId> {
+    let found = views.find(selection, ALL, (0, 1_000)).unwrap();
+    found.into_iter().map(|(id, _row)| PaymentId::from_u128(id)).collect()
+}
+
+fn in_status(status: PaymentStatus) -> Selection {
+    Selection { status: Some(RowStatus::Payment(status)), ..Selection::all_of(realm()) }
+}
+
+#[test]
+fn rows_are_found_by_what_they_are_now() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut shop = Shop::new();
+    let first = shop.pay(100, Some("o-1"), Some("anna"));
+    let second = shop.pay(200, Some("o-1"), None);
+    let third = shop.pay(300, None, Some("anna"));
+    let views = open(directory.path());
+    views.observe(shop.records.clone());
+    assert!(views.wait_until_caught_up());
+    let all = Selection::all_of(realm());
+    assert_eq!(ids(&views, &all), [third, second, first]);
+    assert_eq!(ids(&views, &in_status(PaymentStatus::Processing)), [third, second, first]);
+    let order = Some(views.secrets().order(realm(), "o-1"));
+    assert_eq!(ids(&views, &Selection { order, ..all.clone() }), [second, first]);
+    let customer = Some(views.secrets().customer(realm(), "anna"));
+    assert_eq!(ids(&views, &Selection { customer, ..all.clone() }), [third, first]);
+    assert_eq!(ids(&views, &Selection { amounts: 150..=200, ..all.clone() }), [second]);
+    let created = BEGINNING + 1..=BEGINNING + 2;
+    assert_eq!(ids(&views, &Selection { created, ..all.clone() }), [third, second]);
+    let payment = Some(second);
+    assert_eq!(ids(&views, &Selection { payment, ..all.clone() }), [second]);
+    let other = Realm { mode: Mode::Live, ..realm() };
+    assert_eq!(ids(&views, &Selection::all_of(other)), []);
+
+    let before = shop.records.len();
+    shop.decline(second);
+    views.observe(shop.records[before..].to_vec());
+    assert!(views.wait_until_caught_up());
+    assert_eq!(ids(&views, &in_status(PaymentStatus::Processing)), [third, first]);
+    assert_eq!(ids(&views, &in_status(PaymentStatus::Failed)), [second]);
+    let failed = Selection { standing: Some(Standing::Failed), ..all.clone() };
+    assert_eq!(ids(&views, &failed), [second]);
+    assert_eq!(views.count(&failed).unwrap(), 1);
+    assert_eq!(views.count(&in_status(PaymentStatus::Processing)).unwrap(), 2);
+    assert_eq!(views.count(&all).unwrap(), 3);
+    assert_eq!(views.count(&Selection { amounts: 150..=300, ..all }).unwrap(), 2);
+    views.close();
+}
+
+#[test]
+fn what_is_shown_again_changes_nothing_and_what_was_missed_is_made_up_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut shop = Shop::new();
+    let payments: Vec<_> = (1..=50).map(|minor| shop.pay(minor, None, None)).collect();
+    payments.iter().step_by(2).for_each(|payment| shop.decline(*payment));
+    let shard = shop.state.shard();
+    let all = Selection::all_of(realm());
+
+    let views = open(directory.path());
+    views.observe(shop.records[..60].to_vec());
+    views.close();
+    drop(views);
+    let views = open(directory.path());
+    assert_eq!(views.position(shard), 60, "rows and position are one");
+    views.replay(shop.records[40..].to_vec());
+    assert!(views.wait_until_caught_up());
+    assert_eq!(views.count(&all).unwrap(), 50);
+    assert_eq!(views.count(&in_status(PaymentStatus::Failed)).unwrap(), 25);
+    assert_eq!(ids(&views, &in_status(PaymentStatus::Processing)).len(), 25);
+    views.close();
+}
+
+#[test]
+fn what_is_damaged_or_of_another_format_is_begun_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut shop = Shop::new();
+    shop.pay(100, None, None);
+    let shard = shop.state.shard();
+    let fill = || {
+        let views = open(directory.path());
+        assert_eq!(views.position(shard), 0, "nothing is there");
+        views.observe(shop.records.clone());
+        views.close();
+    };
+    fill();
+    let views = open(directory.path());
+    assert_eq!(views.position(shard), 1);
+    views.store.condemn();
+    views.close();
+    drop(views);
+    fill();
+    let database = fjall::Database::builder(directory.path().join("store")).open().unwrap();
+    let books = database.keyspace("books", fjall::KeyspaceCreateOptions::default).unwrap();
+    books.insert("v", 0_u32.to_be_bytes()).unwrap();
+    drop((books, database));
+    fill();
+}
+
+#[tokio::test]
+async fn whoever_waits_finds_what_came_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut shop = Shop::new();
+    let views = open(directory.path());
+    for minor in 1..=20 {
+        let payment = shop.pay(minor, None, None);
+        views.observe(vec![Arc::clone(shop.records.last().unwrap())]);
+        assert!(views.catch_up(Duration::from_secs(60)).await);
+        assert_eq!(ids(&views, &Selection::all_of(realm())).first(), Some(&payment));
+    }
+    assert_eq!(views.waiting(), 0);
+    views.close();
+}

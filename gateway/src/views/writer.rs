@@ -1,0 +1,294 @@
+//! The thread that takes durable records into the views, behind everything else.
+//!
+//! A batch changes each row once, however often its payment moved meanwhile. What a row was before is
+//! known from the batch, from the rows written last, or from the store.
+//!
+//! After an error nothing more is taken in, lists are refused, and payments go on: the next start
+//! takes in what is missing, or builds all of it anew.
+
+use std::{
+    sync::Arc,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use rustc_hash::{FxHashMap, FxHashSet};
+use tollgate_domain::{Event, OperationId, Payment, Record};
+use tollgate_engine::{DurableContent, DurableRecord};
+
+use super::{
+    ViewError, facet,
+    queue::{Next, Queue},
+    row::{Digests, Row},
+    store::{Change, ViewStore},
+    tally::Deltas,
+};
+use crate::{secrets::ViewSecrets, vault::Realm};
+
+/// Records that are written in one batch: the more, the fewer times a row is written.
+const BATCH: usize = 8_192;
+
+/// How often what was written is synced. A power cut may take as much from the views, and the log
+/// gives it again.
+const SYNC_EVERY: Duration = Duration::from_secs(2);
+
+/// Rows that are remembered after they were written, in each of two generations: a payment moves
+/// most while it is young.
+const REMEMBERED: usize = 32_768;
+
+/// Below everything that somebody waits for, and above snapshots.
+const NICENESS: i32 = 10;
+
+/// The running thread.
+pub(super) struct ViewWriter {
+    queue: Arc<Queue>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl ViewWriter {
+    pub(super) fn start(
+        store: Arc<ViewStore>,
+        queue: Arc<Queue>,
+        secrets: ViewSecrets,
+    ) -> Result<Self, ViewError> {
+        let recent = Recent::default();
+        let mut intake = Intake { store, queue: Arc::clone(&queue), secrets, recent };
+        let thread = std::thread::Builder::new()
+            .name("tollgate-views".to_owned())
+            .spawn(move || {
+                lower_priority();
+                if let Err(error) = intake.run() {
+                    if error.is_damage() {
+                        intake.store.condemn();
+                    }
+                    let error: &dyn std::error::Error = &error;
+                    tracing::error!(error, "the views have failed; lists are refused");
+                    intake.queue.fail();
+                }
+            })
+            .map_err(ViewError::Thread)?;
+        Ok(Self { queue, thread: Mutex::new(Some(thread)) })
+    }
+
+    pub(super) fn close(&self) {
+        self.queue.close();
+        if let Some(thread) = self.thread.lock().take() {
+            // It ends by itself, and a panic in it has been told.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn lower_priority() {
+    // Of this thread alone, on Linux. Where it is refused the thread works as fast as the others.
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        let error: &dyn std::error::Error = &error;
+        tracing::warn!(error, "the views are written at the priority of everything else");
+    }
+}
+
+/// Whose a row is, and its id.
+type Place = (Realm, u128);
+
+/// A row of a batch.
+struct Touched {
+    /// As it is in the store.
+    stored: Option<Row>,
+    now: Row,
+}
+
+type Batch = FxHashMap<Place, Touched>;
+
+/// Rows written last, in two generations: when the younger is full it becomes the older.
+#[derive(Default)]
+struct Recent {
+    younger: FxHashMap<Place, Row>,
+    older: FxHashMap<Place, Row>,
+}
+
+impl Recent {
+    fn get(&self, place: &Place) -> Option<&Row> {
+        self.younger.get(place).or_else(|| self.older.get(place))
+    }
+
+    fn put(&mut self, place: Place, row: Row) {
+        if self.younger.len() >= REMEMBERED {
+            self.older = std::mem::take(&mut self.younger);
+        }
+        self.younger.insert(place, row);
+    }
+}
+
+struct Intake {
+    store: Arc<ViewStore>,
+    queue: Arc<Queue>,
+    secrets: ViewSecrets,
+    recent: Recent,
+}
+
+impl Intake {
+    fn run(&mut self) -> Result<(), ViewError> {
+        let mut synced = Instant::now();
+        let mut written = false;
+        loop {
+            match self.queue.next(SYNC_EVERY, BATCH) {
+                Next::Records(records) => {
+                    self.take_in(&records)?;
+                    self.queue.taken(records.len());
+                    written = true;
+                }
+                Next::Nothing => {}
+                Next::Closed => return self.store.persist(),
+            }
+            if written && synced.elapsed() >= SYNC_EVERY {
+                self.store.persist()?;
+                (synced, written) = (Instant::now(), false);
+            }
+        }
+    }
+
+    fn take_in(&mut self, records: &[Arc<DurableRecord>]) -> Result<(), ViewError> {
+        let store = Arc::clone(&self.store);
+        let mut change = store.begin();
+        let mut batch = Batch::default();
+        for record in records {
+            // Shown twice, it would be nothing new.
+            if record.sequence <= change.position(record.shard) {
+                continue;
+            }
+            match &record.content {
+                DurableContent::Payments { record, payments, orders: _ } => {
+                    for payment in payments {
+                        self.touch(&mut batch, record, payment)?;
+                    }
+                }
+                DurableContent::Control { .. } => {}
+            }
+            change.reach(record.shard, record.sequence);
+        }
+        let mut deltas = Deltas::default();
+        for ((realm, id), touched) in batch {
+            write(&mut change, &mut deltas, realm, id, &touched);
+            self.recent.put((realm, id), touched.now);
+        }
+        deltas.write(&store, &mut change)?;
+        change.commit()
+    }
+
+    /// Notes what a record made of a payment.
+    fn touch(
+        &self,
+        batch: &mut Batch,
+        record: &Record<Event>,
+        payment: &Payment,
+    ) -> Result<(), ViewError> {
+        let intent = payment.intent();
+        let realm = Realm { merchant: intent.merchant, mode: intent.mode };
+        let Happened { created, begun, moved } = Happened::to(payment, record);
+        let place = (realm, payment.id().to_u128());
+        let before = self.before(batch, place, created)?;
+        let digests = match before {
+            Some(row) => row.digests(),
+            None => self.digests(realm, payment),
+        };
+        let now = Row::of_payment(payment, digests, before);
+        self.note(batch, place, created, now)?;
+        for id in moved {
+            let Some(operation) = payment.operation(id) else { continue };
+            let now = Row::of_operation(payment, operation, digests);
+            self.note(batch, (realm, id.to_u128()), begun.contains(&id), now)?;
+        }
+        Ok(())
+    }
+
+    fn digests(&self, realm: Realm, payment: &Payment) -> Digests {
+        let intent = payment.intent();
+        let order = intent.order_id.as_deref().map(|id| self.secrets.order(realm, id));
+        let customer = intent.customer_id.as_deref().map(|id| self.secrets.customer(realm, id));
+        Digests { order, customer }
+    }
+
+    /// The row at a place until now, which has none where `is_new`. It is in the batch afterwards, or
+    /// there is none.
+    fn before<'b>(
+        &self,
+        batch: &'b mut Batch,
+        place: Place,
+        is_new: bool,
+    ) -> Result<Option<&'b Row>, ViewError> {
+        if !is_new && !batch.contains_key(&place) {
+            let known = self.recent.get(&place).cloned();
+            let stored =
+                known.map_or_else(|| self.store.row(place.0, place.1), |row| Ok(Some(row)));
+            if let Some(row) = stored? {
+                batch.insert(place, Touched { stored: Some(row.clone()), now: row });
+            }
+        }
+        Ok(batch.get(&place).map(|touched| &touched.now))
+    }
+
+    fn note(
+        &self,
+        batch: &mut Batch,
+        place: Place,
+        is_new: bool,
+        now: Row,
+    ) -> Result<(), ViewError> {
+        self.before(batch, place, is_new)?;
+        match batch.get_mut(&place) {
+            Some(touched) => touched.now = now,
+            None => drop(batch.insert(place, Touched { stored: None, now })),
+        }
+        Ok(())
+    }
+}
+
+/// What a record's events did to one payment.
+struct Happened {
+    created: bool,
+    /// Operations that began.
+    begun: FxHashSet<OperationId>,
+    /// Operations that began or changed.
+    moved: FxHashSet<OperationId>,
+}
+
+impl Happened {
+    fn to(payment: &Payment, record: &Record<Event>) -> Self {
+        let mut happened =
+            Self { created: false, begun: FxHashSet::default(), moved: FxHashSet::default() };
+        for event in record.events.iter().filter(|event| event.payment() == Some(payment.id())) {
+            happened.created |= matches!(event, Event::PaymentCreated(_));
+            if let Some(operation) = event.operation() {
+                happened.moved.insert(operation);
+                if matches!(event, Event::OperationStarted { .. }) {
+                    happened.begun.insert(operation);
+                }
+            }
+        }
+        happened
+    }
+}
+
+/// Writes a row with everything that it is found by and counted in.
+fn write(
+    change: &mut Change<'_>,
+    deltas: &mut Deltas,
+    realm: Realm,
+    id: u128,
+    Touched { stored, now }: &Touched,
+) {
+    if stored.as_ref() == Some(now) {
+        return;
+    }
+    change.put_row(realm, id, now);
+    deltas.change(realm, id, stored.as_ref(), now);
+    let before: Vec<_> = stored.iter().flat_map(|row| facet::all_of(realm, row)).collect();
+    let after: Vec<_> = facet::all_of(realm, now).collect();
+    for gone in before.iter().filter(|facet| !after.contains(facet)) {
+        change.remove_facet(gone, id);
+    }
+    for new in after.iter().filter(|facet| !before.contains(facet)) {
+        change.put_facet(new, id);
+    }
+}

@@ -21,6 +21,7 @@ mod feed;
 mod first_keys;
 mod metrics;
 mod offer;
+mod record_line;
 mod routing;
 mod secrets;
 mod views;

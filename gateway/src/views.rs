@@ -21,16 +21,18 @@ mod queue;
 mod row;
 mod store;
 mod tally;
+mod timeline;
 mod writer;
 
 use std::{io, path::Path, sync::Arc, time::Duration};
 
-use tollgate_domain::ShardId;
+use tollgate_domain::{PaymentId, ShardId, codec::CodecError};
 use tollgate_engine::{DurableRecord, RecordObserver};
 
 pub(crate) use self::{
     query::{Found, Part, Review, Selection},
     row::{MethodKind, Row, RowKind, RowStatus, STATUSES, Standing},
+    timeline::PaymentRecord,
 };
 use self::{queue::Queue, store::ViewStore, writer::ViewWriter};
 use crate::{metrics::ViewMetrics, secrets::ViewSecrets, vault::Realm};
@@ -58,6 +60,9 @@ pub enum ViewError {
     /// Another release has written the store.
     #[error("the views are of another format")]
     Format,
+    /// A record cannot be kept, or what is kept of one cannot be read.
+    #[error("the views cannot hold a record")]
+    Record(#[source] CodecError),
     /// No thread can be had.
     #[error("cannot start the views' thread")]
     Thread(#[source] io::Error),
@@ -67,7 +72,7 @@ impl ViewError {
     /// Whether the store itself is to blame, so that it had better be built anew.
     fn is_damage(&self) -> bool {
         match self {
-            Self::Damaged(_) | Self::Format => true,
+            Self::Damaged(_) | Self::Format | Self::Record(_) => true,
             Self::Store(error) => !matches!(error, fjall::Error::Io(_)),
             Self::Directory(_) | Self::Thread(_) => false,
         }
@@ -143,6 +148,15 @@ impl Views {
             rows.try_fold(0, |count, found| found.map(|_found| count + 1))
         };
         self.checked(counted)
+    }
+
+    /// What a payment has gone through, record by record. Reads from the disk.
+    pub(crate) fn events(
+        &self,
+        realm: Realm,
+        payment: PaymentId,
+    ) -> Result<Vec<PaymentRecord>, ViewError> {
+        self.checked(timeline::read(&self.store.read(), realm, payment))
     }
 
     /// What the views tell orders and customers by.

@@ -1,7 +1,6 @@
 //! `tollgate wal`: looks into the write-ahead log.
 
 mod dump;
-mod record_line;
 
 use std::path::{Path, PathBuf};
 

@@ -68,6 +68,7 @@ routes! {
     Payments = "/api/v1/payments" => get(v1::payments::list).post(v1::payments::create);
     PaymentBatch = "/api/v1/payments/batch" => post(v1::payment_batch::create);
     Payment = "/api/v1/payments/{id}" => get(v1::payments::read);
+    PaymentEvents = "/api/v1/payments/{id}/events" => get(v1::payment_events::list);
     PaymentConfirmation = "/api/v1/payments/{id}/confirm" =>
         post(v1::payment_operations::confirm);
     PaymentCapture = "/api/v1/payments/{id}/capture" => post(v1::payment_operations::capture);

@@ -13,6 +13,7 @@ pub(super) mod merchants;
 pub(super) mod orders;
 pub(super) mod parked_callbacks;
 pub(super) mod payment_batch;
+pub(super) mod payment_events;
 pub(super) mod payment_methods;
 pub(super) mod payment_operations;
 pub(super) mod payments;

@@ -35,6 +35,7 @@ mod provider_answer;
 mod refund_answer;
 mod text;
 mod time;
+mod timeline_answer;
 mod transaction_answer;
 mod unknown_answer;
 mod validation;
@@ -78,6 +79,7 @@ pub(crate) use payment_request::{
 pub(crate) use provider_answer::{ClassicProvider, ProviderBody, ProviderListBody};
 pub(crate) use refund_answer::{ClassicRefund, ClassicRefundStatus, RefundBody};
 pub(crate) use time::{Rfc3339, parse_rfc3339};
+pub(crate) use timeline_answer::TimelineBody;
 pub(crate) use transaction_answer::{ClassicTransaction, ClassicTransactionPage, TransactionBody};
 pub(crate) use unknown_answer::UnknownBody;
 pub(crate) use webhook_answer::{

@@ -3,10 +3,12 @@
 //! ```text
 //!   rows      realm 17 · id 16                        ─▶ row
 //!   index     realm 17 · facet · id 16                ─▶ nothing
+//!   events    realm 17 · payment 16 · event 4         ─▶ record's sequence in its shard 8 · record
 //!   tallies   realm 17 · day 4 · kind 1 · status 1 · standing 1 · currency 2   ─▶ tally
 //!   books     'v'                                     ─▶ number of this format, 4
 //!             'p' · shard 2                           ─▶ last record taken in, 8
 //!
+//!   Of a record are kept the events of the payment; the key has the number of the first of them.
 //!   realm: merchant 16 · mode 1; id: the bits of a payment's or an operation's id, which begin with
 //!   its time; numbers are big-endian. What a facet is, `facet.rs` draws.
 //! ```
@@ -26,7 +28,7 @@ use super::{ViewError, row::Row};
 use crate::vault::Realm;
 
 /// The number of the format that this build reads and writes. Anything else is built anew.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 const VERSION: &[u8] = b"v";
 const POSITION: u8 = b'p';
@@ -49,6 +51,7 @@ pub(super) struct ViewStore {
     database: Database,
     rows: Keyspace,
     index: Keyspace,
+    events: Keyspace,
     tallies: Keyspace,
     books: Keyspace,
     positions: RwLock<HashMap<ShardId, u64>>,
@@ -96,6 +99,7 @@ impl ViewStore {
             .open()?;
         let keyspace = |name| database.keyspace(name, KeyspaceCreateOptions::default);
         let (rows, index) = (keyspace("rows")?, keyspace("index")?);
+        let events = keyspace("events")?;
         let (tallies, books) = (keyspace("tallies")?, keyspace("books")?);
         match books.get(VERSION)? {
             Some(format) if *format == FORMAT.to_be_bytes() => {}
@@ -104,7 +108,8 @@ impl ViewStore {
             None => return Err(ViewError::Format),
         }
         let positions = RwLock::new(read_positions(&books)?);
-        Ok(Self { database, rows, index, tallies, books, positions, damaged: damaged.into() })
+        let damaged = damaged.into();
+        Ok(Self { database, rows, index, events, tallies, books, positions, damaged })
     }
 
     /// Says that what was read makes no sense, so that the next start builds the store anew.
@@ -178,6 +183,20 @@ impl Reading<'_> {
         range.map(|entry| id_of(&entry.key()?))
     }
 
+    /// What is kept of each record of a payment, in order: the number of its first event, and the
+    /// bytes.
+    pub(super) fn events(
+        &self,
+        realm: Realm,
+        payment: u128,
+    ) -> impl Iterator<Item = Result<(u32, fjall::UserValue), ViewError>> + use<> {
+        self.snapshot.prefix(&self.store.events, row_key(realm, payment)).map(|entry| {
+            let (key, value) = entry.into_inner()?;
+            let event = key.last_chunk::<4>().map(|event| u32::from_be_bytes(*event));
+            Ok((event.ok_or(ViewError::Damaged("event's key"))?, value))
+        })
+    }
+
     /// Tallies whose keys begin so, each with its key.
     pub(super) fn tallies(
         &self,
@@ -200,6 +219,12 @@ impl Change<'_> {
 
     pub(super) fn put_row(&mut self, realm: Realm, id: u128, row: &Row) {
         self.batch.insert(&self.store.rows, row_key(realm, id), row.encode());
+    }
+
+    /// Keeps events of a payment, the first of which has that number.
+    pub(super) fn put_events(&mut self, realm: Realm, payment: u128, first: u32, bytes: Vec<u8>) {
+        let key = [&row_key(realm, payment)[..], &first.to_be_bytes()].concat();
+        self.batch.insert(&self.store.events, key, bytes);
     }
 
     pub(super) fn put_facet(&mut self, facet: &[u8], id: u128) {

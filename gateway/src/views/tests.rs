@@ -144,6 +144,13 @@ fn rows_are_found_by_what_they_are_now() {
     assert!(views.wait_until_caught_up());
     assert_eq!(ids(&views, &in_status(PaymentStatus::Processing)), [third, first]);
     assert_eq!(ids(&views, &in_status(PaymentStatus::Failed)), [second]);
+    let timeline = views.events(realm(), second).unwrap();
+    let numbers: Vec<_> = timeline.iter().map(|one| (one.sequence, one.first_event)).collect();
+    assert_eq!(numbers, [(2, 1), (4, 3)], "created and attempted, then declined and failed");
+    let events = timeline.iter().flat_map(|one| &one.content.events);
+    let sequence = shop.state.payment(second).unwrap().sequence();
+    assert_eq!(u32::try_from(events.count()).unwrap(), sequence);
+    assert_eq!(views.events(realm(), PaymentId::from_u128(1)).unwrap(), []);
     let failed = Selection { standing: Some(Standing::Failed), ..all.clone() };
     assert_eq!(ids(&views, &failed), [second]);
     assert_eq!(views.count(&failed).unwrap(), 1);

@@ -23,6 +23,7 @@ use super::{
     row::{Digests, Row},
     store::{Change, ViewStore},
     tally::Deltas,
+    timeline,
 };
 use crate::{secrets::ViewSecrets, vault::Realm};
 
@@ -158,9 +159,12 @@ impl Intake {
                 continue;
             }
             match &record.content {
-                DurableContent::Payments { record, payments, orders: _ } => {
+                DurableContent::Payments { record: facts, payments, orders: _ } => {
                     for payment in payments {
-                        self.touch(&mut batch, record, payment)?;
+                        let intent = payment.intent();
+                        let realm = Realm { merchant: intent.merchant, mode: intent.mode };
+                        self.touch(&mut batch, realm, facts, payment)?;
+                        timeline::keep(&mut change, realm, payment, record.sequence, facts)?;
                     }
                 }
                 DurableContent::Control { .. } => {}
@@ -180,11 +184,10 @@ impl Intake {
     fn touch(
         &self,
         batch: &mut Batch,
+        realm: Realm,
         record: &Record<Event>,
         payment: &Payment,
     ) -> Result<(), ViewError> {
-        let intent = payment.intent();
-        let realm = Realm { merchant: intent.merchant, mode: intent.mode };
         let Happened { created, begun, moved } = Happened::to(payment, record);
         let place = (realm, payment.id().to_u128());
         let before = self.before(batch, place, created)?;

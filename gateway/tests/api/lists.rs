@@ -237,6 +237,41 @@ async fn register(server: &TestServer) -> Value {
 }
 
 #[tokio::test]
+async fn a_payment_tells_all_that_it_has_gone_through() {
+    let server = TestServer::start().await;
+    let paid = pay(&server, GOOD, "10.00", json!({"customer": {"email": "a@example.com"}})).await;
+    refund(&server, &paid, "1.00").await;
+    let path = format!("/api/v1/payments/{}/events", id(&paid));
+    let timeline = server.get(&path).await.json();
+    let told = |field: &str| -> Vec<Value> {
+        timeline["data"].as_array().unwrap().iter().map(|event| event[field].clone()).collect()
+    };
+    let types = [
+        "payment_created",
+        "attempt_started",
+        "attempt_approved",
+        "payment_captured",
+        "operation_started",
+        "operation_succeeded",
+    ];
+    assert_eq!(told("type"), types);
+    assert_eq!(told("sequence"), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(told("cause"), ["merchant", "merchant", "call", "call", "merchant", "call"]);
+    let now = server.get(&format!("/api/v1/payments/{}", id(&paid))).await.json();
+    assert_eq!(now["sequence"], 6, "the payment counts them too");
+    assert_eq!(told("created_at")[5], now["updated_at"]);
+    assert!(told("record").is_sorted_by_key(|place| place["sequence"].as_u64().unwrap()));
+    assert!(!timeline.to_string().contains("a@example.com"));
+
+    let strangers = register(&server).await;
+    let strangers = strangers["api_keys"]["secret_test"].as_str().unwrap();
+    server.get_with(&path, strangers).await.assert_problem(404, "payment_not_found");
+    let server = server.restart().await;
+    assert_eq!(server.get(&path).await.json(), timeline);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn reviews_are_open_until_somebody_decides() {
     let server = TestServer::start_with(|config| {
         config.review.hold_from =

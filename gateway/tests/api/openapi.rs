@@ -288,7 +288,7 @@ async fn own_id(server: &TestServer, operation: &Value) -> String {
             paid(server).await;
             return "somebody".to_owned();
         }
-        "readPayment" | "readClassicPayment" | "readClassicPaymentStatus" => {
+        "readPayment" | "listPaymentEvents" | "readClassicPayment" | "readClassicPaymentStatus" => {
             (paid(server).await, "/id")
         }
         "readTransaction" | "readClassicTransaction" => (paid(server).await, "/transaction_id"),

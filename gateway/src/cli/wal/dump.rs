@@ -14,7 +14,8 @@ use clap::Args;
 use tollgate_domain::ShardId;
 use tollgate_engine::{Error as EngineError, LogTail, LoggedRecord, Selection};
 
-use super::{WalError, record_line::RecordLine};
+use super::WalError;
+use crate::record_line::RecordLine;
 use crate::{
     cli::output::{self, OutputError, Reader},
     data_directory::{self, IdleDataDirectory},

@@ -34,7 +34,11 @@ use super::{
         OutcomeRequest, ParkedCallback, ParkedCallbackId, ParkedCallbackList, Payment, PaymentId,
         PaymentList, PaymentMethodList, PaymentRequest, PlainOperationRequest, Problem, Provider,
         ProviderCallback, ProviderId, ProviderList, PublicMerchant, QueueStatus, Ready,
-        RecoverRequest, Refund, RefundId, RefundList, RefundRequest, RegisteredMerchant, ResolutionRequest, RotationRequest, SecretRequest, TestRequest, Transaction, TransactionId, TransactionList, UnknownList, VpaRequest, VpaValidation, WalletBalance, WalletBalanceRequest, WalletLink, WalletLinkRequest, WebhookAttempt, WebhookAttemptList, WebhookEndpoint, WebhookEndpointId, WebhookEndpointList, WebhookRedelivery, WebhookRequest,
+        RecoverRequest, Refund, RefundId, RefundList, RefundRequest, RegisteredMerchant,
+        ResolutionRequest, RotationRequest, SecretRequest, TestRequest, Timeline, Transaction,
+        TransactionId, TransactionList, UnknownList, VpaRequest, VpaValidation, WalletBalance,
+        WalletBalanceRequest, WalletLink, WalletLinkRequest, WebhookAttempt, WebhookAttemptList,
+        WebhookEndpoint, WebhookEndpointId, WebhookEndpointList, WebhookRedelivery, WebhookRequest,
     },
 };
 use crate::http::{error::ErrorCode, surface::Surface};
@@ -194,6 +198,7 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<TransactionList>(&mut schemas);
     add::<RefundList>(&mut schemas);
     add::<PaymentList>(&mut schemas);
+    add::<Timeline>(&mut schemas);
     add::<ClassicTransactionList>(&mut schemas);
     add::<Transaction>(&mut schemas);
     add::<TransactionId>(&mut schemas);

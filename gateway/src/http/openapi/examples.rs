@@ -399,6 +399,22 @@ pub(super) fn payment_list(url: &str) -> Value {
     list(&[card_payment()], url)
 }
 
+/// What a payment has gone through.
+pub(super) fn timeline() -> Value {
+    let event = |sequence: u32, kind: &str, data: Value| {
+        json!({
+            "object": "payment_event", "sequence": sequence, "type": kind, "created_at": TIME,
+            "cause": "merchant", "record": {"shard": 3, "sequence": 17}, "data": data,
+        })
+    };
+    let attempt = json!({
+        "attempt": "att_06f1q8zr2w000c2m6t8x4p9s3b", "provider": "simulator",
+    });
+    let intent = json!({"amount_minor": 10000, "currency": "INR", "payment_method": "card"});
+    let events = [event(1, "payment_created", intent), event(2, "attempt_started", attempt)];
+    list(&events, "/api/v1/payments/pay_06f1q8zr2w000c4v9kxj3m5t7a/events")
+}
+
 /// A page of refunds.
 pub(super) fn refund_list() -> Value {
     list(&[refund()], "/api/v1/refunds")

@@ -46,7 +46,7 @@ pub(super) use operation::{
     RefundList, RefundRequest,
 };
 pub(super) use order::{Order, OrderList, OrderRequest};
-pub(super) use payment::{Batch, Payment, PaymentList};
+pub(super) use payment::{Batch, Payment, PaymentList, Timeline};
 pub(super) use payment_method::PaymentMethodList;
 pub(super) use payment_request::{BatchRequest, ClassicPaymentForm, PaymentRequest};
 pub(super) use problem::{ClassicProblem, FailedPaymentProblem, Problem};

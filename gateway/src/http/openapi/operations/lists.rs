@@ -15,10 +15,10 @@ use super::{
         },
         schemas::{
             ClassicTransactionList, Currency, MerchantId, PaymentId, PaymentList, RefundId,
-            RefundList, TransactionId, TransactionList,
+            RefundList, Timeline, TransactionId, TransactionList,
         },
     },
-    ANY, COMMAND, KEYED, LIST, page, refusals,
+    ANY, COMMAND, KEYED, LIST, MERCHANT, page, refusals,
 };
 use crate::{
     http::{error::ErrorCode, router::Route},
@@ -32,8 +32,8 @@ const REFUSED: &[ErrorCode] = &[
     ErrorCode::ListsUnavailable,
 ];
 
-pub(super) fn descriptions() -> [Description; 6] {
-    [payments(), reviews(), refunds(), transactions(), classic(), classic_of_merchant()]
+pub(super) fn descriptions() -> [Description; 7] {
+    [payments(), timeline(), reviews(), refunds(), transactions(), classic(), classic_of_merchant()]
 }
 
 fn payments() -> Description {
@@ -59,6 +59,32 @@ fn payments() -> Description {
             examples::payment_list("/api/v1/payments"),
         )],
         refusals: refusals(&[ANY, KEYED, LIST, COMMAND, REFUSED]),
+    }
+}
+
+fn timeline() -> Description {
+    Description {
+        route: Route::PaymentEvents,
+        id: "listPaymentEvents",
+        summary: "List a payment's events",
+        description: "Shows everything that the payment has gone through, the oldest first and all at \
+                      once: each event with its number, its time, what brought it about, and the \
+                      record of the log that holds it.",
+        access: Access::Merchant,
+        parameters: vec![path_parameter::<PaymentId>("id", "The payment's id.")],
+        answers: vec![Answer::json::<Timeline>(StatusCode::OK, "The events.").example(
+            "events",
+            "A payment under way",
+            examples::timeline(),
+        )],
+        refusals: refusals(&[
+            ANY,
+            KEYED,
+            MERCHANT,
+            COMMAND,
+            &[ErrorCode::PaymentNotFound, ErrorCode::ListsUnavailable],
+        ]),
+        ..payments()
     }
 }
 

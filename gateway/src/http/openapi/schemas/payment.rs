@@ -103,6 +103,47 @@ pub(in crate::http::openapi) struct PaymentList {
     url: String,
 }
 
+/// Everything that a payment has gone through.
+#[derive(ToSchema)]
+pub(in crate::http::openapi) struct Timeline {
+    object: ListObject,
+    data: Vec<PaymentEvent>,
+    /// Always false: it is shown whole.
+    has_more: bool,
+    url: String,
+}
+
+#[derive(ToSchema)]
+struct PaymentEvent {
+    /// Always `payment_event`.
+    object: String,
+    /// Counts the payment's events from 1, without a gap.
+    #[schema(minimum = 1)]
+    sequence: i64,
+    #[schema(examples("attempt_approved"))]
+    r#type: String,
+    created_at: Time,
+    /// `merchant`, `review`, `cancellation`, `expiry` or `late_approval` for what is done to it;
+    /// `call`, `inquiry`, `callback` or `operator` for what was learnt so; `schedule` for what
+    /// happens because its time has come.
+    #[schema(examples("merchant", "call"))]
+    cause: String,
+    record: RecordPlace,
+    /// What else there is to tell; which members there are depends on the type.
+    #[schema(value_type = Object)]
+    data: String,
+}
+
+/// The record of the log that holds an event.
+#[derive(ToSchema)]
+struct RecordPlace {
+    #[schema(minimum = 1)]
+    shard: i32,
+    /// Its place among the shard's records.
+    #[schema(minimum = 1)]
+    sequence: i64,
+}
+
 /// Where a payment stands.
 #[derive(ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -29,7 +29,7 @@ use tollgate_engine::{LoggedRecord, RecordContent};
 use crate::http::Rfc3339;
 
 /// A record, to be serialized.
-pub(super) struct RecordLine<'r>(pub(super) &'r LoggedRecord);
+pub(crate) struct RecordLine<'r>(pub(crate) &'r LoggedRecord);
 
 impl Serialize for RecordLine<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -64,7 +64,8 @@ fn write_record<M: SerializeMap, E>(
     map.serialize_entry("effects", &List(effects, effect))
 }
 
-fn payment_event(event: &Event) -> Object {
+/// An event of a payment shard.
+pub(crate) fn payment_event(event: &Event) -> Object {
     match event {
         Event::PaymentCreated(intent) => payment_created(intent),
         Event::AttemptStarted { payment, attempt, provider } => named("attempt_started")
@@ -484,7 +485,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// An object that keeps the order of its fields.
-struct Object(Vec<(&'static str, Value)>);
+pub(crate) struct Object(Vec<(&'static str, Value)>);
 
 /// An event of that name.
 fn named(name: &'static str) -> Object {
@@ -499,6 +500,11 @@ impl Object {
 
     fn text(self, name: &'static str, value: &impl ToString) -> Self {
         self.with(name, value.to_string())
+    }
+
+    /// Its members.
+    pub(crate) fn into_map(self) -> serde_json::Map<String, Value> {
+        self.0.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 

@@ -8,6 +8,7 @@ use std::{num::NonZeroU16, path::Path};
 use tollgate_wal::Tail;
 
 use crate::{
+    archive::ArchiveFeed,
     error::Error,
     record_observer::{RecordObservers, ReplayFeed},
     recovery::Replayed,
@@ -23,7 +24,8 @@ pub fn show_log(directory: &Path, observers: &RecordObservers) -> Result<u64, Er
     let mut replayed = Replayed::new(MOST_SHARDS);
     let feed = ReplayFeed::new(observers, replayed.sequences.len());
     let mut tail = Tail::open(directory)?;
-    replayed.replay(feed, |visit| tail.advance(visit))?;
+    let mut archive = ArchiveFeed::new(None, replayed.sequences.len());
+    replayed.replay(feed, &mut archive, |visit| tail.advance(visit))?;
     Ok(replayed.sequences.iter().sum())
 }
 

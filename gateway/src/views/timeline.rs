@@ -34,13 +34,18 @@ pub(super) fn keep(
     sequence: u64,
     record: &Record<Event>,
 ) -> Result<(), ViewError> {
-    let own = record.events.iter().filter(|event| event.payment() == Some(payment.id()));
+    // That a payment leaves memory, or comes back, is no event of its own, and it does not count it.
+    let is_own = |event: &&Event| event.payment() == Some(payment.id()) && !event.is_of_archive();
+    let own = record.events.iter().filter(is_own);
     let own = Record {
         at: record.at,
         events: own.cloned().collect(),
         idempotency: None,
         effects: Vec::new(),
     };
+    if own.events.is_empty() {
+        return Ok(());
+    }
     let count = u32::try_from(own.events.len()).unwrap_or(u32::MAX);
     let first = (payment.sequence() + 1).saturating_sub(count);
     let mut bytes = sequence.to_be_bytes().to_vec();

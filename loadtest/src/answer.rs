@@ -5,6 +5,8 @@
 
 use serde::Deserialize;
 
+use crate::order::Currency;
+
 /// A violation quotes so many bytes of a body.
 const QUOTED: usize = 600;
 
@@ -90,13 +92,13 @@ impl PaymentAnswer {
             201 => Self::of_created(answer),
             202 => match PaymentView::parse(&answer.body) {
                 Ok(payment) => Self::Accepted { payment },
-                Err(why) => unexpected(answer, &why),
+                Err(why) => unexpected_here(answer, &why),
             },
             402 => Self::of_declined(answer),
             409 if has_code(answer, "idempotency_key_in_use") => Self::InUse,
             422 if has_code(answer, "idempotency_key_reused") => Self::KeyReused,
             429 | 503 => Self::Refused,
-            _ => unexpected(answer, "this status is not allowed here"),
+            _ => unexpected_here(answer, "this status is not allowed here"),
         }
     }
 
@@ -114,29 +116,25 @@ impl PaymentAnswer {
     fn of_created(answer: &Answer) -> Self {
         match PaymentView::parse(&answer.body) {
             Ok(payment) => match payment.outcome() {
-                Some(Outcome::Failed) => unexpected(answer, "201 with a payment that has failed"),
+                Some(Outcome::Failed) => {
+                    unexpected_here(answer, "201 with a payment that has failed")
+                }
                 Some(outcome) => Self::Final { payment, outcome },
-                None => unexpected(answer, "201 is final, and this status of a payment is not"),
+                None => {
+                    unexpected_here(answer, "201 is final, and this status of a payment is not")
+                }
             },
-            Err(why) => unexpected(answer, &why),
+            Err(why) => unexpected_here(answer, &why),
         }
     }
 
     fn of_declined(answer: &Answer) -> Self {
-        if !answer.problem {
-            return unexpected(answer, "402 is not application/problem+json");
-        }
-        let payment = match serde_json::from_slice::<Problem>(&answer.body) {
-            Ok(problem) => problem.payment,
-            Err(why) => return unexpected(answer, &format!("not a problem document: {why}")),
-        };
-        match payment {
-            Some(payment) if !payment.has_plain_id() => unexpected(answer, "no payment id"),
-            Some(payment) if payment.outcome() == Some(Outcome::Failed) => {
+        match view_in_problem(answer) {
+            Ok(payment) if payment.outcome() == Some(Outcome::Failed) => {
                 Self::Final { payment, outcome: Outcome::Failed }
             }
-            Some(_) => unexpected(answer, "402 with a payment that has not failed"),
-            None => unexpected(answer, "402 without the payment"),
+            Ok(_) => unexpected_here(answer, "402 with a payment that has not failed"),
+            Err(why) => unexpected_here(answer, &why),
         }
     }
 }
@@ -177,6 +175,13 @@ impl PaymentView {
         })
     }
 
+    /// How much was taken and given back, in minor units; `None` where it does not say so.
+    pub(crate) fn moved_minor(&self) -> Option<(i64, i64)> {
+        let decimals = Currency::named(&self.currency)?.decimals();
+        let minor = |text: &Option<String>| minor_units(text.as_deref()?, decimals);
+        Some((minor(&self.amount_captured)?, minor(&self.amount_refunded)?))
+    }
+
     /// The id goes into a path, so it must be made of harmless characters.
     fn has_plain_id(&self) -> bool {
         self.id.starts_with("pay_")
@@ -202,16 +207,19 @@ impl Outcome {
             Self::ActionRequired | Self::Failed => false,
         }
     }
+}
 
-    /// The payment may read so later though nothing was asked of it: what is reserved or waits for
-    /// the customer expires by itself.
-    pub(crate) fn may_read(self, status: &str) -> bool {
-        status == self.name()
-            || match self {
-                Self::Authorized | Self::ActionRequired => status == "expired",
-                Self::Completed | Self::Failed => false,
-            }
+/// Minor units of an amount in major ones; zero may leave its decimals out.
+fn minor_units(text: &str, decimals: usize) -> Option<i64> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !digits(whole) || !digits(part) {
+        return None;
     }
+    if part.len() != decimals {
+        return is_zero(text).then_some(0);
+    }
+    format!("{whole}{part}").parse().ok()
 }
 
 /// An amount in major units is zero, with however many decimals.
@@ -219,13 +227,32 @@ fn is_zero(amount: &str) -> bool {
     !amount.is_empty() && amount.bytes().all(|byte| byte == b'0' || byte == b'.')
 }
 
-fn has_code(answer: &Answer, code: &str) -> bool {
+pub(crate) fn has_code(answer: &Answer, code: &str) -> bool {
     serde_json::from_slice::<Problem>(&answer.body)
         .is_ok_and(|problem| problem.code.as_deref() == Some(code))
 }
 
-fn unexpected(answer: &Answer, why: &str) -> PaymentAnswer {
-    PaymentAnswer::Unexpected(format!("{why}: {}", answer.quote()))
+/// The payment in a problem document of something that did not succeed.
+pub(crate) fn view_in_problem(answer: &Answer) -> Result<PaymentView, String> {
+    if !answer.problem {
+        return Err("402 is not application/problem+json".to_owned());
+    }
+    let problem: Problem = serde_json::from_slice(&answer.body)
+        .map_err(|why| format!("not a problem document: {why}"))?;
+    match problem.payment {
+        Some(payment) if payment.has_plain_id() => Ok(payment),
+        Some(_) => Err("no payment id".to_owned()),
+        None => Err("402 without the payment".to_owned()),
+    }
+}
+
+/// What was wrong about an answer, and the answer.
+pub(crate) fn unexpected(answer: &Answer, why: &str) -> String {
+    format!("{why}: {}", answer.quote())
+}
+
+fn unexpected_here(answer: &Answer, why: &str) -> PaymentAnswer {
+    PaymentAnswer::Unexpected(unexpected(answer, why))
 }
 
 #[cfg(test)]
@@ -303,10 +330,19 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_may_expire_and_what_is_done_stays() {
-        assert!(Outcome::Authorized.may_read("expired"));
-        assert!(Outcome::ActionRequired.may_read("requires_action"));
-        assert!(!Outcome::Completed.may_read("expired"));
-        assert!(!Outcome::Failed.may_read("completed"));
+    fn amounts_are_read_by_their_currency() {
+        let view = |amount: &str, currency: &str| -> PaymentView {
+            let text = format!(
+                r#"{{"id":"pay_1","status":"completed","amount_minor":100,"currency":"{currency}",
+                    "amount":"1.00","amount_captured":"{amount}","amount_refunded":"0"}}"#
+            );
+            PaymentView::parse(text.as_bytes()).unwrap()
+        };
+        assert_eq!(view("12.34", "INR").moved_minor(), Some((1_234, 0)));
+        assert_eq!(view("1234", "JPY").moved_minor(), Some((1_234, 0)));
+        assert_eq!(view("0", "INR").moved_minor(), Some((0, 0)));
+        for wrong in ["12.3", "12.345", "", "1,00", "-1.00"] {
+            assert_eq!(view(wrong, "INR").moved_minor(), None, "{wrong}");
+        }
     }
 }

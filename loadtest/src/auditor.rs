@@ -11,9 +11,14 @@
 //! when they are reached, every second one is let go, chosen by seed and number, and of the keys
 //! that follow only as many are taken up. What is checked of a key is checked of those that are
 //! remembered; the provider's books are searched for double charges as a whole, or in the same
-//! proportion.
+//! proportion. What was done to a payment is remembered with it.
 
+mod deeds;
+mod expected;
+mod feed;
 mod held_body;
+mod our_books;
+mod provider_books;
 mod reconciliation;
 mod sample;
 
@@ -26,21 +31,34 @@ use crate::answer::{Answer, Outcome, PaymentAnswer, PaymentView};
 use crate::order::PaymentOrder;
 use crate::violation::{Violation, ViolationKind, Violations};
 
+use deeds::{DeedRecord, DeedState};
+use expected::Expected;
+use feed::Feed;
+pub(crate) use feed::{EventPage, FeedPlace};
 use held_body::HeldBody;
-pub(crate) use reconciliation::{LedgerPage, Reconciliation};
+pub(crate) use our_books::{AccountsPage, BalancesPage, OurBooks};
+pub(crate) use provider_books::{LedgerEntry, LedgerPage};
+pub(crate) use reconciliation::Reconciliation;
 use sample::Sample;
 
 /// The keys of a run and what is known about them.
 #[derive(Debug, Default)]
 pub(crate) struct Auditor {
     records: HashMap<RecordId, KeyRecord>,
+    /// What was done to the payments of those keys.
+    deeds: HashMap<RecordId, DeedRecord>,
     /// How many keys there were, remembered or not.
     intended: RecordId,
     /// Which key a payment belongs to.
     owners: HashMap<Arc<str>, RecordId>,
+    /// Which key a refund belongs to.
+    refund_owners: HashMap<Arc<str>, RecordId>,
+    feed: Feed,
     sample: Sample,
     /// Others pay at the same server: what no key names may be theirs.
     shared: bool,
+    /// Server and provider are killed on the way.
+    interrupted: bool,
     violations: Violations,
     tally: Tally,
 }
@@ -53,6 +71,18 @@ pub(crate) type RecordId = usize;
 struct KeyRecord {
     order: PaymentOrder,
     state: KeyState,
+    /// What was done to its payment, in order.
+    deeds: Vec<RecordId>,
+    /// How often something was begun on the payment, or its end was heard.
+    moves: u32,
+}
+
+/// A read of a payment that was asked for: whether anything was done to the payment meanwhile is
+/// known when it is answered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading {
+    id: RecordId,
+    moves: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -104,6 +134,19 @@ pub(crate) struct Tally {
     pub(crate) authorized: u64,
     pub(crate) action_required: u64,
     pub(crate) failed: u64,
+    /// Deeds by their first final answer.
+    pub(crate) captures: u64,
+    pub(crate) voids: u64,
+    pub(crate) reversals: u64,
+    pub(crate) refunds: u64,
+    /// Deeds that the provider did not do, as it was answered.
+    pub(crate) undone: u64,
+    /// Deeds that the rules forbade.
+    pub(crate) rejected: u64,
+    /// Postings of our own books that were compared.
+    pub(crate) postings_checked: u64,
+    /// Events of the feed that were heard.
+    pub(crate) events_heard: u64,
 }
 
 impl Auditor {
@@ -117,16 +160,33 @@ impl Auditor {
         Self { shared: true, ..self }
     }
 
+    /// Server and provider are killed on the way.
+    pub(crate) fn through_kills() -> Self {
+        Self { interrupted: true, ..Self::default() }
+    }
+
     /// How many keys there were.
     pub(crate) fn len(&self) -> usize {
         self.intended
     }
 
-    /// The keys that are remembered, in order.
+    /// The keys of payments that are remembered, in order.
     pub(crate) fn remembered(&self) -> Vec<RecordId> {
         let mut remembered: Vec<RecordId> = self.records.keys().copied().collect();
         remembered.sort_unstable();
         remembered
+    }
+
+    /// The keys of deeds that are remembered, in order.
+    pub(crate) fn remembered_deeds(&self) -> Vec<RecordId> {
+        let mut remembered: Vec<RecordId> = self.deeds.keys().copied().collect();
+        remembered.sort_unstable();
+        remembered
+    }
+
+    /// How many keys are remembered, of payments and of deeds.
+    pub(crate) fn remembered_count(&self) -> usize {
+        self.records.len() + self.deeds.len()
     }
 
     /// One key in so many is remembered.
@@ -152,8 +212,20 @@ impl Auditor {
         self.records.get(&id)?.payment().map(Arc::clone)
     }
 
+    /// The key's payment and how it first stood, once that is answered for good.
+    pub(crate) fn outcome(&self, id: RecordId) -> Option<(Arc<str>, Outcome)> {
+        match &self.records.get(&id)?.state {
+            KeyState::Final { payment, outcome, .. } => Some((Arc::clone(payment), *outcome)),
+            KeyState::Unanswered | KeyState::Accepted { .. } => None,
+        }
+    }
+
     pub(crate) fn is_settled(&self, id: RecordId) -> bool {
-        self.records.get(&id).is_some_and(|record| matches!(record.state, KeyState::Final { .. }))
+        match (self.records.get(&id), self.deeds.get(&id)) {
+            (Some(record), _) => matches!(record.state, KeyState::Final { .. }),
+            (None, Some(deed)) => matches!(deed.state, DeedState::Final { .. }),
+            (None, None) => false,
+        }
     }
 
     /// Notes an order before it is sent, so that nothing is sent that nobody remembers.
@@ -161,7 +233,8 @@ impl Auditor {
         let id = self.intended;
         self.intended += 1;
         if self.sample.takes(id as u64) {
-            self.records.insert(id, KeyRecord { order, state: KeyState::Unanswered });
+            let (state, deeds) = (KeyState::Unanswered, Vec::new());
+            self.records.insert(id, KeyRecord { order, state, deeds, moves: 0 });
         }
         if self.sample.is_full(self.records.len()) {
             self.thin_out();
@@ -175,6 +248,9 @@ impl Auditor {
         self.records.retain(|&id, _| sample.takes(id as u64));
         let records = &self.records;
         self.owners.retain(|_, owner| records.contains_key(owner));
+        self.deeds.retain(|_, deed| records.contains_key(&deed.of));
+        let deeds = &self.deeds;
+        self.refund_owners.retain(|_, owner| deeds.contains_key(owner));
     }
 
     /// A request got no whole answer; this alone is no violation.
@@ -242,12 +318,18 @@ impl Auditor {
         self.note(ViolationKind::InvalidAccepted, details);
     }
 
+    /// Notes that the key's payment is about to be read.
+    pub(crate) fn begin_reading(&self, id: RecordId) -> Reading {
+        Reading { id, moves: self.records.get(&id).map_or(0, |record| record.moves) }
+    }
+
     /// An answer to a read of the key's payment.
-    pub(crate) fn observe_read(&mut self, id: RecordId, answer: &Answer) -> Standing {
+    pub(crate) fn observe_read(&mut self, reading: Reading, answer: &Answer) -> Standing {
         self.tally.requests += 1;
+        let id = reading.id;
         match answer.status {
             200 => match PaymentView::parse(&answer.body) {
-                Ok(view) => self.observe_view(id, &view),
+                Ok(view) => self.observe_view(reading, &view),
                 Err(why) => {
                     let details = format!("{why}: {}", answer.quote());
                     self.broken(ViolationKind::UnexpectedAnswer, id, details)
@@ -284,21 +366,42 @@ impl Auditor {
             {
                 body.release();
             }
+            if let Some(DeedRecord { state: DeedState::Final { body, .. }, .. }) =
+                self.deeds.get_mut(&id)
+            {
+                body.release();
+            }
         }
     }
 
-    /// What does not fit between the provider's approvals and the answers. Notes nothing, because
-    /// the provider may still be undoing a late approval; [`Self::conclude`] does.
-    pub(crate) fn compare(&self, reconciliation: Reconciliation) -> Vec<Violation> {
-        reconciliation.findings(self)
+    /// How the key's payment may stand; `None` without a final answer.
+    fn expected(&self, id: RecordId) -> Option<Expected> {
+        let record = self.records.get(&id)?;
+        let KeyState::Final { outcome, .. } = record.state else { return None };
+        Some(Expected::of(&record.order, outcome, self.deeds_of(id)))
+    }
+
+    /// What does not fit between the provider's books, our own and the answers. Notes nothing,
+    /// because the provider may still be undoing a late approval; [`Self::conclude`] does.
+    pub(crate) fn compare(
+        &self,
+        reconciliation: Reconciliation,
+        ours: Option<&OurBooks>,
+    ) -> Vec<Violation> {
+        reconciliation.findings(self, ours)
+    }
+
+    /// Notes what was found.
+    pub(crate) fn take_over(&mut self, findings: Vec<Violation>) {
+        for violation in findings {
+            self.violations.push(violation);
+        }
     }
 
     /// Takes over the last comparison. A load without any completed payment shows nothing, and that
     /// must not look like a pass.
     pub(crate) fn conclude(&mut self, findings: Vec<Violation>) {
-        for violation in findings {
-            self.violations.push(violation);
-        }
+        self.take_over(findings);
         if self.tally.completed == 0 {
             let details = "the load led to no completed payment".to_owned();
             self.note(ViolationKind::NothingProved, details);
@@ -390,22 +493,19 @@ impl Auditor {
         }
     }
 
-    fn observe_view(&mut self, id: RecordId, view: &PaymentView) -> Standing {
+    fn observe_view(&mut self, reading: Reading, view: &PaymentView) -> Standing {
         self.tally.reads_checked += 1;
+        let id = reading.id;
         if let Some(standing) = self.claim(id, view) {
             return standing;
         }
         let Some(record) = self.records.get(&id) else { return Standing::Settled };
-        if let KeyState::Final { outcome, .. } = record.state {
-            if !outcome.may_read(&view.status) {
-                let details = format!("answered {}, reads {}", outcome.name(), view.status);
-                return self.broken(ViolationKind::StatusChanged, id, details);
-            }
-            if let Some(details) = view.amounts_against(outcome) {
-                return self.broken(ViolationKind::PaymentDiffers, id, details);
-            }
+        let still = record.moves == reading.moves;
+        let found = self.expected(id).and_then(|expected| expected.against(view, still));
+        match found {
+            Some((kind, details)) => self.broken(kind, id, details),
+            None => Standing::Settled,
         }
-        Standing::Settled
     }
 
     /// Holds that this payment is the key's: the only one, of no other key, and as asked for. Gives
@@ -445,8 +545,13 @@ impl Auditor {
     }
 
     fn broken(&mut self, kind: ViolationKind, id: RecordId, details: String) -> Standing {
-        let key = self.records.get(&id).map(|record| record.order.key());
-        let payment = self.payment(id).map(|payment| payment.to_string());
+        let (key, payment) = match (self.records.get(&id), self.deeds.get(&id)) {
+            (Some(record), _) => {
+                (Some(record.order.key()), record.payment().map(|payment| payment.to_string()))
+            }
+            (None, Some(deed)) => (Some(deed.deed.key()), Some(deed.deed.payment.to_string())),
+            (None, None) => (None, None),
+        };
         self.violations.push(Violation { kind, key, payment, details });
         Standing::Broken
     }
@@ -462,286 +567,4 @@ impl KeyRecord {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::order::{Capture, Card, Currency, Method, OrderNumber};
-
-    pub(super) fn order(sequence: u32) -> PaymentOrder {
-        PaymentOrder {
-            number: OrderNumber { round: 0, connection: 0, sequence },
-            merchant: 0,
-            amount_minor: 10_000,
-            currency: Currency::Inr,
-            method: Method::Card(Card::Approved),
-            capture: Capture::Automatic,
-            fault: None,
-            respond_async: false,
-        }
-    }
-
-    fn answer(status: u16, replayed: bool, payment: &str, state: &str, amount: i64) -> Answer {
-        let view = format!(
-            r#"{{"id":"{payment}","status":"{state}","amount_minor":{amount},"currency":"INR"}}"#
-        );
-        let body = if status == 402 { format!(r#"{{"payment":{view}}}"#) } else { view };
-        Answer { status, replayed, problem: status == 402, body: body.into_bytes().into() }
-    }
-
-    pub(super) fn completed(payment: &str) -> Answer {
-        answer(201, false, payment, "completed", 10_000)
-    }
-
-    pub(super) fn authorized(payment: &str) -> Answer {
-        answer(201, false, payment, "authorized", 10_000)
-    }
-
-    pub(super) fn failed(payment: &str) -> Answer {
-        answer(402, false, payment, "failed", 10_000)
-    }
-
-    fn accepted(payment: &str) -> Answer {
-        answer(202, false, payment, "processing", 10_000)
-    }
-
-    fn replayed(first: Answer) -> Answer {
-        Answer { replayed: true, ..first }
-    }
-
-    fn read(payment: &str, state: &str) -> Answer {
-        answer(200, false, payment, state, 10_000)
-    }
-
-    pub(super) fn say(auditor: &mut Auditor, id: RecordId, answer: Answer) -> Standing {
-        let meaning = PaymentAnswer::of(&answer);
-        auditor.observe(id, answer, meaning, Moment::Load)
-    }
-
-    fn say_in_audit(auditor: &mut Auditor, id: RecordId, answer: Answer) -> Standing {
-        let meaning = PaymentAnswer::of(&answer);
-        auditor.observe(id, answer, meaning, Moment::Audit)
-    }
-
-    pub(super) fn kinds(auditor: &Auditor) -> Vec<ViolationKind> {
-        auditor.violations().first().iter().map(|violation| violation.kind).collect()
-    }
-
-    #[test]
-    fn a_server_that_keeps_its_word_has_no_violation() {
-        let mut auditor = Auditor::default();
-        let paid = auditor.intend(order(0));
-        let declined = auditor.intend(order(1));
-        let slow = auditor.intend(order(2));
-        let lost = auditor.intend(order(3));
-        assert_eq!(say(&mut auditor, paid, completed("pay_0")), Standing::Settled);
-        assert_eq!(say(&mut auditor, declined, failed("pay_1")), Standing::Settled);
-        assert_eq!(say(&mut auditor, slow, accepted("pay_2")), Standing::Open);
-        auditor.observe_silence();
-
-        assert_eq!(
-            say_in_audit(&mut auditor, paid, replayed(completed("pay_0"))),
-            Standing::Settled
-        );
-        assert_eq!(
-            say_in_audit(&mut auditor, declined, replayed(failed("pay_1"))),
-            Standing::Settled
-        );
-        assert_eq!(say_in_audit(&mut auditor, slow, accepted("pay_2")), Standing::Open);
-        assert_eq!(say_in_audit(&mut auditor, slow, completed("pay_2")), Standing::Settled);
-        assert_eq!(say_in_audit(&mut auditor, lost, completed("pay_3")), Standing::Settled);
-        assert_eq!(auditor.observe_read(slow, &read("pay_2", "completed")), Standing::Settled);
-
-        assert!(auditor.violations().is_empty());
-        let tally = auditor.tally();
-        assert_eq!((tally.acknowledged, tally.replays_checked), (3, 2));
-        assert_eq!((tally.unanswered_resolved, tally.accepted_resolved), (1, 1));
-        assert_eq!((tally.completed, tally.failed), (3, 1));
-    }
-
-    #[test]
-    fn changed_bytes_are_found() {
-        let mut auditor = Auditor::default();
-        let id = auditor.intend(order(0));
-        say(&mut auditor, id, completed("pay_0"));
-        let mut later = replayed(completed("pay_0"));
-        let mut body = later.body.to_vec();
-        body.push(b' ');
-        later.body = body.into();
-        assert_eq!(say_in_audit(&mut auditor, id, later), Standing::Broken);
-        assert_eq!(kinds(&auditor), [ViolationKind::AnswerChanged]);
-    }
-
-    #[test]
-    fn changed_bytes_are_found_after_the_bytes_were_released() {
-        let mut auditor = Auditor::default();
-        let id = auditor.intend(order(0));
-        say(&mut auditor, id, completed("pay_0"));
-        auditor.release_bodies(0..1);
-        assert_eq!(say(&mut auditor, id, replayed(completed("pay_0"))), Standing::Settled);
-        let mut later = replayed(completed("pay_0"));
-        let mut body = later.body.to_vec();
-        body.push(b' ');
-        later.body = body.into();
-        say_in_audit(&mut auditor, id, later);
-        assert_eq!(kinds(&auditor), [ViolationKind::AnswerChanged]);
-    }
-
-    #[test]
-    fn a_final_answer_that_becomes_open_again_is_found() {
-        let mut auditor = Auditor::default();
-        let id = auditor.intend(order(0));
-        say(&mut auditor, id, completed("pay_0"));
-        assert_eq!(say_in_audit(&mut auditor, id, accepted("pay_0")), Standing::Broken);
-        let in_use = Answer {
-            status: 409,
-            replayed: false,
-            problem: true,
-            body: br#"{"code":"idempotency_key_in_use"}"#.as_slice().into(),
-        };
-        assert_eq!(say_in_audit(&mut auditor, id, in_use), Standing::Broken);
-        assert_eq!(kinds(&auditor), [ViolationKind::AnswerChanged; 2]);
-    }
-
-    #[test]
-    fn a_changed_status_is_found() {
-        let mut auditor = Auditor::default();
-        let id = auditor.intend(order(0));
-        say(&mut auditor, id, completed("pay_0"));
-        say_in_audit(&mut auditor, id, replayed(failed("pay_0")));
-        assert_eq!(kinds(&auditor), [ViolationKind::AnswerChanged]);
-    }
-
-    #[test]
-    fn a_replay_without_its_mark_is_found() {
-        let mut auditor = Auditor::default();
-        let id = auditor.intend(order(0));
-        say(&mut auditor, id, completed("pay_0"));
-        say_in_audit(&mut auditor, id, completed("pay_0"));
-        assert_eq!(kinds(&auditor), [ViolationKind::ReplayNotMarked]);
-    }
-
-    #[test]
-    fn a_key_that_names_two_payments_is_found() {
-        let mut auditor = Auditor::default();
-        let id = auditor.intend(order(0));
-        say(&mut auditor, id, accepted("pay_0"));
-        say_in_audit(&mut auditor, id, completed("pay_9"));
-        assert_eq!(kinds(&auditor), [ViolationKind::KeyNamesTwoPayments]);
-    }
-
-    #[test]
-    fn a_payment_of_two_keys_is_found() {
-        let mut auditor = Auditor::default();
-        let (first, second) = (auditor.intend(order(0)), auditor.intend(order(1)));
-        say(&mut auditor, first, completed("pay_0"));
-        say(&mut auditor, second, completed("pay_0"));
-        assert_eq!(kinds(&auditor), [ViolationKind::PaymentOfTwoKeys]);
-    }
-
-    #[test]
-    fn a_lost_payment_is_found() {
-        let mut auditor = Auditor::default();
-        let id = auditor.intend(order(0));
-        say(&mut auditor, id, accepted("pay_0"));
-        let gone = Answer { status: 404, replayed: false, problem: true, body: [].into() };
-        assert_eq!(auditor.observe_read(id, &gone), Standing::Broken);
-        assert_eq!(kinds(&auditor), [ViolationKind::PaymentLost]);
-    }
-
-    #[test]
-    fn another_amount_is_found() {
-        let mut auditor = Auditor::default();
-        let id = auditor.intend(order(0));
-        say(&mut auditor, id, completed("pay_0"));
-        auditor.observe_read(id, &answer(200, false, "pay_0", "completed", 10_001));
-        assert_eq!(kinds(&auditor), [ViolationKind::PaymentDiffers]);
-    }
-
-    #[test]
-    fn a_status_that_moves_after_the_final_answer_is_found() {
-        let mut auditor = Auditor::default();
-        let id = auditor.intend(order(0));
-        say(&mut auditor, id, completed("pay_0"));
-        auditor.observe_read(id, &read("pay_0", "failed"));
-        assert_eq!(kinds(&auditor), [ViolationKind::StatusChanged]);
-    }
-
-    #[test]
-    fn a_reused_key_must_be_refused() {
-        let mut auditor = Auditor::default();
-        let id = auditor.intend(order(0));
-        say(&mut auditor, id, completed("pay_0"));
-        let refusal = Answer {
-            status: 422,
-            replayed: false,
-            problem: true,
-            body: br#"{"code":"idempotency_key_reused"}"#.as_slice().into(),
-        };
-        auditor.observe_reuse(id, &refusal, &PaymentAnswer::of(&refusal));
-        assert!(auditor.violations().is_empty());
-        assert_eq!(say(&mut auditor, id, refusal), Standing::Broken);
-        let paid = completed("pay_1");
-        auditor.observe_reuse(id, &paid, &PaymentAnswer::of(&paid));
-        assert_eq!(
-            kinds(&auditor),
-            [ViolationKind::UnexpectedAnswer, ViolationKind::ReuseNotRefused]
-        );
-    }
-
-    #[test]
-    fn an_unresolved_key_names_itself() {
-        let mut auditor = Auditor::default();
-        let id = auditor.intend(order(4));
-        say(&mut auditor, id, accepted("pay_0"));
-        auditor.observe_unresolved(id, "processing for 15 s".to_owned());
-        let violation = &auditor.violations().first()[0];
-        assert_eq!(violation.kind, ViolationKind::Unresolved);
-        assert_eq!(violation.key.as_deref(), Some("load-r0-c0-n4"));
-        assert_eq!(violation.payment.as_deref(), Some("pay_0"));
-    }
-
-    #[test]
-    fn an_authorized_payment_stays_authorized_until_it_expires() {
-        let mut auditor = Auditor::default();
-        let id = auditor.intend(order(0));
-        say(&mut auditor, id, authorized("pay_0"));
-        for status in ["authorized", "expired"] {
-            assert_eq!(auditor.observe_read(id, &read("pay_0", status)), Standing::Settled);
-        }
-        assert_eq!(auditor.observe_read(id, &read("pay_0", "failed")), Standing::Broken);
-        assert_eq!(kinds(&auditor), [ViolationKind::StatusChanged]);
-    }
-
-    #[test]
-    fn amounts_that_do_not_fit_the_status_are_found() {
-        let mut auditor = Auditor::default();
-        let id = auditor.intend(order(0));
-        say(&mut auditor, id, completed("pay_0"));
-        let body = r#"{"id":"pay_0","status":"completed","amount_minor":10000,"currency":"INR",
-            "amount":"100.00","amount_captured":"200.00","amount_refunded":"0.00"}"#;
-        let read = Answer { body: body.as_bytes().into(), ..read("pay_0", "completed") };
-        assert_eq!(auditor.observe_read(id, &read), Standing::Broken);
-        assert_eq!(kinds(&auditor), [ViolationKind::PaymentDiffers]);
-    }
-
-    #[test]
-    fn a_sample_bounds_what_is_remembered_and_still_finds() {
-        let mut auditor = Auditor::sampling(7, 100);
-        for sequence in 0..10_000_u32 {
-            let id = auditor.intend(order(sequence));
-            say(&mut auditor, id, completed(&format!("pay_{sequence}")));
-        }
-        let remembered = auditor.remembered();
-        assert!((10..=100).contains(&remembered.len()), "{}", remembered.len());
-        assert!(auditor.owners.len() <= 100 && auditor.one_in() >= 100);
-        assert_eq!(auditor.len(), 10_000);
-        for &id in &remembered {
-            let changed = answer(201, true, &format!("pay_{id}"), "completed", 10_001);
-            say_in_audit(&mut auditor, id, changed);
-        }
-        assert_eq!(auditor.violations().total(), remembered.len() as u64);
-        // What is not remembered is never held against anybody.
-        let forgotten = (0..10_000).find(|id| remembered.binary_search(id).is_err()).unwrap();
-        assert_eq!(say_in_audit(&mut auditor, forgotten, failed("pay_x")), Standing::Settled);
-        assert_eq!(auditor.violations().total(), remembered.len() as u64);
-    }
-}
+mod tests;

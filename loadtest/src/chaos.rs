@@ -4,6 +4,7 @@
 //!
 //! Not here: what a right answer is. This module sends and waits; the auditor judges.
 
+mod callbacks;
 mod load;
 mod mishap;
 mod provider;
@@ -23,7 +24,7 @@ use anyhow::{Result, ensure};
 use parking_lot::Mutex;
 use rand::RngExt;
 
-use crate::audit::{self, LedgerStart};
+use crate::audit::{self, EventReader, LedgerStart};
 use crate::auditor::{Auditor, RecordId};
 use crate::client::Client;
 use crate::credentials::Credentials;
@@ -156,6 +157,7 @@ struct ChaosAudit {
     /// Read after the first start and used to the end: keys must outlive the kills as well.
     credentials: Option<Arc<Credentials>>,
     starts: Vec<Duration>,
+    events: EventReader,
     last_round: Range<RecordId>,
     rounds_done: u32,
     ledger_entries: u64,
@@ -173,6 +175,7 @@ impl ChaosAudit {
         let launch = Launch {
             program: options.server.clone(),
             data_dir: surroundings.data(directory),
+            listen: surroundings.listen,
             more_arguments: options.server_arguments.clone(),
             environment: surroundings.environment(),
             log: directory.server_log(),
@@ -184,9 +187,10 @@ impl ChaosAudit {
             surroundings,
             begun: Instant::now(),
             mishaps: BTreeMap::new(),
-            auditor: Arc::default(),
+            auditor: Arc::new(Mutex::new(Auditor::through_kills())),
             credentials: None,
             starts: Vec::new(),
+            events: EventReader::default(),
             last_round: 0..0,
             rounds_done: 0,
             ledger_entries: 0,
@@ -212,7 +216,9 @@ impl ChaosAudit {
             return Ok(ControlFlow::Break(()));
         };
         let keys = self.keys_to_check(round);
-        if self.check_keys(&mut session, keys).await?.is_break() {
+        if self.check_keys(&mut session, keys).await?.is_break()
+            || self.check_events(&mut session).await?.is_break()
+        {
             return Ok(ControlFlow::Break(()));
         }
         self.auditor.lock().release_bodies(self.last_round.clone());
@@ -243,8 +249,14 @@ impl ChaosAudit {
     /// Every key once more, the provider's ledger, and an orderly stop.
     async fn play_end(&mut self) -> Result<()> {
         let Some(mut session) = self.start().await? else { return Ok(()) };
+        // What it decided of its own accord and could not tell yet, it tells anew.
+        if let Some(provider) = &mut self.surroundings.provider {
+            provider.kill().await?;
+            provider.restart().await?;
+        }
         let keys = (0..self.auditor.lock().len()).collect();
         if self.check_keys(&mut session, keys).await?.is_break()
+            || self.check_events(&mut session).await?.is_break()
             || self.check_ledger(&mut session).await?.is_break()
         {
             return Ok(());
@@ -314,6 +326,19 @@ impl ChaosAudit {
         tokio::select! {
             checked = checked => checked.map(ControlFlow::Continue),
             status = session.server.end() => Ok(self.died("in the audit", &status.to_string())),
+        }
+    }
+
+    /// The feed goes on where it was read to before the kill, and has all that was acknowledged.
+    async fn check_events(&mut self, session: &mut Session) -> Result<ControlFlow<()>> {
+        let client = session.client()?;
+        let within = self.options.resolve_within;
+        let checked = audit::check_events(&client, &self.auditor, &mut self.events, within);
+        tokio::select! {
+            () = checked => Ok(ControlFlow::Continue(())),
+            status = session.server.end() => {
+                Ok(self.died("while its feed was read", &status.to_string()))
+            }
         }
     }
 
@@ -394,7 +419,16 @@ impl ChaosAudit {
             unanswered_resolved: tally.unanswered_resolved,
             accepted_resolved: tally.accepted_resolved,
             completed: tally.completed,
+            authorized: tally.authorized,
             failed: tally.failed,
+            captures: tally.captures,
+            voids: tally.voids,
+            reversals: tally.reversals,
+            refunds: tally.refunds,
+            undone: tally.undone,
+            rejected: tally.rejected,
+            postings_checked: tally.postings_checked,
+            events_heard: tally.events_heard,
             ledger_entries: self.ledger_entries,
             time_to_ready: TimeToReady::of(&self.starts),
             exit_code: self.exit_code,

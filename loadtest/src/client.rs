@@ -10,17 +10,22 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use parking_lot::Mutex;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::answer::Answer;
-use crate::auditor::LedgerPage;
+use crate::auditor::{AccountsPage, BalancesPage, EventPage, LedgerPage};
 use crate::connection::{Connection, Silence};
 use crate::credentials::Credentials;
+use crate::deed::Deed;
 use crate::order::PaymentOrder;
 use crate::request::{Key, Request};
 
 /// Entries asked for per ledger page: the most that the simulator's ledger gives at once.
 const LEDGER_PAGE: u32 = 1_000;
+
+/// Events asked for per page of the feed: the most that it gives at once.
+const EVENT_PAGE: u32 = 100;
 
 /// A server and the connections to it; as many as there are requests at once.
 #[derive(Debug)]
@@ -81,6 +86,63 @@ impl Client {
         known(self.send(&read(merchant, payment)).await?)
     }
 
+    /// What the deed asks for, with its key.
+    pub(crate) async fn carry_out(&self, deed: &Deed) -> Result<Answer, Silence> {
+        known(self.send(&deed.request()).await?)
+    }
+
+    /// The deed's key with another request.
+    pub(crate) async fn carry_out_something_else(&self, deed: &Deed) -> Result<Answer, Silence> {
+        known(self.send(&deed.request_for_something_else()).await?)
+    }
+
+    /// `GET /api/v1/refunds/{id}` with the key of the merchant whose it is.
+    pub(crate) async fn read_refund(&self, merchant: u32, refund: &str) -> Result<Answer, Silence> {
+        let path = format!("/api/v1/refunds/{refund}");
+        known(self.send(&Request::get(path, Key::Merchant(merchant))).await?)
+    }
+
+    /// What was booked for a payment.
+    pub(crate) async fn read_postings(
+        &self,
+        merchant: u32,
+        payment: &str,
+    ) -> Result<Answer, Silence> {
+        let path = format!("/api/v1/ledger/entries?payment_id={payment}");
+        known(self.send(&Request::get(path, Key::Merchant(merchant))).await?)
+    }
+
+    /// The accounts of our books, of all merchants together.
+    pub(crate) async fn accounts(&self) -> Result<AccountsPage> {
+        self.read_json("/api/v1/ledger/accounts".to_owned(), Key::Operator).await
+    }
+
+    /// What a merchant has.
+    pub(crate) async fn balances(&self, merchant: u32) -> Result<BalancesPage> {
+        self.read_json("/api/v1/balance".to_owned(), Key::Merchant(merchant)).await
+    }
+
+    /// A page of a merchant's feed behind that event, or from the first one on.
+    pub(crate) async fn events(&self, merchant: u32, after: Option<&str>) -> Result<EventPage> {
+        let mut path = format!("/api/v1/events?limit={EVENT_PAGE}");
+        if let Some(after) = after {
+            path.push_str(&format!("&after={after}"));
+        }
+        self.read_json(path, Key::Merchant(merchant)).await
+    }
+
+    /// How many merchants it has keys of.
+    pub(crate) fn merchants(&self) -> u32 {
+        self.credentials.merchants()
+    }
+
+    async fn read_json<T: DeserializeOwned>(&self, path: String, key: Key) -> Result<T> {
+        let answer = self.send(&Request::get(path.clone(), key)).await?;
+        ensure!(answer.status == 200, "{path} answered {}", answer.quote());
+        serde_json::from_slice(&answer.body)
+            .with_context(|| format!("{path} answered what is not understood: {}", answer.quote()))
+    }
+
     /// Registers a merchant with the operator's key; gives its test key.
     pub(crate) async fn create_merchant(&self, name: &str) -> Result<String> {
         let body = json!({ "name": name }).to_string();
@@ -98,10 +160,7 @@ impl Client {
         if let Some(after) = after {
             path.push_str(&format!("&after={after}"));
         }
-        let answer = self.send(&Request::get(path, Key::Operator)).await?;
-        ensure!(answer.status == 200, "ledger answered {}", answer.quote());
-        serde_json::from_slice(&answer.body)
-            .with_context(|| format!("not a ledger page: {}", answer.quote()))
+        self.read_json(path, Key::Operator).await
     }
 
     fn idle_connection(&self) -> Option<Connection> {

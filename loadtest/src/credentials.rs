@@ -32,6 +32,11 @@ impl Credentials {
         Self { merchants, operator: self.operator.clone() }
     }
 
+    /// How many merchants there are.
+    pub(crate) fn merchants(&self) -> u32 {
+        u32::try_from(self.merchants.len()).unwrap_or(u32::MAX)
+    }
+
     /// The key's text, where there is one.
     pub(crate) fn bearer(&self, key: Key) -> Option<&str> {
         match key {

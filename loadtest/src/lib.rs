@@ -30,6 +30,8 @@ mod auditor;
 mod client;
 mod connection;
 mod credentials;
+mod deed;
+mod deed_answer;
 mod order;
 mod process;
 mod randomness;

@@ -2,34 +2,48 @@
 //!
 //! An operation is one request. It is drawn before it is sent, from the request's own stream of
 //! random numbers and from what was answered earlier, and it says what a right answer is. What needs
-//! an earlier payment is a plain card payment until there is one, and counts as one.
+//! an earlier payment is a payment of the kind that it needs until there is one, and counts as that.
+//! What is done to a payment has it for itself until it is answered, so that what a right answer is
+//! can be said beforehand; reads and repeats come in between.
 //!
 //! A new operation is its file, a `mod` and a line of the list below.
 //!
 //! Not here: sending, measuring, and what an answer means under the contract.
 
 mod async_payment;
+mod capture;
 mod card_payment;
 mod decline;
+mod excess;
 mod invalid;
 mod manual_authorization;
 mod netbanking_payment;
+mod partial_capture;
+mod partial_refund;
 mod provider_fault;
 mod read;
+mod refund;
 mod repeat;
+mod repeat_deed;
 mod reuse;
+mod reuse_deed;
+mod reversal;
 mod three_d_secure;
 mod upi_payment;
+mod void;
 mod wallet_payment;
+mod wrong_state;
 
 mod draw;
 mod failure;
+mod history;
 mod task;
 
 use serde::{Deserialize, Deserializer, de};
 
-pub(crate) use draw::{Draw, History, Past};
+pub(crate) use draw::Draw;
 pub(crate) use failure::Failure;
+pub(crate) use history::{Funds, History, Left, Past, PastDeed};
 pub(crate) use task::{Expected, Subject, Task};
 
 /// Declares the operations: each has the name of its module.
@@ -78,10 +92,20 @@ operations! {
     WalletPayment = wallet_payment;
     Decline = decline;
     ProviderFault = provider_fault;
+    Capture = capture;
+    PartialCapture = partial_capture;
+    Void = void;
+    Reversal = reversal;
+    Refund = refund;
+    PartialRefund = partial_refund;
     Repeat = repeat;
+    RepeatDeed = repeat_deed;
     Reuse = reuse;
+    ReuseDeed = reuse_deed;
     Read = read;
     Invalid = invalid;
+    Excess = excess;
+    WrongState = wrong_state;
 }
 
 impl Operation {

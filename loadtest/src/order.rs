@@ -89,13 +89,38 @@ pub(crate) enum Fault {
     TimeoutAfterApproval,
     Latency,
     Pending,
+    /// The approval is told by callback as well: twice, late, and with its opposite after it.
+    CallbackTwice,
+    CallbackLate,
+    CallbackContradicts,
+    /// What is done to the payment later fails on its way.
+    CaptureTimeoutBefore,
+    CaptureTimeoutAfter,
+    VoidTimeoutAfter,
+    ReversalTimeoutAfter,
+    RefundTimeoutBefore,
+    RefundTimeoutAfter,
+    RefundPending,
+    /// Refunds are refused although the funds allow them.
+    RefundRefused,
+    /// Refunds succeed, and come back a while later.
+    RefundFailsLater,
+    /// What became of refunds is told twice.
+    RefundCallbackTwice,
+}
+
+impl OrderNumber {
+    /// The idempotency key that is made from it.
+    pub(crate) fn key(self) -> String {
+        let Self { round, connection, sequence } = self;
+        format!("load-r{round}-c{connection}-n{sequence}")
+    }
 }
 
 impl PaymentOrder {
     /// The idempotency key.
     pub(crate) fn key(&self) -> String {
-        let OrderNumber { round, connection, sequence } = self.number;
-        format!("load-r{round}-c{connection}-n{sequence}")
+        self.number.key()
     }
 
     pub(crate) fn request(&self) -> Request {
@@ -198,6 +223,18 @@ impl Currency {
             Self::Jpy => "JPY",
         }
     }
+
+    pub(crate) fn named(code: &str) -> Option<Self> {
+        [Self::Inr, Self::Usd, Self::Jpy].into_iter().find(|currency| currency.code() == code)
+    }
+
+    /// Decimals of its amounts in major units.
+    pub(crate) fn decimals(self) -> usize {
+        match self {
+            Self::Inr | Self::Usd => 2,
+            Self::Jpy => 0,
+        }
+    }
 }
 
 impl Card {
@@ -212,42 +249,92 @@ impl Card {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::NotSent,
         Self::TimeoutBeforeApproval,
         Self::TimeoutAfterApproval,
         Self::Latency,
         Self::Pending,
+        Self::CallbackTwice,
+        Self::CallbackLate,
+        Self::CallbackContradicts,
+        Self::CaptureTimeoutBefore,
+        Self::CaptureTimeoutAfter,
+        Self::VoidTimeoutAfter,
+        Self::ReversalTimeoutAfter,
+        Self::RefundTimeoutBefore,
+        Self::RefundTimeoutAfter,
+        Self::RefundPending,
+        Self::RefundRefused,
+        Self::RefundFailsLater,
+        Self::RefundCallbackTwice,
     ];
 
     /// Its name in scenarios.
     pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::NotSent => "not_sent",
-            Self::TimeoutBeforeApproval => "timeout_before_approval",
-            Self::TimeoutAfterApproval => "timeout_after_approval",
-            Self::Latency => "latency",
-            Self::Pending => "pending",
-        }
+        self.words().0
     }
 
     /// What the simulator understands.
     pub(crate) fn directive(self) -> &'static str {
+        self.words().1
+    }
+
+    fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::NotSent => "not_sent",
-            Self::TimeoutBeforeApproval => "timeout_before_approval",
-            Self::TimeoutAfterApproval => "timeout_after_approval",
-            Self::Latency => "latency:50",
-            Self::Pending => "pending",
+            Self::NotSent => ("not_sent", "not_sent"),
+            Self::TimeoutBeforeApproval => ("timeout_before_approval", "timeout_before_approval"),
+            Self::TimeoutAfterApproval => ("timeout_after_approval", "timeout_after_approval"),
+            Self::Latency => ("latency", "latency:50"),
+            Self::Pending => ("pending", "pending"),
+            Self::CallbackTwice => ("callback_twice", "callback:duplicate"),
+            Self::CallbackLate => ("callback_late", "callback:late:300"),
+            Self::CallbackContradicts => ("callback_contradicts", "callback:contradicting"),
+            Self::CaptureTimeoutBefore => ("capture_timeout_before", "capture:timeout_before"),
+            Self::CaptureTimeoutAfter => ("capture_timeout_after", "capture:timeout_after"),
+            Self::VoidTimeoutAfter => ("void_timeout_after", "void:timeout_after"),
+            Self::ReversalTimeoutAfter => ("reversal_timeout_after", "reverse:timeout_after"),
+            Self::RefundTimeoutBefore => ("refund_timeout_before", "refund:timeout_before"),
+            Self::RefundTimeoutAfter => ("refund_timeout_after", "refund:timeout_after"),
+            Self::RefundPending => ("refund_pending", "refund:pending:400"),
+            Self::RefundRefused => ("refund_refused", "refund:refused"),
+            Self::RefundFailsLater => ("refund_fails_later", "refund:fails_later:500"),
+            Self::RefundCallbackTwice => ("refund_callback_twice", "refund:callback:duplicate"),
         }
     }
 
     /// The payment's outcome is not known for longer than a request is kept waiting.
     pub(crate) fn times_out(self) -> bool {
+        matches!(self, Self::TimeoutBeforeApproval | Self::TimeoutAfterApproval)
+    }
+
+    /// When the payment has to be captured for the fault to be met.
+    pub(crate) fn capture(self) -> Capture {
         match self {
-            Self::TimeoutBeforeApproval | Self::TimeoutAfterApproval => true,
-            Self::NotSent | Self::Latency | Self::Pending => false,
+            Self::CaptureTimeoutBefore | Self::CaptureTimeoutAfter | Self::VoidTimeoutAfter => {
+                Capture::Manual
+            }
+            Self::NotSent
+            | Self::TimeoutBeforeApproval
+            | Self::TimeoutAfterApproval
+            | Self::Latency
+            | Self::Pending
+            | Self::CallbackTwice
+            | Self::CallbackLate
+            | Self::CallbackContradicts
+            | Self::ReversalTimeoutAfter
+            | Self::RefundTimeoutBefore
+            | Self::RefundTimeoutAfter
+            | Self::RefundPending
+            | Self::RefundRefused
+            | Self::RefundFailsLater
+            | Self::RefundCallbackTwice => Capture::Automatic,
         }
+    }
+
+    /// Refunds of the payment that have succeeded come back.
+    pub(crate) fn returns_refunds(self) -> bool {
+        self == Self::RefundFailsLater
     }
 }
 

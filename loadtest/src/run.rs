@@ -20,7 +20,7 @@ use anyhow::{Context, Result};
 use parking_lot::Mutex;
 use rand::RngExt;
 
-use crate::audit::{self, LedgerStart, LedgerSummary};
+use crate::audit::{self, EventReader, LedgerStart, LedgerSummary};
 use crate::auditor::{Auditor, RecordId};
 use crate::client::Client;
 use crate::randomness::{Purpose, randomness};
@@ -181,13 +181,16 @@ async fn audit(
     let (asked_again, within) = (keys.len(), options.resolve_within);
     audit::check_keys(client, AUDITED_AT_ONCE, auditor, keys, within).await?;
     let ledger = audit::compare_ledger(client, auditor, ledger, within).await;
+    audit::check_events(client, auditor, &mut EventReader::default(), within).await;
     Ok(Audited { asked_again, ledger })
 }
 
-/// Every key without a final answer, and of the others as many as were asked for, drawn by the seed.
+/// Every key without a final answer, of payments and of deeds, and of the others as many as were
+/// asked for, drawn by the seed.
 fn keys_to_ask(auditor: &Auditor, options: &RunOptions) -> Vec<RecordId> {
+    let all = auditor.remembered().into_iter().chain(auditor.remembered_deeds());
     let (mut settled, mut keys): (Vec<RecordId>, Vec<RecordId>) =
-        auditor.remembered().into_iter().partition(|&id| auditor.is_settled(id));
+        all.partition(|&id| auditor.is_settled(id));
     let mut random = randomness(options.seed, 0, Purpose::Sample);
     for place in 0..settled.len().min(options.asked_again) {
         let other = random.random_range(place..settled.len());

@@ -3,7 +3,7 @@
 //! Invariant: a [`Server`] that goes out of scope leaves no process behind, however it goes.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -19,11 +19,16 @@ const READY_PATIENCE: Duration = Duration::from_secs(1);
 /// How much of the server's error output an error of ours quotes.
 const QUOTED: usize = 2_000;
 
+/// A port of the system's choice.
+pub(crate) const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 /// How to start the server.
 #[derive(Debug, Clone)]
 pub(crate) struct Launch {
     pub(crate) program: PathBuf,
     pub(crate) data_dir: PathBuf,
+    /// Where it listens; port 0 takes a free one.
+    pub(crate) listen: SocketAddr,
     /// Given after our own arguments.
     pub(crate) more_arguments: Vec<String>,
     /// Beside what the environment is.
@@ -95,8 +100,8 @@ impl Launch {
     fn command(&self) -> Command {
         let mut arguments: Vec<OsString> = vec!["serve".into(), "--data-dir".into()];
         arguments.push(self.data_dir.clone().into());
-        let listen = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"];
-        arguments.extend(listen.map(OsString::from));
+        arguments.extend(["--listen".into(), self.listen.to_string().into()]);
+        arguments.extend(["--metrics-listen", "127.0.0.1:0"].map(OsString::from));
         arguments.extend(self.more_arguments.iter().map(OsString::from));
         let environment = self.environment.clone();
         Command { program: self.program.clone(), arguments, environment, log: self.log.clone() }
@@ -146,6 +151,7 @@ mod tests {
         Launch {
             program,
             data_dir: directory.join("data"),
+            listen: ANYWHERE,
             more_arguments: Vec::new(),
             environment: Vec::new(),
             log: directory.join("server.log"),

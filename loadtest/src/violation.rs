@@ -37,7 +37,7 @@ pub enum ViolationKind {
     /// A payment has another amount or currency than was asked for, or took or gave back another
     /// amount than its outcome says.
     PaymentDiffers,
-    /// A payment reads another status than its final answer gave.
+    /// A payment or refund reads another status than was answered.
     StatusChanged,
     /// Another request under a used key was not refused with `idempotency_key_reused`.
     ReuseNotRefused,
@@ -57,9 +57,32 @@ pub enum ViolationKind {
     FailedButCharged,
     /// The provider approved an attempt of a payment that no key ever named.
     ChargeWithoutPayment,
-    /// The completed payments and the provider's approvals differ in sum.
+    /// An operation was answered as done, and the provider has not done it.
+    NotDone,
+    /// The provider has done more to a payment than was answered as done: something twice, or what
+    /// was answered as not done.
+    DoneTwice,
+    /// The provider moved another sum for a payment than its answers say.
+    MoneyDiffers,
+    /// A refund that was acknowledged cannot be read any more.
+    OperationLost,
+    /// An answer to an operation speaks of another amount, refund or payment.
+    OperationDiffers,
+    /// Two keys were answered with the same refund.
+    OperationOfTwoKeys,
+    /// The answers and the provider's books differ in sum.
     SumMismatch,
-    /// The provider's ledger could not be read to its end.
+    /// Our own books do not balance, or do not have what the provider moved.
+    BooksDiffer,
+    /// A movement stands in our own books more than once.
+    PostedTwice,
+    /// What was acknowledged has no event in the feed, or a number is missing there.
+    EventMissing,
+    /// An event was told twice, or after a later one of its payment.
+    EventRepeated,
+    /// The feed could not be read to its end.
+    FeedUnreadable,
+    /// The provider's ledger, or our own books, could not be read to their end.
     LedgerUnreadable,
     /// The server ended although nobody stopped it.
     ServerDied,
@@ -96,7 +119,18 @@ impl ViolationKind {
             Self::ChargeDiffers => "charge_differs",
             Self::FailedButCharged => "failed_but_charged",
             Self::ChargeWithoutPayment => "charge_without_payment",
+            Self::NotDone => "not_done",
+            Self::DoneTwice => "done_twice",
+            Self::MoneyDiffers => "money_differs",
+            Self::OperationLost => "operation_lost",
+            Self::OperationDiffers => "operation_differs",
+            Self::OperationOfTwoKeys => "operation_of_two_keys",
             Self::SumMismatch => "sum_mismatch",
+            Self::BooksDiffer => "books_differ",
+            Self::PostedTwice => "posted_twice",
+            Self::EventMissing => "event_missing",
+            Self::EventRepeated => "event_repeated",
+            Self::FeedUnreadable => "feed_unreadable",
             Self::LedgerUnreadable => "ledger_unreadable",
             Self::ServerDied => "server_died",
             Self::NotReadyAgain => "not_ready_again",
@@ -163,6 +197,8 @@ mod tests {
             ViolationKind::AnswerChanged,
             ViolationKind::KeyNamesTwoPayments,
             ViolationKind::ChargedTwice,
+            ViolationKind::OperationOfTwoKeys,
+            ViolationKind::EventMissing,
             ViolationKind::NothingProved,
         ] {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());

@@ -1,7 +1,8 @@
 //! The load of a kill audit: which payments are asked for, in which order, drawn from a seed.
 //!
-//! One [`Workload`] is one connection of one round. It draws operations and refers to its own
-//! earlier orders by number. It does not know HTTP, the clock, or what was answered.
+//! One [`Workload`] is one connection of one round. It draws operations, refers to its own earlier
+//! orders by number, and says of what is done to payments which of those it would do. It does not
+//! know HTTP, the clock, or what was answered.
 //!
 //! Not here: the mixes of scenarios, which are drawn operation by operation.
 //!
@@ -31,6 +32,29 @@ pub(crate) enum Step {
     Reuse { earlier: usize },
     /// Look at the payment.
     Read { earlier: usize },
+    /// Something new done to one of the payments that it can be done to; sent twice at the same
+    /// moment, or once.
+    Do { number: OrderNumber, doing: Doing, drawn: u64, twice: bool },
+    /// The same again, with its key.
+    RepeatDeed { drawn: u64 },
+    /// Its key with another request.
+    ReuseDeed { drawn: u64 },
+}
+
+/// What is done to a payment; `share` is of what there is, in hundredths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doing {
+    Capture {
+        share: u8,
+        is_final: bool,
+    },
+    Void,
+    Reversal,
+    Refund {
+        share: u8,
+    },
+    /// A refund of more than there is.
+    Excess,
 }
 
 /// The operations of one connection in one round.
@@ -40,34 +64,66 @@ pub(crate) struct Workload {
     round: u32,
     connection: u32,
     ordered: usize,
-    /// After so many new orders only repeats and reads follow: memory and the last audit are
-    /// bounded, and the kill still comes in the middle of load.
+    /// Keys that were used.
+    sequence: u32,
+    done: usize,
+    /// After so many new orders, and as many deeds, only repeats and reads follow: memory and the
+    /// last audit are bounded, and the kill still comes in the middle of load.
     most_orders: usize,
 }
 
 impl Workload {
     pub(crate) fn new(seed: u64, round: u32, connection: u32, most_orders: usize) -> Self {
         let random = randomness(seed, round, Purpose::Connection(connection));
-        Self { random, round, connection, ordered: 0, most_orders: most_orders.max(1) }
+        let most_orders = most_orders.max(1);
+        Self { random, round, connection, ordered: 0, sequence: 0, done: 0, most_orders }
     }
 
     pub(crate) fn next_step(&mut self) -> Step {
         let drawn = self.random.random_range(0..100);
-        if self.ordered == 0 || (self.ordered < self.most_orders && drawn < 74) {
+        if self.ordered == 0 || (self.ordered < self.most_orders && drawn < 48) {
             let order = self.next_order();
             return if drawn < 4 { Step::PayTwice(order) } else { Step::Pay(order) };
         }
+        if (48..80).contains(&drawn) && self.done < self.most_orders {
+            self.done += 1;
+            return self.next_deed();
+        }
         let earlier = self.random.random_range(0..self.ordered);
-        match drawn % 5 {
+        match drawn % 8 {
             0 | 1 => Step::Repeat { earlier },
             2 => Step::Reuse { earlier },
+            3 => Step::RepeatDeed { drawn: self.random.random() },
+            4 => Step::ReuseDeed { drawn: self.random.random() },
             _ => Step::Read { earlier },
         }
     }
 
+    fn next_deed(&mut self) -> Step {
+        let number = self.next_number();
+        let random = &mut self.random;
+        let share = random.random_range(1..=100);
+        let doing = match random.random_range(0..100) {
+            0..=14 => Doing::Capture { share: 100, is_final: true },
+            15..=29 => Doing::Capture { share, is_final: random.random() },
+            30..=39 => Doing::Void,
+            40..=49 => Doing::Reversal,
+            50..=64 => Doing::Refund { share: 100 },
+            65..=94 => Doing::Refund { share },
+            _ => Doing::Excess,
+        };
+        let twice = random.random_range(0..100) < 8;
+        Step::Do { number, doing, drawn: random.random(), twice }
+    }
+
+    fn next_number(&mut self) -> OrderNumber {
+        let sequence = self.sequence;
+        self.sequence = sequence.wrapping_add(1);
+        OrderNumber { round: self.round, connection: self.connection, sequence }
+    }
+
     fn next_order(&mut self) -> PaymentOrder {
-        let sequence = u32::try_from(self.ordered).unwrap_or(u32::MAX);
-        let number = OrderNumber { round: self.round, connection: self.connection, sequence };
+        let number = self.next_number();
         self.ordered += 1;
         let random = &mut self.random;
         let currency = match random.random_range(0..10) {
@@ -85,7 +141,30 @@ impl Workload {
             2 => Some(Fault::TimeoutBeforeApproval),
             3 | 4 => Some(Fault::TimeoutAfterApproval),
             5 | 6 => Some(Fault::Latency),
+            7 => Some(Fault::CaptureTimeoutBefore),
+            8 => Some(Fault::CaptureTimeoutAfter),
+            9 => Some(Fault::VoidTimeoutAfter),
+            10 => Some(Fault::ReversalTimeoutAfter),
+            11 => Some(Fault::RefundTimeoutBefore),
+            12 => Some(Fault::RefundTimeoutAfter),
+            13 => Some(Fault::RefundPending),
+            14 => Some(Fault::RefundRefused),
+            15 | 16 => Some(Fault::RefundFailsLater),
+            17 => Some(Fault::CallbackTwice),
+            18 => Some(Fault::CallbackLate),
+            19 => Some(Fault::CallbackContradicts),
+            20 => Some(Fault::RefundCallbackTwice),
             _ => None,
+        };
+        let capture = match fault {
+            Some(fault) => fault.capture(),
+            None if random.random_range(0..100) < 30 => Capture::Manual,
+            None => Capture::Automatic,
+        };
+        // A decline that is contradicted is an approval that nobody expects any more.
+        let card = match fault {
+            Some(Fault::CallbackContradicts) => Card::Approved,
+            Some(_) | None => card,
         };
         let prefers_async = random.random_range(0..100) < 8;
         let patient = self.connection.is_multiple_of(PATIENT_EVERY);
@@ -97,7 +176,7 @@ impl Workload {
             amount_minor,
             currency,
             method: Method::Card(card),
-            capture: Capture::Automatic,
+            capture,
             fault,
             respond_async,
         }
@@ -120,7 +199,12 @@ mod tests {
             .iter()
             .filter_map(|operation| match operation {
                 Step::Pay(order) | Step::PayTwice(order) => Some(*order),
-                Step::Repeat { .. } | Step::Reuse { .. } | Step::Read { .. } => None,
+                Step::Repeat { .. }
+                | Step::Reuse { .. }
+                | Step::Read { .. }
+                | Step::Do { .. }
+                | Step::RepeatDeed { .. }
+                | Step::ReuseDeed { .. } => None,
             })
             .collect()
     }
@@ -145,8 +229,13 @@ mod tests {
     fn keys_are_unique_in_a_run() {
         let mut keys = HashSet::new();
         for (round, connection) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
-            for order in orders(&operations(7, round, connection)) {
-                assert!(keys.insert(order.key()), "{} was drawn twice", order.key());
+            for step in operations(7, round, connection) {
+                let key = match step {
+                    Step::Pay(order) | Step::PayTwice(order) => order.key(),
+                    Step::Do { number, .. } => number.key(),
+                    _ => continue,
+                };
+                assert!(keys.insert(key.clone()), "{key} was drawn twice");
             }
         }
     }
@@ -159,6 +248,21 @@ mod tests {
         assert!(has(|operation| matches!(operation, Step::Repeat { .. })));
         assert!(has(|operation| matches!(operation, Step::Reuse { .. })));
         assert!(has(|operation| matches!(operation, Step::Read { .. })));
+        assert!(has(|operation| matches!(operation, Step::RepeatDeed { .. })));
+        assert!(has(|operation| matches!(operation, Step::ReuseDeed { .. })));
+        assert!(has(|operation| matches!(operation, Step::Do { twice: true, .. })));
+        let does = |wanted: fn(Doing) -> bool| {
+            drawn.iter().any(|step| matches!(step, Step::Do { doing, .. } if wanted(*doing)))
+        };
+        assert!(does(|doing| matches!(doing, Doing::Capture { is_final: false, .. })));
+        assert!(does(|doing| matches!(doing, Doing::Refund { share: 100 })));
+        for doing in [Doing::Void, Doing::Reversal, Doing::Excess] {
+            assert!(
+                drawn
+                    .iter()
+                    .any(|step| matches!(step, Step::Do { doing: found, .. } if *found == doing))
+            );
+        }
         let orders = orders(&drawn);
         for card in [Card::Approved, Card::Declined, Card::InsufficientFunds] {
             assert!(orders.iter().any(|order| order.method == Method::Card(card)));
@@ -169,6 +273,9 @@ mod tests {
             Some(Fault::TimeoutBeforeApproval),
             Some(Fault::TimeoutAfterApproval),
             Some(Fault::Latency),
+            Some(Fault::CaptureTimeoutAfter),
+            Some(Fault::RefundFailsLater),
+            Some(Fault::CallbackContradicts),
         ] {
             assert!(orders.iter().any(|order| order.fault == fault));
         }
@@ -176,6 +283,7 @@ mod tests {
             assert!(orders.iter().any(|order| order.currency == currency));
         }
         assert!(orders.iter().any(|order| order.respond_async));
+        assert!(orders.iter().any(|order| order.capture == Capture::Manual));
     }
 
     #[test]

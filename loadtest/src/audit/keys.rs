@@ -1,4 +1,7 @@
-//! Every key is asked again until it has its final answer, and its payment read.
+//! Every key is asked again until it has its final answer, and its payment or refund read.
+//!
+//! What was done to payments is asked for first, so that a payment is read when nothing about it is
+//! open any more.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,10 +12,12 @@ use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::answer::PaymentAnswer;
+use crate::answer::{Answer, PaymentAnswer};
 use crate::auditor::{Auditor, Moment, RecordId, Standing};
 use crate::client::Client;
 use crate::connection::Silence;
+use crate::deed::Deed;
+use crate::deed_answer::DeedAnswer;
 
 /// Pauses between questions about an open key grow from the first to the second.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
@@ -31,6 +36,23 @@ pub(crate) async fn check_keys(
     within: Duration,
 ) -> Result<()> {
     let restarted = Instant::now();
+    let (deeds, payments) = {
+        let auditor = auditor.lock();
+        keys.into_iter().partition(|&id| auditor.deed(id).is_some())
+    };
+    for keys in [deeds, payments] {
+        check_in_any_order(client, at_once, auditor, keys, (restarted, within)).await?;
+    }
+    Ok(())
+}
+
+async fn check_in_any_order(
+    client: &Arc<Client>,
+    at_once: u32,
+    auditor: &Arc<Mutex<Auditor>>,
+    keys: Vec<RecordId>,
+    (restarted, within): (Instant, Duration),
+) -> Result<()> {
     let (keys, next) = (Arc::new(keys), Arc::new(AtomicUsize::new(0)));
     let mut workers = JoinSet::new();
     for _ in 0..keys.len().min(at_once as usize) {
@@ -69,6 +91,26 @@ pub(crate) async fn ask(
     }
 }
 
+/// The same for a deed.
+pub(crate) async fn ask_deed(
+    client: &Client,
+    auditor: &Mutex<Auditor>,
+    id: RecordId,
+    moment: Moment,
+) -> Result<Standing, Silence> {
+    let Some(deed) = auditor.lock().deed(id) else { return Ok(Standing::Settled) };
+    match client.carry_out(&deed).await {
+        Ok(answer) => {
+            let meaning = DeedAnswer::of(deed.kind, &answer);
+            Ok(auditor.lock().observe_deed(id, answer, meaning, moment))
+        }
+        Err(silence) => {
+            auditor.lock().observe_silence();
+            Err(silence)
+        }
+    }
+}
+
 /// One key under inspection.
 struct Inspection<'a> {
     client: &'a Client,
@@ -76,9 +118,46 @@ struct Inspection<'a> {
     id: RecordId,
 }
 
+/// What is asked about a key.
+#[derive(Clone, Copy)]
+enum Question<'a> {
+    /// The payment's own request again.
+    Key,
+    /// The deed's own request again.
+    Deed,
+    Payment {
+        merchant: u32,
+        payment: &'a str,
+    },
+    Postings {
+        merchant: u32,
+        payment: &'a str,
+    },
+    Refund {
+        merchant: u32,
+        refund: &'a str,
+    },
+}
+
+impl Question<'_> {
+    /// What is missing where it gets no answer.
+    fn lacking(self) -> &'static str {
+        match self {
+            Self::Key | Self::Deed => "no final answer",
+            Self::Payment { .. } => "not readable",
+            Self::Postings { .. } => "its postings are not readable",
+            Self::Refund { .. } => "its refund is not settled",
+        }
+    }
+}
+
 impl Inspection<'_> {
     async fn carry_out(&self, restarted: Instant, within: Duration) {
         let now = Instant::now();
+        let deed = self.auditor.lock().deed(self.id);
+        if let Some(deed) = deed {
+            return self.carry_out_deed(deed, (restarted + within).max(now + LEAST_TIME)).await;
+        }
         // What the server knew of, it has been resolving since the restart. What it never heard of
         // begins with our question.
         let deadline = if self.auditor.lock().payment(self.id).is_some() {
@@ -86,60 +165,79 @@ impl Inspection<'_> {
         } else {
             now + within
         };
-        self.until_settled(deadline).await;
+        self.until_heard(Question::Key, deadline).await;
         // Read even where the answers broke a promise: whether the payment is still there tells more
         // about the cause than the answers do.
         let (payment, order) = {
             let auditor = self.auditor.lock();
             (auditor.payment(self.id), auditor.order(self.id))
         };
-        if let (Some(payment), Some(order)) = (payment, order) {
-            self.until_read(order.merchant, &payment, deadline.max(Instant::now() + LEAST_TIME))
-                .await;
-        }
+        let (Some(payment), Some(order)) = (payment, order) else { return };
+        let deadline = deadline.max(Instant::now() + LEAST_TIME);
+        let (merchant, payment) = (order.merchant, &*payment);
+        self.until_heard(Question::Payment { merchant, payment }, deadline).await;
+        self.until_heard(Question::Postings { merchant, payment }, deadline).await;
     }
 
-    async fn until_settled(&self, deadline: Instant) {
+    /// What the rules forbade is not asked for again: nothing was begun, and now it might be.
+    async fn carry_out_deed(&self, deed: Deed, deadline: Instant) {
+        if self.auditor.lock().is_rejected(self.id) {
+            return;
+        }
+        self.until_heard(Question::Deed, deadline).await;
+        let refund = self.auditor.lock().refund(self.id);
+        let Some(refund) = refund else { return };
+        let deadline = deadline.max(Instant::now() + LEAST_TIME);
+        let question = Question::Refund { merchant: deed.merchant, refund: &refund };
+        self.until_heard(question, deadline).await;
+    }
+
+    /// Asks until the answer is no longer open, or the time is over.
+    async fn until_heard(&self, question: Question<'_>, deadline: Instant) {
         let mut pause = SHORTEST_PAUSE;
         loop {
-            let heard = ask(self.client, self.auditor, self.id, Moment::Audit).await;
+            let heard = self.put(question).await;
             if let Ok(Standing::Settled | Standing::Broken) = heard {
                 return;
             }
             if Instant::now() >= deadline {
-                self.give_up("no final answer", heard.err());
+                self.give_up(question.lacking(), heard.err());
                 return;
             }
             rest(&mut pause).await;
         }
     }
 
-    async fn until_read(&self, merchant: u32, payment: &str, deadline: Instant) {
-        let mut pause = SHORTEST_PAUSE;
-        loop {
-            let silence = match self.client.read(merchant, payment).await {
-                Ok(answer) => {
-                    if self.auditor.lock().observe_read(self.id, &answer) != Standing::Open {
-                        return;
-                    }
-                    None
-                }
-                Err(silence) => {
-                    self.auditor.lock().observe_silence();
-                    Some(silence)
-                }
-            };
-            if Instant::now() >= deadline {
-                self.give_up("not readable", silence);
-                return;
+    async fn put(&self, question: Question<'_>) -> Result<Standing, Silence> {
+        let Self { client, auditor, id } = *self;
+        match question {
+            Question::Key => ask(client, auditor, id, Moment::Audit).await,
+            Question::Deed => ask_deed(client, auditor, id, Moment::Audit).await,
+            Question::Payment { merchant, payment } => {
+                let reading = auditor.lock().begin_reading(id);
+                let answer = self.heard(client.read(merchant, payment).await)?;
+                Ok(auditor.lock().observe_read(reading, &answer))
             }
-            rest(&mut pause).await;
+            Question::Postings { merchant, payment } => {
+                let reading = auditor.lock().begin_reading(id);
+                let answer = self.heard(client.read_postings(merchant, payment).await)?;
+                Ok(auditor.lock().observe_postings(reading, &answer))
+            }
+            Question::Refund { merchant, refund } => {
+                let answer = self.heard(client.read_refund(merchant, refund).await)?;
+                Ok(auditor.lock().observe_refund_read(id, &answer))
+            }
         }
+    }
+
+    fn heard(&self, answer: Result<Answer, Silence>) -> Result<Answer, Silence> {
+        answer.inspect_err(|_silence| self.auditor.lock().observe_silence())
     }
 
     fn give_up(&self, what: &str, silence: Option<Silence>) {
         let mut auditor = self.auditor.lock();
-        let details = match (silence, auditor.payment(self.id)) {
+        let begun = auditor.payment(self.id).or(auditor.refund(self.id));
+        let details = match (silence, begun) {
             (Some(silence), _) => {
                 format!("{what} in time: {:#}", anyhow::Error::new(silence))
             }

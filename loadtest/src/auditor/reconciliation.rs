@@ -1,72 +1,40 @@
-//! The provider's ledger against the answers: who was charged, and should have been.
+//! The provider's books against the answers: what was taken and given back, and should have been.
 //!
-//! Only approvals count: an entry that was declined, voided or reversed holds nobody's money.
+//! Each payment has at most one approval, each deed that is done stands there once, nothing else
+//! does, and what was moved for a payment is what its answers say. What no last word was heard of
+//! makes a range of that.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use serde::Deserialize;
-
-use super::{Auditor, KeyState};
+use super::deeds::returns_refunds;
+use super::expected::{Expected, Span};
+use super::our_books::Moved;
+use super::provider_books::{Approval, EntryKind, EntryState, LedgerEntry, ProviderAccount, Sums};
+use super::{Auditor, KeyState, OurBooks, RecordId};
 use crate::audit::LedgerSummary;
+use crate::deed::DeedKind;
+use crate::deed_answer::DeedEnd;
 use crate::order::PaymentOrder;
 use crate::violation::{Violation, ViolationKind};
 
-/// A page of `GET /simulator/ledger`.
-#[derive(Debug, Deserialize)]
-pub(crate) struct LedgerPage {
-    pub(crate) data: Vec<LedgerEntry>,
-    pub(crate) has_more: bool,
-    pub(crate) next: Option<u64>,
-}
-
-/// One attempt as the provider knows it.
-#[derive(Debug, PartialEq, Eq, Deserialize)]
-pub(crate) struct LedgerEntry {
-    pub(crate) attempt_id: String,
-    pub(crate) payment_id: String,
-    pub(crate) amount_minor: i64,
-    pub(crate) currency: String,
-    pub(crate) state: EntryState,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum EntryState {
-    Approved,
-    Declined,
-    Pending,
-    Voided,
-    Reversed,
-    /// Of operations on what was approved, which are no charges.
-    Succeeded,
-    Failed,
-    Returned,
-}
-
-/// The provider's approvals, gathered page by page.
+/// The provider's books, gathered page by page.
 #[derive(Debug, Default)]
 pub(crate) struct Reconciliation {
     /// Of payments that a remembered key names.
-    approved: HashMap<Arc<str>, Vec<Approval>>,
-    /// Of all others, by a hash of the payment.
+    named: HashMap<Arc<str>, ProviderAccount>,
+    /// Of all others that hold an approval, by a hash of the payment.
     others: HashMap<u64, Others>,
-    others_sum: Sums,
+    others_moved: Sums,
     entries: u64,
 }
 
-#[derive(Debug)]
-struct Approval {
-    attempt_id: String,
-    amount_minor: i64,
-    currency: String,
-}
-
-/// The approvals of a payment that no remembered key names.
+/// What stands there of a payment that no remembered key names.
 #[derive(Debug, Default)]
 struct Others {
-    count: u32,
+    /// Approvals less those that were undone.
+    live: i32,
     /// Payment and approval in full, as far as they are needed to be told.
     told: Vec<(String, Approval)>,
 }
@@ -76,87 +44,182 @@ const TOLD: usize = 1_000;
 
 impl Reconciliation {
     pub(crate) fn summary(&self) -> LedgerSummary {
-        LedgerSummary { entries: self.entries, unnamed: self.others.len() as u64 }
+        let unnamed = self.others.values().filter(|others| others.live > 0).count();
+        LedgerSummary { entries: self.entries, unnamed: unnamed as u64 }
     }
 
     pub(crate) fn add(&mut self, entry: LedgerEntry, auditor: &Auditor) {
         self.entries += 1;
-        let LedgerEntry { attempt_id, payment_id, amount_minor, currency, state } = entry;
-        match state {
-            EntryState::Approved => {}
-            EntryState::Declined
-            | EntryState::Pending
-            | EntryState::Voided
-            | EntryState::Reversed
-            | EntryState::Succeeded
-            | EntryState::Failed
-            | EntryState::Returned => return,
-        }
-        let approval = Approval { attempt_id, amount_minor, currency };
-        if let Some((payment, _owner)) = auditor.owners.get_key_value(payment_id.as_str()) {
-            self.approved.entry(Arc::clone(payment)).or_default().push(approval);
+        if let Some((payment, _owner)) = auditor.owners.get_key_value(entry.payment_id.as_str()) {
+            self.named.entry(Arc::clone(payment)).or_default().add(entry);
             return;
         }
-        self.others_sum.add(&approval.currency, approval.amount_minor);
-        let hash = hash(&payment_id);
-        if auditor.sample.takes(hash) {
-            let told = self.others.len() < TOLD;
-            let others = self.others.entry(hash).or_default();
-            others.count += 1;
-            if told || others.count > 1 {
-                others.told.push((payment_id, approval));
+        self.others_moved.add(&entry.currency, i128::from(entry.moved_minor));
+        let hash = hash(&entry.payment_id);
+        if !auditor.sample.takes(hash) {
+            return;
+        }
+        let LedgerEntry { attempt_id, payment_id, amount_minor, currency, .. } = entry;
+        match (entry.kind, entry.state) {
+            (EntryKind::Attempt, EntryState::Approved) => {
+                let told = self.others.len() < TOLD;
+                let others = self.others.entry(hash).or_default();
+                others.live += 1;
+                if told || others.live > 1 {
+                    let approval = Approval { attempt_id, amount_minor, currency };
+                    others.told.push((payment_id, approval));
+                }
             }
+            (EntryKind::Void | EntryKind::Reversal, EntryState::Succeeded) => {
+                self.others.entry(hash).or_default().live -= 1
+            }
+            _ => {}
         }
     }
 
-    /// What does not fit between the approvals and the auditor's answers.
-    pub(super) fn findings(mut self, auditor: &Auditor) -> Vec<Violation> {
+    /// What does not fit between the provider's books, the auditor's answers, and our own books
+    /// where they are given.
+    pub(super) fn findings(mut self, auditor: &Auditor, ours: Option<&OurBooks>) -> Vec<Violation> {
         let mut findings = Vec::new();
-        let (mut owed, mut approved) = (Sums::default(), Sums::default());
+        let mut owed = OwedSums::default();
+        let mut moved = Moved::default();
+        let none = ProviderAccount::default();
         for id in auditor.remembered() {
             let record = &auditor.records[&id];
-            let (payment, outcome) = match &record.state {
+            let payment = match &record.state {
                 KeyState::Unanswered => continue,
-                KeyState::Accepted { payment } => (payment, None),
-                KeyState::Final { payment, outcome, .. } => (payment, Some(*outcome)),
+                KeyState::Accepted { payment } | KeyState::Final { payment, .. } => payment,
             };
             let order = record.order;
-            let approvals = self.approved.remove(&**payment).unwrap_or_default();
+            let account = self.named.remove(&**payment);
+            let account = account.as_ref().unwrap_or(&none);
+            moved.add(&order, account.moved);
+            let live = account.live();
             let mut find = |kind, details| {
                 let (key, payment) = (Some(order.key()), Some(payment.to_string()));
                 findings.push(Violation { kind, key, payment, details });
             };
-            if approvals.len() > 1 {
-                find(ViolationKind::ChargedTwice, list(&approvals));
+            if live.len() > 1 {
+                find(ViolationKind::ChargedTwice, list(live.iter().copied()));
             }
             // Without an outcome it is reported as unresolved already, and belongs to no sum.
-            let Some(outcome) = outcome else { continue };
-            approved.add_all(&approvals);
-            if outcome.is_approved() {
-                owed.add(order.currency.code(), order.amount_minor);
-                if approvals.is_empty() {
-                    let details = "the provider has no approved attempt".to_owned();
-                    find(ViolationKind::CompletedWithoutCharge, details);
-                }
-                for approval in approvals.iter().filter(|approval| !approval.fits(&order)) {
-                    let (amount, code) = (order.amount_minor, order.currency.code());
-                    let seen = list(std::slice::from_ref(approval));
-                    let details = format!("asked for {amount} {code}, approved {seen}");
-                    find(ViolationKind::ChargeDiffers, details);
-                }
-            } else if !approvals.is_empty() {
-                find(ViolationKind::FailedButCharged, list(&approvals));
+            let Some(expected) = auditor.expected(id) else { continue };
+            check_approval(&order, &expected, account, &mut find);
+            check_deeds(auditor, id, &order, account, &mut find);
+            let span = expected.moved();
+            let fits = i64::try_from(account.moved).is_ok_and(|moved| span.contains(moved));
+            if !fits {
+                let Span { least, most } = span;
+                let details = format!("moved {}, answered {least} to {most}", account.moved);
+                find(ViolationKind::MoneyDiffers, details);
             }
+            owed.add(order.currency.code(), span, account.moved);
         }
         // Where others pay too, or keys were let go, what no key names may be theirs.
         let alone = !auditor.shared && auditor.sample.is_everything();
         if alone {
-            approved.add_sums(&self.others_sum);
+            owed.moved.add_sums(&self.others_moved);
         }
         findings.extend(unnamed(self.others, alone));
-        findings.extend(owed.mismatches(&approved));
+        findings.extend(owed.mismatches());
+        moved.in_all.add_sums(&self.others_moved);
+        findings.extend(ours.iter().flat_map(|ours| ours.findings(alone.then_some(&moved))));
         findings
     }
+}
+
+/// That a payment was charged as its outcome says.
+fn check_approval(
+    order: &PaymentOrder,
+    expected: &Expected,
+    account: &ProviderAccount,
+    find: &mut impl FnMut(ViolationKind, String),
+) {
+    let live = account.live();
+    if !expected.is_approved() {
+        if !live.is_empty() {
+            find(ViolationKind::FailedButCharged, list(live));
+        }
+        return;
+    }
+    if account.approvals.is_empty() {
+        let details = "the provider has no approved attempt".to_owned();
+        find(ViolationKind::CompletedWithoutCharge, details);
+    } else if live.is_empty() && !expected.may_be_undone() {
+        let details = "the provider has undone its approval".to_owned();
+        find(ViolationKind::CompletedWithoutCharge, details);
+    }
+    for approval in account.approvals.iter().filter(|approval| !approval.fits(order)) {
+        let (amount, code) = (order.amount_minor, order.currency.code());
+        let details = format!("asked for {amount} {code}, approved {}", list([approval]));
+        find(ViolationKind::ChargeDiffers, details);
+    }
+}
+
+/// That what was answered as done stands there once, and nothing beyond.
+fn check_deeds(
+    auditor: &Auditor,
+    id: RecordId,
+    order: &PaymentOrder,
+    account: &ProviderAccount,
+    find: &mut impl FnMut(ViolationKind, String),
+) {
+    for kind in [EntryKind::Capture, EntryKind::Void, EntryKind::Reversal, EntryKind::Refund] {
+        let mut theirs = account.done(kind);
+        // A refund that is to come back may have done so already.
+        let comes_back = kind == EntryKind::Refund && returns_refunds(order);
+        let (mut done, mut open) = (Vec::new(), Vec::new());
+        for deed in auditor.deeds_of(id).filter(|deed| entry_kind(deed.deed.kind) == kind) {
+            let amount = match deed.deed.kind {
+                DeedKind::Capture { amount_minor, .. } | DeedKind::Refund { amount_minor } => {
+                    Some(amount_minor)
+                }
+                // Of these the provider tells how much there was to let go or to undo.
+                DeedKind::Void | DeedKind::Reversal => None,
+            };
+            match deed.state.end() {
+                Some(DeedEnd::Undone) => {}
+                Some(DeedEnd::Done) if !comes_back => done.push(amount),
+                Some(DeedEnd::Done | DeedEnd::Pending) | None => open.push(amount),
+            }
+        }
+        for amount in done {
+            if !take(&mut theirs, amount) {
+                let amount = amount.map(|amount| format!(" of {amount}")).unwrap_or_default();
+                let details = format!("{kind:?}{amount}, the provider has {theirs:?} more");
+                find(ViolationKind::NotDone, details);
+            }
+        }
+        for amount in open {
+            take(&mut theirs, amount);
+        }
+        // What nobody asked for any more is let go of by the gateway itself.
+        if !theirs.is_empty() && kind != EntryKind::Void && !is_own_reversal(kind, auditor, id) {
+            find(ViolationKind::DoneTwice, format!("{kind:?} of {theirs:?} beyond the answers"));
+        }
+    }
+}
+
+/// The gateway itself undoes approvals of payments that had failed by then.
+fn is_own_reversal(kind: EntryKind, auditor: &Auditor, id: RecordId) -> bool {
+    let is_approved = auditor.expected(id).is_some_and(|expected| expected.is_approved());
+    kind == EntryKind::Reversal && !is_approved
+}
+
+fn entry_kind(kind: DeedKind) -> EntryKind {
+    match kind {
+        DeedKind::Capture { .. } => EntryKind::Capture,
+        DeedKind::Void => EntryKind::Void,
+        DeedKind::Reversal => EntryKind::Reversal,
+        DeedKind::Refund { .. } => EntryKind::Refund,
+    }
+}
+
+/// Takes one of that amount, or any where none is given.
+fn take(amounts: &mut Vec<i64>, amount: Option<i64>) -> bool {
+    let fits = |one: &i64| amount.is_none_or(|amount| amount == *one);
+    let found = amounts.iter().position(fits);
+    found.map(|place| amounts.swap_remove(place)).is_some()
 }
 
 impl Approval {
@@ -165,41 +228,45 @@ impl Approval {
     }
 }
 
-/// Sums by currency; 128 bits, so that a run of any length fits.
+impl Moved {
+    fn add(&mut self, order: &PaymentOrder, moved: i128) {
+        let code = order.currency.code();
+        self.in_all.add(code, moved);
+        let place = order.merchant as usize;
+        if self.by_merchant.len() <= place {
+            self.by_merchant.resize_with(place + 1, Sums::default);
+        }
+        self.by_merchant[place].add(code, moved);
+    }
+}
+
+/// By currency, what answers say that was moved, and what was.
 #[derive(Debug, Default)]
-struct Sums(BTreeMap<String, i128>);
+struct OwedSums {
+    least: Sums,
+    most: Sums,
+    moved: Sums,
+}
 
-impl Sums {
-    fn add(&mut self, currency: &str, amount_minor: i64) {
-        *self.0.entry(currency.to_owned()).or_default() += i128::from(amount_minor);
+impl OwedSums {
+    fn add(&mut self, currency: &str, span: Span, moved: i128) {
+        self.least.add(currency, span.least.into());
+        self.most.add(currency, span.most.into());
+        self.moved.add(currency, moved);
     }
 
-    fn add_all(&mut self, approvals: &[Approval]) {
-        for approval in approvals {
-            self.add(&approval.currency, approval.amount_minor);
-        }
-    }
-
-    fn add_sums(&mut self, others: &Self) {
-        for (currency, sum) in &others.0 {
-            *self.0.entry(currency.clone()).or_default() += sum;
-        }
-    }
-
-    fn of(&self, currency: &str) -> i128 {
-        self.0.get(currency).copied().unwrap_or(0)
-    }
-
-    /// Where these sums of approved payments differ from those of the approvals.
-    fn mismatches(&self, approved: &Self) -> Vec<Violation> {
-        let currencies: BTreeSet<&String> = self.0.keys().chain(approved.0.keys()).collect();
+    fn mismatches(&self) -> Vec<Violation> {
+        let currencies: BTreeSet<&String> =
+            self.most.currencies().chain(self.moved.currencies()).collect();
         currencies
             .into_iter()
-            .filter(|currency| self.of(currency) != approved.of(currency))
-            .map(|currency| {
-                let (completed, approved) = (self.of(currency), approved.of(currency));
-                let details = format!("{currency}: completed {completed}, approved {approved}");
-                Violation { kind: ViolationKind::SumMismatch, key: None, payment: None, details }
+            .filter_map(|currency| {
+                let (least, most) = (self.least.of(currency), self.most.of(currency));
+                let moved = self.moved.of(currency);
+                let details = format!("{currency}: answered {least} to {most}, moved {moved}");
+                let kind = ViolationKind::SumMismatch;
+                let fits = (least..=most).contains(&moved);
+                (!fits).then_some(Violation { kind, key: None, payment: None, details })
             })
             .collect()
     }
@@ -208,14 +275,14 @@ impl Sums {
 /// Approvals of payments that no remembered key names. Two of one payment are always one too many;
 /// one alone is a finding only where every payment has to have a key.
 fn unnamed(others: HashMap<u64, Others>, alone: bool) -> Vec<Violation> {
-    let mut left: Vec<_> =
-        others.into_values().filter(|others| alone || others.count > 1).collect();
+    let least = if alone { 1 } else { 2 };
+    let mut left: Vec<_> = others.into_values().filter(|others| others.live >= least).collect();
     left.sort_by(|one, other| one.told.first().map(payment).cmp(&other.told.first().map(payment)));
     left.into_iter()
-        .map(|Others { count, told }| {
-            let (kind, details) = match count {
+        .map(|Others { live, told }| {
+            let (kind, details) = match live {
                 1 => (ViolationKind::ChargeWithoutPayment, String::new()),
-                _ => (ViolationKind::ChargedTwice, format!("{count} approvals: ")),
+                _ => (ViolationKind::ChargedTwice, format!("{live} approvals: ")),
             };
             let of = told.first().map(|(payment, _)| payment.clone());
             let told: Vec<Approval> = told.into_iter().map(|(_, approval)| approval).collect();
@@ -235,175 +302,13 @@ fn hash(payment: &str) -> u64 {
     hasher.finish()
 }
 
-fn list(approvals: &[Approval]) -> String {
+fn list<'a>(approvals: impl IntoIterator<Item = &'a Approval>) -> String {
     let shown: Vec<String> = approvals
-        .iter()
+        .into_iter()
         .map(|entry| format!("{} {} {}", entry.attempt_id, entry.amount_minor, entry.currency))
         .collect();
     shown.join(", ")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::tests::{authorized, completed, failed, kinds, order, say};
-    use super::*;
-
-    fn entry(payment: &str, attempt: &str, state: EntryState) -> LedgerEntry {
-        LedgerEntry {
-            attempt_id: attempt.to_owned(),
-            payment_id: payment.to_owned(),
-            amount_minor: 10_000,
-            currency: "INR".to_owned(),
-            state,
-        }
-    }
-
-    /// One completed and one failed payment, and the ledger given.
-    fn reconcile(entries: Vec<LedgerEntry>) -> Vec<ViolationKind> {
-        let mut auditor = Auditor::default();
-        let (paid, declined) = (auditor.intend(order(0)), auditor.intend(order(1)));
-        say(&mut auditor, paid, completed("pay_0"));
-        say(&mut auditor, declined, failed("pay_1"));
-        let mut reconciliation = Reconciliation::default();
-        for entry in entries {
-            reconciliation.add(entry, &auditor);
-        }
-        let findings = auditor.compare(reconciliation);
-        auditor.conclude(findings);
-        kinds(&auditor)
-    }
-
-    fn honest() -> Vec<LedgerEntry> {
-        vec![
-            entry("pay_0", "att_0", EntryState::Approved),
-            entry("pay_0", "att_1", EntryState::Reversed),
-            entry("pay_1", "att_2", EntryState::Declined),
-            entry("pay_1", "att_3", EntryState::Voided),
-            entry("pay_9", "att_4", EntryState::Declined),
-        ]
-    }
-
-    #[test]
-    fn an_honest_ledger_has_no_finding() {
-        assert_eq!(reconcile(honest()), []);
-    }
-
-    #[test]
-    fn a_double_approval_is_found() {
-        let mut entries = honest();
-        entries.push(entry("pay_0", "att_5", EntryState::Approved));
-        let expected = [ViolationKind::ChargedTwice, ViolationKind::SumMismatch];
-        assert_eq!(reconcile(entries), expected);
-    }
-
-    #[test]
-    fn a_failed_payment_that_was_charged_is_found() {
-        let mut entries = honest();
-        entries.push(entry("pay_1", "att_5", EntryState::Approved));
-        let expected = [ViolationKind::FailedButCharged, ViolationKind::SumMismatch];
-        assert_eq!(reconcile(entries), expected);
-    }
-
-    #[test]
-    fn a_completed_payment_without_charge_is_found() {
-        let entries = honest().split_off(1);
-        let expected = [ViolationKind::CompletedWithoutCharge, ViolationKind::SumMismatch];
-        assert_eq!(reconcile(entries), expected);
-    }
-
-    #[test]
-    fn another_amount_or_currency_is_found() {
-        let mut entries = honest();
-        entries[0].amount_minor += 1;
-        let expected = [ViolationKind::ChargeDiffers, ViolationKind::SumMismatch];
-        assert_eq!(reconcile(entries), expected);
-
-        let mut entries = honest();
-        entries[0].currency = "USD".to_owned();
-        let expected =
-            [ViolationKind::ChargeDiffers, ViolationKind::SumMismatch, ViolationKind::SumMismatch];
-        assert_eq!(reconcile(entries), expected);
-    }
-
-    #[test]
-    fn a_charge_that_belongs_to_no_key_is_found() {
-        let mut entries = honest();
-        entries.push(entry("pay_7", "att_7", EntryState::Approved));
-        let expected = [ViolationKind::ChargeWithoutPayment, ViolationKind::SumMismatch];
-        assert_eq!(reconcile(entries), expected);
-    }
-
-    #[test]
-    fn differing_sums_are_found_by_currency() {
-        let (mut completed, mut approved) = (Sums::default(), Sums::default());
-        completed.add("INR", 300);
-        completed.add("JPY", 5);
-        approved.add("INR", 100);
-        approved.add("INR", 200);
-        approved.add("JPY", 6);
-        approved.add("USD", 1);
-        let details: Vec<String> =
-            completed.mismatches(&approved).into_iter().map(|found| found.details).collect();
-        assert_eq!(details, ["JPY: completed 5, approved 6", "USD: completed 0, approved 1"]);
-    }
-
-    #[test]
-    fn a_run_without_a_completed_payment_proves_nothing() {
-        let mut auditor = Auditor::default();
-        let declined = auditor.intend(order(0));
-        say(&mut auditor, declined, failed("pay_1"));
-        let findings = auditor.compare(Reconciliation::default());
-        auditor.conclude(findings);
-        assert_eq!(kinds(&auditor), [ViolationKind::NothingProved]);
-    }
-
-    #[test]
-    fn a_ledger_page_is_read_as_the_server_writes_it() {
-        let page: LedgerPage = serde_json::from_str(
-            r#"{"data":[{"attempt_id":"att_1","payment_id":"pay_0","amount_minor":10000,
-                "currency":"INR","state":"approved","calls":1}],"has_more":true,"next":17}"#,
-        )
-        .unwrap();
-        assert_eq!(page.data, [entry("pay_0", "att_1", EntryState::Approved)]);
-        assert_eq!((page.has_more, page.next), (true, Some(17)));
-    }
-
-    #[test]
-    fn an_authorized_payment_is_approved_once_as_well() {
-        for (approvals, expected) in [
-            (0, vec![ViolationKind::CompletedWithoutCharge, ViolationKind::SumMismatch]),
-            (1, vec![]),
-            (2, vec![ViolationKind::ChargedTwice, ViolationKind::SumMismatch]),
-        ] {
-            let mut auditor = Auditor::default();
-            let id = auditor.intend(order(0));
-            say(&mut auditor, id, authorized("pay_0"));
-            let mut reconciliation = Reconciliation::default();
-            for attempt in 0..approvals {
-                let attempt = format!("att_{attempt}");
-                reconciliation.add(entry("pay_0", &attempt, EntryState::Approved), &auditor);
-            }
-            let found = auditor.compare(reconciliation);
-            let found: Vec<ViolationKind> = found.iter().map(|found| found.kind).collect();
-            assert_eq!(found, expected);
-        }
-    }
-
-    #[test]
-    fn where_others_pay_too_only_their_double_charges_are_findings() {
-        let mut auditor = Auditor::default().among_others();
-        let paid = auditor.intend(order(0));
-        say(&mut auditor, paid, completed("pay_0"));
-        let mut reconciliation = Reconciliation::default();
-        for (payment, attempt) in
-            [("pay_0", "att_0"), ("pay_7", "att_7"), ("pay_8", "att_8"), ("pay_8", "att_9")]
-        {
-            reconciliation.add(entry(payment, attempt, EntryState::Approved), &auditor);
-        }
-        assert_eq!(reconciliation.summary(), LedgerSummary { entries: 4, unnamed: 2 });
-        let findings = auditor.compare(reconciliation);
-        auditor.conclude(findings);
-        assert_eq!(kinds(&auditor), [ViolationKind::ChargedTwice]);
-        assert_eq!(auditor.violations().first()[0].payment.as_deref(), Some("pay_8"));
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
 //! The load of one round: every connection plays its workload until the server is killed.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,12 +11,15 @@ use tokio::task::JoinSet;
 
 use super::ChaosOptions;
 use crate::answer::PaymentAnswer;
-use crate::audit::ask;
+use crate::audit::{ask, ask_deed};
 use crate::auditor::{Auditor, Moment, RecordId};
 use crate::client::Client;
 use crate::connection::Silence;
-use crate::order::PaymentOrder;
-use crate::workload::{Step, Workload};
+use crate::deed::{Deed, DeedKind};
+use crate::deed_answer::{DeedAnswer, DeedEnd};
+use crate::operation::{Funds, History, Left, Past, PastDeed};
+use crate::order::{OrderNumber, PaymentOrder};
+use crate::workload::{Doing, Step, Workload};
 
 /// After a request without an answer a worker rests, so that it does not spin on a dead port.
 const REST: Duration = Duration::from_millis(5);
@@ -33,6 +37,10 @@ struct Worker {
     stopped: Arc<AtomicBool>,
     /// The workload's own orders, in its order.
     orders: Vec<RecordId>,
+    /// Of these, the ones to which something can be done.
+    history: History,
+    /// Those that were given to the history.
+    known: HashSet<RecordId>,
 }
 
 impl Load {
@@ -48,7 +56,8 @@ impl Load {
         for (connection, client) in (0_u32..).zip(clients) {
             let workload = Workload::new(options.seed, round, connection, most_orders);
             let (auditor, stopped) = (Arc::clone(auditor), Arc::clone(&stopped));
-            let worker = Worker { client, auditor, stopped, orders: Vec::new() };
+            let (orders, history, known) = (Vec::new(), History::default(), HashSet::new());
+            let worker = Worker { client, auditor, stopped, orders, history, known };
             workers.spawn(worker.play(workload));
         }
         Self { workers, stopped }
@@ -90,7 +99,102 @@ impl Worker {
             Step::Repeat { earlier } => self.ask(self.orders[earlier]).await,
             Step::Reuse { earlier } => self.reuse(self.orders[earlier]).await,
             Step::Read { earlier } => self.read(self.orders[earlier]).await,
+            Step::Do { number, doing, drawn, twice } => self.act(number, doing, drawn, twice).await,
+            Step::RepeatDeed { drawn } => match self.history.deed(drawn) {
+                Some(PastDeed { id, .. }) => self.ask_deed(id).await,
+                None => Ok(()),
+            },
+            Step::ReuseDeed { drawn } => match self.history.deed(drawn) {
+                Some(past) => self.reuse_deed(&past).await,
+                None => Ok(()),
+            },
         }
+    }
+
+    /// Does something to one of the payments that it can be done to, if there is one.
+    async fn act(
+        &mut self,
+        number: OrderNumber,
+        doing: Doing,
+        drawn: u64,
+        twice: bool,
+    ) -> Result<(), Silence> {
+        let found = match doing {
+            Doing::Capture { .. } | Doing::Void => self.history.take_held(drawn),
+            Doing::Reversal => self.history.take_untouched(drawn),
+            Doing::Refund { .. } | Doing::Excess => self.history.take_taken(drawn),
+        };
+        let Some(past) = found else { return Ok(()) };
+        let kind = deed_kind(doing, past.funds);
+        let (merchant, payment) = (past.order.merchant, Arc::clone(&past.payment));
+        let deed = Deed { number, merchant, payment, kind };
+        let id = self.auditor.lock().intend_deed(past.id, deed.clone());
+        let heard = match twice {
+            true => self.ask_deed_twice(id, &deed).await,
+            false => self.ask_deed(id).await,
+        };
+        // What is open is left alone: only once its end is known can more be done to the payment.
+        let end = self.auditor.lock().deed_end(id);
+        let funds = match end {
+            Some(DeedEnd::Done) => past.funds.after(kind),
+            Some(DeedEnd::Undone) => past.funds,
+            Some(DeedEnd::Pending) | None => return heard,
+        };
+        let is_final = self.auditor.lock().is_settled(id);
+        let deed = is_final.then_some(PastDeed { id, deed });
+        self.history.keep(Left { fresh: None, free: Some(Past { funds, ..past }), deed });
+        heard
+    }
+
+    async fn ask_deed(&self, id: RecordId) -> Result<(), Silence> {
+        ask_deed(&self.client, &self.auditor, id, Moment::Load).await.map(|_standing| ())
+    }
+
+    async fn ask_deed_twice(&self, id: RecordId, deed: &Deed) -> Result<(), Silence> {
+        let (one, other) = tokio::join!(self.client.carry_out(deed), self.client.carry_out(deed));
+        let (mut heard, mut silence) = (Vec::new(), Ok(()));
+        for answer in [one, other] {
+            match answer {
+                Ok(answer) => heard.push((DeedAnswer::of(deed.kind, &answer), answer)),
+                Err(cause) => silence = Err(cause),
+            }
+        }
+        heard.sort_by_key(|(meaning, answer)| (meaning.finality(), answer.replayed));
+        let mut auditor = self.auditor.lock();
+        for _ in heard.len()..2 {
+            auditor.observe_silence();
+        }
+        for (meaning, answer) in heard {
+            auditor.observe_deed(id, answer, meaning, Moment::Load);
+        }
+        silence
+    }
+
+    async fn reuse_deed(&self, past: &PastDeed) -> Result<(), Silence> {
+        match self.client.carry_out_something_else(&past.deed).await {
+            Ok(answer) => {
+                let meaning = DeedAnswer::of(past.deed.kind, &answer);
+                self.auditor.lock().observe_deed_reuse(past.id, &answer, &meaning);
+                Ok(())
+            }
+            Err(cause) => self.unanswered(cause),
+        }
+    }
+
+    /// A payment that has its final answer is there for what can be done to it, from then on.
+    fn keep_if_settled(&mut self, id: RecordId) {
+        if self.known.contains(&id) {
+            return;
+        }
+        let (outcome, order) = {
+            let auditor = self.auditor.lock();
+            (auditor.outcome(id), auditor.order(id))
+        };
+        let (Some((payment, outcome)), Some(order)) = (outcome, order) else { return };
+        self.known.insert(id);
+        let funds = Funds::of(&order, outcome);
+        let past = Past { id, order, payment, funds };
+        self.history.keep(Left { free: Some(past), ..Left::default() });
     }
 
     fn intend(&mut self, order: PaymentOrder) -> RecordId {
@@ -99,11 +203,13 @@ impl Worker {
         id
     }
 
-    async fn ask(&self, id: RecordId) -> Result<(), Silence> {
-        ask(&self.client, &self.auditor, id, Moment::Load).await.map(|_standing| ())
+    async fn ask(&mut self, id: RecordId) -> Result<(), Silence> {
+        let heard = ask(&self.client, &self.auditor, id, Moment::Load).await;
+        self.keep_if_settled(id);
+        heard.map(|_standing| ())
     }
 
-    async fn ask_twice(&self, id: RecordId, order: &PaymentOrder) -> Result<(), Silence> {
+    async fn ask_twice(&mut self, id: RecordId, order: &PaymentOrder) -> Result<(), Silence> {
         let (one, other) = tokio::join!(self.client.pay(order), self.client.pay(order));
         let (mut heard, mut silence) = (Vec::new(), Ok(()));
         for answer in [one, other] {
@@ -120,11 +226,13 @@ impl Worker {
         for (meaning, answer) in heard {
             auditor.observe(id, answer, meaning, Moment::Load);
         }
+        drop(auditor);
+        self.keep_if_settled(id);
         silence
     }
 
     /// Only a key with a final answer is surely taken; under another it would be a new payment.
-    async fn reuse(&self, id: RecordId) -> Result<(), Silence> {
+    async fn reuse(&mut self, id: RecordId) -> Result<(), Silence> {
         let (settled, order) = {
             let auditor = self.auditor.lock();
             (auditor.is_settled(id), auditor.order(id))
@@ -140,15 +248,16 @@ impl Worker {
         }
     }
 
-    async fn read(&self, id: RecordId) -> Result<(), Silence> {
+    async fn read(&mut self, id: RecordId) -> Result<(), Silence> {
         let (payment, order) = {
             let auditor = self.auditor.lock();
             (auditor.payment(id), auditor.order(id))
         };
         let (Some(payment), Some(order)) = (payment, order) else { return self.ask(id).await };
+        let reading = self.auditor.lock().begin_reading(id);
         match self.client.read(order.merchant, &payment).await {
             Ok(answer) => {
-                self.auditor.lock().observe_read(id, &answer);
+                self.auditor.lock().observe_read(reading, &answer);
                 Ok(())
             }
             Err(cause) => self.unanswered(cause),
@@ -158,5 +267,21 @@ impl Worker {
     fn unanswered(&self, silence: Silence) -> Result<(), Silence> {
         self.auditor.lock().observe_silence();
         Err(silence)
+    }
+}
+
+/// What is to be done, in amounts.
+fn deed_kind(doing: Doing, funds: Funds) -> DeedKind {
+    let part = |all: i64, share: u8| (all * i64::from(share) / 100).max(1);
+    match doing {
+        Doing::Capture { share, is_final } => {
+            DeedKind::Capture { amount_minor: part(funds.held, share), is_final }
+        }
+        Doing::Void => DeedKind::Void,
+        Doing::Reversal => DeedKind::Reversal,
+        Doing::Refund { share } => {
+            DeedKind::Refund { amount_minor: part(funds.refundable(), share) }
+        }
+        Doing::Excess => DeedKind::Refund { amount_minor: funds.refundable() + 1 },
     }
 }

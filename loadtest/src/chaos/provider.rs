@@ -1,6 +1,7 @@
 //! The provider simulator as a process of its own, which can be killed and stopped while the server
 //! under audit runs.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,6 +19,7 @@ pub(super) struct Provider {
     program: PathBuf,
     data_dir: PathBuf,
     log: PathBuf,
+    environment: Vec<(&'static str, OsString)>,
     /// `None` while it is killed.
     process: Option<Process>,
     /// Kept over restarts: the server goes on asking at the same place.
@@ -26,9 +28,15 @@ pub(super) struct Provider {
 
 impl Provider {
     /// Starts it at a port of the system's choice.
-    pub(super) async fn start(program: PathBuf, data_dir: PathBuf, log: PathBuf) -> Result<Self> {
+    pub(super) async fn start(
+        program: PathBuf,
+        data_dir: PathBuf,
+        log: PathBuf,
+        environment: Vec<(&'static str, OsString)>,
+    ) -> Result<Self> {
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut provider = Self { program, data_dir, log, process: None, address: anywhere };
+        let mut provider =
+            Self { program, data_dir, log, environment, process: None, address: anywhere };
         provider.restart().await?;
         Ok(provider)
     }
@@ -57,7 +65,7 @@ impl Provider {
                 "--data-dir".into(),
                 self.data_dir.clone().into(),
             ],
-            environment: Vec::new(),
+            environment: self.environment.clone(),
             log: self.log.clone(),
         };
         let (process, mut lines) = Process::spawn(&command)?;

@@ -53,8 +53,22 @@ pub struct ChaosReport {
     /// Keys with a 202 at the kill that settled afterwards.
     pub accepted_resolved: u64,
     pub completed: u64,
+    pub authorized: u64,
     pub failed: u64,
-    /// Attempts in the provider simulator's ledger.
+    /// Operations on payments, by their first final answer.
+    pub captures: u64,
+    pub voids: u64,
+    pub reversals: u64,
+    pub refunds: u64,
+    /// Operations that the provider did not do, as it was answered.
+    pub undone: u64,
+    /// Operations that the rules forbade.
+    pub rejected: u64,
+    /// Postings of our own books, read and compared.
+    pub postings_checked: u64,
+    /// Events of the feed, read and compared.
+    pub events_heard: u64,
+    /// Entries in the provider simulator's ledger.
     pub ledger_entries: u64,
     /// From the start of the process to ready, over all starts.
     pub time_to_ready: Option<TimeToReady>,
@@ -159,8 +173,21 @@ impl fmt::Display for ChaosReport {
             "  resolved          {} unanswered, {} accepted",
             self.unanswered_resolved, self.accepted_resolved
         )?;
-        writeln!(f, "  outcomes          {} completed, {} failed", self.completed, self.failed)?;
-        writeln!(f, "  provider ledger   {} attempts", self.ledger_entries)?;
+        writeln!(
+            f,
+            "  outcomes          {} completed, {} authorized, {} failed",
+            self.completed, self.authorized, self.failed
+        )?;
+        writeln!(
+            f,
+            "  operations        {} captures, {} voids, {} reversals, {} refunds; {} undone, {} forbidden",
+            self.captures, self.voids, self.reversals, self.refunds, self.undone, self.rejected
+        )?;
+        writeln!(
+            f,
+            "  books and feed    {} provider entries, {} postings, {} events",
+            self.ledger_entries, self.postings_checked, self.events_heard
+        )?;
         if let Some(TimeToReady { starts, median_ms, max_ms }) = self.time_to_ready {
             writeln!(
                 f,

@@ -5,14 +5,17 @@
 //! audit must not look as if it had shown what it could not.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result};
 
+use super::callbacks::Callbacks;
 use super::mishap::Mishap;
 use super::provider::Provider;
 use super::small_disk::SmallDisk;
 use super::sync_shim::SyncShim;
+use crate::server::ANYWHERE;
 use crate::work_directory::WorkDirectory;
 
 /// Size of the small disk: room for some two million records in both copies.
@@ -31,6 +34,10 @@ pub(super) struct Surroundings {
     pub(super) disk: Option<SmallDisk>,
     pub(super) shim: Option<SyncShim>,
     pub(super) provider: Option<Provider>,
+    /// How a provider of its own tells the server what it decides by itself.
+    callbacks: Option<Callbacks>,
+    /// Where the server listens.
+    pub(super) listen: SocketAddr,
     /// The mishaps that can happen here.
     pub(super) mishaps: Vec<Mishap>,
     /// Those that cannot, each with the reason.
@@ -57,10 +64,14 @@ impl Surroundings {
         let is_sync = |mishap| mishap == Mishap::SyncFails;
         let shim = wants(is_sync).then(|| SyncShim::compile(directory.path()));
         let shim = kept(shim, |cause| leave_out(is_sync, cause));
+        let mut callbacks = None;
         let provider = if wants(Mishap::needs_provider) {
+            let agreed = Callbacks::prepare(directory.path())?;
             let data = directory.path().join("provider");
             let log = directory.path().join("provider.log");
-            Some(Provider::start(program.to_owned(), data, log).await)
+            let environment = agreed.of_provider();
+            callbacks = Some(agreed);
+            Some(Provider::start(program.to_owned(), data, log, environment).await)
         } else {
             None
         };
@@ -71,7 +82,9 @@ impl Surroundings {
         let first = left_out.first().map_or("none was asked for", |(_mishap, why)| why.as_str());
         let first = first.to_owned();
         anyhow::ensure!(!mishaps.is_empty(), "no mishap can happen here: {first}");
-        Ok(Self { disk, shim, provider, mishaps, left_out })
+        let callbacks = callbacks.filter(|_| provider.is_some());
+        let listen = callbacks.as_ref().map_or(ANYWHERE, |agreed| agreed.server);
+        Ok(Self { disk, shim, provider, callbacks, listen, mishaps, left_out })
     }
 
     /// Where the server's data lies.
@@ -93,6 +106,7 @@ impl Surroundings {
         if let Some(provider) = &self.provider {
             environment.push(("TOLLGATE__PROVIDERS__SIMULATOR__URL", provider.url().into()));
         }
+        environment.extend(self.callbacks.iter().flat_map(Callbacks::of_server));
         environment
     }
 

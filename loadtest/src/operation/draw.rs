@@ -2,18 +2,16 @@
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use rand::RngExt;
 use rand::rngs::StdRng;
 
-use crate::auditor::RecordId;
+use super::task::ExpectedDeed;
+use super::{History, Operation, Past, PastDeed, Subject, Task};
+use crate::deed::{Deed, DeedKind};
 use crate::order::{
     AMOUNTS, Capture, Card, Currency, Customer, Fault, Method, OrderNumber, PaymentOrder,
 };
 use crate::scenario::{Merchants, Weights};
-
-/// So many earlier payments are within reach; older ones are let go in turn.
-const REMEMBERED: usize = 4_096;
 
 /// One request about to be drawn.
 ///
@@ -77,53 +75,82 @@ impl<'a> Draw<'a> {
     /// An earlier payment that has its final answer, where there is one.
     pub(super) fn past(&mut self) -> Option<Past> {
         let drawn = self.random.random::<u64>();
-        self.history.at(drawn)
-    }
-}
-
-/// A payment that has its final answer.
-#[derive(Debug, Clone)]
-pub(crate) struct Past {
-    pub(crate) id: RecordId,
-    pub(crate) order: PaymentOrder,
-    pub(crate) payment: Arc<str>,
-}
-
-/// The payments that later operations come back to.
-#[derive(Debug, Default)]
-pub(crate) struct History(Mutex<Ring>);
-
-#[derive(Debug, Default)]
-struct Ring {
-    payments: Vec<Past>,
-    next: usize,
-}
-
-impl History {
-    pub(crate) fn push(&self, past: Past) {
-        let mut ring = self.0.lock();
-        if ring.payments.len() < REMEMBERED {
-            ring.payments.push(past);
-            return;
-        }
-        let place = ring.next;
-        ring.payments[place] = past;
-        ring.next = (place + 1) % REMEMBERED;
+        self.history.payment(drawn)
     }
 
-    fn at(&self, drawn: u64) -> Option<Past> {
-        let ring = self.0.lock();
-        let place = drawn.checked_rem(ring.payments.len() as u64)?;
-        ring.payments.get(usize::try_from(place).ok()?).cloned()
+    /// One of which something is reserved, for this request alone.
+    pub(super) fn past_held(&mut self) -> Option<Past> {
+        let drawn = self.random.random();
+        self.history.take_held(drawn)
+    }
+
+    /// One that is completed and of which nothing was given back, for this request alone.
+    pub(super) fn past_untouched(&mut self) -> Option<Past> {
+        let drawn = self.random.random();
+        self.history.take_untouched(drawn)
+    }
+
+    /// One of which something can be given back, for this request alone.
+    pub(super) fn past_taken(&mut self) -> Option<Past> {
+        let drawn = self.random.random();
+        self.history.take_taken(drawn)
+    }
+
+    /// Something that was done to a payment.
+    pub(super) fn past_deed(&mut self) -> Option<PastDeed> {
+        let drawn = self.random.random();
+        self.history.deed(drawn)
+    }
+
+    /// An amount of at least one minor unit and less than all, where there is less.
+    pub(super) fn part_of(&mut self, all: i64) -> i64 {
+        self.random.random_range(1..=(all - 1).max(1))
+    }
+
+    pub(super) fn one_in(&mut self, count: u32) -> bool {
+        self.random.random_range(0..count) == 0
+    }
+
+    /// Something to do to that payment, and right if it is done; if the payment asks the provider to
+    /// fail, whatever the contract allows is right.
+    pub(super) fn deed(&self, operation: Operation, past: Past, kind: DeedKind) -> Task {
+        let expected = match past.order.fault {
+            None => ExpectedDeed::Done,
+            Some(_) => ExpectedDeed::Anything,
+        };
+        self.task(operation, past, kind, expected)
+    }
+
+    /// Something that has to be refused with that status.
+    pub(super) fn refused_deed(
+        &self,
+        operation: Operation,
+        past: Past,
+        kind: DeedKind,
+        status: u16,
+    ) -> Task {
+        self.task(operation, past, kind, ExpectedDeed::Rejected(status))
+    }
+
+    fn task(
+        &self,
+        operation: Operation,
+        past: Past,
+        kind: DeedKind,
+        expected: ExpectedDeed,
+    ) -> Task {
+        let (merchant, payment) = (past.order.merchant, Arc::clone(&past.payment));
+        let deed = Deed { number: self.number, merchant, payment, kind };
+        let request = deed.request();
+        Task { operation, request, subject: Subject::Deed { past, deed, expected } }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operation::{Operation, Subject};
+    use crate::operation::{Funds, Left};
     use crate::randomness::{Purpose, randomness};
-    use crate::scenario::Weights;
 
     fn draw<'a>(sequence: u32, faults: &'a Weights<Fault>, history: &'a History) -> Draw<'a> {
         let number = OrderNumber { round: 0, connection: 0, sequence };
@@ -131,43 +158,51 @@ mod tests {
         Draw::new(random, number, Merchants { count: 3, hot_share: 0.0 }, faults, history)
     }
 
-    fn past(sequence: u32) -> Past {
-        let (faults, history) = (Weights::equal(&Fault::ALL), History::default());
-        let order = draw(sequence, &faults, &history).order();
-        let payment = Arc::from(format!("pay_{sequence}"));
-        Past { id: sequence as usize, order, payment }
+    /// With a payment of each kind, and something that was done.
+    fn full() -> History {
+        let (faults, empty) = (Weights::equal(&Fault::ALL), History::default());
+        let history = History::default();
+        let funds = [
+            Funds { held: 500, ..Funds::default() },
+            Funds { captured: 500, ..Funds::default() },
+            Funds { captured: 500, refunded: 1, ..Funds::default() },
+        ];
+        for (sequence, funds) in (0..).zip(funds) {
+            let order = draw(sequence, &faults, &empty).order();
+            let payment = Arc::from(format!("pay_{sequence}"));
+            let past = Past { id: sequence as usize, order, payment, funds };
+            let kind = DeedKind::Refund { amount_minor: 1 };
+            let number = OrderNumber { sequence: 100 + sequence, ..order.number };
+            let (merchant, payment) = (order.merchant, Arc::clone(&past.payment));
+            let deed = PastDeed { id: 100, deed: Deed { number, merchant, payment, kind } };
+            history.keep(Left { fresh: Some(past.clone()), free: Some(past), deed: Some(deed) });
+        }
+        history
     }
 
     #[test]
     fn a_seed_and_a_number_repeat_the_request_whatever_was_answered() {
         let faults = Weights::equal(&Fault::ALL);
-        let (empty, full) = (History::default(), History::default());
-        full.push(past(0));
         for &operation in Operation::ALL {
-            let one = operation.draw(&mut draw(9, &faults, &full));
-            let again = operation.draw(&mut draw(9, &faults, &full));
+            let one = operation.draw(&mut draw(9, &faults, &full()));
+            let again = operation.draw(&mut draw(9, &faults, &full()));
             assert_eq!(one.request, again.request, "{}", operation.name());
-            let before = operation.draw(&mut draw(9, &faults, &empty));
+            assert_eq!(one.operation, operation);
+            let before = operation.draw(&mut draw(9, &faults, &History::default()));
             match one.subject {
                 Subject::Order { .. } | Subject::Refusal { .. } => {
                     assert_eq!(one.request, before.request);
                 }
-                Subject::Repeat(_) | Subject::Reuse(_) | Subject::Read(_) => {
-                    assert_eq!(before.operation, Operation::CardPayment);
+                Subject::Repeat(_)
+                | Subject::Reuse(_)
+                | Subject::Read(_)
+                | Subject::Deed { .. }
+                | Subject::RepeatDeed(_)
+                | Subject::ReuseDeed(_) => {
+                    let payments = [Operation::CardPayment, Operation::ManualAuthorization];
+                    assert!(payments.contains(&before.operation));
                 }
             }
         }
-    }
-
-    #[test]
-    fn history_lets_the_oldest_go() {
-        let history = History::default();
-        for sequence in 0..u32::try_from(REMEMBERED).unwrap() + 1 {
-            history.push(past(sequence));
-        }
-        let held: Vec<usize> =
-            (0..REMEMBERED as u64).map(|drawn| history.at(drawn).unwrap().id).collect();
-        assert_eq!(held.len(), REMEMBERED);
-        assert!(!held.contains(&0) && held.contains(&REMEMBERED));
     }
 }

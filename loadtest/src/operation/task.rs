@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::{Failure, Operation, Past};
+use super::{Failure, Funds, Left, Operation, Past, PastDeed};
 use crate::answer::{Answer, Outcome, PaymentAnswer, PaymentView};
-use crate::auditor::{Auditor, Moment, RecordId, Standing};
+use crate::auditor::{Auditor, Moment, Reading, RecordId, Standing};
 use crate::connection::Silence;
+use crate::deed::Deed;
+use crate::deed_answer::{DeedAnswer, DeedEnd};
 use crate::order::PaymentOrder;
 use crate::request::Request;
 
@@ -31,6 +33,14 @@ pub(crate) enum Subject {
     Repeat(Past),
     Reuse(Past),
     Read(Past),
+    /// Something done to a payment.
+    Deed {
+        past: Past,
+        deed: Deed,
+        expected: ExpectedDeed,
+    },
+    RepeatDeed(PastDeed),
+    ReuseDeed(PastDeed),
     /// To be refused with this status.
     Refusal {
         status: u16,
@@ -48,28 +58,55 @@ pub(crate) enum Expected {
     Anything,
 }
 
+/// The answer that a deed counts as a success with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ExpectedDeed {
+    Done,
+    /// Refused by the rules with this status.
+    Rejected(u16),
+    /// Whatever the contract allows.
+    Anything,
+}
+
+/// A request that the auditor was told of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Intent {
+    /// The number under which to judge; none for what has to be refused whatever it names.
+    id: Option<RecordId>,
+    /// Of a read.
+    reading: Option<Reading>,
+}
+
 impl Task {
     pub(super) fn order(operation: Operation, order: PaymentOrder, expected: Expected) -> Self {
         Self { operation, request: order.request(), subject: Subject::Order { order, expected } }
     }
 
-    /// Tells the auditor what is about to be sent; gives the number under which to judge.
-    pub(crate) fn intend(&self, auditor: &Mutex<Auditor>) -> Option<RecordId> {
-        match &self.subject {
-            Subject::Order { order, .. } => Some(auditor.lock().intend(*order)),
-            Subject::Repeat(past) | Subject::Reuse(past) | Subject::Read(past) => Some(past.id),
-            Subject::Refusal { .. } => None,
-        }
+    /// Tells the auditor what is about to be sent.
+    pub(crate) fn intend(&self, auditor: &Mutex<Auditor>) -> Intent {
+        let mut auditor = auditor.lock();
+        let (id, reading) = match &self.subject {
+            Subject::Order { order, .. } => (Some(auditor.intend(*order)), None),
+            Subject::Repeat(past) | Subject::Reuse(past) => (Some(past.id), None),
+            Subject::Read(past) => (Some(past.id), Some(auditor.begin_reading(past.id))),
+            Subject::Deed { past, deed, .. } => {
+                (Some(auditor.intend_deed(past.id, deed.clone())), None)
+            }
+            Subject::RepeatDeed(past) | Subject::ReuseDeed(past) => (Some(past.id), None),
+            Subject::Refusal { .. } => (None, None),
+        };
+        Intent { id, reading }
     }
 
-    /// Tells the auditor what came, and says whether that is a success; gives the payment if it is
-    /// new and has its final answer.
+    /// Tells the auditor what came, and says whether that is a success; gives what it leaves for
+    /// later operations.
     pub(crate) fn judge(
         &self,
-        id: Option<RecordId>,
+        intent: Intent,
         answer: Result<Answer, Silence>,
         auditor: &Mutex<Auditor>,
-    ) -> Result<Option<Past>, Failure> {
+    ) -> Result<Left, Failure> {
+        let Intent { id, reading } = intent;
         let answer = match answer {
             Ok(answer) => answer,
             Err(silence) => {
@@ -88,7 +125,7 @@ impl Task {
                 let standing = auditor.lock().observe(id, answer, meaning, Moment::Load);
                 match standing {
                     Standing::Broken => Err(Failure::Broken),
-                    Standing::Settled | Standing::Open if is_final => Ok(None),
+                    Standing::Settled | Standing::Open if is_final => Ok(Left::default()),
                     Standing::Settled | Standing::Open if refused => Err(Failure::Refused(status)),
                     Standing::Settled | Standing::Open => Err(Failure::Status(status)),
                 }
@@ -97,7 +134,7 @@ impl Task {
                 let meaning = PaymentAnswer::of(&answer);
                 auditor.lock().observe_reuse(id, &answer, &meaning);
                 match meaning {
-                    PaymentAnswer::KeyReused => Ok(None),
+                    PaymentAnswer::KeyReused => Ok(Left::default()),
                     PaymentAnswer::Refused => Err(Failure::Refused(answer.status)),
                     PaymentAnswer::Final { .. }
                     | PaymentAnswer::Accepted { .. }
@@ -105,15 +142,46 @@ impl Task {
                     | PaymentAnswer::Unexpected(_) => Err(Failure::Broken),
                 }
             }
-            (Subject::Read(_), Some(id)) => match auditor.lock().observe_read(id, &answer) {
-                Standing::Broken => Err(Failure::Broken),
-                Standing::Open => Err(Failure::Refused(answer.status)),
-                Standing::Settled => Ok(None),
-            },
+            (Subject::Read(_), Some(_)) => {
+                let reading = reading.expect("a read was begun");
+                match auditor.lock().observe_read(reading, &answer) {
+                    Standing::Broken => Err(Failure::Broken),
+                    Standing::Open => Err(Failure::Refused(answer.status)),
+                    Standing::Settled => Ok(Left::default()),
+                }
+            }
+            (Subject::Deed { past, deed, expected }, Some(id)) => {
+                judge_deed(past, deed, *expected, id, answer, auditor)
+            }
+            (Subject::RepeatDeed(past), Some(id)) => {
+                let (status, meaning) = (answer.status, DeedAnswer::of(past.deed.kind, &answer));
+                let refused = meaning == DeedAnswer::Refused;
+                let is_final = matches!(meaning, DeedAnswer::Final { .. });
+                let standing = auditor.lock().observe_deed(id, answer, meaning, Moment::Load);
+                match standing {
+                    Standing::Broken => Err(Failure::Broken),
+                    Standing::Settled | Standing::Open if is_final => Ok(Left::default()),
+                    Standing::Settled | Standing::Open if refused => Err(Failure::Refused(status)),
+                    Standing::Settled | Standing::Open => Err(Failure::Status(status)),
+                }
+            }
+            (Subject::ReuseDeed(past), Some(id)) => {
+                let meaning = DeedAnswer::of(past.deed.kind, &answer);
+                auditor.lock().observe_deed_reuse(id, &answer, &meaning);
+                match meaning {
+                    DeedAnswer::KeyReused => Ok(Left::default()),
+                    DeedAnswer::Refused => Err(Failure::Refused(answer.status)),
+                    DeedAnswer::Final { .. }
+                    | DeedAnswer::Accepted { .. }
+                    | DeedAnswer::Rejected { .. }
+                    | DeedAnswer::InUse
+                    | DeedAnswer::Unexpected(_) => Err(Failure::Broken),
+                }
+            }
             (Subject::Refusal { status, why }, _) => {
                 let mut auditor = auditor.lock();
                 match answer.status {
-                    given if given == *status => Ok(None),
+                    given if given == *status => Ok(Left::default()),
                     given @ (429 | 503) => Err(Failure::Refused(given)),
                     200..=299 | 402 => {
                         auditor.observe_invalid_accepted(why, &answer);
@@ -123,7 +191,13 @@ impl Task {
                 }
             }
             (
-                Subject::Order { .. } | Subject::Repeat(_) | Subject::Reuse(_) | Subject::Read(_),
+                Subject::Order { .. }
+                | Subject::Repeat(_)
+                | Subject::Reuse(_)
+                | Subject::Read(_)
+                | Subject::Deed { .. }
+                | Subject::RepeatDeed(_)
+                | Subject::ReuseDeed(_),
                 None,
             ) => unreachable!("every key that is sent was intended"),
         }
@@ -136,7 +210,7 @@ fn judge_order(
     id: RecordId,
     answer: Answer,
     auditor: &Mutex<Auditor>,
-) -> Result<Option<Past>, Failure> {
+) -> Result<Left, Failure> {
     let meaning = PaymentAnswer::of(&answer);
     let status = answer.status;
     let (judged, past) = match &meaning {
@@ -147,7 +221,7 @@ fn judge_order(
                 }
                 Expected::Outcome(_) | Expected::Accepted | Expected::Anything => Ok(()),
             };
-            (judged, Some(past(id, order, payment)))
+            (judged, Some(past(id, order, payment, *outcome)))
         }
         PaymentAnswer::Accepted { .. } => match expected {
             Expected::Outcome(_) => (Err(Failure::StillProcessing), None),
@@ -160,10 +234,69 @@ fn judge_order(
     };
     match auditor.lock().observe(id, answer, meaning, Moment::Load) {
         Standing::Broken => Err(Failure::Broken),
-        Standing::Settled | Standing::Open => judged.map(|()| past),
+        Standing::Settled | Standing::Open => {
+            judged.map(|()| Left { fresh: past.clone(), free: past, deed: None })
+        }
     }
 }
 
-fn past(id: RecordId, order: PaymentOrder, payment: &PaymentView) -> Past {
-    Past { id, order, payment: Arc::from(payment.id.as_str()) }
+/// Whether a deed was answered as it should be. What it was done to is free again once where its
+/// money is, is known.
+fn judge_deed(
+    past: &Past,
+    deed: &Deed,
+    expected: ExpectedDeed,
+    id: RecordId,
+    answer: Answer,
+    auditor: &Mutex<Auditor>,
+) -> Result<Left, Failure> {
+    let meaning = DeedAnswer::of(deed.kind, &answer);
+    let status = answer.status;
+    let anything = expected == ExpectedDeed::Anything;
+    let kept = |funds: Funds| Some(Past { funds, ..past.clone() });
+    let known = PastDeed { id, deed: deed.clone() };
+    let (judged, left) = match &meaning {
+        DeedAnswer::Final { end, .. } => {
+            let (fits, name, free) = match end {
+                DeedEnd::Done => {
+                    let fits = !matches!(expected, ExpectedDeed::Rejected(_));
+                    (fits, "done", kept(past.funds.after(deed.kind)))
+                }
+                DeedEnd::Undone => (anything, "undone", kept(past.funds)),
+                DeedEnd::Pending => (anything, "pending", None),
+            };
+            let judged = if fits { Ok(()) } else { Err(Failure::Outcome(name)) };
+            (judged, Left { fresh: None, free, deed: Some(known) })
+        }
+        DeedAnswer::Accepted { .. } => {
+            let judged = if anything { Ok(()) } else { Err(Failure::StillProcessing) };
+            (judged, Left::default())
+        }
+        DeedAnswer::Rejected { status } => {
+            let fits = expected == ExpectedDeed::Rejected(*status);
+            let judged = if fits { Ok(()) } else { Err(Failure::Status(*status)) };
+            (judged, Left { free: kept(past.funds), ..Left::default() })
+        }
+        DeedAnswer::Refused => {
+            (Err(Failure::Refused(status)), Left { free: kept(past.funds), ..Left::default() })
+        }
+        DeedAnswer::InUse | DeedAnswer::KeyReused | DeedAnswer::Unexpected(_) => {
+            (Err(Failure::Status(status)), Left::default())
+        }
+    };
+    let accepted = matches!(meaning, DeedAnswer::Final { .. } | DeedAnswer::Accepted { .. });
+    let mut auditor = auditor.lock();
+    if accepted && matches!(expected, ExpectedDeed::Rejected(_)) {
+        let request = format!("{} of {:?}", deed.kind.name(), past.funds);
+        auditor.observe_invalid_accepted(&request, &answer);
+    }
+    match auditor.observe_deed(id, answer, meaning, Moment::Load) {
+        Standing::Broken => Err(Failure::Broken),
+        Standing::Settled | Standing::Open => judged.map(|()| left),
+    }
+}
+
+fn past(id: RecordId, order: PaymentOrder, payment: &PaymentView, outcome: Outcome) -> Past {
+    let funds = Funds::of(&order, outcome);
+    Past { id, order, payment: Arc::from(payment.id.as_str()), funds }
 }

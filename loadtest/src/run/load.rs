@@ -176,20 +176,20 @@ impl Shared {
     /// Sends the request and hears, judges and notes the answer. Without a moment at which it was
     /// due, it is due now.
     async fn perform(&self, task: Task, due: Option<Duration>, begin: Instant) {
-        let id = task.intend(&self.auditor);
+        let intent = task.intend(&self.auditor);
         self.outstanding.fetch_add(1, Ordering::Relaxed);
         let sent = begin.elapsed();
         let answer = self.client.send(&task.request).await;
         let ended = begin.elapsed();
         self.outstanding.fetch_sub(1, Ordering::Relaxed);
-        let judged = task.judge(id, answer, &self.auditor);
+        let judged = task.judge(intent, answer, &self.auditor);
         let outcome = judged.as_ref().map(|_| ()).map_err(|failure| *failure);
         let due = due.unwrap_or(sent);
         let operation = task.operation;
         let measurement = Measurement { operation, due, sent: Some(sent), ended, outcome };
         self.recorder.lock().ended(measurement);
-        if let Ok(Some(past)) = judged {
-            self.history.push(past);
+        if let Ok(left) = judged {
+            self.history.keep(left);
         }
     }
 

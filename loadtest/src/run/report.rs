@@ -173,7 +173,7 @@ pub struct Second {
 pub struct AuditReport {
     /// No promise was found broken, during the load or afterwards.
     pub passed: bool,
-    /// The keys were asked again and the provider's books compared.
+    /// The keys were asked again, the provider's books and our own compared, and the feed read.
     pub carried_out: bool,
     /// Keys sent.
     pub keys: u64,
@@ -192,6 +192,19 @@ pub struct AuditReport {
     pub authorized: u64,
     pub action_required: u64,
     pub failed: u64,
+    /// What was done to payments, by the first final answer.
+    pub captures: u64,
+    pub voids: u64,
+    pub reversals: u64,
+    pub refunds: u64,
+    /// Operations that the provider did not do, as it was answered.
+    pub undone: u64,
+    /// Operations that the rules forbade.
+    pub rejected: u64,
+    /// Postings of our own books, read and compared.
+    pub postings_checked: u64,
+    /// Events of the feed, read and compared.
+    pub events_heard: u64,
     /// Entries in the provider's books since the run began.
     pub ledger_entries: u64,
     /// Payments approved there that no remembered key names.
@@ -435,7 +448,7 @@ impl AuditReport {
             passed: auditor.violations().is_empty(),
             carried_out: audited.is_some(),
             keys: auditor.len() as u64,
-            remembered: auditor.remembered().len() as u64,
+            remembered: auditor.remembered_count() as u64,
             one_in: auditor.one_in(),
             asked_again: asked_again as u64,
             replays_checked: tally.replays_checked,
@@ -446,6 +459,14 @@ impl AuditReport {
             authorized: tally.authorized,
             action_required: tally.action_required,
             failed: tally.failed,
+            captures: tally.captures,
+            voids: tally.voids,
+            reversals: tally.reversals,
+            refunds: tally.refunds,
+            undone: tally.undone,
+            rejected: tally.rejected,
+            postings_checked: tally.postings_checked,
+            events_heard: tally.events_heard,
             ledger_entries: ledger.entries,
             unnamed_charges: ledger.unnamed,
             violations_by_kind: auditor.violations().counts().clone(),

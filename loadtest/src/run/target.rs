@@ -13,7 +13,7 @@ use super::RunOptions;
 use crate::auditor::Auditor;
 use crate::client::{self, Client};
 use crate::credentials::{Credentials, operator_key};
-use crate::server::{Launch, Server as Process};
+use crate::server::{ANYWHERE, Launch, Server as Process};
 use crate::violation::ViolationKind;
 use crate::work_directory::WorkDirectory;
 
@@ -70,6 +70,7 @@ impl Target {
                 let launch = Launch {
                     program: program.clone(),
                     data_dir: directory.data(),
+                    listen: ANYWHERE,
                     more_arguments: arguments.clone(),
                     environment: Vec::new(),
                     log: directory.server_log(),

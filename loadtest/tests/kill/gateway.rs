@@ -3,7 +3,7 @@
 //! One file is its log: a line for each fact, written before anything is told to anyone. Lines reach
 //! the kernel at once, so they outlive SIGKILL, which is all that is asked of it here.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -18,9 +18,10 @@ use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+
+use crate::model::{Fact, Keyed, Model};
 
 const MERCHANT: &str = "sk_test_0";
 const OPERATOR: &str = "ak_0";
@@ -31,38 +32,11 @@ const A_MOMENT: Duration = Duration::from_millis(2);
 /// How long an unknown outcome takes to be inquired.
 const INQUIRY_AFTER: Duration = Duration::from_millis(40);
 
-#[derive(Serialize, Deserialize)]
-enum Fact {
-    Created {
-        key: String,
-        request: Value,
-        payment: String,
-    },
-    /// In the provider's own books.
-    Charged {
-        payment: String,
-        approved: bool,
-    },
-    Ended {
-        payment: String,
-        completed: bool,
-    },
-}
-
-struct Payment {
-    request: Value,
-    charges: Vec<bool>,
-    completed: Option<bool>,
-    /// Answered with 202, or found open after a restart.
-    accepted: bool,
-}
-
 struct Gateway {
     log: Log,
-    keys: HashMap<String, String>,
-    payments: HashMap<String, Payment>,
-    /// The provider's books, in order.
-    ledger: Vec<(String, bool)>,
+    model: Model,
+    /// Payments that were answered with 202, or found open after a restart.
+    accepted: HashSet<String>,
     fault: String,
     restarted: bool,
 }
@@ -122,18 +96,15 @@ impl Gateway {
         let written_from = if fault == "buffers_its_log" { 64 << 10 } else { 0 };
         let mut gateway = Self {
             log: Log { file, waiting: Vec::new(), written_from },
-            keys: HashMap::new(),
-            payments: HashMap::new(),
-            ledger: Vec::new(),
+            model: Model::default(),
+            accepted: HashSet::new(),
             fault,
             restarted,
         };
         for line in std::fs::read_to_string(path).unwrap().lines() {
-            gateway.apply(serde_json::from_str(line).unwrap());
+            gateway.model.apply(serde_json::from_str(line).unwrap());
         }
-        for payment in gateway.payments.values_mut() {
-            payment.accepted = true;
-        }
+        gateway.accepted.extend(gateway.model.payments.keys().cloned());
         Arc::new(Mutex::new(gateway))
     }
 
@@ -144,48 +115,15 @@ impl Gateway {
             self.log.file.write_all(&self.log.waiting).unwrap();
             self.log.waiting.clear();
         }
-        self.apply(fact);
-    }
-
-    fn apply(&mut self, fact: Fact) {
-        match fact {
-            Fact::Created { key, request, payment } => {
-                let fresh =
-                    Payment { request, charges: Vec::new(), completed: None, accepted: false };
-                self.keys.insert(key, payment.clone());
-                self.payments.insert(payment, fresh);
-            }
-            Fact::Charged { payment, approved } => {
-                self.payments.get_mut(&payment).unwrap().charges.push(approved);
-                self.ledger.push((payment, approved));
-            }
-            Fact::Ended { payment, completed } => {
-                self.payments.get_mut(&payment).unwrap().completed = Some(completed);
-            }
-        }
-    }
-
-    fn view(&self, id: &str) -> Value {
-        let payment = &self.payments[id];
-        let status = match payment.completed {
-            None => "processing",
-            Some(true) => "completed",
-            Some(false) => "failed",
-        };
-        json!({
-            "id": id,
-            "status": status,
-            "amount_minor": payment.request["amount_minor"],
-            "currency": payment.request["currency"],
-        })
+        self.model.apply(fact);
     }
 }
 
 /// Payments found open are inquired; the provider's books tell how they ended.
 fn recover(gateway: &Shared) {
     let guard = gateway.lock();
-    for (id, payment) in &guard.payments {
-        if payment.completed.is_none() {
+    for (id, payment) in &guard.model.payments {
+        if payment.first.is_none() {
             tokio::spawn(resolve(Arc::clone(gateway), id.clone(), INQUIRY_AFTER));
         }
     }
@@ -205,12 +143,13 @@ async fn resolve(gateway: Shared, id: String, after: Duration) {
     tokio::time::sleep(after).await;
     let (fault, charged) = {
         let guard = gateway.lock();
-        (guard.fault.clone(), guard.payments[&id].charges.clone())
+        (guard.fault.clone(), guard.model.payments[&id].charges.clone())
     };
     match (fault.as_str(), charged.last()) {
         ("never_resolves", _) => return,
         ("guesses_failed", Some(true)) => {
-            return gateway.lock().record(Fact::Ended { payment: id, completed: false });
+            let status = "failed".to_owned();
+            return gateway.lock().record(Fact::Ended { payment: id, status });
         }
         ("charges_again", _) | (_, None) => charge(&gateway, &id),
         (_, Some(_)) => {}
@@ -221,7 +160,7 @@ async fn resolve(gateway: Shared, id: String, after: Duration) {
 
 fn charge(gateway: &Shared, id: &str) {
     let mut guard = gateway.lock();
-    let request = &guard.payments[id].request;
+    let request = &guard.model.payments[id].request;
     let approved = request["card"]["number"] == "4242424242424242"
         && !matches!(simulated(request), "not_sent" | "timeout_before_approval");
     guard.record(Fact::Charged { payment: id.to_owned(), approved });
@@ -229,8 +168,14 @@ fn charge(gateway: &Shared, id: &str) {
 
 fn end(gateway: &Shared, id: String) {
     let mut guard = gateway.lock();
-    let completed = guard.payments[&id].charges.last() == Some(&true);
-    guard.record(Fact::Ended { payment: id, completed });
+    let payment = &guard.model.payments[&id];
+    let status = match payment.charges.last() {
+        Some(true) if payment.is_manual() => "authorized",
+        Some(true) => "completed",
+        Some(false) | None => "failed",
+    };
+    let status = status.to_owned();
+    guard.record(Fact::Ended { payment: id, status });
 }
 
 fn simulated(request: &Value) -> &str {
@@ -244,22 +189,23 @@ async fn answer(gateway: &Shared, request: Request<Incoming>) -> Response<Full<B
     let path = head.uri.path();
     match (&head.method, path) {
         (&Method::GET, "/ready") => respond(200, false, &Value::Null),
-        (&Method::GET, "/simulator/ledger") if authorized(OPERATOR) => {
-            ledger_page(gateway, head.uri.query().unwrap_or_default())
-        }
         (&Method::POST, "/api/v1/payments") if authorized(MERCHANT) => {
             let body = body.collect().await.unwrap().to_bytes();
             let request = serde_json::from_slice(&body).unwrap();
             let asynchronous = header("prefer") == Some("respond-async");
             pay(gateway, header("idempotency-key").unwrap(), request, asynchronous).await
         }
-        (&Method::GET, _) if authorized(MERCHANT) => {
-            let guard = gateway.lock();
-            let id = path.strip_prefix("/api/v1/payments/").unwrap();
-            match guard.payments.contains_key(id) {
-                true => respond(200, false, &guard.view(id)),
-                false => respond(404, false, &json!({"code": "not_found"})),
-            }
+        (&Method::POST, _) if authorized(MERCHANT) => {
+            let key = header("idempotency-key").unwrap().to_owned();
+            let body = body.collect().await.unwrap().to_bytes();
+            let request = serde_json::from_slice(&body).unwrap();
+            operate(&mut gateway.lock(), key, path, request)
+        }
+        (&Method::GET, _) if authorized(MERCHANT) || authorized(OPERATOR) => {
+            let merchant = authorized(MERCHANT).then_some(MERCHANT);
+            let query = head.uri.query().unwrap_or_default();
+            let (status, body) = gateway.lock().model.read(merchant, path, query);
+            respond(status, false, &body)
         }
         _ => respond(401, false, &json!({"code": "unauthorized"})),
     }
@@ -273,26 +219,26 @@ async fn pay(
 ) -> Response<Full<Bytes>> {
     let id = {
         let mut guard = gateway.lock();
-        if let Some(id) = guard.keys.get(key).cloned() {
-            let known = &guard.payments[&id];
+        if let Some(Keyed::Payment(id)) = guard.model.keys.get(&slot(key)) {
+            let (id, known) = (id.clone(), &guard.model.payments[id]);
             if known.request != request && guard.fault != "accepts_reuse" {
                 return respond(422, false, &json!({"code": "idempotency_key_reused"}));
             }
-            return match (known.completed, known.accepted) {
+            return match (&known.first, guard.accepted.contains(&id)) {
                 (Some(_), _) => last_word(&guard, &id, true),
-                (None, true) => respond(202, false, &guard.view(&id)),
+                (None, true) => respond(202, false, &guard.model.view(&id)),
                 (None, false) => respond(409, false, &json!({"code": "idempotency_key_in_use"})),
             };
         }
         let id = format!("pay_{:016x}", rand::random::<u64>());
-        let fact = Fact::Created { key: key.to_owned(), request, payment: id.clone() };
-        guard.record(fact);
-        if guard.fault == "dies_by_itself" && guard.payments.len() > 50 {
+        let (merchant, key) = slot(key);
+        guard.record(Fact::Created { merchant, key, request, payment: id.clone() });
+        if guard.fault == "dies_by_itself" && guard.model.payments.len() > 50 {
             std::process::exit(9);
         }
         id
     };
-    let request = gateway.lock().payments[&id].request.clone();
+    let request = gateway.lock().model.payments[&id].request.clone();
     match simulated(&request) {
         "timeout_before_approval" => {}
         "timeout_after_approval" => charge(gateway, &id),
@@ -307,48 +253,58 @@ async fn pay(
             }
         }
     }
-    gateway.lock().payments.get_mut(&id).unwrap().accepted = true;
+    gateway.lock().accepted.insert(id.clone());
     tokio::spawn(resolve(Arc::clone(gateway), id.clone(), INQUIRY_AFTER));
-    respond(202, false, &gateway.lock().view(&id))
+    respond(202, false, &gateway.lock().model.view(&id))
+}
+
+/// Does something to a payment, at once and for good.
+fn operate(
+    gateway: &mut Gateway,
+    key: String,
+    path: &str,
+    request: Value,
+) -> Response<Full<Bytes>> {
+    let path = path.strip_prefix("/api/v1/payments/").unwrap();
+    let (payment, kind) = path.split_once('/').unwrap();
+    let slot = slot(&key);
+    if let Some(Keyed::Deed { request: known, status, body }) = gateway.model.keys.get(&slot) {
+        let same = *known == json!([payment, kind, request]);
+        let forgets = gateway.fault == "refunds_again" && kind == "refund" && same;
+        if !same && gateway.fault != "accepts_reuse" {
+            return respond(422, false, &json!({"code": "idempotency_key_reused"}));
+        }
+        if !forgets || !gateway.restarted {
+            return respond(*status, true, body);
+        }
+    }
+    let amount = match gateway.model.judge(MERCHANT, payment, kind, &request) {
+        Err((status, code)) => return respond(status, false, &json!({"code": code})),
+        Ok(amount) => amount,
+    };
+    let (payment, kind) = (payment.to_owned(), kind.to_owned());
+    let merchant = MERCHANT.to_owned();
+    gateway.record(Fact::Done { merchant, key, payment, kind, request, amount });
+    match gateway.model.keys.get(&slot) {
+        Some(Keyed::Deed { status, body, .. }) => respond(*status, false, body),
+        Some(Keyed::Payment(_)) | None => unreachable!("it was done"),
+    }
+}
+
+fn slot(key: &str) -> (String, String) {
+    (MERCHANT.to_owned(), key.to_owned())
 }
 
 fn last_word(gateway: &Gateway, id: &str, replayed: bool) -> Response<Full<Bytes>> {
-    let mut view = gateway.view(id);
+    let mut view = gateway.model.payments[id].first.clone().unwrap();
     if gateway.fault == "changes_bytes" && gateway.restarted {
         view["restarted"] = Value::from(true);
     }
-    if gateway.payments[id].completed == Some(true) {
-        respond(201, replayed, &view)
-    } else {
+    if view["status"] == "failed" {
         respond(402, replayed, &json!({"code": "card_declined", "payment": view}))
+    } else {
+        respond(201, replayed, &view)
     }
-}
-
-fn ledger_page(gateway: &Shared, query: &str) -> Response<Full<Bytes>> {
-    let number = |name| {
-        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        pairs.find(|(key, _)| *key == name).map(|(_, value)| value.parse::<usize>().unwrap())
-    };
-    let (limit, from) = (number("limit").unwrap(), number("after").unwrap_or(0));
-    let guard = gateway.lock();
-    let until = guard.ledger.len().min(from + limit);
-    let data: Vec<Value> = (from..until)
-        .map(|at| {
-            let (payment, approved) = &guard.ledger[at];
-            let request = &guard.payments[payment].request;
-            json!({
-                "attempt_id": format!("att_{at}"),
-                "payment_id": payment,
-                "amount_minor": request["amount_minor"],
-                "currency": request["currency"],
-                "state": if *approved { "approved" } else { "declined" },
-                "calls": 1,
-            })
-        })
-        .collect();
-    let has_more = until < guard.ledger.len();
-    let next = has_more.then_some(until);
-    respond(200, false, &json!({"data": data, "has_more": has_more, "next": next}))
 }
 
 fn respond(status: u16, replayed: bool, body: &Value) -> Response<Full<Bytes>> {

@@ -6,6 +6,9 @@
 #![expect(clippy::print_stdout, reason = "the gateway says where it listens")]
 
 mod gateway;
+#[path = "../shared/model.rs"]
+#[expect(dead_code, reason = "here the gateway itself lies, and not its books")]
+mod model;
 
 use std::time::Duration;
 
@@ -34,6 +37,7 @@ async fn run_all() {
         ("guesses_failed", ViolationKind::FailedButCharged),
         ("never_resolves", ViolationKind::Unresolved),
         ("accepts_reuse", ViolationKind::ReuseNotRefused),
+        ("refunds_again", ViolationKind::OperationDiffers),
         ("stays_down", ViolationKind::NotReadyAgain),
         ("dies_by_itself", ViolationKind::ServerDied),
         ("exits_badly", ViolationKind::UncleanStop),
@@ -67,7 +71,9 @@ async fn an_honest_gateway_passes() {
     assert_eq!((report.rounds_done, report.exit_code), (3, Some(0)));
     assert_eq!(report.time_to_ready.unwrap().starts, 4);
     assert_eq!(report.kept_directory, None);
-    assert_eq!(report.completed + report.failed, report.keys);
+    let payments = report.completed + report.authorized + report.failed;
+    let deeds = report.captures + report.voids + report.reversals + report.refunds;
+    assert_eq!(payments + deeds + report.rejected, report.keys);
     for (what, count) in [
         ("acknowledged", report.acknowledged),
         ("replays", report.replays_checked),
@@ -78,6 +84,14 @@ async fn an_honest_gateway_passes() {
         ("completed", report.completed),
         ("failed", report.failed),
         ("charges", report.ledger_entries),
+        ("authorized", report.authorized),
+        ("captures", report.captures),
+        ("voids", report.voids),
+        ("reversals", report.reversals),
+        ("refunds", report.refunds),
+        ("forbidden", report.rejected),
+        ("postings", report.postings_checked),
+        ("events", report.events_heard),
     ] {
         assert!(count > 0, "no {what} in {report}");
     }
@@ -85,6 +99,8 @@ async fn an_honest_gateway_passes() {
 
 async fn a_planted_fault_is_found(fault: &str, expected: ViolationKind) {
     let mut options = options(Some(fault));
+    // What is missing stays missing, however long it is waited for.
+    options.resolve_within = Duration::from_millis(1_500);
     if expected == ViolationKind::Unresolved {
         options.resolve_within = Duration::from_millis(100);
         options.rounds = 1;

@@ -2,7 +2,6 @@
 //!
 //! Not here: a log, processes and restarts; those are the kill audit's.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -16,6 +15,8 @@ use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+
+use crate::model::{Fact, Keyed, Lie, Model};
 
 pub(crate) const OPERATOR: &str = "ak_test";
 
@@ -43,22 +44,19 @@ pub(crate) enum Fault {
     TakesInvalid,
     /// An asynchronous payment never ends.
     NeverSettles,
+    /// The books lie, ours or the provider's, or the feed.
+    Lies(Lie),
+    /// What is more than there is, or forbidden, is done all the same.
+    DoesTheForbidden,
 }
 
 struct Gateway {
     fault: Fault,
     first_payment: Option<Instant>,
     merchants: usize,
-    /// By merchant's key and idempotency key.
-    keys: HashMap<(String, String), usize>,
-    payments: Vec<Payment>,
+    payments: usize,
+    model: Model,
     answers: u64,
-}
-
-struct Payment {
-    merchant: String,
-    request: Value,
-    status: &'static str,
 }
 
 type Shared = Arc<Mutex<Gateway>>;
@@ -67,12 +65,13 @@ type Shared = Arc<Mutex<Gateway>>;
 pub(crate) async fn start(fault: Fault) -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
+    let lie = if let Fault::Lies(lie) = fault { lie } else { Lie::None };
     let gateway = Arc::new(Mutex::new(Gateway {
         fault,
         first_payment: None,
         merchants: 0,
-        keys: HashMap::new(),
-        payments: Vec::new(),
+        payments: 0,
+        model: Model::lying(lie),
         answers: 0,
     }));
     tokio::spawn(async move {
@@ -109,24 +108,25 @@ async fn answer(gateway: &Shared, request: Request<Incoming>) -> Response<Full<B
             let secret = format!("sk_test_{}", gateway.merchants);
             respond(201, false, &json!({"id": "mer_1", "api_keys": {"secret_test": secret}}))
         }
-        (&Method::GET, "/simulator/ledger") if key == OPERATOR => {
-            ledger_page(&gateway.lock(), head.uri.query().unwrap_or_default())
-        }
         (&Method::POST, "/api/v1/payments") if key.starts_with("sk_test_") => {
             stall(gateway).await;
             let asynchronous = header("prefer") == "respond-async";
             pay(&mut gateway.lock(), key, header("idempotency-key"), &body, asynchronous)
         }
-        (&Method::GET, path) if key.starts_with("sk_test_") => {
+        (&Method::POST, path) if key.starts_with("sk_test_") => {
+            let path = path.strip_prefix("/api/v1/payments/").unwrap();
+            let (payment, kind) = path.split_once('/').unwrap();
+            operate(&mut gateway.lock(), key, header("idempotency-key"), (payment, kind), &body)
+        }
+        (&Method::GET, path) if key.starts_with("sk_test_") || key == OPERATOR => {
             let gateway = gateway.lock();
-            let id = path.strip_prefix("/api/v1/payments/pay_").unwrap().parse::<usize>().unwrap();
-            let lost = gateway.fault == Fault::LosesPayments && id % 10 == 0;
-            match gateway.payments.get(id) {
-                Some(payment) if payment.merchant == key && !lost => {
-                    respond(200, false, &view(id, payment))
-                }
-                Some(_) | None => respond(404, false, &json!({"code": "payment_not_found"})),
-            }
+            let merchant = (key != OPERATOR).then_some(key.as_str());
+            let lost = gateway.fault == Fault::LosesPayments && path.ends_with("0");
+            let (status, body) = match lost && path.contains("/payments/") {
+                true => (404, json!({"code": "payment_not_found"})),
+                false => gateway.model.read(merchant, path, head.uri.query().unwrap_or_default()),
+            };
+            respond(status, false, &body)
         }
         _ => respond(401, false, &json!({"code": "unauthorized"})),
     }
@@ -156,16 +156,19 @@ fn pay(
         Ok(_) | Err(_) => return respond(400, false, &json!({"code": "parameter_invalid"})),
     };
     gateway.answers += 1;
-    let slot = (merchant.clone(), key);
-    if let Some(&id) = gateway.keys.get(&slot).filter(|_| gateway.fault != Fault::ForgetsKeys) {
-        if gateway.payments[id].request != request && gateway.fault != Fault::AcceptsReuse {
+    let slot = (merchant.clone(), key.clone());
+    let known = gateway.model.keys.get(&slot).filter(|_| gateway.fault != Fault::ForgetsKeys);
+    if let Some(Keyed::Payment(id)) = known {
+        let id = id.clone();
+        let payment = &gateway.model.payments[&id];
+        if payment.request != request && gateway.fault != Fault::AcceptsReuse {
             return respond(422, false, &json!({"code": "idempotency_key_reused"}));
         }
-        if gateway.payments[id].status == "processing" && gateway.fault != Fault::NeverSettles {
-            gateway.payments[id].status = "completed";
-            return settled(gateway, id, false);
+        if payment.status == "processing" && gateway.fault != Fault::NeverSettles {
+            charge_and_end(gateway, &id, "completed");
+            return settled(gateway, &id, false);
         }
-        return settled(gateway, id, true);
+        return settled(gateway, &id, true);
     }
     let status = match (request["card"]["number"].as_str(), request["capture"].as_str()) {
         (Some("4000000000000002" | "4000000000009995"), _) => "failed",
@@ -174,10 +177,73 @@ fn pay(
         _ if asynchronous => "processing",
         _ => "completed",
     };
-    let id = gateway.payments.len();
-    gateway.payments.push(Payment { merchant, request, status });
-    gateway.keys.insert(slot, id);
-    settled(gateway, id, false)
+    let payment = format!("pay_{}", gateway.payments);
+    gateway.payments += 1;
+    gateway.model.apply(Fact::Created { merchant, key, request, payment: payment.clone() });
+    if status != "processing" {
+        charge_and_end(gateway, &payment, status);
+    }
+    settled(gateway, &payment, false)
+}
+
+fn charge_and_end(gateway: &mut Gateway, id: &str, status: &str) {
+    let payment = id.to_owned();
+    let tenth = id.ends_with('0');
+    let approved = match (status, gateway.fault) {
+        ("completed" | "authorized", _) | ("failed", Fault::ChargesDeclined) => Some(true),
+        ("failed", _) => Some(false),
+        _ => None,
+    };
+    if let Some(approved) = approved {
+        let times = 1 + usize::from(tenth && gateway.fault == Fault::ChargesTwice);
+        for _ in 0..times {
+            gateway.model.apply(Fact::Charged { payment: payment.clone(), approved });
+        }
+        if tenth && gateway.fault == Fault::ChargesMore {
+            let entry = gateway.model.provider.last_mut().unwrap();
+            entry["amount_minor"] = Value::from(entry["amount_minor"].as_i64().unwrap() + 1);
+        }
+    }
+    gateway.model.apply(Fact::Ended { payment, status: status.to_owned() });
+}
+
+/// Does something to a payment.
+fn operate(
+    gateway: &mut Gateway,
+    merchant: String,
+    key: String,
+    (payment, kind): (&str, &str),
+    body: &[u8],
+) -> Response<Full<Bytes>> {
+    let request: Value = serde_json::from_slice(body).unwrap();
+    gateway.answers += 1;
+    if let Some(Keyed::Deed { request: known, status, body }) =
+        gateway.model.keys.get(&(merchant.clone(), key.clone()))
+    {
+        let same = *known == json!([payment, kind, request]);
+        if !same && gateway.fault != Fault::AcceptsReuse {
+            return respond(422, false, &json!({"code": "idempotency_key_reused"}));
+        }
+        let (status, mut body) = (*status, body.clone());
+        if gateway.fault == Fault::AnswersDifferently {
+            body["answers"] = Value::from(gateway.answers);
+        }
+        return respond(status, true, &body);
+    }
+    let amount = match gateway.model.judge(&merchant, payment, kind, &request) {
+        Err(_) if gateway.fault == Fault::DoesTheForbidden => {
+            request["amount_minor"].as_i64().unwrap_or(0)
+        }
+        Err((status, code)) => return respond(status, false, &json!({"code": code})),
+        Ok(amount) => amount,
+    };
+    let (payment, kind) = (payment.to_owned(), kind.to_owned());
+    let slot = (merchant.clone(), key.clone());
+    gateway.model.apply(Fact::Done { merchant, key, payment, kind, request, amount });
+    match gateway.model.keys.get(&slot) {
+        Some(Keyed::Deed { status, body, .. }) => respond(*status, false, body),
+        Some(Keyed::Payment(_)) | None => unreachable!("it was done"),
+    }
 }
 
 fn is_valid(request: &Value) -> bool {
@@ -189,61 +255,17 @@ fn is_valid(request: &Value) -> bool {
         && request["metadatum"].is_null()
 }
 
-fn settled(gateway: &Gateway, id: usize, replayed: bool) -> Response<Full<Bytes>> {
-    let payment = &gateway.payments[id];
-    let mut view = view(id, payment);
+fn settled(gateway: &Gateway, id: &str, replayed: bool) -> Response<Full<Bytes>> {
+    let payment = &gateway.model.payments[id];
+    let mut view = payment.first.clone().unwrap_or_else(|| gateway.model.view(id));
     if gateway.fault == Fault::AnswersDifferently && replayed {
         view["answers"] = Value::from(gateway.answers);
     }
-    match payment.status {
+    match view["status"].as_str().unwrap() {
         "processing" => respond(202, false, &view),
         "failed" => respond(402, replayed, &json!({"code": "payment_declined", "payment": view})),
         _ => respond(201, replayed, &view),
     }
-}
-
-fn view(id: usize, payment: &Payment) -> Value {
-    json!({
-        "id": format!("pay_{id}"),
-        "status": payment.status,
-        "amount_minor": payment.request["amount_minor"],
-        "currency": payment.request["currency"],
-    })
-}
-
-fn ledger_page(gateway: &Gateway, query: &str) -> Response<Full<Bytes>> {
-    let number = |name| {
-        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        pairs.find(|(key, _)| *key == name).map(|(_, value)| value.parse::<usize>().unwrap())
-    };
-    let (limit, from) = (number("limit").unwrap(), number("after").unwrap_or(0));
-    let mut entries = Vec::new();
-    for (id, payment) in gateway.payments.iter().enumerate() {
-        let tenth = id % 10 == 0;
-        let state = match (payment.status, gateway.fault) {
-            ("completed" | "authorized", _) | ("failed", Fault::ChargesDeclined) => "approved",
-            ("failed", _) => "declined",
-            _ => continue,
-        };
-        let amount = payment.request["amount_minor"].as_i64().unwrap();
-        let more = i64::from(tenth && gateway.fault == Fault::ChargesMore);
-        let times = 1 + usize::from(tenth && gateway.fault == Fault::ChargesTwice);
-        for time in 0..times {
-            entries.push(json!({
-                "attempt_id": format!("att_{id}_{time}"),
-                "payment_id": format!("pay_{id}"),
-                "amount_minor": amount + more,
-                "currency": payment.request["currency"],
-                "state": state,
-                "calls": 1,
-            }));
-        }
-    }
-    let until = entries.len().min(from + limit);
-    let has_more = until < entries.len();
-    let page = &entries[from.min(until)..until];
-    let next = has_more.then_some(until);
-    respond(200, false, &json!({"data": page, "has_more": has_more, "next": next}))
 }
 
 fn respond(status: u16, replayed: bool, body: &Value) -> Response<Full<Bytes>> {

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "the gateway of the tests is a test as well")]
 
 mod gateway;
+#[path = "../shared/model.rs"]
+mod model;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -16,13 +18,16 @@ use tollgate_loadtest::scenario::{Overrides, Scenario};
 use tollgate_loadtest::violation::ViolationKind;
 
 use gateway::Fault;
+use model::Lie;
 
 /// A little of everything, for half a second.
 const MIXED: &str = "about = \"a test\"\naudit = true\n[load]\nrate = 400\n[merchants]\ncount = 3\n\
     [[phase]]\nname = \"warm-up\"\nseconds = 0.1\ncounted = false\n\
     [[phase]]\nname = \"steady\"\nseconds = 0.4\n\
-    [mix]\ncard_payment = 40\nmanual_authorization = 5\nasync_payment = 5\nthree_d_secure = 5\n\
-    decline = 5\nrepeat = 10\nreuse = 10\nread = 10\ninvalid = 10\n\
+    [mix]\ncard_payment = 25\nmanual_authorization = 15\nasync_payment = 5\nthree_d_secure = 5\n\
+    decline = 5\ncapture = 4\npartial_capture = 5\nvoid = 3\nreversal = 4\nrefund = 4\n\
+    partial_refund = 6\nrepeat = 7\nrepeat_deed = 5\nreuse = 7\nreuse_deed = 4\nread = 8\n\
+    invalid = 7\nexcess = 4\nwrong_state = 4\n\
     [expect]\nerror_ratio = 0.0\np99_ms = 5000\n[expect.of.card_payment]\nmax_ms = 5000\n";
 
 async fn play(scenario: Scenario, fault: Fault) -> LoadReport {
@@ -59,20 +64,34 @@ async fn an_honest_gateway_passes() {
         ("failed", audit.failed),
         ("settled afterwards", audit.resolved_afterwards),
         ("ledger", audit.ledger_entries),
+        ("captures", audit.captures),
+        ("voids", audit.voids),
+        ("reversals", audit.reversals),
+        ("refunds", audit.refunds),
+        ("forbidden", audit.rejected),
+        ("postings", audit.postings_checked),
+        ("events", audit.events_heard),
     ] {
         assert!(count > 0, "no {what}: {audit:?}");
     }
     assert_eq!((audit.one_in, audit.unnamed_charges), (1, 0));
     assert_eq!(
         audit.keys,
-        audit.completed + audit.authorized + audit.action_required + audit.failed
+        audit.completed
+            + audit.authorized
+            + audit.action_required
+            + audit.failed
+            + audit.captures
+            + audit.voids
+            + audit.reversals
+            + audit.refunds
+            + audit.rejected
     );
 }
 
 #[tokio::test]
 async fn each_lie_is_named() {
-    let mut runs = JoinSet::new();
-    for (fault, expected) in [
+    let lies = [
         (Fault::AnswersDifferently, ViolationKind::AnswerChanged),
         (Fault::ForgetsKeys, ViolationKind::KeyNamesTwoPayments),
         (Fault::LosesPayments, ViolationKind::PaymentLost),
@@ -82,14 +101,28 @@ async fn each_lie_is_named() {
         (Fault::AcceptsReuse, ViolationKind::ReuseNotRefused),
         (Fault::TakesInvalid, ViolationKind::InvalidAccepted),
         (Fault::NeverSettles, ViolationKind::Unresolved),
-    ] {
-        runs.spawn(async move { (fault, expected, play(mixed(), fault).await) });
-    }
-    while let Some(played) = runs.join_next().await {
-        let (fault, expected, report) = played.unwrap();
-        let found = &report.audit.violations_by_kind;
-        assert!(found.contains_key(&expected), "{fault:?}: {found:?}");
-        assert!(!report.passed, "{fault:?}");
+        (Fault::DoesTheForbidden, ViolationKind::InvalidAccepted),
+        (Fault::Lies(Lie::RefundsTwice), ViolationKind::DoneTwice),
+        (Fault::Lies(Lie::RefundsNothing), ViolationKind::NotDone),
+        (Fault::Lies(Lie::LosesRefunds), ViolationKind::OperationLost),
+        (Fault::Lies(Lie::CapturesMore), ViolationKind::PaymentDiffers),
+        (Fault::Lies(Lie::BooksOffByOne), ViolationKind::BooksDiffer),
+        (Fault::Lies(Lie::PostsTwice), ViolationKind::PostedTwice),
+        (Fault::Lies(Lie::LosesEvents), ViolationKind::EventMissing),
+        (Fault::Lies(Lie::RepeatsEvents), ViolationKind::EventRepeated),
+    ];
+    // Too many at once would answer so late that there is nothing to come back to.
+    for wave in lies.chunks(4) {
+        let mut runs = JoinSet::new();
+        for &(fault, expected) in wave {
+            runs.spawn(async move { (fault, expected, play(mixed(), fault).await) });
+        }
+        while let Some(played) = runs.join_next().await {
+            let (fault, expected, report) = played.unwrap();
+            let found = &report.audit.violations_by_kind;
+            assert!(found.contains_key(&expected), "{fault:?}: {found:?}");
+            assert!(!report.passed, "{fault:?}");
+        }
     }
 }
 
@@ -152,25 +185,33 @@ async fn the_json_report_has_its_documented_shape() {
         audit.action_required
         audit.asked_again
         audit.authorized
+        audit.captures
         audit.carried_out
         audit.completed
+        audit.events_heard
         audit.failed
         audit.kept_directory
         audit.keys
         audit.ledger_entries
         audit.one_in
         audit.passed
+        audit.postings_checked
         audit.reads_checked
+        audit.refunds
+        audit.rejected
         audit.remembered
         audit.replays_checked
         audit.resolved_afterwards
         audit.reuses_checked
+        audit.reversals
+        audit.undone
         audit.unnamed_charges
         audit.violations[].details
         audit.violations[].key
         audit.violations[].kind
         audit.violations[].payment
         audit.violations_by_kind.payment_lost
+        audit.voids
         command
         curve[][]
         environment.cores
@@ -224,14 +265,24 @@ async fn the_json_report_has_its_documented_shape() {
         load.kind
         load.merchants
         load.mix.async_payment
+        load.mix.capture
         load.mix.card_payment
         load.mix.decline
+        load.mix.excess
         load.mix.invalid
         load.mix.manual_authorization
+        load.mix.partial_capture
+        load.mix.partial_refund
         load.mix.read
+        load.mix.refund
         load.mix.repeat
+        load.mix.repeat_deed
         load.mix.reuse
+        load.mix.reuse_deed
+        load.mix.reversal
         load.mix.three_d_secure
+        load.mix.void
+        load.mix.wrong_state
         load.outstanding
         load.phases[].begins_s
         load.phases[].counted

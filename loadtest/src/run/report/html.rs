@@ -92,7 +92,7 @@ fn figures(report: &LoadReport, out: &mut String) -> std::fmt::Result {
             "promises broken",
             count(report.audit.violations_by_kind.values().sum()),
             if report.audit.carried_out {
-                format!("{} payments asked again", count(report.audit.asked_again))
+                format!("{} keys asked again", count(report.audit.asked_again))
             } else {
                 "no audit afterwards".to_owned()
             },
@@ -280,7 +280,7 @@ fn audit(report: &LoadReport, out: &mut String) -> std::fmt::Result {
     out.push_str("<section><h2>Audit</h2>");
     let (class, words) = match (audit.passed, audit.carried_out) {
         (false, _) => ("bad", "promises were broken"),
-        (true, true) => ("good", "nothing lost, changed or charged twice"),
+        (true, true) => ("good", "nothing lost, changed or done twice"),
         (true, false) => {
             ("plain", "answers under load were compared; nothing was asked afterwards")
         }
@@ -317,6 +317,20 @@ fn audit(report: &LoadReport, out: &mut String) -> std::fmt::Result {
                     count(audit.failed)
                 ),
             ),
+            (
+                "done to payments",
+                format!(
+                    "{} captures, {} voids, {} reversals, {} refunds; {} undone, {} forbidden",
+                    count(audit.captures),
+                    count(audit.voids),
+                    count(audit.reversals),
+                    count(audit.refunds),
+                    count(audit.undone),
+                    count(audit.rejected)
+                ),
+            ),
+            ("postings of our own books compared", count(audit.postings_checked)),
+            ("events of the feed compared", count(audit.events_heard)),
             ("entries in the provider's books", count(audit.ledger_entries)),
             ("payments there that no key names", count(audit.unnamed_charges)),
         ],

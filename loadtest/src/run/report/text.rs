@@ -37,12 +37,14 @@ fn write_verdict(report: &LoadReport, out: &mut String) -> std::fmt::Result {
     if audit.carried_out {
         writeln!(
             out,
-            "  audit: {} payments asked again, {} replays and {} reads compared, {} entries of the provider's books: {}",
+            "  audit: {} keys asked again, {} replays and {} reads compared, {} entries of the provider's books, {} postings of ours, {} events: {}",
             count(audit.asked_again),
             count(audit.replays_checked),
             count(audit.reads_checked),
             count(audit.ledger_entries),
-            if audit.passed { "nothing lost, changed or charged twice" } else { "PROMISES BROKEN" },
+            count(audit.postings_checked),
+            count(audit.events_heard),
+            if audit.passed { "nothing lost, changed or done twice" } else { "PROMISES BROKEN" },
         )?;
     }
     for failure in &report.failures {
@@ -147,9 +149,25 @@ fn write_audit(audit: &AuditReport, out: &mut String) -> std::fmt::Result {
         )?;
         writeln!(
             out,
+            "              {} captures, {} voids, {} reversals, {} refunds; {} undone, {} forbidden",
+            count(audit.captures),
+            count(audit.voids),
+            count(audit.reversals),
+            count(audit.refunds),
+            count(audit.undone),
+            count(audit.rejected),
+        )?;
+        writeln!(
+            out,
             "              {} entries in the provider's books, {} payments there that no key names",
             count(audit.ledger_entries),
             count(audit.unnamed_charges),
+        )?;
+        writeln!(
+            out,
+            "              {} postings of our own books, {} events of the feed",
+            count(audit.postings_checked),
+            count(audit.events_heard),
         )?;
     } else {
         writeln!(out, "  audit       not carried out; answers under load were compared")?;

@@ -1,0 +1,495 @@
+//! The auditor told of an honest server, and of every lie.
+
+use super::*;
+use crate::deed::{Deed, DeedKind};
+use crate::deed_answer::DeedAnswer;
+use crate::order::{Capture, Card, Currency, Fault, Method, OrderNumber};
+
+pub(super) fn order(sequence: u32) -> PaymentOrder {
+    PaymentOrder {
+        number: OrderNumber { round: 0, connection: 0, sequence },
+        merchant: 0,
+        amount_minor: 10_000,
+        currency: Currency::Inr,
+        method: Method::Card(Card::Approved),
+        capture: Capture::Automatic,
+        fault: None,
+        respond_async: false,
+    }
+}
+
+fn answer(status: u16, replayed: bool, payment: &str, state: &str, amount: i64) -> Answer {
+    let view = format!(
+        r#"{{"id":"{payment}","status":"{state}","amount_minor":{amount},"currency":"INR"}}"#
+    );
+    let body = if status == 402 { format!(r#"{{"payment":{view}}}"#) } else { view };
+    Answer { status, replayed, problem: status == 402, body: body.into_bytes().into() }
+}
+
+pub(super) fn completed(payment: &str) -> Answer {
+    answer(201, false, payment, "completed", 10_000)
+}
+
+pub(super) fn authorized(payment: &str) -> Answer {
+    answer(201, false, payment, "authorized", 10_000)
+}
+
+pub(super) fn failed(payment: &str) -> Answer {
+    answer(402, false, payment, "failed", 10_000)
+}
+
+fn accepted(payment: &str) -> Answer {
+    answer(202, false, payment, "processing", 10_000)
+}
+
+fn replayed(first: Answer) -> Answer {
+    Answer { replayed: true, ..first }
+}
+
+fn read(payment: &str, state: &str) -> Answer {
+    answer(200, false, payment, state, 10_000)
+}
+
+pub(super) fn say(auditor: &mut Auditor, id: RecordId, answer: Answer) -> Standing {
+    let meaning = PaymentAnswer::of(&answer);
+    auditor.observe(id, answer, meaning, Moment::Load)
+}
+
+fn say_in_audit(auditor: &mut Auditor, id: RecordId, answer: Answer) -> Standing {
+    let meaning = PaymentAnswer::of(&answer);
+    auditor.observe(id, answer, meaning, Moment::Audit)
+}
+
+pub(super) fn kinds(auditor: &Auditor) -> Vec<ViolationKind> {
+    auditor.violations().first().iter().map(|violation| violation.kind).collect()
+}
+
+#[test]
+fn a_server_that_keeps_its_word_has_no_violation() {
+    let mut auditor = Auditor::default();
+    let paid = auditor.intend(order(0));
+    let declined = auditor.intend(order(1));
+    let slow = auditor.intend(order(2));
+    let lost = auditor.intend(order(3));
+    assert_eq!(say(&mut auditor, paid, completed("pay_0")), Standing::Settled);
+    assert_eq!(say(&mut auditor, declined, failed("pay_1")), Standing::Settled);
+    assert_eq!(say(&mut auditor, slow, accepted("pay_2")), Standing::Open);
+    auditor.observe_silence();
+
+    assert_eq!(say_in_audit(&mut auditor, paid, replayed(completed("pay_0"))), Standing::Settled);
+    assert_eq!(say_in_audit(&mut auditor, declined, replayed(failed("pay_1"))), Standing::Settled);
+    assert_eq!(say_in_audit(&mut auditor, slow, accepted("pay_2")), Standing::Open);
+    assert_eq!(say_in_audit(&mut auditor, slow, completed("pay_2")), Standing::Settled);
+    assert_eq!(say_in_audit(&mut auditor, lost, completed("pay_3")), Standing::Settled);
+    assert_eq!(
+        auditor.observe_read(auditor.begin_reading(slow), &read("pay_2", "completed")),
+        Standing::Settled
+    );
+
+    assert!(auditor.violations().is_empty());
+    let tally = auditor.tally();
+    assert_eq!((tally.acknowledged, tally.replays_checked), (3, 2));
+    assert_eq!((tally.unanswered_resolved, tally.accepted_resolved), (1, 1));
+    assert_eq!((tally.completed, tally.failed), (3, 1));
+}
+
+#[test]
+fn changed_bytes_are_found() {
+    let mut auditor = Auditor::default();
+    let id = auditor.intend(order(0));
+    say(&mut auditor, id, completed("pay_0"));
+    let mut later = replayed(completed("pay_0"));
+    let mut body = later.body.to_vec();
+    body.push(b' ');
+    later.body = body.into();
+    assert_eq!(say_in_audit(&mut auditor, id, later), Standing::Broken);
+    assert_eq!(kinds(&auditor), [ViolationKind::AnswerChanged]);
+}
+
+#[test]
+fn changed_bytes_are_found_after_the_bytes_were_released() {
+    let mut auditor = Auditor::default();
+    let id = auditor.intend(order(0));
+    say(&mut auditor, id, completed("pay_0"));
+    auditor.release_bodies(0..1);
+    assert_eq!(say(&mut auditor, id, replayed(completed("pay_0"))), Standing::Settled);
+    let mut later = replayed(completed("pay_0"));
+    let mut body = later.body.to_vec();
+    body.push(b' ');
+    later.body = body.into();
+    say_in_audit(&mut auditor, id, later);
+    assert_eq!(kinds(&auditor), [ViolationKind::AnswerChanged]);
+}
+
+#[test]
+fn a_final_answer_that_becomes_open_again_is_found() {
+    let mut auditor = Auditor::default();
+    let id = auditor.intend(order(0));
+    say(&mut auditor, id, completed("pay_0"));
+    assert_eq!(say_in_audit(&mut auditor, id, accepted("pay_0")), Standing::Broken);
+    let in_use = Answer {
+        status: 409,
+        replayed: false,
+        problem: true,
+        body: br#"{"code":"idempotency_key_in_use"}"#.as_slice().into(),
+    };
+    assert_eq!(say_in_audit(&mut auditor, id, in_use), Standing::Broken);
+    assert_eq!(kinds(&auditor), [ViolationKind::AnswerChanged; 2]);
+}
+
+#[test]
+fn a_changed_status_is_found() {
+    let mut auditor = Auditor::default();
+    let id = auditor.intend(order(0));
+    say(&mut auditor, id, completed("pay_0"));
+    say_in_audit(&mut auditor, id, replayed(failed("pay_0")));
+    assert_eq!(kinds(&auditor), [ViolationKind::AnswerChanged]);
+}
+
+#[test]
+fn a_replay_without_its_mark_is_found() {
+    let mut auditor = Auditor::default();
+    let id = auditor.intend(order(0));
+    say(&mut auditor, id, completed("pay_0"));
+    say_in_audit(&mut auditor, id, completed("pay_0"));
+    assert_eq!(kinds(&auditor), [ViolationKind::ReplayNotMarked]);
+}
+
+#[test]
+fn a_key_that_names_two_payments_is_found() {
+    let mut auditor = Auditor::default();
+    let id = auditor.intend(order(0));
+    say(&mut auditor, id, accepted("pay_0"));
+    say_in_audit(&mut auditor, id, completed("pay_9"));
+    assert_eq!(kinds(&auditor), [ViolationKind::KeyNamesTwoPayments]);
+}
+
+#[test]
+fn a_payment_of_two_keys_is_found() {
+    let mut auditor = Auditor::default();
+    let (first, second) = (auditor.intend(order(0)), auditor.intend(order(1)));
+    say(&mut auditor, first, completed("pay_0"));
+    say(&mut auditor, second, completed("pay_0"));
+    assert_eq!(kinds(&auditor), [ViolationKind::PaymentOfTwoKeys]);
+}
+
+#[test]
+fn a_lost_payment_is_found() {
+    let mut auditor = Auditor::default();
+    let id = auditor.intend(order(0));
+    say(&mut auditor, id, accepted("pay_0"));
+    let gone = Answer { status: 404, replayed: false, problem: true, body: [].into() };
+    assert_eq!(auditor.observe_read(auditor.begin_reading(id), &gone), Standing::Broken);
+    assert_eq!(kinds(&auditor), [ViolationKind::PaymentLost]);
+}
+
+#[test]
+fn another_amount_is_found() {
+    let mut auditor = Auditor::default();
+    let id = auditor.intend(order(0));
+    say(&mut auditor, id, completed("pay_0"));
+    auditor
+        .observe_read(auditor.begin_reading(id), &answer(200, false, "pay_0", "completed", 10_001));
+    assert_eq!(kinds(&auditor), [ViolationKind::PaymentDiffers]);
+}
+
+#[test]
+fn a_status_that_moves_after_the_final_answer_is_found() {
+    let mut auditor = Auditor::default();
+    let id = auditor.intend(order(0));
+    say(&mut auditor, id, completed("pay_0"));
+    auditor.observe_read(auditor.begin_reading(id), &read("pay_0", "failed"));
+    assert_eq!(kinds(&auditor), [ViolationKind::StatusChanged]);
+}
+
+#[test]
+fn a_reused_key_must_be_refused() {
+    let mut auditor = Auditor::default();
+    let id = auditor.intend(order(0));
+    say(&mut auditor, id, completed("pay_0"));
+    let refusal = Answer {
+        status: 422,
+        replayed: false,
+        problem: true,
+        body: br#"{"code":"idempotency_key_reused"}"#.as_slice().into(),
+    };
+    auditor.observe_reuse(id, &refusal, &PaymentAnswer::of(&refusal));
+    assert!(auditor.violations().is_empty());
+    assert_eq!(say(&mut auditor, id, refusal), Standing::Broken);
+    let paid = completed("pay_1");
+    auditor.observe_reuse(id, &paid, &PaymentAnswer::of(&paid));
+    assert_eq!(kinds(&auditor), [ViolationKind::UnexpectedAnswer, ViolationKind::ReuseNotRefused]);
+}
+
+#[test]
+fn an_unresolved_key_names_itself() {
+    let mut auditor = Auditor::default();
+    let id = auditor.intend(order(4));
+    say(&mut auditor, id, accepted("pay_0"));
+    auditor.observe_unresolved(id, "processing for 15 s".to_owned());
+    let violation = &auditor.violations().first()[0];
+    assert_eq!(violation.kind, ViolationKind::Unresolved);
+    assert_eq!(violation.key.as_deref(), Some("load-r0-c0-n4"));
+    assert_eq!(violation.payment.as_deref(), Some("pay_0"));
+}
+
+#[test]
+fn an_authorized_payment_stays_authorized_until_it_expires() {
+    let mut auditor = Auditor::default();
+    let id = auditor.intend(order(0));
+    say(&mut auditor, id, authorized("pay_0"));
+    for status in ["authorized", "expired"] {
+        assert_eq!(
+            auditor.observe_read(auditor.begin_reading(id), &read("pay_0", status)),
+            Standing::Settled
+        );
+    }
+    assert_eq!(
+        auditor.observe_read(auditor.begin_reading(id), &read("pay_0", "failed")),
+        Standing::Broken
+    );
+    assert_eq!(kinds(&auditor), [ViolationKind::StatusChanged]);
+}
+
+#[test]
+fn amounts_that_do_not_fit_the_status_are_found() {
+    let mut auditor = Auditor::default();
+    let id = auditor.intend(order(0));
+    say(&mut auditor, id, completed("pay_0"));
+    let body = r#"{"id":"pay_0","status":"completed","amount_minor":10000,"currency":"INR",
+        "amount":"100.00","amount_captured":"200.00","amount_refunded":"0.00"}"#;
+    let read = Answer { body: body.as_bytes().into(), ..read("pay_0", "completed") };
+    assert_eq!(auditor.observe_read(auditor.begin_reading(id), &read), Standing::Broken);
+    assert_eq!(kinds(&auditor), [ViolationKind::PaymentDiffers]);
+}
+
+#[test]
+fn a_sample_bounds_what_is_remembered_and_still_finds() {
+    let mut auditor = Auditor::sampling(7, 100);
+    for sequence in 0..10_000_u32 {
+        let id = auditor.intend(order(sequence));
+        say(&mut auditor, id, completed(&format!("pay_{sequence}")));
+    }
+    let remembered = auditor.remembered();
+    assert!((10..=100).contains(&remembered.len()), "{}", remembered.len());
+    assert!(auditor.owners.len() <= 100 && auditor.one_in() >= 100);
+    assert_eq!(auditor.len(), 10_000);
+    for &id in &remembered {
+        let changed = answer(201, true, &format!("pay_{id}"), "completed", 10_001);
+        say_in_audit(&mut auditor, id, changed);
+    }
+    assert_eq!(auditor.violations().total(), remembered.len() as u64);
+    // What is not remembered is never held against anybody.
+    let forgotten = (0..10_000).find(|id| remembered.binary_search(id).is_err()).unwrap();
+    assert_eq!(say_in_audit(&mut auditor, forgotten, failed("pay_x")), Standing::Settled);
+    assert_eq!(auditor.violations().total(), remembered.len() as u64);
+}
+
+const REFUND: DeedKind = DeedKind::Refund { amount_minor: 4_000 };
+const CAPTURE: DeedKind = DeedKind::Capture { amount_minor: 6_000, is_final: false };
+
+/// Something to do to the payment of that key.
+pub(super) fn intend_deed(auditor: &mut Auditor, of: RecordId, kind: DeedKind) -> RecordId {
+    let sequence = u32::try_from(auditor.len()).unwrap() + 1_000;
+    let number = OrderNumber { round: 0, connection: 0, sequence };
+    let payment = auditor.payment(of).unwrap();
+    auditor.intend_deed(of, Deed { number, merchant: 0, payment, kind })
+}
+
+pub(super) fn say_deed(
+    auditor: &mut Auditor,
+    id: RecordId,
+    status: u16,
+    replayed: bool,
+    body: &str,
+) -> Standing {
+    let problem = status >= 400;
+    let answer = Answer { status, replayed, problem, body: body.as_bytes().into() };
+    let meaning = DeedAnswer::of(auditor.deed(id).unwrap().kind, &answer);
+    auditor.observe_deed(id, answer, meaning, Moment::Load)
+}
+
+pub(super) fn refund(id: &str, status: &str, amount: i64) -> String {
+    format!(
+        r#"{{"id":"{id}","payment_id":"pay_0","status":"{status}","amount_minor":{amount},"currency":"INR"}}"#
+    )
+}
+
+fn payment(status: &str, captured: &str, refunded: &str) -> String {
+    format!(
+        r#"{{"id":"pay_0","status":"{status}","amount_minor":10000,"currency":"INR",
+            "amount":"100.00","amount_captured":"{captured}","amount_refunded":"{refunded}"}}"#
+    )
+}
+
+/// A payment with its first answer, and its key.
+fn answered(order: PaymentOrder, first: Answer) -> (Auditor, RecordId) {
+    let mut auditor = Auditor::default();
+    let id = auditor.intend(order);
+    say(&mut auditor, id, first);
+    (auditor, id)
+}
+
+fn reads(auditor: &mut Auditor, id: RecordId, status: &str, captured: &str, refunded: &str) {
+    let reading = auditor.begin_reading(id);
+    let body = payment(status, captured, refunded).into_bytes().into();
+    auditor.observe_read(reading, &Answer { status: 200, replayed: false, problem: false, body });
+}
+
+fn reads_refund(auditor: &mut Auditor, id: RecordId, body: &str) -> Standing {
+    let body = body.as_bytes().into();
+    let answer = Answer { status: 200, replayed: false, problem: false, body };
+    auditor.observe_refund_read(id, &answer)
+}
+
+#[test]
+fn what_was_done_to_a_payment_shows_in_it() {
+    let (mut auditor, id) = answered(order(0), authorized("pay_0"));
+    let capture = intend_deed(&mut auditor, id, CAPTURE);
+    let open = payment("authorized", "0.00", "0.00");
+    assert_eq!(say_deed(&mut auditor, capture, 202, false, &open), Standing::Open);
+    // While it is open, it may be done or not.
+    reads(&mut auditor, id, "authorized", "0.00", "0.00");
+    reads(&mut auditor, id, "partially_captured", "60.00", "0.00");
+    let body = payment("partially_captured", "60.00", "0.00");
+    assert_eq!(say_deed(&mut auditor, capture, 200, false, &body), Standing::Settled);
+    let refunded = intend_deed(&mut auditor, id, REFUND);
+    let body = refund("ref_1", "succeeded", 4_000);
+    assert_eq!(say_deed(&mut auditor, refunded, 201, false, &body), Standing::Settled);
+    let void = intend_deed(&mut auditor, id, DeedKind::Void);
+    let body = payment("completed", "60.00", "40.00");
+    assert_eq!(say_deed(&mut auditor, void, 200, false, &body), Standing::Settled);
+    reads(&mut auditor, id, "completed", "60.00", "40.00");
+    assert!(auditor.violations().is_empty());
+    let tally = auditor.tally();
+    assert_eq!((tally.captures, tally.refunds, tally.voids), (1, 1, 1));
+
+    for (status, captured, refunded) in [
+        ("completed", "60.00", "0.00"),
+        ("completed", "60.01", "40.00"),
+        ("completed", "60.00", "80.00"),
+        ("partially_captured", "60.00", "40.00"),
+        ("authorized", "0.00", "0.00"),
+    ] {
+        let before = auditor.violations().total();
+        reads(&mut auditor, id, status, captured, refunded);
+        assert_eq!(auditor.violations().total(), before + 1, "{status} {captured} {refunded}");
+    }
+}
+
+#[test]
+fn what_moved_while_it_was_read_is_not_held_against_it() {
+    let (mut auditor, id) = answered(order(0), completed("pay_0"));
+    let reading = auditor.begin_reading(id);
+    let refunded = intend_deed(&mut auditor, id, REFUND);
+    say_deed(&mut auditor, refunded, 201, false, &refund("ref_1", "succeeded", 4_000));
+    let body: Box<[u8]> = payment("completed", "100.00", "0.00").into_bytes().into();
+    let early = Answer { status: 200, replayed: false, problem: false, body };
+    assert_eq!(auditor.observe_read(reading, &early), Standing::Settled);
+    // But more than was ever asked for is.
+    let body: Box<[u8]> = payment("completed", "100.00", "40.01").into_bytes().into();
+    let wrong = Answer { status: 200, replayed: false, problem: false, body };
+    assert_eq!(auditor.observe_read(reading, &wrong), Standing::Broken);
+    assert_eq!(kinds(&auditor), [ViolationKind::PaymentDiffers]);
+}
+
+#[test]
+fn an_operations_answer_that_changes_is_found() {
+    let first = refund("ref_1", "succeeded", 4_000);
+    for (status, replayed, again, expected) in [
+        (201, true, first.clone(), None),
+        (201, false, first.clone(), Some(ViolationKind::ReplayNotMarked)),
+        (201, true, first.replace("succeeded", "failed"), Some(ViolationKind::AnswerChanged)),
+        (201, true, first.replace("ref_1", "ref_2"), Some(ViolationKind::OperationDiffers)),
+        (201, true, first.replace("4000", "4001"), Some(ViolationKind::OperationDiffers)),
+        (202, true, first.replace("succeeded", "unknown"), Some(ViolationKind::AnswerChanged)),
+        (
+            409,
+            false,
+            r#"{"code":"payment_unexpected_state"}"#.to_owned(),
+            Some(ViolationKind::AnswerChanged),
+        ),
+        (404, false, "{}".to_owned(), Some(ViolationKind::UnexpectedAnswer)),
+    ] {
+        let (mut auditor, id) = answered(order(0), completed("pay_0"));
+        let deed = intend_deed(&mut auditor, id, REFUND);
+        say_deed(&mut auditor, deed, 201, false, &first);
+        say_deed(&mut auditor, deed, status, replayed, &again);
+        assert_eq!(kinds(&auditor), expected.into_iter().collect::<Vec<_>>(), "{status} {again}");
+    }
+}
+
+#[test]
+fn a_refund_of_two_keys_is_found() {
+    let (mut auditor, id) = answered(order(0), completed("pay_0"));
+    for expected in [Standing::Settled, Standing::Broken] {
+        let deed = intend_deed(&mut auditor, id, REFUND);
+        let heard = say_deed(&mut auditor, deed, 201, false, &refund("ref_1", "succeeded", 4_000));
+        assert_eq!(heard, expected);
+    }
+    assert_eq!(kinds(&auditor), [ViolationKind::OperationOfTwoKeys]);
+}
+
+#[test]
+fn what_the_rules_forbid_is_nothing_that_was_done() {
+    let (mut auditor, id) = answered(order(0), completed("pay_0"));
+    let deed = intend_deed(&mut auditor, id, DeedKind::Void);
+    let no = r#"{"code":"payment_unexpected_state"}"#;
+    assert_eq!(say_deed(&mut auditor, deed, 409, false, no), Standing::Settled);
+    assert!(auditor.is_rejected(deed));
+    reads(&mut auditor, id, "completed", "100.00", "0.00");
+    assert!(auditor.violations().is_empty());
+    say_deed(&mut auditor, deed, 200, false, &payment("voided", "0.00", "0.00"));
+    assert_eq!(kinds(&auditor), [ViolationKind::AnswerChanged]);
+}
+
+#[test]
+fn a_refund_is_read_until_it_is_decided_and_then_stands() {
+    let (mut auditor, id) = answered(order(0), completed("pay_0"));
+    let deed = intend_deed(&mut auditor, id, REFUND);
+    say_deed(&mut auditor, deed, 201, false, &refund("ref_1", "pending", 4_000));
+    let pending = refund("ref_1", "pending", 4_000);
+    assert_eq!(reads_refund(&mut auditor, deed, &pending), Standing::Open);
+    let done = refund("ref_1", "succeeded", 4_000);
+    assert_eq!(reads_refund(&mut auditor, deed, &done), Standing::Settled);
+    reads(&mut auditor, id, "completed", "100.00", "40.00");
+    assert!(auditor.violations().is_empty());
+    let failed = refund("ref_1", "failed", 4_000);
+    assert_eq!(reads_refund(&mut auditor, deed, &failed), Standing::Broken);
+    let lost = Answer { status: 404, replayed: false, problem: true, body: [].into() };
+    assert_eq!(auditor.observe_refund_read(deed, &lost), Standing::Broken);
+    assert_eq!(kinds(&auditor), [ViolationKind::StatusChanged, ViolationKind::OperationLost]);
+}
+
+#[test]
+fn a_refund_that_has_to_come_back_is_waited_for() {
+    let returns = PaymentOrder { fault: Some(Fault::RefundFailsLater), ..order(0) };
+    let (mut auditor, id) = answered(returns, completed("pay_0"));
+    let deed = intend_deed(&mut auditor, id, REFUND);
+    let done = refund("ref_1", "succeeded", 4_000);
+    say_deed(&mut auditor, deed, 201, false, &done);
+    assert_eq!(reads_refund(&mut auditor, deed, &done), Standing::Open);
+    let failed = refund("ref_1", "failed", 4_000);
+    assert_eq!(reads_refund(&mut auditor, deed, &failed), Standing::Settled);
+    // Its key still tells what it was answered first.
+    assert_eq!(say_deed(&mut auditor, deed, 201, true, &done), Standing::Settled);
+    reads(&mut auditor, id, "completed", "100.00", "0.00");
+    assert!(auditor.violations().is_empty());
+}
+
+#[test]
+fn deeds_are_let_go_with_their_payments() {
+    let mut auditor = Auditor::sampling(7, 100);
+    for sequence in 0..2_000_u32 {
+        let id = auditor.intend(order(sequence));
+        say(&mut auditor, id, completed(&format!("pay_{sequence}")));
+        let number = OrderNumber { round: 1, connection: 0, sequence };
+        let payment = Arc::from(format!("pay_{sequence}"));
+        auditor.intend_deed(id, Deed { number, merchant: 0, payment, kind: REFUND });
+    }
+    let (payments, deeds) = (auditor.remembered(), auditor.remembered_deeds());
+    assert_eq!(payments.len(), deeds.len());
+    for (payment, deed) in payments.into_iter().zip(deeds) {
+        assert_eq!(auditor.deeds[&deed].of, payment);
+    }
+}

@@ -42,3 +42,30 @@ fn any_part_of_a_story_is_a_story() {
         }
     }
 }
+
+/// The provider denies a refund that it had done, and carries out the reversal that its denial makes
+/// room for; we believe in both, and an operator has to decide.
+#[test]
+fn a_denied_refund_is_reckoned_beside_a_reversal() {
+    let story: Story = "\
+        seed 13522\n\
+        pay m3 10000 BHD automatic key=14/0 wallet large\n\
+        group\n\
+        release\n\
+        call 438 approve\n\
+        answer 52\n\
+        ask 391 refund key=74 waiting\n\
+        group\n\
+        release\n\
+        call 904 approve\n\
+        callback-job 299 act-in-vain\n\
+        settle-job 288 decline\n\
+        ask 454 reverse key=71\n\
+        answer 504\n\
+        group\n\
+        release\n\
+        call 116 approve-unheard\n"
+        .parse()
+        .expect("a story");
+    assert_eq!(play(&story).err(), None);
+}

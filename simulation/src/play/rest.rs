@@ -131,6 +131,8 @@ impl Play<'_> {
         if stands == Some(Stands::TakenBack) && !believed(expected) {
             taken.captured = 0;
         }
+        // Apart, for what is reversed as a whole leaves nothing of refunds that are denied.
+        let mut denied_refunds = 0;
         for deed in &expected.deeds {
             let denied = matches!(self.provider.job(deed.id), Some((_, JobStands::TakenBack)));
             if !denied {
@@ -140,7 +142,7 @@ impl Play<'_> {
             match deed.act {
                 Act::Capture { minor_units, .. } if !stands => taken.captured -= minor_units,
                 Act::Reverse if !stands => taken.reversed = false,
-                Act::Refund { minor_units } if stands => taken.refunded += minor_units,
+                Act::Refund { minor_units } if stands => denied_refunds += minor_units,
                 Act::Confirm
                 | Act::Void
                 | Act::Capture { .. }
@@ -148,7 +150,7 @@ impl Play<'_> {
                 | Act::Refund { .. } => {}
             }
         }
-        taken.net()
+        taken.net() - denied_refunds
     }
 }
 

@@ -32,8 +32,9 @@ use crate::server::{Caller, Server};
 /// How many payments are under way at once.
 const PAYERS: usize = 8;
 
-/// Longer than the retry after five minutes, and than the longest run on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(15 * 60);
+/// Longer than two events of a payment that each wait for the retry after five minutes, one behind the
+/// other, and than the longest run on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30 * 60);
 
 fn asked(name: &str, usual: usize) -> usize {
     std::env::var(name).map_or(usual, |text| text.parse().unwrap())

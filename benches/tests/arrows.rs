@@ -29,13 +29,14 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Crates from outside that mark a border, and the only ones who may know them.
 ///
 /// HTTP and JSON are the gateway's; loadtest is its client and writes HTTP by hand, and benches hold
-/// the bare server that it is measured beside.
+/// the bare server that it is measured beside. The feed and the views are the gateway's LSM trees, and
+/// the payments that have left memory are in the engine's.
 const BORDERS: &[(&str, &[&str])] = &[
     ("actix", &["tollgate-engine"]),
     ("axum", &["tollgate"]),
     ("bincode", &["tollgate-domain"]),
     ("figment", &["tollgate-config"]),
-    ("fjall", &["tollgate"]),
+    ("fjall", &["tollgate", "tollgate-engine"]),
     ("hyper", &["tollgate", "tollgate-benches"]),
     ("metrics", &["tollgate"]),
     ("metrics-exporter-prometheus", &["tollgate"]),

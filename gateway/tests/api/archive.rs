@@ -34,6 +34,28 @@ async fn until_told(server: &TestServer, lines: &[&str]) {
     }
 }
 
+/// Lists, and what a payment has gone through, are of those that have left as of any.
+#[tokio::test]
+async fn payments_that_have_left_memory_are_listed() {
+    let server = forgetful().await;
+    let good = server.pay(&payment(GOOD), &[]).await.json();
+    let poor = server.pay(&payment(POOR), &[]).await.json()["payment"].clone();
+    until_left(&server, 2).await;
+    let list = server.get("/api/v1/payments").await.json();
+    assert_eq!(list["data"], serde_json::json!([poor, good]));
+    let failed = server.get("/api/v1/payments?status=failed").await.json();
+    assert_eq!(failed["data"], serde_json::json!([poor]));
+    let transactions = server.get("/api/v1/transactions").await.json();
+    assert_eq!(transactions["data"].as_array().unwrap().len(), 2, "{transactions}");
+    assert_eq!(transactions["data"][1]["id"], good["transaction_id"]);
+    let path = format!("/api/v1/payments/{}/events", good["id"].as_str().unwrap());
+    let events = server.get(&path).await.json();
+    let sequences: Vec<_> =
+        events["data"].as_array().unwrap().iter().map(|event| event["sequence"].clone()).collect();
+    assert_eq!(sequences.len() as u64, good["sequence"].as_u64().unwrap(), "{events}");
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn a_payment_that_has_left_memory_is_shown_repeated_and_refunded() {
     let server = forgetful().await;

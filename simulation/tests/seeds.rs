@@ -69,3 +69,28 @@ fn a_denied_refund_is_reckoned_beside_a_reversal() {
         .expect("a story");
     assert_eq!(play(&story).err(), None);
 }
+
+/// While an archived payment is looked for that a key stands for, the key is forgotten and taken
+/// again: who waits for the look-up is told of the new payment.
+#[test]
+fn a_key_that_is_taken_again_while_its_payment_is_looked_for_stands_for_the_new_one() {
+    let story: Story = "\
+        seed 58750\n\
+        pay m5 10000 JPY manual key=0/0 netbanking small\n\
+        group\n\
+        wait due\n\
+        release\n\
+        call 599 lost\n\
+        answer 17\n\
+        archive 439\n\
+        pay m5 10000 JPY automatic key=0/0 card small waiting\n\
+        pay m5 1 BHD manual key=0/0 card small\n\
+        group\n\
+        release\n\
+        tick 697\n\
+        find 563\n\
+        find 133\n"
+        .parse()
+        .expect("a story");
+    assert_eq!(play(&story).err(), None);
+}

@@ -84,10 +84,11 @@ impl<C: Caller> Shard<C> {
             return Found::Again(self.absent(payment, asked));
         }
         let decision = self.decide(Command::CreatePayment(asked.command.clone()), moment);
-        let Ok(Decision::Replayed { subject }) = decision else {
-            // The key was forgotten meanwhile, and stands for nothing or for something else.
+        let subject = Subject::Payment(payment);
+        if decision != Ok(Decision::Replayed { subject }) {
+            // The key was forgotten meanwhile, and stands for nothing or for another payment.
             return Found::Back(None, asked);
-        };
+        }
         Found::Answered(Step::reply(asked.caller, answer_of(found, subject)))
     }
 

@@ -219,6 +219,7 @@ const ALL: &[&Series] = &[
     &PANICS,
     &RATE_LIMITED,
     &CALLBACKS,
+    &CALLBACKS_PARKED,
     &PAYMENTS,
     &PAYMENT_DURATION,
     &PAYMENTS_UNKNOWN,
@@ -237,6 +238,8 @@ const ALL: &[&Series] = &[
     &LOG_LAG,
     &MAILBOX,
     &PAYMENTS_HELD,
+    &PAYMENTS_ARCHIVED,
+    &PAYMENTS_RECALLED,
     &KEYS_HELD,
     &UNKNOWN,
     &UNKNOWN_AGE,
@@ -786,6 +789,10 @@ mod tests {
             "tollgate_request_duration_seconds_bucket{route=\"/api/v1/payments\",le=\"0.005\"} 1",
         ] {
             assert!(page.contains(line), "{line} is not in\n{page}");
+        }
+        for line in page.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+            let (name, _kind) = line.split_once(' ').expect("a type has a name");
+            assert!(page.contains(&format!("# HELP {name} ")), "{name} is in no list");
         }
     }
 

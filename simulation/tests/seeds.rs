@@ -94,3 +94,30 @@ fn a_key_that_is_taken_again_while_its_payment_is_looked_for_stands_for_the_new_
         .expect("a story");
     assert_eq!(play(&story).err(), None);
 }
+
+/// A callback says of a void that it is refused, which is not so, while the provider still waits for
+/// its customer: the payment does not expire on that word.
+#[test]
+fn an_action_does_not_expire_because_of_one_false_refusal() {
+    let story: Story = "\
+        seed 82927\n\
+        pay m4 123456 JPY manual key=0/1 card small\n\
+        group\n\
+        release\n\
+        call 252 act\n\
+        answer 738\n\
+        wait 35700\n\
+        tick 544\n\
+        group\n\
+        release\n\
+        call 12 decline\n\
+        answer 33\n\
+        group\n\
+        release\n\
+        call 681 pend\n\
+        callback-job 642 denial\n\
+        group\n"
+        .parse()
+        .expect("a story");
+    assert_eq!(play(&story).err(), None);
+}

@@ -1286,6 +1286,8 @@ fn an_action_that_cannot_be_called_off_is_asked_about_before_it_expires() {
          wait 15m
          inquiry: provider asks to approve in the UPI app
          provider refuses
+         inquiry: provider asks to approve in the UPI app
+         provider refuses
          inquiry: provider asks to approve in the UPI app",
         expect![[r#"
             > pay 100.00 INR upi key=a
@@ -1311,10 +1313,14 @@ fn an_action_that_cannot_be_called_off_is_asked_about_before_it_expires() {
             > provider refuses
               p2 requires_action/action_required; void failed; inquire p2
             > inquiry: provider asks to approve in the UPI app
+              p2 requires_action/action_required; void open; call void of p2
+            > provider refuses
+              p2 requires_action/action_required; void failed; inquire p2
+            > inquiry: provider asks to approve in the UPI app
               p2 expired/action_required
 
             p1 completed, authorized 100.00 INR, captured 100.00 INR, 9 events
-            p2 expired, authorized 0.00 INR, captured 0.00 INR, 8 events
+            p2 expired, authorized 0.00 INR, captured 0.00 INR, 11 events
             simulator receivable: 100.00 INR debit
             merchant 1 payable: 100.00 INR credit
         "#]],

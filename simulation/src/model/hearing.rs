@@ -181,8 +181,8 @@ impl Expected {
         if !at.asked_for {
             return confirmed;
         }
-        let mut voids = self.deeds.iter().filter(|deed| deed.act == Act::Void);
-        if voids.any(|deed| deed.cause == Cause::Expiry) {
+        let voids = self.deeds.iter().filter(|deed| deed.act == Act::Void);
+        if voids.filter(|deed| deed.cause == Cause::Expiry).count() > 1 {
             self.end(PaymentStatus::Expired);
             return Some(Vec::new());
         }
@@ -421,12 +421,9 @@ impl Expected {
             }
             Act::Void if self.status == PaymentStatus::RequiresAction => {
                 let asks = reason == OperationFailure::AlreadyCaptured || cause == Cause::Expiry;
-                if asks && !asked_before {
+                if asks && (cause == Cause::Expiry || !asked_before) {
                     self.ask_at_once(at.now, at.policy);
                     return vec![Owed::Attempt(self.attempt)];
-                }
-                if cause == Cause::Expiry {
-                    self.end(PaymentStatus::Expired);
                 }
             }
             Act::Void => {

@@ -277,7 +277,6 @@ impl Answered<'_> {
     }
 
     fn not_let_go(&mut self, reason: OperationFailure) {
-        let payment = self.payment.id();
         let (cause, asked_again) = (self.operation.intent.cause, self.is_final_void());
         // A request that never reached the provider is answered so, and binds nobody.
         let called_off = cause == Cause::Cancellation && reason != OperationFailure::NotSent;
@@ -300,22 +299,16 @@ impl Answered<'_> {
             PaymentState::RequiresAction { .. } => match (reason, cause) {
                 // The approval is on its way, or stands there already; and what cannot be called off
                 // does not expire before the provider has said where it stands.
-                (OperationFailure::AlreadyCaptured, _) | (_, Cause::Expiry) if !asked_again => {
-                    self.end_failed(reason);
-                    let schedule = self.env.now.after(self.env.policy.inquiry_delay(1));
-                    let attempt = self.attempt.id;
-                    let inquiry = Event::InquiryStarted { payment, attempt, inquire_at: schedule };
-                    self.events.push(inquiry);
-                    self.effects.push(Effect::Inquire { payment, attempt });
-                }
-                (_, Cause::Expiry) => {
-                    self.events.push(Event::PaymentExpired { payment });
-                    self.end_failed(reason);
+                (_, Cause::Expiry) => self.refused_and_asked_about(reason),
+                (OperationFailure::AlreadyCaptured, _) if !asked_again => {
+                    self.refused_and_asked_about(reason);
                 }
                 (
                     _,
                     Cause::Merchant | Cause::Cancellation | Cause::Review | Cause::LateApproval,
-                ) => self.end_failed(reason),
+                ) => {
+                    self.end_failed(reason);
+                }
             },
             PaymentState::Completed { .. } => {
                 self.end_failed(reason);
@@ -337,6 +330,15 @@ impl Answered<'_> {
                 }
             }
         }
+    }
+
+    /// The void is refused, and the provider asked where the attempt stands.
+    fn refused_and_asked_about(&mut self, reason: OperationFailure) {
+        let (payment, attempt) = (self.payment.id(), self.attempt.id);
+        self.end_failed(reason);
+        let inquire_at = self.env.now.after(self.env.policy.inquiry_delay(1));
+        self.events.push(Event::InquiryStarted { payment, attempt, inquire_at });
+        self.effects.push(Effect::Inquire { payment, attempt });
     }
 
     /// The provider takes back what it said it had done: it has failed, for a reason, or was never

@@ -27,6 +27,10 @@ use crate::{
     timestamp::Timestamp,
 };
 
+/// How often an attempt whose customer's time is over is called off at the provider, before the payment
+/// expires all the same.
+const MOST_EXPIRY_VOIDS: usize = 2;
+
 /// A provider's answer.
 #[derive(Clone, Debug)]
 pub struct RecordProviderOutcome {
@@ -330,10 +334,11 @@ impl Answered<'_> {
         if !self.source.is_answer_to_inquiry() {
             return;
         }
-        let called_off_before = self.payment.operations().iter().any(|operation| {
+        // One refusal may have been none: a callback can be wrong about a void that will be carried out.
+        let refused = self.payment.operations().iter().filter(|operation| {
             operation.intent.kind == OperationKind::Void && operation.intent.cause == Cause::Expiry
         });
-        if called_off_before {
+        if refused.count() >= MOST_EXPIRY_VOIDS {
             consequence.events.push(Event::PaymentExpired { payment });
         } else {
             let Consequence { events, effects } = consequence;

@@ -1,10 +1,10 @@
-//! The views: what lists, filters, counters and exports are read from, behind the log.
+//! The views: what lists, timelines and counts are read from, behind the log.
 //!
 //! ```text
 //!   durable records ─▶ Queue ─▶ ViewWriter ─▶ rows, index, tallies and, in the same batch,
 //!                               (one thread)  how far the log has been read
 //!                                                      │
-//!            lists, exports ◀─ Views::find, Views::tallies ◀┘
+//!      lists, timelines ◀─ Views::find, Views::count, Views::events ◀┘
 //! ```
 //!
 //! They are derived from the log and stored beside it, in `<data>/views`, so that nothing is lost

@@ -84,7 +84,7 @@ pub use recovery::{RecoveryReport, Replayed, recover};
 pub use release::{Outlet, release};
 pub use shard::{
     Absent, Caller, Finding, Found, Moment, NewRecord, PaymentReply, Request, Shard, Step,
-    Submission, Unheard, Unreadable,
+    Submission, Unheard, Unreadable, Unsettled,
 };
 pub use showing::show_log;
 pub use snapshot::{

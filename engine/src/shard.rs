@@ -11,7 +11,10 @@
 
 mod recall;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use tokio::sync::oneshot;
 use tollgate_domain::{
@@ -103,6 +106,13 @@ pub struct NewRecord {
     pub bytes: Vec<u8>,
     /// What the archive has to be given once it is durable.
     pub departures: Option<Departures>,
+}
+
+/// What a restart owes and has not dealt with yet.
+pub struct Unsettled {
+    pieces: VecDeque<Vec<PaymentId>>,
+    /// Whether a record had no room for all of the first piece.
+    goes_on: bool,
 }
 
 impl<C: Caller> Shard<C> {
@@ -264,25 +274,43 @@ impl<C: Caller> Shard<C> {
         }
     }
 
-    /// What a restart owes: to ask what became of every attempt and operation without an outcome.
-    pub fn resolve_unsettled<A>(&mut self, mut moment: impl FnMut() -> Moment) -> Vec<Step<C, A>> {
-        let unresolved = self.state.unresolved();
-        let mut steps = Vec::new();
-        for payments in unresolved.chunks(PAYMENTS_PER_RECORD) {
-            loop {
-                match self.decide(Command::ResolveUnsettled(payments.to_vec()), moment()) {
-                    Ok(Decision::Accepted { record, .. }) => steps.push(self.accept(record)),
-                    Ok(Decision::Unchanged | Decision::Replayed { .. }) => break,
-                    Err(rejection) => unreachable!("resolving is never rejected: {rejection}"),
-                }
-                // One record has no room for every operation that payments may have.
-                let mut payments = payments.iter().filter_map(|id| self.state.payment(*id));
-                if !payments.any(Payment::has_open_call) {
-                    break;
-                }
+    /// What a restart owes: to ask what became of every attempt and operation without an outcome. It
+    /// is done piece by piece, by [`Shard::resolve_next`].
+    #[must_use]
+    pub fn unsettled(&self) -> Unsettled {
+        let pieces = self.state.unresolved();
+        let pieces = pieces.chunks(PAYMENTS_PER_RECORD).map(<[PaymentId]>::to_vec).collect();
+        Unsettled { pieces, goes_on: false }
+    }
+
+    /// The next record of what a restart owes, to be handed to the log before the one after it is
+    /// decided; `None` once nothing is owed any more.
+    pub fn resolve_next<A>(
+        &mut self,
+        unsettled: &mut Unsettled,
+        moment: Moment,
+    ) -> Option<Step<C, A>> {
+        while let Some(payments) = unsettled.pieces.front() {
+            let command = match unsettled.goes_on {
+                false => Command::ResolveUnsettled(payments.clone()),
+                true => Command::ResolveOpenCalls(payments.clone()),
+            };
+            let step = match self.decide(command, moment) {
+                Ok(Decision::Accepted { record, .. }) => Some(self.accept(record)),
+                Ok(Decision::Unchanged | Decision::Replayed { .. }) => None,
+                Err(rejection) => unreachable!("resolving is never rejected: {rejection}"),
+            };
+            // One record has no room for every operation that payments may have.
+            let mut payments = payments.iter().filter_map(|id| self.state.payment(*id));
+            unsettled.goes_on = step.is_some() && payments.any(Payment::has_open_call);
+            if !unsettled.goes_on {
+                unsettled.pieces.pop_front();
+            }
+            if step.is_some() {
+                return step;
             }
         }
-        steps
+        None
     }
 
     /// A payment as it stands now.

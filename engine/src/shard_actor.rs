@@ -135,6 +135,9 @@ pub(crate) struct Query {
     pub(crate) ask: Box<dyn FnOnce(&ShardState) -> Told + Send>,
     /// A look from outside takes room, one that ends a wait has it already.
     pub(crate) permit: Option<Permit>,
+    /// Whether it is told only once everything before is released: what has left memory is in the
+    /// archive then.
+    pub(crate) after_released: bool,
 }
 
 /// A read.
@@ -317,9 +320,14 @@ impl<A: Attachment> ShardActor<A> {
     }
 
     fn query(&self, query: Query) {
-        let Query { ask, permit } = query;
+        let Query { ask, permit, after_released } = query;
         let finding = ask(self.shard.state());
-        self.let_go(Completion::reply(Reply::Query(finding), permit));
+        let completion = Completion::reply(Reply::Query(finding), permit);
+        if after_released {
+            self.lane.after_released(completion);
+        } else {
+            self.let_go(completion);
+        }
     }
 
     fn read(&self, read: ReadPayment) {
@@ -375,9 +383,10 @@ impl<A: Attachment> ShardActor<A> {
     }
 
     fn resolve_unsettled(&mut self) {
-        let Self { shard, clock, entropy, .. } = self;
-        let moment = || Moment { time: clock.time(), entropy: entropy.random() };
-        for step in shard.resolve_unsettled(moment) {
+        let mut unsettled = self.shard.unsettled();
+        loop {
+            let moment = self.moment();
+            let Some(step) = self.shard.resolve_next(&mut unsettled, moment) else { return };
             self.carry_out(step, None);
         }
     }

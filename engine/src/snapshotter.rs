@@ -323,8 +323,10 @@ impl Worker {
         let given =
             || departures.iter().all(|(shard, left)| self.archive.position(*shard) >= *left);
         loop {
+            // First, so that what is made to outlive a power cut has all of it.
+            let is_given = given();
             self.archive.persist().map_err(Error::Archive)?;
-            if given() {
+            if is_given {
                 return Ok(());
             }
             // Durable, and let go of in a moment.

@@ -26,6 +26,7 @@ mod writer;
 
 use std::{io, path::Path, sync::Arc, time::Duration};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tollgate_domain::{PaymentId, ShardId, codec::CodecError};
 use tollgate_engine::{DurableRecord, RecordObserver};
 
@@ -43,7 +44,11 @@ pub(crate) struct Views {
     queue: Arc<Queue>,
     secrets: ViewSecrets,
     writer: ViewWriter,
+    readers: Arc<Semaphore>,
 }
+
+/// How many read at once.
+const READERS: usize = 8;
 
 /// Why the views cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -92,7 +97,8 @@ impl Views {
         let store = Arc::new(ViewStore::open(directory, cache_bytes)?);
         let queue = Arc::new(Queue::default());
         let writer = ViewWriter::start(Arc::clone(&store), Arc::clone(&queue), secrets.clone())?;
-        Ok(Self { store, queue, secrets, writer })
+        let readers = Arc::new(Semaphore::new(READERS));
+        Ok(Self { store, queue, secrets, writer, readers })
     }
 
     /// Removes the views of a directory that nobody has open.
@@ -113,6 +119,12 @@ impl Views {
     pub(crate) fn wait_until_caught_up(&self) -> bool {
         self.queue.wait_until_empty();
         !self.has_failed()
+    }
+
+    /// Waits for a turn to read: as many as there are may do so at once.
+    pub(crate) async fn turn_to_read(&self) -> OwnedSemaphorePermit {
+        let turn = Arc::clone(&self.readers).acquire_owned().await;
+        turn.expect("nobody closes it")
     }
 
     /// Up to `limit` rows of a part behind its first `skip` ones, in its order. Reads from the disk.

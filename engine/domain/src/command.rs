@@ -57,6 +57,8 @@ pub use void_payment::VoidPayment;
 
 use std::sync::Arc;
 
+use resolve_unsettled::Calls;
+
 use crate::{
     decision::Decision, env::Env, history::History, id::PaymentId, rejection::Rejection,
     shard_state::ShardState,
@@ -98,6 +100,8 @@ pub enum Command {
     /// After a restart: ask what became of these payments' attempts and operations. Callers cut long
     /// lists into pieces of [`PAYMENTS_PER_RECORD`].
     ResolveUnsettled(Vec<PaymentId>),
+    /// The same of those calls alone whose fate is still open: one record had no room for all.
+    ResolveOpenCalls(Vec<PaymentId>),
     /// Time has passed.
     Tick,
     /// Payments of which nothing is left to do leave memory.
@@ -121,7 +125,10 @@ impl Command {
             Self::RecordOperationOutcome(command) => command.decide(state, env),
             Self::ResolveCase(command) => command.decide(state, env),
             Self::ResolveUnsettled(payments) => {
-                Ok(resolve_unsettled::decide(&payments, state, env))
+                Ok(resolve_unsettled::decide(&payments, Calls::All, state, env))
+            }
+            Self::ResolveOpenCalls(payments) => {
+                Ok(resolve_unsettled::decide(&payments, Calls::Open, state, env))
             }
             Self::Tick => Ok(tick::decide(state, env)),
             Self::ArchiveFinished => Ok(archive_finished::decide(state, env)),

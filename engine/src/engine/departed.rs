@@ -28,7 +28,10 @@ impl<A: Attachment> Engine<A> {
         match found.await? {
             None => Ok(None),
             Some(Some(payment)) => Ok(Some(payment)),
-            Some(None) => self.departed_of(operation).await,
+            Some(None) => {
+                self.wait_for_releases(operation.shard()).await?;
+                self.departed_of(operation).await
+            }
         }
     }
 
@@ -49,7 +52,7 @@ impl<A: Attachment> Engine<A> {
         match found.await? {
             None => return Ok(None),
             Some(Some(found)) => return Ok(Some(found)),
-            Some(None) => {}
+            Some(None) => self.wait_for_releases(id.shard()).await?,
         }
         if let Some(payment) = self.departed(PaymentId::from_u128(id.to_u128())).await? {
             return Ok(Some((payment, None)));

@@ -56,6 +56,22 @@ impl<A: Attachment> Engine<A> {
         permit: Option<Permit>,
         ask: impl FnOnce(&ShardState) -> T + Send + 'static,
     ) -> Result<T, CommandError> {
+        self.look_how(shard, permit, false, ask).await
+    }
+
+    /// Waits until everything that a shard has handed to the log by now is released: whoever was not
+    /// found there may have left memory a moment before, and is in the archive then.
+    pub(super) async fn wait_for_releases(&self, shard: ShardId) -> Result<(), CommandError> {
+        self.look_how(shard, None, true, |_state| ()).await
+    }
+
+    async fn look_how<T: Send + 'static>(
+        &self,
+        shard: ShardId,
+        permit: Option<Permit>,
+        after_released: bool,
+        ask: impl FnOnce(&ShardState) -> T + Send + 'static,
+    ) -> Result<T, CommandError> {
         if *self.0.failed.borrow() {
             return Err(CommandError::Unknown);
         }
@@ -65,7 +81,7 @@ impl<A: Attachment> Engine<A> {
             // Nobody minds if the one who asked has gone.
             Box::new(move || drop(reply.send(value))) as Box<dyn FnOnce() + Send>
         });
-        self.0.router.send(shard, Mail::Query(Query { ask, permit }));
+        self.0.router.send(shard, Mail::Query(Query { ask, permit, after_released }));
         found.await.map_err(|_dropped| CommandError::Unknown)
     }
 }

@@ -2,19 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tollgate_domain::{
     Amount, CaptureMode, CapturePayment, CreateOrder, Mode, OperationOutcome, OperationState,
     OutcomeSource, Payment, PaymentStatus, ProviderOutcome, RecordProviderOutcome, RefundPayment,
     Rejection,
 };
-use tollgate_engine::{Answer, CommandError, Patience, PaymentCommand, ProviderReport};
+use tollgate_engine::{
+    Answer, CommandError, DurableContent, Patience, PaymentCommand, ProviderReport,
+};
 use tollgate_wal::store::faulty::{Disk, Fault, Kept};
 
 use crate::{
     PATIENT,
-    stage::{Script, Stage, payment, receipt, target},
+    stage::{Notes, Script, Stage, payment, receipt, target},
 };
 
 fn amount(minor_units: i64) -> Amount {
@@ -148,6 +150,41 @@ async fn as_many_refunds_as_a_payment_may_have_are_asked_about_after_a_crash() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     stage.close().await;
+}
+
+/// What does not fit into one record is asked about by another, once, and each record is shown as it
+/// left its payment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_second_record_asks_about_is_asked_once_and_shown_as_it_stood() {
+    let disk = Disk::new();
+    let stage = Stage::in_memory(&disk, Script::holding());
+    let begun = stage.create(payment("p"), Patience::UntilRecorded).await.unwrap().payment;
+    stage.script.until_called(1).await;
+    stage.script.answer_all(ProviderOutcome::Approved(receipt()));
+    let paid = stage.settled(begun.id()).await;
+    for number in 0..130 {
+        let command = refund(&paid, &format!("r{number}"), 1);
+        stage.engine.operate(command, Patience::UntilRecorded).await.unwrap();
+    }
+    let crashed = disk.snapshot();
+    stage.close().await;
+
+    let notes = Arc::<Notes>::default();
+    let stage = Stage::observed(&crashed, Script::approving(), &notes);
+    while stage.engine.payment(paid.id()).await.unwrap().unwrap().amount_refunded() != amount(130) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(stage.script.calls(), 130);
+    stage.close().await;
+    let mut events = 0;
+    for shown in notes.shown() {
+        let DurableContent::Payments { record, payments, .. } = &shown.content else { continue };
+        events += record.events.iter().filter(|event| event.payment() == Some(paid.id())).count();
+        for payment in payments.iter().filter(|payment| payment.id() == paid.id()) {
+            assert_eq!(payment.sequence() as usize, events, "{:?}", record.events);
+        }
+    }
+    assert!(events > 2 * 130, "{events}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

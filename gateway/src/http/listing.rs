@@ -7,6 +7,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use hyper::HeaderMap;
+use tokio::time::timeout;
 use tollgate_domain::{
     Id, IdKind, MerchantId, Mode, Operation, OperationId, Payment, PaymentId, Scope,
 };
@@ -59,8 +60,8 @@ pub(super) async fn page<K: IdKind>(
     let selection = selection(serving, realm, &query.filters);
     catch_up(serving).await?;
     if let Some((name, id)) = query.page.cursor() {
-        let (id, views) = (id.to_u128(), Arc::clone(&serving.views));
-        let row = reading(move || views.row(realm, id)).await?;
+        let id = id.to_u128();
+        let row = reading(&serving.views, move |views| views.row(realm, id)).await?;
         if !row.is_some_and(|row| selection.kind.is_none_or(|kind| kind == row.kind)) {
             let detail = "There is no such row in this list.";
             let fault = Fault::new(name, ErrorCode::ParameterInvalid, detail);
@@ -140,14 +141,26 @@ pub(super) async fn catch_up(serving: &Serving) -> Result<(), Problem> {
     }
 }
 
-/// Reads from the views' disk, where it keeps nobody waiting but whoever asks.
+/// Reads from the views' disk, where it keeps nobody waiting but whoever asks. Few read at once, for a
+/// filter that hardly any row passes makes a long way of it, and the threads are others' as well.
+///
+/// # Errors
+/// Where too many read for too long, and where the views cannot be read.
 pub(super) async fn reading<T: Send + 'static>(
-    read: impl FnOnce() -> Result<T, ViewError> + Send + 'static,
+    views: &Arc<Views>,
+    read: impl FnOnce(&Views) -> Result<T, ViewError> + Send + 'static,
 ) -> Result<T, Problem> {
-    let read = tokio::task::spawn_blocking(read).await;
-    read.expect("reading does not panic").map_err(|error| {
+    let unavailable = || Problem::of(ErrorCode::ListsUnavailable);
+    let turn = timeout(PATIENCE, views.turn_to_read()).await.map_err(|_late| unavailable())?;
+    let views = Arc::clone(views);
+    // The turn ends with the reading, also where nobody waits for it any more.
+    let read = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        read(&views)
+    });
+    read.await.expect("reading does not panic").map_err(|error| {
         tracing::error!(error = &error as &dyn std::error::Error, "the views cannot be read");
-        Problem::of(ErrorCode::ListsUnavailable)
+        unavailable()
     })
 }
 
@@ -189,8 +202,8 @@ pub(super) async fn found(
     part: Part,
     places: (usize, usize),
 ) -> Result<Vec<Found>, Problem> {
-    let (views, selection) = (Arc::clone(views), Arc::clone(selection));
-    reading(move || views.find(&selection, part, places)).await
+    let selection = Arc::clone(selection);
+    reading(views, move |views| views.find(&selection, part, places)).await
 }
 
 /// The same with their payments as the engine has them.

@@ -77,7 +77,7 @@ pub(crate) struct Callback {
     pub(crate) news: News,
 }
 
-/// What a callback is known by: its provider and its id.
+/// What a callback is known by: its provider, its id, and what it says.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct CallbackDigest(u128);
 
@@ -175,8 +175,9 @@ impl Callback {
 
     /// What it is known by.
     pub(crate) fn digest(&self, provider: ProviderId) -> CallbackDigest {
-        let id = &*self.id;
-        let digest = Sha256::new().chain_update(provider.to_bytes()).chain_update(id).finalize();
+        // As it is written, so that an id which is used again for other news hides nothing.
+        let said = self.write(Timestamp::default()).unwrap_or_default();
+        let digest = Sha256::new().chain_update(provider.to_bytes()).chain_update(said).finalize();
         CallbackDigest(u128::from_le_bytes(*digest.first_chunk().expect("SHA-256 has 32 bytes")))
     }
 
@@ -471,6 +472,10 @@ mod tests {
             Callback::new(payment, done(), NOW).digest(simulator)
         );
         assert_ne!(at_first.digest(simulator), at_first.digest(other));
+        let failed = OperationOutcome::Failed(OperationFailure::Refused);
+        let under_the_same_id =
+            Callback { news: News::Operation(operation, failed), ..at_first.clone() };
+        assert_ne!(at_first.digest(simulator), under_the_same_id.digest(simulator));
     }
 
     #[test]

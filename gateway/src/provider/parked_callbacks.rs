@@ -42,6 +42,8 @@ const LONGEST_DELAY: Duration = Duration::from_secs(3_600);
 pub(crate) struct ParkedCallbacks {
     directory: PathBuf,
     lot: Mutex<Lot>,
+    /// Held while a file is written or removed: the same callback may come twice at once.
+    writing: Mutex<()>,
     count: Gauge,
 }
 
@@ -112,7 +114,7 @@ impl ParkedCallbacks {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        let parked = Self { directory, lot: Mutex::new(lot), count };
+        let parked = Self { directory, lot: Mutex::new(lot), writing: Mutex::default(), count };
         parked.tell_count();
         Ok(parked)
     }
@@ -128,6 +130,7 @@ impl ParkedCallbacks {
         now: Timestamp,
     ) -> io::Result<Parking> {
         let digest = callback.digest(provider);
+        let _writing = self.writing.lock();
         {
             let lot = self.lot.lock();
             if lot.by_digest.contains_key(&digest) {
@@ -137,8 +140,7 @@ impl ParkedCallbacks {
                 return Ok(Parking::Full);
             }
         }
-        // Not under the lock, which others take who must not wait for a disk. Should the same callback
-        // come twice at once, it writes the same file.
+        // Not under the lot's lock, which others take who must not wait for a disk.
         let id = ParkedCallbackId::new(now, ShardId::CONTROL, digest.low_bits());
         let body = callback.write(now).ok_or(io::ErrorKind::InvalidInput)?;
         let raw: &RawValue = serde_json::from_slice(&body).expect("a callback is JSON");
@@ -166,6 +168,7 @@ impl ParkedCallbacks {
     /// # Errors
     /// Where its file cannot be removed.
     pub(crate) fn remove(&self, id: ParkedCallbackId) -> io::Result<bool> {
+        let _writing = self.writing.lock();
         if !self.lot.lock().places.contains_key(&id) {
             return Ok(false);
         }
@@ -284,6 +287,24 @@ mod tests {
             tries.extend(parked.take_due(now).iter().map(|_due| second));
         }
         assert_eq!(tries, [1, 3, 7, 15, 31, 63, 127, 255, 511, 1023, 2047, 4095, 7695]);
+    }
+
+    #[test]
+    fn the_same_callback_at_once_is_one_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let parked = open(directory.path());
+        std::thread::scope(|scope| {
+            for number in 0..16 {
+                let (parked, now) = (&parked, NOW.after(tollgate_domain::Millis(number / 4)));
+                scope.spawn(move || {
+                    let parking = parked.park(ProviderId::SIMULATOR, &callback("cb_1"), now);
+                    assert_eq!(parking.unwrap(), Parking::Parked);
+                });
+            }
+        });
+        let files = fs::read_dir(directory.path().join("callbacks")).unwrap().count();
+        assert_eq!((files, parked.all().len()), (1, 1));
+        assert_eq!(open(directory.path()).all(), parked.all());
     }
 
     #[test]

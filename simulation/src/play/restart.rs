@@ -14,7 +14,7 @@ use tollgate_wal::{
     store::faulty::{Faulty, Kept},
 };
 
-use super::{Groups, Handed, Life, Play, ReleaseLater, archive::note_away};
+use super::{Card, Groups, Handed, Life, Play, ReleaseLater, archive::note_away};
 use crate::{
     model::Model,
     step::{Copy, Crash, Damage, DamageKind},
@@ -251,9 +251,12 @@ impl Play<'_> {
         assert_eq!(state.unresolved(), self.models[index].unresolved());
         let asked = self.models[index].restart(now, &self.policy);
         // Plays are small: one record asks about all.
-        let mut steps = life.shards[index].resolve_unsettled(|| moment);
-        assert_eq!(steps.len(), usize::from(!asked.is_empty()), "each is asked about");
-        if let Some(step) = steps.pop() {
+        let mut unsettled = life.shards[index].unsettled();
+        let step = life.shards[index].resolve_next(&mut unsettled, moment);
+        assert_eq!(step.is_some(), !asked.is_empty(), "each is asked about");
+        let rest = life.shards[index].resolve_next::<Card>(&mut unsettled, moment);
+        assert!(rest.is_none(), "and once");
+        if let Some(step) = step {
             self.expect_calls(&step, index, asked);
             assert!(step.replies.is_empty(), "nobody waits any more");
             self.carry_out(life, shard, step, now);

@@ -16,12 +16,27 @@ use crate::{
     shard_state::ShardState,
 };
 
-pub(super) fn decide(payments: &[PaymentId], state: &ShardState, env: &Env<'_>) -> Decision {
+/// Which calls are dealt with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Calls {
+    /// Every one without an outcome.
+    All,
+    /// Those that nobody has asked about since the restart.
+    Open,
+}
+
+pub(super) fn decide(
+    payments: &[PaymentId],
+    calls: Calls,
+    state: &ShardState,
+    env: &Env<'_>,
+) -> Decision {
     let mut events = Vec::new();
     let mut effects = Vec::new();
     let source = OutcomeSource::Call;
     let known = || payments.iter().filter_map(|id| Some((id, state.payment(*id)?)));
-    let fits = known().map(|(_id, payment)| events_of(payment)).sum::<usize>() <= EVENTS_PER_RECORD;
+    let all_of_them = known().map(|(_id, payment)| events_of(payment)).sum::<usize>();
+    let fits = calls == Calls::All && all_of_them <= EVENTS_PER_RECORD;
     for (id, payment) in known() {
         if let Some(attempt) = payment.unresolved_attempt() {
             let is_open = attempt.state == AttemptState::Open;

@@ -63,8 +63,7 @@ async fn page(
     listing::catch_up(serving).await?;
     let all = Part { from: 0, to: u128::MAX, newest_first: true };
     let found = listing::found(&serving.views, &selection, all, (offset, limit)).await?;
-    let views = Arc::clone(&serving.views);
-    let total = listing::reading(move || views.count(&selection)).await?;
+    let total = listing::reading(&serving.views, move |views| views.count(&selection)).await?;
     let rows = listing::as_they_are(serving, found).await?;
     let transactions = rows
         .iter()

@@ -219,7 +219,7 @@ error_codes! {
     ArchiveUnreadable = "archive_unreadable", SERVICE_UNAVAILABLE, retryable: true, "Archive unreadable",
         "The payment has left memory, and the archive that it is in cannot be read. Nothing was begun; repeat after `Retry-After` seconds.";
     ListsUnavailable = "lists_unavailable", SERVICE_UNAVAILABLE, retryable: true, "Lists unavailable",
-        "What lists are read from is too far behind the log, or has failed until the next start. Payments go on; repeat after `Retry-After` seconds.";
+        "What lists are read from is too far behind the log, is read by too many at once, or has failed until the next start. Payments go on; repeat after `Retry-After` seconds.";
     NotReady = "not_ready", SERVICE_UNAVAILABLE, retryable: true, "Not ready",
         "The gateway is starting or stopping. Nothing was begun; repeat after `Retry-After` seconds.";
 }

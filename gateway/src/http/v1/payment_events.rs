@@ -36,7 +36,6 @@ pub(in crate::http) async fn list(
     let payment = payment.ok_or_else(|| Problem::of(ErrorCode::PaymentNotFound))?.id();
     catch_up(serving).await?;
     let realm = Realm { merchant: key.merchant, mode: key.mode };
-    let views = Arc::clone(&serving.views);
-    let records = reading(move || views.events(realm, payment)).await?;
+    let records = reading(&serving.views, move |views| views.events(realm, payment)).await?;
     Ok(respond::json(StatusCode::OK, &TimelineBody::of(&records, payment.shard(), uri.path())))
 }

@@ -1,5 +1,5 @@
-//! A payment, or what is done to it, as the views keep it: as much as lists filter by, counters sum
-//! and exports print.
+//! A payment, or what is done to it, as the views keep it: as much as lists filter by and
+//! counters sum.
 //!
 //! ```text
 //!    0   1  kind
@@ -13,11 +13,8 @@
 //!   23   8  refunded
 //!   31   8  our fee
 //!   39  16  payment
-//!   55   8  time of its last event, in milliseconds since 1970
-//!   63   4  events of the payment
-//!       16  digest of the order, where it has one
+//!   55  16  digest of the order, where it has one
 //!       16  digest of the customer, where it has one
-//!           the merchant's words for the order
 //! ```
 //!
 //! Numbers are big-endian. Invariant: it follows from the payment alone, but for whether that was
@@ -25,7 +22,7 @@
 
 use tollgate_domain::{
     Amount, Currency, Operation, OperationId, OperationKind, Payment, PaymentId, PaymentMethod,
-    PaymentStatus, Timestamp,
+    PaymentStatus,
 };
 
 use crate::http::TransactionBody;
@@ -85,11 +82,8 @@ pub(crate) struct Row {
     pub(crate) refunded: i64,
     pub(crate) fee: i64,
     pub(crate) payment: PaymentId,
-    pub(crate) updated_at: Timestamp,
-    pub(crate) sequence: u32,
     pub(crate) order: Option<TextDigest>,
     pub(crate) customer: Option<TextDigest>,
-    pub(crate) order_id: Option<Box<str>>,
 }
 
 /// What a row needs of its payment that takes a digest to tell.
@@ -104,7 +98,7 @@ const HAS_ORDER: u8 = 2;
 const HAS_CUSTOMER: u8 = 4;
 
 /// Before the digests.
-const HEAD_LENGTH: usize = 67;
+const HEAD_LENGTH: usize = 55;
 
 impl RowKind {
     /// All, in the order of their stored numbers.
@@ -297,11 +291,8 @@ impl Row {
             refunded: payment.amount_refunded().minor_units(),
             fee: payment.fee().minor_units(),
             payment: payment.id(),
-            updated_at: payment.updated_at(),
-            sequence: payment.sequence(),
             order: digests.order,
             customer: digests.customer,
-            order_id: intent.order_id.clone(),
         }
     }
 
@@ -321,11 +312,8 @@ impl Row {
             refunded: nothing,
             fee: nothing,
             payment: payment.id(),
-            updated_at: operation.updated_at,
-            sequence: 0,
             order: digests.order,
             customer: digests.customer,
-            order_id: payment.intent().order_id.clone(),
         }
     }
 
@@ -351,8 +339,7 @@ impl Row {
 
     /// The bytes that are stored.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let order_id = self.order_id.as_deref().unwrap_or_default();
-        let mut bytes = Vec::with_capacity(HEAD_LENGTH + 32 + order_id.len());
+        let mut bytes = Vec::with_capacity(HEAD_LENGTH + 32);
         let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
         bytes.extend([
             self.kind.code(),
@@ -368,11 +355,8 @@ impl Row {
             bytes.extend(amount.to_be_bytes());
         }
         bytes.extend(self.payment.to_u128().to_be_bytes());
-        bytes.extend(self.updated_at.as_millis().to_be_bytes());
-        bytes.extend(self.sequence.to_be_bytes());
         bytes.extend(self.order.iter().flatten());
         bytes.extend(self.customer.iter().flatten());
-        bytes.extend(order_id.as_bytes());
         bytes
     }
 
@@ -384,14 +368,14 @@ impl Row {
         let mut amount = || reader.array().map(|bytes| i64::from_be_bytes(*bytes));
         let (total, captured, refunded, fee) = (amount()?, amount()?, amount()?, amount()?);
         let payment = PaymentId::from_u128(u128::from_be_bytes(*reader.array()?));
-        let updated_at = Timestamp::from_millis(u64::from_be_bytes(*reader.array()?));
-        let sequence = u32::from_be_bytes(*reader.array()?);
         let mut digest = |flag: u8| match flags & flag {
             0 => Some(None),
             _set => reader.array().map(|bytes| Some(*bytes)),
         };
         let (order, customer) = (digest(HAS_ORDER)?, digest(HAS_CUSTOMER)?);
-        let order_id = std::str::from_utf8(reader.0).ok()?;
+        if !reader.0.is_empty() {
+            return None;
+        }
         let kind = RowKind::from_code(kind)?;
         Some(Self {
             kind,
@@ -405,11 +389,8 @@ impl Row {
             refunded,
             fee,
             payment,
-            updated_at,
-            sequence,
             order,
             customer,
-            order_id: (!order_id.is_empty()).then(|| order_id.into()),
         })
     }
 }
@@ -451,14 +432,11 @@ mod tests {
             refunded: 2,
             fee: 3,
             payment: PaymentId::from_u128(7),
-            updated_at: Timestamp::from_millis(8),
-            sequence: 9,
             order: Some([4; 16]),
             customer: Some([5; 16]),
-            order_id: Some("order_456".into()),
         };
         assert_eq!(Row::decode(&row.encode()), Some(row.clone()));
-        let bare = Row { order: None, customer: None, order_id: None, ..row };
+        let bare = Row { order: None, customer: None, ..row };
         assert_eq!(Row::decode(&bare.encode()), Some(bare.clone()));
         for length in 0..HEAD_LENGTH {
             assert_eq!(Row::decode(&bare.encode()[..length]), None, "of {length} bytes");

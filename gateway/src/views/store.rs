@@ -28,7 +28,7 @@ use super::{ViewError, row::Row};
 use crate::vault::Realm;
 
 /// The number of the format that this build reads and writes. Anything else is built anew.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 const VERSION: &[u8] = b"v";
 const POSITION: u8 = b'p';

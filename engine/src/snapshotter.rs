@@ -30,7 +30,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tollgate_domain::{ShardId, ShardState, StateHash, codec};
-use tollgate_wal::{Checkpoint, SnapshotStore, Tail, VisitError, drop_sled_before};
+use tollgate_wal::{Checkpoint, SnapshotStore, Tail, VisitError, crash_point, drop_sled_before};
 
 use crate::{
     abort_guard::AbortOnPanic,
@@ -237,6 +237,7 @@ impl Worker {
         let (state, sequence) = proved.expect("every shard has a turn");
         self.compare_with_life(tail, state, sequence)?;
         self.secure_archive(&departures)?;
+        crash_point::reach("snapshot: it is proved");
         let made = made(&checkpoint, sealed.bytes(), began);
         sealed.publish()?;
         self.turn = self.turn.wrapping_add(1);
@@ -339,6 +340,7 @@ impl Worker {
     /// segments before the older of the two.
     fn retire(&self) -> Result<(), Error> {
         let oldest = self.store.keep(KEPT)?;
+        crash_point::reach("snapshot: older ones are gone");
         if self.store.list()?.len() == KEPT
             && let Some(frame) = oldest
         {

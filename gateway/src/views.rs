@@ -15,6 +15,7 @@
 //!
 //! Not here: what a list looks like, and who may see it.
 
+mod crash_point;
 mod facet;
 mod query;
 mod queue;

@@ -24,6 +24,7 @@ use std::{
 use rustix::io::Errno;
 
 use crate::{
+    crash_point,
     error::{Error, SledFault, SuperblockFault},
     recovery::Copies,
     sled_segment,
@@ -332,6 +333,7 @@ pub(crate) fn remove_sled(root: &Path, segment: u64) -> Result<(), Error> {
     match fs::rename(&path, &away) {
         Ok(()) => {
             sync_directory(&sleds(root))?;
+            crash_point::reach("rotation: a second copy is taken away");
             discard(&away)
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -27,6 +27,7 @@
 mod abort_guard;
 mod chain;
 mod checkpoint;
+pub mod crash_point;
 mod directory;
 mod error;
 mod frame;

@@ -14,6 +14,7 @@ use std::{
 };
 
 use crate::{
+    crash_point,
     directory::{disk_failed, entries, sync_directory},
     error::{Error, SledFault},
     frame::{Frame, intact},
@@ -63,6 +64,7 @@ impl SledSegment {
     /// Closes the directory for good.
     pub(crate) fn seal(self) -> Result<(), Error> {
         let Self { path, db, file } = self;
+        crash_point::reach("seal: sled is still open");
         // Closing writes once more; what was synced before must not depend on it. sled panics where
         // the disk refuses that.
         catch_unwind(AssertUnwindSafe(|| drop(db))).map_err(|_panic| {
@@ -70,6 +72,7 @@ impl SledSegment {
             Error::io("close", &path)(refused)
         })?;
         drop(file);
+        crash_point::reach("seal: sled is closed");
         if blobs_in_use(&path)? {
             return Err(Error::BlobsInUse { path });
         }

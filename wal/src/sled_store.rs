@@ -16,6 +16,7 @@ use crate::{
     abort_guard::AbortOnPanic,
     chain::Tip,
     checkpoint::Checkpoint,
+    crash_point,
     directory::{Directory, remove_sled, sled_segments, unusable},
     error::{Error, SuperblockFault},
     group::{PackedGroup, Positions},
@@ -322,7 +323,9 @@ pub fn drop_sled_before(root: &Path, sequence: u64) -> Result<usize, Error> {
 fn begin_segment(directory: &Directory, segment: u64) -> Result<(Journal, SledSegment), Error> {
     directory.remove_sled(segment)?;
     let journal = Journal::create(directory, segment)?;
+    crash_point::reach("rotation: the journal is begun");
     let sled = SledSegment::create(&directory.sled(segment))?;
+    crash_point::reach("rotation: both copies are begun");
     Ok((journal, sled))
 }
 

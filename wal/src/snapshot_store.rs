@@ -24,6 +24,7 @@ use std::{
 
 use crate::{
     checkpoint::Checkpoint,
+    crash_point,
     directory::{entries, sync_directory},
     error::Error,
     frame::field,
@@ -217,8 +218,10 @@ impl SnapshotWriter {
         end.extend(0_u32.to_le_bytes());
         end.extend(block_sum(self.number, &items).to_le_bytes());
         end.extend(items);
+        crash_point::reach("snapshot: the end is not written");
         let sealed = self.file.write_all(&end).and_then(|()| self.file.sync_all());
         sealed.map_err(Error::io("write", &self.unfinished))?;
+        crash_point::reach("snapshot: it is whole, without its name");
         let bytes = self.bytes + end.len() as u64;
         let (path, unfinished) = (self.path.clone(), self.unfinished.clone());
         Ok(SealedSnapshot { path, unfinished, bytes })
@@ -272,6 +275,7 @@ impl SealedSnapshot {
     /// Where the file system refuses.
     pub fn publish(self) -> Result<(), Error> {
         fs::rename(&self.unfinished, &self.path).map_err(Error::io("rename", &self.unfinished))?;
+        crash_point::reach("snapshot: it has its name");
         sync_directory(self.path.parent().expect("a snapshot lies in a directory"))
     }
 

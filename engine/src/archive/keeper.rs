@@ -22,6 +22,7 @@ use std::{
 use dashmap::DashMap;
 use parking_lot::{Mutex, RwLock};
 use tollgate_domain::{OperationId, PaymentId, ShardId};
+use tollgate_wal::crash_point;
 
 use super::{Archive, ArchiveError, Departures, store::Store};
 use crate::{abort_guard::AbortOnPanic, error::Error};
@@ -202,12 +203,14 @@ impl Shared {
         if left.is_empty() || self.failed.load(Ordering::Acquire) {
             return;
         }
+        crash_point::reach("archive: payments have left");
         if let Err(error) = self.store.write(&left) {
             let error: &dyn std::error::Error = &error;
             tracing::error!(error, "the archive has failed; payments stay in memory");
             self.failed.store(true, Ordering::Release);
             return;
         }
+        crash_point::reach("archive: payments are written down");
         let mut positions = self.positions.write();
         for departures in &left {
             positions.insert(departures.shard, departures.position());
@@ -230,6 +233,8 @@ impl Shared {
         if self.failed.load(Ordering::Acquire) {
             return Err(ArchiveError::Failed);
         }
-        self.store.persist()
+        self.store.persist()?;
+        crash_point::reach("archive: what is written down outlives a power cut");
+        Ok(())
     }
 }

@@ -169,8 +169,18 @@ impl Stage {
 
     /// On a real log, where finished payments leave memory at once.
     pub(crate) fn archiving(directory: &Path, script: Arc<Script>) -> Self {
+        Self::archiving_in_segments(options().segment_bytes, directory, script)
+    }
+
+    /// The same in segments of this size.
+    pub(crate) fn archiving_in_segments(
+        segment_bytes: u64,
+        directory: &Path,
+        script: Arc<Script>,
+    ) -> Self {
         let mut options = options();
         options.policy.archive = ArchiveRules { after: tollgate_domain::Millis(0), most: 0 };
+        options.segment_bytes = segment_bytes;
         Self::try_open_with(options, directory, script, &[]).unwrap()
     }
 

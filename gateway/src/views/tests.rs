@@ -1,6 +1,6 @@
 //! The views over their own store: what is taken in is found as it was left, after any end.
 
-use std::num::NonZeroU16;
+use std::{env, num::NonZeroU16, os::unix::process::ExitStatusExt, process::Command as Process};
 
 use tollgate_domain::{
     Amount, CaptureMode, CardBrand, CardFacts, CardFingerprint, Command, CreatePayment, Currency,
@@ -11,7 +11,10 @@ use tollgate_domain::{
 
 use tollgate_engine::DurableContent;
 
-use super::*;
+use super::{
+    crash_point::{CrashPoint, arm},
+    *,
+};
 use crate::secrets::Secrets;
 
 const BEGINNING: u64 = 1_768_473_000_000;
@@ -181,6 +184,69 @@ fn what_is_shown_again_changes_nothing_and_what_was_missed_is_made_up_for() {
     assert_eq!(views.count(&in_status(PaymentStatus::Failed)).unwrap(), 25);
     assert_eq!(ids(&views, &in_status(PaymentStatus::Processing)).len(), 25);
     views.close();
+}
+
+/// What the process that dies is told by: where its views lie, and where it dies.
+const DIRECTORY: &str = "TOLLGATE_VIEWS_DIRECTORY";
+const PLACE: &str = "TOLLGATE_VIEWS_PLACE";
+
+const PLACES: [CrashPoint; 2] = [CrashPoint::BatchGathered, CrashPoint::BatchWritten];
+
+/// Records that are taken in before the process is to die, and at once.
+const SPARED: usize = 40;
+const AT_ONCE: usize = 10;
+
+/// A log of 75 records; the same whenever it is asked for.
+fn busy_shop() -> Shop {
+    let mut shop = Shop::new();
+    let payments: Vec<_> = (1..=50).map(|minor| shop.pay(minor, None, None)).collect();
+    payments.iter().step_by(2).for_each(|payment| shop.decline(*payment));
+    shop
+}
+
+#[test]
+fn a_kill_while_the_views_are_built_loses_nothing() {
+    let shop = busy_shop();
+    let all = Selection::all_of(realm());
+    for (index, place) in PLACES.iter().enumerate() {
+        let directory = tempfile::tempdir().unwrap();
+        let died = Process::new(env::current_exe().unwrap())
+            .args(["--exact", "views::tests::is_killed", "--ignored"])
+            .env(DIRECTORY, directory.path())
+            .env(PLACE, index.to_string())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&died.stdout);
+        assert_eq!(died.status.signal(), Some(9), "{place:?} was not reached: {said}");
+
+        let views = open(directory.path());
+        let position = usize::try_from(views.position(shop.state.shard())).unwrap();
+        let written = if *place == CrashPoint::BatchWritten { AT_ONCE } else { 0 };
+        assert_eq!(position, SPARED + written, "{place:?}");
+        assert_eq!(views.count(&all).unwrap(), position.min(50) as u64, "{place:?}");
+        views.replay(shop.records[position..].to_vec());
+        assert!(views.wait_until_caught_up());
+        assert_eq!(views.count(&all).unwrap(), 50, "{place:?}");
+        assert_eq!(ids(&views, &all).len(), 50, "{place:?}");
+        assert_eq!(views.count(&in_status(PaymentStatus::Failed)).unwrap(), 25, "{place:?}");
+        assert_eq!(ids(&views, &in_status(PaymentStatus::Failed)).len(), 25, "{place:?}");
+        views.close();
+    }
+}
+
+#[test]
+#[ignore = "the test above runs it, as a process of its own"]
+fn is_killed() {
+    let directory = env::var_os(DIRECTORY).expect("is told by the test that runs it");
+    let place: usize = env::var(PLACE).unwrap().parse().unwrap();
+    let views = open(directory.as_ref());
+    for (taken, records) in (0..).step_by(AT_ONCE).zip(busy_shop().records.chunks(AT_ONCE)) {
+        if taken == SPARED {
+            arm(PLACES[place]);
+        }
+        views.replay(records.to_vec());
+        assert!(views.wait_until_caught_up());
+    }
 }
 
 #[test]

@@ -18,7 +18,9 @@ use tollgate_domain::{Event, OperationId, Payment, Record};
 use tollgate_engine::{DurableContent, DurableRecord};
 
 use super::{
-    ViewError, facet,
+    ViewError,
+    crash_point::{self, CrashPoint},
+    facet,
     queue::{Next, Queue},
     row::{Digests, Row},
     store::{Change, ViewStore},
@@ -177,7 +179,10 @@ impl Intake {
             self.recent.put((realm, id), touched.now);
         }
         deltas.write(&store, &mut change)?;
-        change.commit()
+        crash_point::reach(CrashPoint::BatchGathered);
+        change.commit()?;
+        crash_point::reach(CrashPoint::BatchWritten);
+        Ok(())
     }
 
     /// Notes what a record made of a payment.

@@ -22,9 +22,11 @@ use crate::{
     invariant,
     ledger::{Entry, Ledger, Movement, transaction_of},
     merchant::Mode,
+    money::Amount,
     order::{Order, Share},
     payment::{
-        Attempt, Booked, Matter, Operation, OperationKind, Payment, PaymentIntent, Resolution,
+        Attempt, Booked, Matter, Operation, OperationKind, OperationState, Payment, PaymentIntent,
+        Resolution,
     },
     planted_fault::{PlantedFault, is_planted},
     provider::ProviderId,
@@ -600,6 +602,10 @@ fn movement(payment: &Payment, event: &Event) -> Option<Movement> {
         }
         Event::RefundReturned { operation, .. } => {
             let refund = refund(payment, *operation)?;
+            // What was paid out too late stands in its case, which has moved the money already.
+            if matches!(refund.state, OperationState::SucceededLate { .. }) {
+                return None;
+            }
             let (provider, amount) = (provider_of(payment, refund)?, refund.amount());
             Some(Movement::RefundReturned {
                 merchant,
@@ -619,7 +625,8 @@ fn movement(payment: &Payment, event: &Event) -> Option<Movement> {
         Event::CaseResolved { case, resolution, .. } => {
             let case = payment.cases().iter().find(|found| found.id == *case)?;
             let provider = provider_of_matter(payment, case.matter)?;
-            resolution_movement(case.booked, *resolution, merchant, provider)
+            let before = case.resolution.map(|(resolution, _at)| resolution);
+            resolution_movement(case.booked, (before, *resolution), merchant, provider)
         }
         Event::PaymentCreated(_)
         | Event::AttemptStarted { .. }
@@ -655,10 +662,11 @@ fn movement(payment: &Payment, event: &Event) -> Option<Movement> {
     }
 }
 
-/// How the exceptions account is cleared of what a case has put there.
+/// How the exceptions account is cleared of what a case has put there. Only money that was paid out
+/// may still come back once an operator has said what became of it: from whoever bore it until then.
 fn resolution_movement(
     booked: Booked,
-    resolution: Resolution,
+    (before, resolution): (Option<Resolution>, Resolution),
     merchant: MerchantId,
     provider: ProviderId,
 ) -> Option<Movement> {
@@ -668,6 +676,9 @@ fn resolution_movement(
         }
         (Booked::Received(amount), Resolution::Assigned) => {
             Some(Movement::ExceptionAssigned { merchant, amount })
+        }
+        (Booked::PaidOut(amount), Resolution::Returned) if before == Some(Resolution::Assigned) => {
+            Some(Movement::RefundReturned { merchant, provider, amount, fee: Amount::ZERO })
         }
         (Booked::PaidOut(amount), Resolution::Returned) => {
             Some(Movement::ExceptionRecovered { provider, amount })

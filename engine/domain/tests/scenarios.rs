@@ -1062,6 +1062,94 @@ fn what_was_paid_out_late_is_not_refunded_again() {
     );
 }
 
+/// The provider says at last that the money has come back: then nobody has to decide any more, and
+/// what an operator has decided by then is put right. A mere no may be the first answer once more.
+#[test]
+fn what_was_paid_out_late_and_came_back_is_no_case_any_more() {
+    check(
+        "pay 100.00 INR
+         provider approves
+         refund 100.00
+         provider refuses
+         refund 100.00
+         callback: provider does it #1
+         provider refuses
+         callback: provider refuses #1
+         callback: provider finds the account closed #1
+         callback: provider finds the account closed #1
+         resolve returned
+         refund 100.00
+         provider does it
+         callback: provider does it #1
+         resolve assigned
+         callback: provider finds the account closed #1
+         pay 100.00 INR
+         provider approves
+         refund 60.00
+         provider refuses
+         refund 100.00
+         provider does it
+         callback: provider does it #1
+         resolve dismissed
+         callback: provider finds the account closed #1",
+        expect![[r#"
+            > pay 100.00 INR
+              p1 processing/open; authorize p1
+            > provider approves
+              p1 completed/approved
+            > refund 100.00
+              p1 completed/approved; refund open; call refund of p1
+            > provider refuses
+              p1 completed/approved; refund failed
+            > refund 100.00
+              p1 completed/approved; refund open; call refund of p1
+            > callback: provider does it #1
+              p1 completed/approved; refund succeeded_late
+            > provider refuses
+              p1 completed/approved; refund failed
+            > callback: provider refuses #1
+              nothing changes
+            > callback: provider finds the account closed #1
+              p1 completed/approved; refund returned
+            > callback: provider finds the account closed #1
+              nothing changes
+            > resolve returned
+              refused: no open case exc_01kf0k8y20001r9eszjybhv05b
+            > refund 100.00
+              p1 completed/approved; refund open; call refund of p1
+            > provider does it
+              p1 completed/approved; refund succeeded
+            > callback: provider does it #1
+              p1 completed/approved; refund succeeded_late
+            > resolve assigned
+              p1 completed/approved
+            > callback: provider finds the account closed #1
+              p1 completed/approved; refund returned
+            > pay 100.00 INR
+              p2 processing/open; authorize p2
+            > provider approves
+              p2 completed/approved
+            > refund 60.00
+              p2 completed/approved; refund open; call refund of p2
+            > provider refuses
+              p2 completed/approved; refund failed
+            > refund 100.00
+              p2 completed/approved; refund open; call refund of p2
+            > provider does it
+              p2 completed/approved; refund succeeded
+            > callback: provider does it #1
+              p2 completed/approved; refund succeeded_late
+            > resolve dismissed
+              p2 completed/approved
+            > callback: provider finds the account closed #1
+              p2 completed/approved; refund returned
+
+            p1 completed, authorized 100.00 INR, captured 100.00 INR, 19 events, refunded 100.00 INR, operation_late returned, operation_late returned
+            p2 completed, authorized 100.00 INR, captured 100.00 INR, 13 events, refunded 100.00 INR, operation_late returned
+        "#]],
+    );
+}
+
 #[test]
 fn a_refund_that_failed_and_was_done_all_the_same() {
     check(

@@ -367,8 +367,22 @@ impl Expected {
                 Some(self.fail(id, reason, at))
             }
             Doing::Done(doubt) => self.deny(id, doubt, true, at),
-            Doing::Failed(_) | Doing::Returned | Doing::TooLate => None,
+            Doing::TooLate => self.come_back(id, reason),
+            Doing::Failed(_) | Doing::Returned => None,
         }
+    }
+
+    /// A refund that was done too late could not be delivered: nobody is left with anything.
+    fn come_back(&mut self, id: OperationId, reason: OperationFailure) -> Hearing {
+        let deed = self.deed(id).expect("an operation of this payment");
+        if !deed.act.is_refund() || reason != OperationFailure::AccountClosed {
+            return None;
+        }
+        let matter = Matter::OperationLate(id);
+        for case in self.cases.iter_mut().filter(|case| case.matter == matter) {
+            case.resolution = Some(Resolution::Returned);
+        }
+        self.move_on(id, Doing::Returned)
     }
 
     fn hear_not_sent(&mut self, id: OperationId, at: &Circumstances) -> Hearing {

@@ -250,9 +250,8 @@ impl Answered<'_> {
             OperationState::Succeeded { contradiction, .. } => {
                 self.denied(Some(reason), contradiction);
             }
-            OperationState::Failed { .. }
-            | OperationState::Returned { .. }
-            | OperationState::SucceededLate { .. } => {}
+            OperationState::SucceededLate { .. } => self.late_denied(reason),
+            OperationState::Failed { .. } | OperationState::Returned { .. } => {}
         }
     }
 
@@ -371,6 +370,35 @@ impl Answered<'_> {
             }
             Some(Contradiction::Asked(_) | Contradiction::Insisted) => {}
         }
+    }
+
+    /// The provider takes back what it did too late. A refund that could not be delivered has come back:
+    /// then provider and books agree again, and whatever has become of the case, it is closed by that.
+    /// Everything else stays with the operators: a mere no may be the answer from before, told once
+    /// more, and of funds that were taken or let go nobody knows who has them.
+    fn late_denied(&mut self, reason: OperationFailure) {
+        let (payment, operation, source) = (self.payment.id(), self.operation.id(), self.source);
+        match (&self.operation.intent.kind, reason) {
+            (OperationKind::Refund { .. }, OperationFailure::AccountClosed) => {}
+            (
+                OperationKind::Refund { .. }
+                | OperationKind::Confirmation
+                | OperationKind::Capture { .. }
+                | OperationKind::Void
+                | OperationKind::Reversal,
+                _,
+            ) => return,
+        }
+        let late = Matter::OperationLate(operation);
+        let resolution = Resolution::Returned;
+        let standing = |case: &&Case| {
+            case.matter == late && case.resolution.is_none_or(|(found, _at)| found != resolution)
+        };
+        if let Some(case) = self.payment.cases().iter().find(standing) {
+            let case = case.id;
+            self.events.push(Event::CaseResolved { payment, case, resolution });
+        }
+        self.events.push(Event::RefundReturned { payment, operation, source, reason });
     }
 
     fn not_sent(&mut self) {

@@ -34,6 +34,7 @@ pub fn payment(merchant: MerchantId, number: u64) -> CreatePayment {
             issuer_country: None,
         }),
         card_expires_at: None,
+        repeats_only: false,
         hold_for_review: false,
         emi: None,
         order: None,

@@ -147,6 +147,7 @@ const EXPECTED: &[&str] = &[
     "refused: more than is held",
     "refused: more than is left to refund",
     "refused: more than the order",
+    "refused: no new payment of its kind",
     "refused: no such order",
     "refused: no such payment",
     "refused: not the way to close the case",

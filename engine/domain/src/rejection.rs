@@ -12,6 +12,9 @@ pub enum Rejection {
     /// The idempotency key already stands for another request.
     #[error("idempotency key was used with another request")]
     IdempotencyKeyReused,
+    /// No new payment is taken, and this repeats no earlier one.
+    #[error("repeats no earlier payment")]
+    NothingToRepeat,
     /// The card's last month is over.
     #[error("card has expired")]
     CardExpired,

@@ -198,6 +198,25 @@ fn an_expired_card_pays_nothing_new_and_repeats_are_answered() {
     assert_eq!(stage.state().hash(), before);
 }
 
+/// What is not offered any more begins nothing new, and a repeat is answered as it was.
+#[test]
+fn what_is_withdrawn_is_answered_to_whoever_repeats_it() {
+    let mut stage = Stage::new(Policy::default());
+    let request = |key, text, repeats_only| {
+        let request = create_payment(money("5.00", "INR"), CaptureMode::Automatic);
+        let idempotency = Some(idempotency(key, text));
+        Command::CreatePayment(Box::new(CreatePayment { repeats_only, idempotency, ..request }))
+    };
+    let first = created(&stage.send(request("a", "request", false)).unwrap());
+    let before = stage.state().hash();
+    let again = stage.send(request("a", "request", true));
+    assert_eq!(again, Ok(Decision::Replayed { subject: Subject::Payment(first) }));
+    let reused = stage.send(request("a", "another", true));
+    assert_eq!(reused, Err(Rejection::IdempotencyKeyReused));
+    assert_eq!(stage.send(request("b", "request", true)), Err(Rejection::NothingToRepeat));
+    assert_eq!(stage.state().hash(), before);
+}
+
 /// The domain keeps what is sealed as it is.
 #[test]
 fn the_sealed_part_stands_in_the_payment() {

@@ -336,6 +336,7 @@ pub(crate) fn payment(key: &str) -> CreatePayment {
             issuer_country: None,
         }),
         card_expires_at: None,
+        repeats_only: false,
         hold_for_review: false,
         emi: None,
         order: None,

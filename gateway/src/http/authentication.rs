@@ -149,12 +149,9 @@ impl MerchantCaller {
         Asker::Key(self.key)
     }
 
-    /// Makes sure that the merchant may take new payments.
-    ///
-    /// # Errors
-    /// 403 while it is suspended.
-    pub(super) fn check_not_suspended(&self) -> Result<(), Problem> {
-        if self.suspended { Err(Problem::of(ErrorCode::MerchantSuspended)) } else { Ok(()) }
+    /// Why the merchant takes no new payments, while it is suspended.
+    pub(super) fn suspension(&self) -> Option<Problem> {
+        self.suspended.then(|| Problem::of(ErrorCode::MerchantSuspended))
     }
 }
 

@@ -3,7 +3,9 @@
 //! Not here: what that answer looks like, which each surface says for itself.
 //!
 //! Invariant: a fingerprint covers the path, so that an idempotency key which is repeated on another
-//! surface is another request, and an answer is rendered again as it was rendered first.
+//! surface is another request, and an answer is rendered again as it was rendered first. A repeat gets
+//! that answer whatever has been withdrawn since, so that what speaks against new payments alone waits
+//! for the engine, which knows the repeats.
 
 use std::{borrow::Cow, time::Instant};
 
@@ -49,13 +51,15 @@ pub(super) struct PreparedPayment {
     expiry_pointer: Option<Cow<'static, str>>,
     /// Personal data that waits for its person's first key.
     unsealed: Option<Box<Waiting>>,
+    /// Why it is refused, unless it repeats an earlier one.
+    withheld: Option<Problem>,
 }
 
 impl<'g> PaymentCreation<'g> {
     /// Begins with the request's head.
     ///
     /// # Errors
-    /// While the gateway is not ready, and without the key of a merchant that may take payments.
+    /// While the gateway is not ready, and without the key of a merchant with that scope.
     pub(super) fn begin(
         gateway: &'g Gateway,
         route: Route,
@@ -64,7 +68,6 @@ impl<'g> PaymentCreation<'g> {
         let begun = Instant::now();
         let serving = gateway.serving()?;
         let key = authentication::merchant(gateway, headers, Scope::PaymentsWrite)?;
-        key.check_not_suspended()?;
         let patience = if prefers_async(headers) {
             Patience::UntilRecorded
         } else {
@@ -77,7 +80,8 @@ impl<'g> PaymentCreation<'g> {
     /// be wiped.
     ///
     /// # Errors
-    /// All faults at once; another merchant's payment; a mode without a provider.
+    /// All faults at once; another merchant's payment; a mode without a provider; without an
+    /// idempotency key also a suspended merchant.
     pub(super) fn prepare(
         &self,
         body: &[u8],
@@ -99,19 +103,26 @@ impl<'g> PaymentCreation<'g> {
         let as_written =
             |problem: Problem| problem.map_pointers(|pointer| Some(request.spelled(pointer)));
         let idempotency_key = agreed_key(key_in_header, key_in_body).map_err(as_written)?;
+        let suspension = self.key.suspension();
+        if let (Some(problem), None) = (&suspension, idempotency_key) {
+            return Err(problem.clone());
+        }
         let circumstances = Circumstances {
             now: (self.gateway.clock)(),
             mode: self.key.mode,
             offer: &self.gateway.offer,
         };
-        let payment = request.validate(idempotency_key, circumstances).map_err(as_written)?;
+        let mut payment = request.validate(idempotency_key, circumstances).map_err(as_written)?;
+        let withheld = suspension.or(payment.not_offered.take().map(as_written));
         let provider = routing::provider_for(self.key.mode)
             .ok_or_else(|| Problem::of(ErrorCode::ProviderNotConfigured))?;
-        let (personal, unsealed) = self.seal(&payment)?;
+        let (personal, unsealed) =
+            if withheld.is_some() { (None, None) } else { self.seal(&payment)? };
         let idempotency = idempotency_key.map(|text| self.idempotency(text, &payment));
         let Serving { engine, secrets, .. } = self.serving;
         let command = CreatePayment {
             personal,
+            repeats_only: withheld.is_some(),
             hold_for_review: self.gateway.offer.holds_for_review(payment.money),
             ..command(&payment, provider, &self.key, engine.control(), secrets, idempotency)
         };
@@ -120,7 +131,7 @@ impl<'g> PaymentCreation<'g> {
             // Hardly any request needs it, so that the usual one pays nothing for it.
             if request.is_renamed() { request.spelled(pointer).into() } else { pointer.into() }
         });
-        Ok(PreparedPayment { command, instrument, expiry_pointer, unsealed })
+        Ok(PreparedPayment { command, instrument, expiry_pointer, unsealed, withheld })
     }
 
     /// Seals what the request tells of a person; for a person without a key, what waits for one.
@@ -148,14 +159,18 @@ impl<'g> PaymentCreation<'g> {
     /// # Errors
     /// What the engine refuses, and what it cannot tell; a key store that gives no key.
     pub(super) async fn carry_out(&self, payment: PreparedPayment) -> Result<Box<Answer>, Problem> {
-        let PreparedPayment { mut command, instrument, expiry_pointer, unsealed } = payment;
+        let PreparedPayment { mut command, instrument, expiry_pointer, unsealed, withheld } =
+            payment;
         if let Some(waiting) = unsealed {
             command.personal = Some(waiting.finish().await?);
         }
         let created = self.serving.engine.create_payment(command, instrument, self.patience).await;
-        let answer = created.map_err(|error| match (error, expiry_pointer) {
-            (CommandError::Rejected(Rejection::CardExpired), Some(pointer)) => expired(pointer),
-            (error, _pointer) => Problem::from(error),
+        let answer = created.map_err(|error| match (error, withheld, expiry_pointer) {
+            (CommandError::Rejected(Rejection::NothingToRepeat), Some(problem), _) => problem,
+            (CommandError::Rejected(Rejection::CardExpired), None, Some(pointer)) => {
+                expired(pointer)
+            }
+            (error, _withheld, _pointer) => Problem::from(error),
         })?;
         if answer.replayed {
             self.gateway.metrics.replay();
@@ -204,8 +219,9 @@ fn command(
         capture: payment.capture,
         method,
         card_expires_at: payment.method.expiry().map(|(expires_at, _pointer)| expires_at),
+        repeats_only: false,
         hold_for_review: false,
-        emi: payment.emi,
+        emi: payment.emi.and_then(|emi| emi.plan),
         order: payment.order,
         one_payment_per_order: key.one_payment_per_order,
         order_id: boxed(payment.order_id),

@@ -69,6 +69,7 @@ impl Shop {
                 issuer_country: None,
             }),
             card_expires_at: None,
+            repeats_only: false,
             hold_for_review: false,
             emi: None,
             order: None,

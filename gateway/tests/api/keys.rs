@@ -154,11 +154,21 @@ async fn a_suspended_merchant_takes_no_new_payments_and_reads_its_old_ones() {
     let server = TestServer::start().await;
     let shop = server.merchant("Acme").await;
     let paid = server.pay_by(&shop.key).await.json();
+    let authorization = format!("Bearer {}", shop.key);
+    let keyed = async |key: &str| {
+        let headers = [("Authorization", authorization.as_str()), ("Idempotency-Key", key)];
+        server.post("/api/v1/payments", &payment(GOOD).to_string(), &headers).await
+    };
+    let first = keyed("first").await;
+    assert_eq!(first.status, 201, "{first:?}");
     let path = format!("/api/v1/merchants/{}", shop.id);
     let suspend = json!({"status": "suspended"});
     let reply = server.call("PATCH", &path, OPERATOR, &suspend).await;
     assert_eq!(reply.json()["status"], "suspended");
     server.pay_by(&shop.key).await.assert_problem(403, "merchant_suspended");
+    keyed("second").await.assert_problem(403, "merchant_suspended");
+    let again = keyed("first").await;
+    assert_eq!((again.status, &again.body), (201, &first.body), "a repeat begins nothing");
     let old = format!("/api/v1/payments/{}", paid["id"].as_str().unwrap());
     assert_eq!(server.get_with(&old, &shop.key).await.status, 200);
     server.call("PATCH", &path, OPERATOR, &json!({"status": "active"})).await;

@@ -189,6 +189,100 @@ async fn instalments_that_are_not_offered_are_refused() {
     server.stop().await;
 }
 
+/// What is withdrawn is withdrawn for new payments alone: a shop that asks again what became of its
+/// payment is told so.
+#[tokio::test]
+async fn a_repeat_is_answered_as_it_was_though_what_it_asks_for_was_withdrawn() {
+    const BATCH: &str = "/api/v1/payments/batch";
+    const CLASSIC: &str = "/api/payments/process";
+    let in_rupees = card(GOOD, "100.00", &json!({}));
+    let upi = json!({
+        "amount": "100.00", "currency": "INR", "payment_method": "upi", "upi": {"vpa": "success@sim"},
+    });
+    let emi = card(GOOD, "3000.00", &json!({"emi": {"months": 6}, "currency": "INR"}));
+    let in_batch = |key: &str, mut payment: Value| {
+        payment["idempotency_key"] = json!(key);
+        payment
+    };
+    let all = [
+        ("/api/v1/payments", "v1-rupees", in_rupees.clone()),
+        ("/api/v1/payments", "v1-upi", upi.clone()),
+        ("/api/v1/payments", "v1-emi", emi.clone()),
+        (CLASSIC, "classic-upi", upi.clone()),
+        (CLASSIC, "classic-emi", emi.clone()),
+    ];
+    let batch = json!({
+        "payments": [in_batch("batch-1", in_rupees.clone()), in_batch("batch-2", emi.clone())],
+    });
+    let send = async |server: &TestServer, path: &str, key: Option<&str>, body: &Value| {
+        let authorization = format!("Bearer {}", server.key());
+        let mut headers = vec![("Authorization", authorization.as_str())];
+        headers.extend(key.map(|key| ("Idempotency-Key", key)));
+        server.post(path, &body.to_string(), &headers).await
+    };
+
+    let server = TestServer::start().await;
+    let mut firsts = Vec::new();
+    for (path, key, request) in &all {
+        let first = send(&server, path, Some(key), request).await;
+        assert_eq!(first.status, 201, "{first:?}");
+        firsts.push(first.body);
+    }
+    let first_batch = send(&server, BATCH, None, &batch).await.json();
+    assert_eq!(
+        (&first_batch["data"][0]["status"], &first_batch["data"][1]["status"]),
+        (&json!(201), &json!(201))
+    );
+
+    let server = server
+        .restart_with(|config| {
+            config.methods.card.currencies = vec!["USD".into()];
+            config.methods.upi.currencies = Vec::new();
+            config.emi.minimum = Vec::new();
+        })
+        .await;
+    for ((path, key, request), first) in all.iter().zip(&firsts) {
+        let again = send(&server, path, Some(key), request).await;
+        assert_eq!((again.status, &again.body), (201, first), "{key}");
+        assert_eq!(again.header("idempotent-replayed"), Some("true"), "{key}");
+        let mut other = request.clone();
+        other["description"] = json!("something else");
+        let reused = send(&server, path, Some(key), &other).await;
+        assert_eq!(
+            (reused.status, &reused.json()["code"]),
+            (422, &json!("idempotency_key_reused"))
+        );
+        for key in [Some("new"), None] {
+            let new = send(&server, path, key, request).await;
+            assert_eq!(
+                (new.status, &new.json()["code"]),
+                (400, &json!("currency_unsupported")),
+                "{new:?}"
+            );
+        }
+    }
+    let again = send(&server, BATCH, None, &batch).await.json();
+    for place in [0, 1] {
+        let (first, again) = (&first_batch["data"][place], &again["data"][place]);
+        assert_eq!((&again["status"], &again["payment"]), (&first["status"], &first["payment"]));
+        assert_eq!(again["idempotent_replayed"], true, "{again}");
+    }
+    let new = json!({"payments": [in_batch("batch-3", emi.clone()), in_rupees.clone()]});
+    let refused = send(&server, BATCH, None, &new).await.json();
+    for item in refused["data"].as_array().unwrap() {
+        assert_eq!(item["error"]["code"], "currency_unsupported", "{item}");
+    }
+    // All that is wrong is told at once, what is not offered among it.
+    let faulty = card(GOOD, "3000.00", &json!({"emi": {"months": 6}, "surprise": 1}));
+    let told = send(&server, "/api/v1/payments", Some("v1-emi"), &faulty).await;
+    told.assert_problem(400, "parameter_unknown");
+    let errors = told.json();
+    let pointers: Vec<_> =
+        errors["errors"].as_array().unwrap().iter().map(|fault| &fault["pointer"]).collect();
+    assert_eq!(pointers, ["/surprise", "/currency", "/emi"]);
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn a_payment_keeps_where_its_customer_returns_to() {
     let server = TestServer::start().await;

@@ -37,6 +37,9 @@ impl Model {
         if let Some(known) = self.known(command.idempotency) {
             return known;
         }
+        if command.repeats_only {
+            return Request::Refused(Rejection::NothingToRepeat);
+        }
         if command.card_expires_at.is_some_and(|end| end <= now) {
             return Request::Refused(Rejection::CardExpired);
         }

@@ -17,6 +17,10 @@ use crate::{
     step::{Coin, Method, Pay, Size},
 };
 
+/// Wallets are not offered to every so many of the clients: to few enough that most can pay by one, and
+/// to enough that a short play meets one.
+const WALLETS_WITHDRAWN_EVERY: u32 = 5;
+
 impl Play<'_> {
     pub(super) fn pay(&mut self, life: &mut Life, pay: Pay) {
         let (command, client, card) = self.request(pay);
@@ -115,6 +119,8 @@ impl Play<'_> {
             method: method(pay.method),
             card_expires_at: (pay.method == Method::OldCard)
                 .then(|| START.after(Millis::from_seconds(3_600))),
+            repeats_only: pay.method == Method::Wallet
+                && self.clients.is_multiple_of(WALLETS_WITHDRAWN_EVERY),
             personal: Sealed::new(SealKeyId([1; 16]), [42; 40]),
             hold_for_review: pay.review,
             emi: None,
@@ -259,6 +265,7 @@ pub(super) fn mode_of(merchant: u16) -> Mode {
 pub(super) fn refused(rejection: Rejection) -> &'static str {
     match rejection {
         Rejection::IdempotencyKeyReused => "refused: key with another request",
+        Rejection::NothingToRepeat => "refused: no new payment of its kind",
         Rejection::CardExpired => "refused: card expired",
         Rejection::PaymentNotFound(_) => "refused: no such payment",
         Rejection::OrderNotFound(_) => "refused: no such order",

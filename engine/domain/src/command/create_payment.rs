@@ -37,6 +37,9 @@ pub struct CreatePayment {
     /// The end of the card's last month, from when on a new payment is refused. A repeat of an
     /// earlier one gets its first answer all the same.
     pub card_expires_at: Option<Timestamp>,
+    /// Whether nothing new is begun, and only a repeat of an earlier payment answered: what it asks
+    /// for is not offered any more, say.
+    pub repeats_only: bool,
     /// Whether it is held for a reviewer once it is authorized.
     pub hold_for_review: bool,
     /// The instalments that the customer pays the issuer in.
@@ -71,6 +74,9 @@ impl CreatePayment {
     pub(super) fn decide(self, state: &ShardState, env: &Env<'_>) -> Result<Decision, Rejection> {
         if let Some(decision) = replayed(state, self.idempotency)? {
             return Ok(decision);
+        }
+        if self.repeats_only {
+            return Err(Rejection::NothingToRepeat);
         }
         if self.card_expires_at.is_some_and(|expires_at| expires_at <= env.now) {
             return Err(Rejection::CardExpired);

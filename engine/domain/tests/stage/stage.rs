@@ -192,6 +192,7 @@ pub(crate) fn create_payment(money: Money, capture: CaptureMode) -> CreatePaymen
         capture,
         method: card(),
         card_expires_at: None,
+        repeats_only: false,
         hold_for_review: false,
         emi: None,
         order: None,

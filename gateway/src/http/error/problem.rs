@@ -229,6 +229,7 @@ impl From<Rejection> for Problem {
             |code, detail: String| Self::of_faults(vec![Fault::new("/amount", code, detail)]);
         match rejection {
             Rejection::IdempotencyKeyReused => Self::of(ErrorCode::IdempotencyKeyReused),
+            Rejection::NothingToRepeat => Self::of(ErrorCode::PaymentMethodUnsupported),
             Rejection::CardExpired => Self::of(ErrorCode::CardExpired),
             Rejection::PaymentNotFound(_)
             | Rejection::AttemptNotFound(_)

@@ -13,9 +13,7 @@ mod emi;
 mod method;
 mod method_request;
 
-use tollgate_domain::{
-    CaptureMode, Currency, EmiPlan, MerchantId, Mode, Money, OrderId, Timestamp,
-};
+use tollgate_domain::{CaptureMode, Currency, MerchantId, Mode, Money, OrderId, Timestamp};
 
 use super::{
     amount::AmountFields,
@@ -36,7 +34,7 @@ use crate::{
 };
 
 use card::CardRequest;
-use emi::EmiRequest;
+use emi::{AskedEmi, EmiRequest};
 use method::{NetBankingRequest, PaymentDetails, UpiRequest, WalletRequest};
 use method_request::MethodRequest;
 
@@ -146,13 +144,15 @@ pub(crate) struct ValidPayment<'r> {
     pub(crate) capture: CaptureMode,
     pub(crate) method: ValidMethod<'r>,
     pub(crate) customer_id: Option<&'r str>,
-    pub(crate) emi: Option<EmiPlan>,
+    pub(crate) emi: Option<AskedEmi>,
     pub(crate) order_id: Option<&'r str>,
     /// The order of ours, where `order_id` is the id of one.
     pub(crate) order: Option<OrderId>,
     pub(crate) description: Option<&'r str>,
     pub(crate) callback_url: Option<&'r str>,
     pub(crate) return_url: Option<&'r str>,
+    /// What of it is not offered, or not any more, so that nothing new may come of it.
+    pub(crate) not_offered: Option<Problem>,
     metadata: &'r [(Text<'r>, Text<'r>)],
     /// Kept sealed alone; part of what tells two requests apart.
     personal: [Option<&'r str>; PERSONAL_FIELDS.len()],
@@ -208,7 +208,9 @@ impl PaymentRequest<'_> {
         }
     }
 
-    /// Checks everything; `idempotency_key` is the one that header and body agree on.
+    /// Checks everything; `idempotency_key` is the one that header and body agree on. A request with
+    /// a key may repeat one from when it asked for what was offered then, which only the engine can
+    /// tell: what is not offered is no error there.
     ///
     /// # Errors
     /// All faults at once.
@@ -246,8 +248,10 @@ impl PaymentRequest<'_> {
         let metadata = faults.metadata(&self.metadata);
         let personal = self.personal(&mut faults);
         self.keep_card_number_out(idempotency_key, &mut faults);
+        let is_valid = faults.is_empty() || idempotency_key.is_some() && faults.are_of_the_offer();
         match (money, method, capture) {
-            (Some(money), Some(method), Some(capture)) if faults.is_empty() => Ok(ValidPayment {
+            (Some(money), Some(method), Some(capture)) if is_valid => Ok(ValidPayment {
+                not_offered: (!faults.is_empty()).then(|| faults.into_problem()),
                 money,
                 capture,
                 method,
@@ -447,7 +451,7 @@ impl<'r> ValidPayment<'r> {
         }
         // What was not there at first comes last, and only where it is given, so that the fingerprints
         // of all other requests stay as they are. No metadata ends with an absent text.
-        if let Some(EmiPlan { months, annual_rate: _, no_cost }) = self.emi {
+        if let Some(AskedEmi { months, no_cost, plan: _ }) = self.emi {
             digest.text(None);
             digest.text(Some("emi"));
             digest.number(u64::from(months));

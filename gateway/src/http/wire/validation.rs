@@ -17,7 +17,11 @@ const LONGEST_METADATA_VALUE: usize = 500;
 
 /// All faults of a request, in the order of their discovery.
 #[derive(Default, Debug)]
-pub(super) struct Faults(Vec<Fault>);
+pub(super) struct Faults {
+    list: Vec<Fault>,
+    /// How many of them ask for what is not offered.
+    not_offered: usize,
+}
 
 impl Faults {
     pub(super) fn add(
@@ -26,7 +30,19 @@ impl Faults {
         code: ErrorCode,
         detail: impl Into<Cow<'static, str>>,
     ) {
-        self.0.push(Fault::new(pointer, code, detail));
+        self.list.push(Fault::new(pointer, code, detail));
+    }
+
+    /// Notes something that is right in itself and not offered. It may have been once, so that a
+    /// repeat of a request has an answer all the same.
+    pub(super) fn not_offered(
+        &mut self,
+        pointer: &'static str,
+        code: ErrorCode,
+        detail: impl Into<Cow<'static, str>>,
+    ) {
+        self.add(pointer, code, detail);
+        self.not_offered += 1;
     }
 
     /// Notes a value that is not of its form.
@@ -186,11 +202,16 @@ impl Faults {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
+    }
+
+    /// Whether nothing is wrong but what is not offered, if that is.
+    pub(super) fn are_of_the_offer(&self) -> bool {
+        self.not_offered == self.list.len()
     }
 
     pub(super) fn into_problem(self) -> Problem {
-        Problem::of_faults(self.0)
+        Problem::of_faults(self.list)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The instalments that a request asks for, and whether they are offered.
 
+use std::borrow::Cow;
+
 use tollgate_domain::{EmiPlan, Money};
 
 use super::{
@@ -20,16 +22,25 @@ object! {
     }
 }
 
+/// Instalments as they are asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AskedEmi {
+    pub(super) months: u32,
+    pub(super) no_cost: bool,
+    /// What is offered of it.
+    pub(crate) plan: Option<EmiPlan>,
+}
+
 impl PaymentRequest<'_> {
-    /// The plan that is asked for; what cannot be told without the money or the method is told once
-    /// they are right.
+    /// What is asked for, and the plan of it; what cannot be told without the money or the method is
+    /// told once they are right.
     pub(super) fn emi_plan(
         &self,
         money: Option<Money>,
         method: Option<&ValidMethod<'_>>,
         offer: &EmiOffer,
         faults: &mut Faults,
-    ) -> Option<EmiPlan> {
+    ) -> Option<AskedEmi> {
         let emi = self.emi.as_ref()?;
         faults.unknown("/emi", &emi.unknown);
         let Some(Digits(months)) = emi.months else {
@@ -47,12 +58,14 @@ impl PaymentRequest<'_> {
             }
         };
         let no_cost = emi.no_cost.unwrap_or(false);
-        offer.plan(months, no_cost, money?, card).map_err(|refusal| refuse(refusal, faults)).ok()
+        let plan = offer.plan(months, no_cost, money?, card);
+        let plan = plan.map_err(|refusal| refuse(refusal, faults)).ok();
+        Some(AskedEmi { months, no_cost, plan })
     }
 }
 
 fn refuse(refusal: EmiRefusal, faults: &mut Faults) {
-    let (pointer, detail) = match refusal {
+    let (pointer, detail): (_, Cow<'static, str>) = match refusal {
         EmiRefusal::Months => {
             ("/emi/months", "Instalments are not offered for so many months.".into())
         }
@@ -61,7 +74,7 @@ fn refuse(refusal: EmiRefusal, faults: &mut Faults) {
         }
         EmiRefusal::Currency => ("/emi", "Instalments are not offered in this currency.".into()),
         EmiRefusal::BelowMinimum(least) => {
-            ("/emi", format!("Instalments are offered from {least} on."))
+            ("/emi", format!("Instalments are offered from {least} on.").into())
         }
         EmiRefusal::TooLarge => {
             ("/emi", "With its interest this is more than an amount can be.".into())
@@ -71,5 +84,5 @@ fn refuse(refusal: EmiRefusal, faults: &mut Faults) {
             "Instalments are not offered by this card, if it is a credit card at all.".into(),
         ),
     };
-    faults.add(pointer, ErrorCode::EmiUnavailable, detail);
+    faults.not_offered(pointer, ErrorCode::EmiUnavailable, detail);
 }

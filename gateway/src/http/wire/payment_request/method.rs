@@ -359,7 +359,7 @@ impl ValidMethod<'_> {
         };
         if currency.is_some_and(|currency| !served.currencies.contains(&currency)) {
             let detail = "This payment method is not offered in this currency.";
-            faults.add("/currency", ErrorCode::CurrencyUnsupported, detail);
+            faults.not_offered("/currency", ErrorCode::CurrencyUnsupported, detail);
         }
         if only_automatic && capture == Some(CaptureMode::Manual) {
             let detail = "Only payments by card are captured by an operation of their own.";

@@ -5,7 +5,11 @@
 //!                      (one thread)  and, in the same batch, how far the log has been read     │
 //!                                                                                             ▼
 //!                                   GET /events, streams ◀─ EventFeed::read ─▶ webhook deliveries
+//!                                                           EventFeed::body
 //! ```
+//!
+//! What an event tells of a payment is not stored: what happened to the payment is, record by record,
+//! and whoever reads the event has it rendered from that, as the payment stood when it happened.
 //!
 //! It is derived from the log and stored beside it, in `<data>/feed`. Events and position are written
 //! in one batch: after a kill at any moment the engine shows again exactly what is missing. The feed
@@ -17,39 +21,43 @@
 //! Not here: who is told, and how. Deliveries keep their own books in the same store, so that an
 //! endpoint begins at the very event behind its creation.
 
+mod entry;
 mod event;
 mod naming;
 mod order;
 mod rendering;
 mod store;
+mod timeline;
 mod writer;
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
-use tollgate_domain::{FeedEventId, Millis, ShardId, Timestamp};
+use tollgate_domain::{FeedEventId, Millis, PaymentId, ShardId, Timestamp, codec::CodecError};
 use tollgate_engine::{DurableRecord, RecordObserver};
 
 pub(crate) use self::{
-    event::{Cursor, FeedEvent},
+    event::{Content, Cursor, FeedEvent, Rendered},
     naming::older_name,
     rendering::EventBody,
+    timeline::PaymentRecord,
 };
 use self::{
-    store::FeedStore,
-    writer::{FeedWriter, Queue},
+    store::{FeedStore, Position},
+    writer::{FeedWriter, PACE},
 };
 use crate::{
     metrics::FeedMetrics,
     provider::Clock,
-    vault::Realm,
+    record_queue::RecordQueue,
+    vault::{Realm, Vault},
     webhook::{Outbox, QueueId},
 };
 
 /// The feed. Cheap to share behind an `Arc`.
 pub(crate) struct EventFeed {
     store: Arc<FeedStore>,
-    queue: Arc<Queue>,
+    queue: Arc<RecordQueue>,
     writer: FeedWriter,
 }
 
@@ -74,6 +82,9 @@ pub enum FeedError {
     /// The store holds what no release has written.
     #[error("the event feed's store holds no valid {0}")]
     Damaged(&'static str),
+    /// A record cannot be kept, or what is kept of one cannot be read.
+    #[error("the event feed cannot hold a record")]
+    Record(#[source] CodecError),
     /// No thread can be had.
     #[error("cannot start the event feed's thread")]
     Thread(#[source] std::io::Error),
@@ -95,7 +106,7 @@ impl EventFeed {
         created: impl Fn(QueueId) + Send + 'static,
     ) -> Result<Self, FeedError> {
         let store = Arc::new(FeedStore::open(directory, options.cache_bytes)?);
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(RecordQueue::new(PACE));
         let writer = FeedWriter::start(
             Arc::clone(&store),
             Arc::clone(&queue),
@@ -142,6 +153,31 @@ impl EventFeed {
         Ok(self.event_at(realm, Cursor::of(id))?.filter(|event| event.id == id))
     }
 
+    /// An event as its merchant sees it. Reads from the disk.
+    pub(crate) fn body(
+        &self,
+        realm: Realm,
+        event: &FeedEvent,
+        vault: &Vault,
+    ) -> Result<EventBody, FeedError> {
+        EventBody::of(event, realm, &self.store, vault)
+    }
+
+    /// What a payment has gone through, record by record. Reads from the disk.
+    pub(crate) fn timeline(
+        &self,
+        realm: Realm,
+        payment: PaymentId,
+    ) -> Result<Vec<PaymentRecord>, FeedError> {
+        self.store.timeline(realm, payment)
+    }
+
+    /// Waits until everything is in the feed that was durable when this was called; false where that
+    /// takes longer than `patience`, or the feed has failed.
+    pub(crate) async fn catch_up(&self, patience: Duration) -> bool {
+        self.queue.catch_up(patience).await
+    }
+
     /// The first place behind which events are kept. Reads from the disk.
     pub(crate) fn begins_behind(&self, realm: Realm) -> Result<Cursor, FeedError> {
         self.store.begins_behind(realm)
@@ -168,7 +204,7 @@ impl EventFeed {
     }
 
     /// Records that wait to be taken in.
-    pub(crate) fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> u64 {
         self.queue.waiting()
     }
 
@@ -180,7 +216,8 @@ impl EventFeed {
 
 impl RecordObserver for EventFeed {
     fn position(&self, shard: ShardId) -> u64 {
-        self.store.position(shard)
+        let Position { told, kept } = self.store.position(shard);
+        told.min(kept)
     }
 
     fn replay(&self, records: Vec<Arc<DurableRecord>>) {
@@ -193,7 +230,7 @@ impl RecordObserver for EventFeed {
     }
 
     fn has_room(&self) -> bool {
-        self.queue.has_room()
+        !self.has_failed() && self.queue.has_room()
     }
 }
 

@@ -57,7 +57,7 @@ pub(crate) use client::TrustedProxies;
 pub(crate) use cors::Cors;
 pub(crate) use edge::Edge;
 pub(crate) use event_data::{
-    complete_event_data, endpoint_event_data, order_event_data, payment_event_data,
+    EVENT_RENDERER, complete_event_data, endpoint_event_data, order_event_data, payment_event_data,
     refund_event_data,
 };
 pub(crate) use provider_callback::{CallbackDesk, keep_telling_parked};

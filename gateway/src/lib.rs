@@ -19,11 +19,15 @@ mod data_directory;
 mod durable_file;
 mod feed;
 mod first_keys;
+mod low_priority;
 mod metrics;
 mod offer;
 mod record_line;
+mod record_queue;
 mod routing;
 mod secrets;
+#[cfg(test)]
+mod shop;
 mod views;
 mod wallet_providers;
 mod webhook;

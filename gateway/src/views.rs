@@ -1,10 +1,10 @@
-//! The views: what lists, timelines and counts are read from, behind the log.
+//! The views: what lists and counts are read from, behind the log.
 //!
 //! ```text
-//!   durable records ─▶ Queue ─▶ ViewWriter ─▶ rows, index, tallies and, in the same batch,
-//!                               (one thread)  how far the log has been read
+//!   durable records ─▶ RecordQueue ─▶ ViewWriter ─▶ rows, index, tallies and, in the same batch,
+//!                                     (one thread)  how far the log has been read
 //!                                                      │
-//!      lists, timelines ◀─ Views::find, Views::count, Views::events ◀┘
+//!                            lists ◀─ Views::find, Views::count
 //! ```
 //!
 //! They are derived from the log and stored beside it, in `<data>/views`, so that nothing is lost
@@ -13,36 +13,37 @@
 //!
 //! Invariant: whoever was answered and then waits for [`Views::catch_up`] finds what he was answered.
 //!
-//! Not here: what a list looks like, and who may see it.
+//! Not here: what a list looks like, and who may see it; what a payment has gone through, which the
+//! event feed keeps.
 
 mod crash_point;
 mod facet;
 mod query;
-mod queue;
 mod row;
 mod store;
 mod tally;
-mod timeline;
 mod writer;
 
 use std::{io, path::Path, sync::Arc, time::Duration};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tollgate_domain::{PaymentId, ShardId, codec::CodecError};
+use tollgate_domain::ShardId;
 use tollgate_engine::{DurableRecord, RecordObserver};
 
 pub(crate) use self::{
     query::{Found, Part, Review, Selection},
     row::{MethodKind, Row, RowKind, RowStatus, STATUSES, Standing},
-    timeline::PaymentRecord,
 };
-use self::{queue::Queue, store::ViewStore, writer::ViewWriter};
-use crate::{metrics::ViewMetrics, secrets::ViewSecrets, vault::Realm};
+use self::{
+    store::ViewStore,
+    writer::{PACE, ViewWriter},
+};
+use crate::{metrics::ViewMetrics, record_queue::RecordQueue, secrets::ViewSecrets, vault::Realm};
 
 /// The views. Cheap to share behind an `Arc`.
 pub(crate) struct Views {
     store: Arc<ViewStore>,
-    queue: Arc<Queue>,
+    queue: Arc<RecordQueue>,
     secrets: ViewSecrets,
     writer: ViewWriter,
     readers: Arc<Semaphore>,
@@ -66,9 +67,6 @@ pub enum ViewError {
     /// Another release has written the store.
     #[error("the views are of another format")]
     Format,
-    /// A record cannot be kept, or what is kept of one cannot be read.
-    #[error("the views cannot hold a record")]
-    Record(#[source] CodecError),
     /// No thread can be had.
     #[error("cannot start the views' thread")]
     Thread(#[source] io::Error),
@@ -78,7 +76,7 @@ impl ViewError {
     /// Whether the store itself is to blame, so that it had better be built anew.
     fn is_damage(&self) -> bool {
         match self {
-            Self::Damaged(_) | Self::Format | Self::Record(_) => true,
+            Self::Damaged(_) | Self::Format => true,
             Self::Store(error) => !matches!(error, fjall::Error::Io(_)),
             Self::Directory(_) | Self::Thread(_) => false,
         }
@@ -96,7 +94,7 @@ impl Views {
         cache_bytes: u64,
     ) -> Result<Self, ViewError> {
         let store = Arc::new(ViewStore::open(directory, cache_bytes)?);
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(RecordQueue::new(PACE));
         let writer = ViewWriter::start(Arc::clone(&store), Arc::clone(&queue), secrets.clone())?;
         let readers = Arc::new(Semaphore::new(READERS));
         Ok(Self { store, queue, secrets, writer, readers })
@@ -163,15 +161,6 @@ impl Views {
         self.checked(counted)
     }
 
-    /// What a payment has gone through, record by record. Reads from the disk.
-    pub(crate) fn events(
-        &self,
-        realm: Realm,
-        payment: PaymentId,
-    ) -> Result<Vec<PaymentRecord>, ViewError> {
-        self.checked(timeline::read(&self.store.read(), realm, payment))
-    }
-
     /// What the views tell orders and customers by.
     pub(crate) fn secrets(&self) -> &ViewSecrets {
         &self.secrets
@@ -229,8 +218,9 @@ impl RecordObserver for Views {
         self.queue.put(records);
     }
 
+    /// After a failure nothing is kept, so that there is room for ever.
     fn has_room(&self) -> bool {
-        self.queue.has_room()
+        self.has_failed() || self.queue.has_room()
     }
 }
 

@@ -225,7 +225,7 @@ impl Webhooks {
     ) -> Result<Attempt, FeedError> {
         let queue = QueueId::Endpoint(endpoint.id);
         let target = Arc::new(Target::of_endpoint(endpoint, &self.shared));
-        let (attempt, _retry_after) = deliver(&self.shared, queue, &target, &event, 1).await;
+        let (attempt, _retry_after) = deliver(&self.shared, queue, &target, &event, 1).await?;
         self.shared.metrics.count(&attempt);
         let mut change = self.shared.outbox.change();
         change.add_attempt(queue, &attempt);

@@ -10,36 +10,91 @@ use tollgate_domain::{ControlEvent, Event, OperationId, OperationKind, OrderStat
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Told {
     /// Where the payment stands.
-    Payment(&'static str),
+    Payment(Name),
     /// Where one of its refunds stands.
-    Refund(&'static str, OperationId),
+    Refund(Name, OperationId),
+}
+
+/// Names by the numbers under which they are stored: a number once given stands for its name for ever.
+macro_rules! names {
+    ($($variant:ident = $number:literal $text:literal,)+) => {
+        /// What an event of a payment or a refund is called.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub(super) enum Name {
+            $($variant,)+
+        }
+
+        impl Name {
+            /// The name on the wire.
+            pub(super) const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)+
+                }
+            }
+
+            /// The stored number.
+            pub(super) const fn number(self) -> u8 {
+                match self {
+                    $(Self::$variant => $number,)+
+                }
+            }
+
+            /// The name of a stored number.
+            pub(super) const fn of_number(number: u8) -> Option<Self> {
+                match number {
+                    $($number => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+names! {
+    PaymentCreated = 1 "payment.created",
+    PaymentProcessing = 2 "payment.processing",
+    PaymentRequiresAction = 3 "payment.requires_action",
+    PaymentAuthorized = 4 "payment.authorized",
+    PaymentReview = 5 "payment.review",
+    PaymentCaptured = 6 "payment.captured",
+    PaymentCompleted = 7 "payment.completed",
+    PaymentFailed = 8 "payment.failed",
+    PaymentVoided = 9 "payment.voided",
+    PaymentReversed = 10 "payment.reversed",
+    PaymentExpired = 11 "payment.expired",
+    PaymentUnknown = 12 "payment.unknown",
+    RefundProcessing = 13 "refund.processing",
+    RefundCompleted = 14 "refund.completed",
+    RefundFailed = 15 "refund.failed",
 }
 
 /// What is told of an event that happened to this payment.
 pub(super) fn of_payment(event: &Event, payment: &Payment) -> Option<Told> {
     let refund = |name, id| is_refund(payment, id).then_some(Told::Refund(name, id));
     match event {
-        Event::PaymentCreated(_) => Some(Told::Payment("payment.created")),
-        Event::AttemptPending { .. } => Some(Told::Payment("payment.processing")),
-        Event::AttemptActionRequired { .. } => Some(Told::Payment("payment.requires_action")),
-        Event::AttemptUnknown { .. } => Some(Told::Payment("payment.unknown")),
-        Event::PaymentHeldForReview { .. } => Some(Told::Payment("payment.review")),
+        Event::PaymentCreated(_) => Some(Told::Payment(Name::PaymentCreated)),
+        Event::AttemptPending { .. } => Some(Told::Payment(Name::PaymentProcessing)),
+        Event::AttemptActionRequired { .. } => Some(Told::Payment(Name::PaymentRequiresAction)),
+        Event::AttemptUnknown { .. } => Some(Told::Payment(Name::PaymentUnknown)),
+        Event::PaymentHeldForReview { .. } => Some(Told::Payment(Name::PaymentReview)),
         Event::PaymentAuthorized { .. } | Event::ReviewApproved { .. } => {
-            Some(Told::Payment("payment.authorized"))
+            Some(Told::Payment(Name::PaymentAuthorized))
         }
-        Event::PaymentPartlyCaptured { .. } => Some(Told::Payment("payment.captured")),
+        Event::PaymentPartlyCaptured { .. } => Some(Told::Payment(Name::PaymentCaptured)),
         Event::PaymentCaptured { .. } | Event::RemainderReleased { .. } => {
-            Some(Told::Payment("payment.completed"))
+            Some(Told::Payment(Name::PaymentCompleted))
         }
-        Event::PaymentVoided { .. } => Some(Told::Payment("payment.voided")),
-        Event::PaymentReversed { .. } => Some(Told::Payment("payment.reversed")),
-        Event::PaymentFailed { .. } => Some(Told::Payment("payment.failed")),
-        Event::PaymentExpired { .. } => Some(Told::Payment("payment.expired")),
-        Event::OperationStarted { intent, .. } => refund("refund.processing", intent.id),
+        Event::PaymentVoided { .. } => Some(Told::Payment(Name::PaymentVoided)),
+        Event::PaymentReversed { .. } => Some(Told::Payment(Name::PaymentReversed)),
+        Event::PaymentFailed { .. } => Some(Told::Payment(Name::PaymentFailed)),
+        Event::PaymentExpired { .. } => Some(Told::Payment(Name::PaymentExpired)),
+        Event::OperationStarted { intent, .. } => refund(Name::RefundProcessing, intent.id),
         Event::OperationSucceeded { operation, .. }
-        | Event::OperationSucceededLate { operation, .. } => refund("refund.completed", *operation),
+        | Event::OperationSucceededLate { operation, .. } => {
+            refund(Name::RefundCompleted, *operation)
+        }
         Event::OperationFailed { operation, .. } | Event::RefundReturned { operation, .. } => {
-            refund("refund.failed", *operation)
+            refund(Name::RefundFailed, *operation)
         }
         Event::AttemptStarted { .. }
         | Event::AttemptApproved { .. }

@@ -1,28 +1,43 @@
 //! The feed's store: an LSM tree for each kind of thing, changed together in batches.
 //!
 //! ```text
-//!   events   realm 17 · cursor 8   ─▶ event
-//!   books    'p' · shard 2         ─▶ last record taken in, 8
-//!            'h' · realm 17        ─▶ last cursor, 8
-//!   orders   order 16              ─▶ what was last told of it, see `order.rs`
+//!   events    realm 17 · cursor 8              ─▶ entry: the event there and those behind it, `entry.rs`
+//!   chapters  payment 16 · number of event 4   ─▶ what happened from that event on, `timeline.rs`
+//!   books     'p' · shard 2                    ─▶ last record that was told, 8 · last one kept, 8
+//!             'h' · realm 17                   ─▶ last cursor, 8
+//!   orders    order 16                         ─▶ what was last told of it, see `order.rs`
 //!   and what `webhook/outbox.rs` draws
 //!
 //!   realm: merchant 16 · mode 1; numbers are big-endian
 //! ```
 //!
+//! A record is told as events, and kept as chapters. Releases that kept no chapters left the second
+//! number of a shard out: the log shows its records once more, and what was told of them stays as it
+//! is.
+//!
 //! Heads and positions are also in memory: there is one head for each merchant and mode that ever
 //! had an event.
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    path::Path,
+};
 
 use dashmap::DashMap;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
 use parking_lot::RwLock;
+use rustc_hash::FxHashMap;
 use tokio::sync::watch;
-use tollgate_domain::{Id, Mode, OrderId, ShardId, Timestamp};
+use tollgate_domain::{Id, Mode, OrderId, Payment, PaymentId, ShardId, Timestamp};
 
-use super::{Cursor, FeedError, FeedEvent, order::ToldOrder};
-use crate::{vault::Realm, webhook::Outbox};
+use super::{
+    Cursor, FeedError, FeedEvent,
+    entry::{self, Fact, Facts},
+    event::Content,
+    order::ToldOrder,
+    timeline::{self, PaymentRecord},
+};
+use crate::{low_priority::at_low_priority, vault::Realm, webhook::Outbox};
 
 const POSITION: u8 = b'p';
 const HEAD: u8 = b'h';
@@ -36,39 +51,49 @@ const BACKGROUND_THREADS: usize = 1;
 /// The most that lies in the store's journal before tables are written from it, in bytes.
 const JOURNAL_BYTES: u64 = 256 << 20;
 
+/// How far a shard's records are taken in.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Position {
+    /// The last one whose events are told.
+    pub(super) told: u64,
+    /// The last one whose chapters are kept.
+    pub(super) kept: u64,
+}
+
 /// The store.
 pub(super) struct FeedStore {
     database: Database,
     events: Keyspace,
+    chapters: Keyspace,
     books: Keyspace,
     orders: Keyspace,
     outbox: Outbox,
-    positions: RwLock<HashMap<ShardId, u64>>,
+    positions: RwLock<HashMap<ShardId, Position>>,
     heads: DashMap<Realm, watch::Sender<Cursor>>,
 }
 
 impl FeedStore {
     pub(super) fn open(directory: &Path, cache_bytes: u64) -> Result<Self, FeedError> {
-        let database = Database::builder(directory)
+        let builder = Database::builder(directory)
             .cache_size(cache_bytes)
             .worker_threads(BACKGROUND_THREADS)
-            .max_journaling_size(JOURNAL_BYTES)
-            .open()?;
-        let events = database.keyspace("events", KeyspaceCreateOptions::default)?;
-        let books = database.keyspace("books", KeyspaceCreateOptions::default)?;
-        let orders = database.keyspace("orders", KeyspaceCreateOptions::default)?;
+            .max_journaling_size(JOURNAL_BYTES);
+        let database = at_low_priority(|| builder.open()).map_err(FeedError::Thread)??;
+        let keyspace = |name| database.keyspace(name, KeyspaceCreateOptions::default);
+        let (events, chapters) = (keyspace("events")?, keyspace("chapters")?);
+        let (books, orders) = (keyspace("books")?, keyspace("orders")?);
         let outbox = Outbox::open(&database)?;
         let (positions, heads) = read_books(&books)?;
         let positions = RwLock::new(positions);
-        Ok(Self { database, events, books, orders, outbox, positions, heads })
+        Ok(Self { database, events, chapters, books, orders, outbox, positions, heads })
     }
 
     pub(super) fn outbox(&self) -> &Outbox {
         &self.outbox
     }
 
-    pub(super) fn position(&self, shard: ShardId) -> u64 {
-        self.positions.read().get(&shard).copied().unwrap_or(0)
+    pub(super) fn position(&self, shard: ShardId) -> Position {
+        self.positions.read().get(&shard).copied().unwrap_or_default()
     }
 
     pub(super) fn head(&self, realm: Realm) -> Cursor {
@@ -79,15 +104,28 @@ impl FeedStore {
         self.heads.entry(realm).or_insert_with(|| watch::Sender::new(Cursor::START)).subscribe()
     }
 
+    /// Up to `limit` events behind a place.
     pub(super) fn read(
         &self,
         realm: Realm,
         after: Cursor,
         limit: usize,
     ) -> Result<Vec<(Cursor, FeedEvent)>, FeedError> {
-        let from = event_key(realm, after.next());
-        let to = event_key(realm, Cursor(u64::MAX));
-        self.events.range(from..=to).take(limit).map(|entry| decode(entry.into_inner()?)).collect()
+        if after >= self.head(realm) {
+            return Ok(Vec::new());
+        }
+        let from = self.entry_before(realm, after.next())?.unwrap_or(after.next());
+        let range = event_key(realm, from)..=event_key(realm, Cursor(u64::MAX));
+        let mut found = Vec::new();
+        for entry in self.events.range(range) {
+            let events = decode(realm, &entry.into_inner()?)?;
+            found.extend(events.into_iter().filter(|(cursor, _event)| *cursor > after));
+            if found.len() >= limit {
+                break;
+            }
+        }
+        found.truncate(limit);
+        Ok(found)
     }
 
     pub(super) fn event_at(
@@ -95,8 +133,55 @@ impl FeedStore {
         realm: Realm,
         cursor: Cursor,
     ) -> Result<Option<FeedEvent>, FeedError> {
-        let Some(bytes) = self.events.get(event_key(realm, cursor))? else { return Ok(None) };
-        FeedEvent::decode(&bytes).map(Some).ok_or(FeedError::Damaged("event"))
+        let range = event_key(realm, Cursor::START)..=event_key(realm, cursor);
+        let Some(entry) = self.events.range(range).next_back() else { return Ok(None) };
+        let mut events = decode(realm, &entry.into_inner()?)?.into_iter();
+        Ok(events.find(|(place, _event)| *place == cursor).map(|(_place, event)| event))
+    }
+
+    /// Where the entry begins that may hold the event at a place.
+    fn entry_before(&self, realm: Realm, cursor: Cursor) -> Result<Option<Cursor>, FeedError> {
+        let range = event_key(realm, Cursor::START)..=event_key(realm, cursor);
+        self.events.range(range).next_back().map(|entry| cursor_of(&entry.key()?)).transpose()
+    }
+
+    /// Everything that is kept of a payment, in order; nothing where it is no payment of that merchant
+    /// and mode.
+    pub(super) fn timeline(
+        &self,
+        realm: Realm,
+        payment: PaymentId,
+    ) -> Result<Vec<PaymentRecord>, FeedError> {
+        self.chapters(realm, payment, u32::MAX)
+    }
+
+    /// A payment as the record left it that the event with this number is of.
+    pub(super) fn payment(
+        &self,
+        realm: Realm,
+        payment: PaymentId,
+        sequence: u32,
+    ) -> Result<Option<Payment>, FeedError> {
+        let chapters = self.chapters(realm, payment, sequence)?;
+        if chapters.is_empty() { Ok(None) } else { timeline::payment(chapters).map(Some) }
+    }
+
+    fn chapters(
+        &self,
+        realm: Realm,
+        payment: PaymentId,
+        up_to: u32,
+    ) -> Result<Vec<PaymentRecord>, FeedError> {
+        let mut chapters = Vec::with_capacity(2);
+        let range = chapter_key(payment, 0)..=chapter_key(payment, up_to);
+        for entry in self.chapters.range(range) {
+            let (key, bytes) = entry.into_inner()?;
+            let first = key.last_chunk().map(|first| u32::from_be_bytes(*first));
+            let first = first.ok_or(FeedError::Damaged("chapter's key"))?;
+            timeline::decode(&bytes, first, up_to, &mut chapters)?;
+        }
+        let is_own = chapters.first().is_some_and(|chapter| chapter.is_of(realm));
+        Ok(if is_own { chapters } else { Vec::new() })
     }
 
     pub(super) fn begins_behind(&self, realm: Realm) -> Result<Cursor, FeedError> {
@@ -127,6 +212,8 @@ impl FeedStore {
             positions: HashMap::new(),
             heads: HashMap::new(),
             orders: HashMap::new(),
+            facts: HashMap::new(),
+            chapters: FxHashMap::default(),
         }
     }
 
@@ -135,7 +222,7 @@ impl FeedStore {
         Ok(self.database.persist(PersistMode::SyncAll)?)
     }
 
-    /// Removes up to `limit` events of a realm from before a time; tells how many.
+    /// Removes about `limit` events of a realm from before a time; tells how many.
     pub(super) fn remove_before(
         &self,
         realm: Realm,
@@ -143,17 +230,38 @@ impl FeedStore {
         limit: usize,
     ) -> Result<usize, FeedError> {
         let mut batch = self.database.batch();
-        for entry in self.events.prefix(realm_key(realm)).take(limit) {
-            let (key, value) = entry.into_inner()?;
-            let event = FeedEvent::decode(&value).ok_or(FeedError::Damaged("event"))?;
-            if event.at >= time {
+        let mut removed = 0;
+        for entry in self.events.prefix(realm_key(realm)) {
+            let entry = entry.into_inner()?;
+            let events = decode(realm, &entry)?;
+            // Events of an entry go together, with the last of them.
+            if removed >= limit || events.last().is_none_or(|(_cursor, event)| event.at >= time) {
                 break;
             }
-            batch.remove(&self.events, key);
+            removed += events.len();
+            batch.remove(&self.events, entry.0);
         }
-        let removed = batch.len();
         batch.commit()?;
         Ok(removed)
+    }
+
+    /// Makes this the store of a release that rendered the event at a place, and kept no chapters.
+    #[cfg(test)]
+    pub(super) fn become_older(
+        &self,
+        realm: Realm,
+        cursor: Cursor,
+        event: &FeedEvent,
+        shard: ShardId,
+    ) {
+        let Content::Rendered(rendered) = &event.content else { panic!("it was rendered") };
+        let bytes = entry::encode_rendered(event, rendered);
+        self.events.insert(event_key(realm, cursor), bytes).unwrap();
+        let told = self.position(shard).told.to_be_bytes();
+        self.books.insert([&[POSITION][..], &shard.0.to_be_bytes()].concat(), told).unwrap();
+        for chapter in self.chapters.iter() {
+            self.chapters.remove(chapter.key().unwrap()).unwrap();
+        }
     }
 
     /// Every realm that ever had an event.
@@ -166,9 +274,13 @@ impl FeedStore {
 pub(super) struct Change<'s> {
     store: &'s FeedStore,
     batch: OwnedWriteBatch,
-    positions: HashMap<ShardId, u64>,
+    positions: HashMap<ShardId, Position>,
     heads: HashMap<Realm, Cursor>,
     orders: HashMap<OrderId, ToldOrder>,
+    /// Entries that are being put together.
+    facts: HashMap<Realm, Facts>,
+    /// Chapters of each payment, with the number of the first event.
+    chapters: FxHashMap<PaymentId, (u32, Vec<u8>)>,
 }
 
 impl Change<'_> {
@@ -177,10 +289,41 @@ impl Change<'_> {
         self.heads.get(&realm).copied().unwrap_or_else(|| self.store.head(realm))
     }
 
-    /// Adds an event behind all others.
-    pub(super) fn add(&mut self, realm: Realm, cursor: Cursor, event: &FeedEvent) {
-        self.batch.insert(&self.store.events, event_key(realm, cursor), event.encode());
+    /// Adds an event of a payment behind all others.
+    pub(super) fn add_fact(&mut self, realm: Realm, fact: &Fact) {
+        let cursor = self.head(realm).next();
+        let facts = self.facts.entry(realm).or_insert_with(|| Facts::at(cursor));
+        facts.push(fact);
+        if facts.is_full() {
+            self.finish_entry(realm);
+        }
         self.heads.insert(realm, cursor);
+    }
+
+    /// Adds an event behind all others that is rendered already.
+    pub(super) fn add_rendered(&mut self, realm: Realm, cursor: Cursor, event: &FeedEvent) {
+        let Content::Rendered(rendered) = &event.content else {
+            unreachable!("what is told of payments is added as facts")
+        };
+        self.finish_entry(realm);
+        let bytes = entry::encode_rendered(event, rendered);
+        self.batch.insert(&self.store.events, event_key(realm, cursor), bytes);
+        self.heads.insert(realm, cursor);
+    }
+
+    fn finish_entry(&mut self, realm: Realm) {
+        if let Some(facts) = self.facts.remove(&realm) {
+            let (first, bytes) = facts.finish();
+            self.batch.insert(&self.store.events, event_key(realm, first), bytes);
+        }
+    }
+
+    /// Keeps a chapter of a payment, whose first event has that number.
+    pub(super) fn keep(&mut self, payment: PaymentId, first_event: u32, bytes: Vec<u8>) {
+        match self.chapters.entry(payment) {
+            Entry::Vacant(vacant) => drop(vacant.insert((first_event, bytes))),
+            Entry::Occupied(mut known) => known.get_mut().1.extend(bytes),
+        }
     }
 
     /// What was last told of an order, with this change.
@@ -200,9 +343,14 @@ impl Change<'_> {
         self.orders.insert(order, told);
     }
 
-    /// Notes a shard's last record that was taken in.
-    pub(super) fn reach(&mut self, shard: ShardId, sequence: u64) {
-        self.positions.insert(shard, sequence);
+    /// How far a shard's records are taken in, with this change.
+    pub(super) fn position(&self, shard: ShardId) -> Position {
+        self.positions.get(&shard).copied().unwrap_or_else(|| self.store.position(shard))
+    }
+
+    /// Notes how far a shard's records are taken in.
+    pub(super) fn reach(&mut self, shard: ShardId, position: Position) {
+        self.positions.insert(shard, position);
     }
 
     /// The outbox, and the batch that its changes go into.
@@ -211,11 +359,16 @@ impl Change<'_> {
     }
 
     /// Writes it, and then tells whoever watches.
-    pub(super) fn commit(self) -> Result<(), FeedError> {
-        let Self { store, mut batch, positions, heads, orders: _ } = self;
-        for (shard, sequence) in &positions {
+    pub(super) fn commit(mut self) -> Result<(), FeedError> {
+        let open: Vec<Realm> = self.facts.keys().copied().collect();
+        open.into_iter().for_each(|realm| self.finish_entry(realm));
+        let Self { store, mut batch, positions, heads, orders: _, facts: _, chapters } = self;
+        for (payment, (first_event, bytes)) in chapters {
+            batch.insert(&store.chapters, chapter_key(payment, first_event), bytes);
+        }
+        for (shard, Position { told, kept }) in &positions {
             let key = [&[POSITION][..], &shard.0.to_be_bytes()].concat();
-            batch.insert(&store.books, key, sequence.to_be_bytes());
+            batch.insert(&store.books, key, [told.to_be_bytes(), kept.to_be_bytes()].concat());
         }
         for (realm, cursor) in &heads {
             let key = [&[HEAD][..], &realm_key(*realm)].concat();
@@ -234,32 +387,36 @@ impl Change<'_> {
     }
 }
 
-type Books = (HashMap<ShardId, u64>, DashMap<Realm, watch::Sender<Cursor>>);
+type Books = (HashMap<ShardId, Position>, DashMap<Realm, watch::Sender<Cursor>>);
 
 fn read_books(books: &Keyspace) -> Result<Books, FeedError> {
     let (mut positions, heads) = (HashMap::new(), DashMap::new());
     for entry in books.iter() {
         let (key, value) = entry.into_inner()?;
-        let number = |bytes: &[u8]| bytes.try_into().ok().map(u64::from_be_bytes);
-        let number = number(&value).ok_or(FeedError::Damaged("number"))?;
-        match key.split_first() {
-            Some((&POSITION, shard)) => {
+        let (numbers, rest) = value.as_chunks::<8>();
+        let numbers: Vec<u64> = numbers.iter().map(|bytes| u64::from_be_bytes(*bytes)).collect();
+        match (key.split_first(), &numbers[..], rest) {
+            (Some((&POSITION, shard)), &[told, ref kept @ ..], []) if kept.len() <= 1 => {
                 let shard = shard.try_into().ok().map(u16::from_be_bytes);
-                positions.insert(ShardId(shard.ok_or(FeedError::Damaged("shard"))?), number);
+                let kept = kept.first().copied().unwrap_or(0);
+                let shard = ShardId(shard.ok_or(FeedError::Damaged("shard"))?);
+                positions.insert(shard, Position { told, kept });
             }
-            Some((&HEAD, realm)) => {
+            (Some((&HEAD, realm)), &[number], []) => {
                 let realm = realm_of(realm).ok_or(FeedError::Damaged("realm"))?;
                 heads.insert(realm, watch::Sender::new(Cursor(number)));
             }
-            Some(_) | None => return Err(FeedError::Damaged("book")),
+            (Some(_) | None, _, _) => return Err(FeedError::Damaged("book")),
         }
     }
     Ok((positions, heads))
 }
 
-fn decode((key, value): fjall::KvPair) -> Result<(Cursor, FeedEvent), FeedError> {
-    let event = FeedEvent::decode(&value).ok_or(FeedError::Damaged("event"))?;
-    Ok((cursor_of(&key)?, event))
+fn decode(
+    realm: Realm,
+    (key, value): &fjall::KvPair,
+) -> Result<Vec<(Cursor, FeedEvent)>, FeedError> {
+    entry::decode(realm, cursor_of(key)?, value).ok_or(FeedError::Damaged("event"))
 }
 
 fn cursor_of(key: &[u8]) -> Result<Cursor, FeedError> {
@@ -271,6 +428,13 @@ fn event_key(realm: Realm, cursor: Cursor) -> [u8; REALM_LENGTH + 8] {
     let mut key = [0; REALM_LENGTH + 8];
     key[..REALM_LENGTH].copy_from_slice(&realm_key(realm));
     key[REALM_LENGTH..].copy_from_slice(&cursor.0.to_be_bytes());
+    key
+}
+
+fn chapter_key(payment: PaymentId, event: u32) -> [u8; 20] {
+    let mut key = [0; 20];
+    key[..16].copy_from_slice(&payment.to_u128().to_be_bytes());
+    key[16..].copy_from_slice(&event.to_be_bytes());
     key
 }
 

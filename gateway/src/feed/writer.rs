@@ -6,16 +6,12 @@
 
 use std::{
     collections::HashSet,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::Arc,
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 use tollgate_domain::{
     ControlEvent, Event, Order, Payment, Record, ShardId, Timestamp, WebhookEndpoint,
 };
@@ -23,22 +19,24 @@ use tollgate_engine::{DurableContent, DurableRecord};
 
 use super::{
     FeedError, FeedEvent, FeedOptions,
+    entry::Fact,
+    event::{Content, Rendered},
     naming::{self, Told},
     order::ToldOrder,
-    store::{Change, FeedStore},
+    store::{Change, FeedStore, Position},
+    timeline,
 };
 use crate::{
-    http::{endpoint_event_data, order_event_data, payment_event_data, refund_event_data},
+    http::{endpoint_event_data, order_event_data},
+    low_priority::lower_priority,
     metrics::FeedMetrics,
+    record_queue::{Next, Pace, RecordQueue},
     vault::Realm,
     webhook::QueueId,
 };
 
-/// Records that may wait: at some kilobytes each a few hundred megabytes, and seconds of load.
-const MOST_WAITING: usize = 100_000;
-
-/// Records that are written in one batch.
-const BATCH: usize = 2_048;
+/// Many events that come at once are written with one change, and are told so much later at the most.
+pub(super) const PACE: Pace = Pace { most: 2_048, apart: Duration::from_millis(20) };
 
 /// How often what was written is synced. A power cut may take as much from the feed, and the log
 /// gives it again.
@@ -48,75 +46,9 @@ const SYNC_EVERY: Duration = Duration::from_secs(2);
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 const SWEPT_AT_ONCE: usize = 10_000;
 
-/// What waits to be taken in.
-pub(super) struct Queue {
-    sender: Mutex<Option<Sender<Vec<Arc<DurableRecord>>>>>,
-    receiver: Receiver<Vec<Arc<DurableRecord>>>,
-    waiting: AtomicUsize,
-    failed: AtomicBool,
-    drained: (Mutex<()>, Condvar),
-}
-
-impl Default for Queue {
-    fn default() -> Self {
-        let (sender, receiver) = unbounded();
-        Self {
-            sender: Mutex::new(Some(sender)),
-            receiver,
-            waiting: AtomicUsize::new(0),
-            failed: AtomicBool::new(false),
-            drained: Default::default(),
-        }
-    }
-}
-
-impl Queue {
-    pub(super) fn put(&self, records: Vec<Arc<DurableRecord>>) {
-        if self.has_failed() || records.is_empty() {
-            return;
-        }
-        self.waiting.fetch_add(records.len(), Ordering::AcqRel);
-        if let Some(sender) = &*self.sender.lock() {
-            // The queue holds a receiver itself, so that there always is one.
-            let _ = sender.send(records);
-        }
-    }
-
-    pub(super) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Acquire)
-    }
-
-    pub(super) fn has_failed(&self) -> bool {
-        self.failed.load(Ordering::Acquire)
-    }
-
-    pub(super) fn has_room(&self) -> bool {
-        self.waiting() < MOST_WAITING && !self.has_failed()
-    }
-
-    /// Waits until there is room, or the store has failed.
-    pub(super) fn wait_for_room(&self) {
-        let (lock, condition) = &self.drained;
-        let mut guard = lock.lock();
-        condition.wait_while(&mut guard, |()| self.waiting() >= MOST_WAITING && !self.has_failed());
-    }
-
-    fn taken(&self, records: usize) {
-        self.waiting.fetch_sub(records, Ordering::AcqRel);
-        let (lock, condition) = &self.drained;
-        drop(lock.lock());
-        condition.notify_all();
-    }
-
-    fn fail(&self) {
-        self.failed.store(true, Ordering::Release);
-        self.taken(0);
-    }
-}
-
 /// The running thread.
 pub(super) struct FeedWriter {
-    queue: Arc<Queue>,
+    queue: Arc<RecordQueue>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -125,7 +57,7 @@ type Created = Box<dyn Fn(QueueId) + Send>;
 impl FeedWriter {
     pub(super) fn start(
         store: Arc<FeedStore>,
-        queue: Arc<Queue>,
+        queue: Arc<RecordQueue>,
         options: FeedOptions,
         metrics: FeedMetrics,
         created: Created,
@@ -136,6 +68,7 @@ impl FeedWriter {
         let thread = std::thread::Builder::new()
             .name("tollgate-feed".to_owned())
             .spawn(move || {
+                lower_priority();
                 if let Err(error) = loop_.run() {
                     let error: &dyn std::error::Error = &error;
                     tracing::error!(error, "the event feed has failed; no payments are taken");
@@ -147,7 +80,7 @@ impl FeedWriter {
     }
 
     pub(super) fn close(&self) {
-        drop(self.queue.sender.lock().take());
+        self.queue.close();
         if let Some(thread) = self.thread.lock().take() {
             // It ends by itself, and a panic in it has been told.
             let _ = thread.join();
@@ -157,7 +90,7 @@ impl FeedWriter {
 
 struct Loop {
     store: Arc<FeedStore>,
-    queue: Arc<Queue>,
+    queue: Arc<RecordQueue>,
     options: FeedOptions,
     metrics: FeedMetrics,
     created: Created,
@@ -168,22 +101,17 @@ struct Loop {
 impl Loop {
     fn run(&mut self) -> Result<(), FeedError> {
         let (mut synced, mut swept) = (Instant::now(), Instant::now());
-        let mut written = false;
+        let (mut last, mut written) = (Instant::now(), false);
         loop {
-            match self.queue.receiver.recv_timeout(SYNC_EVERY) {
-                Ok(first) => {
-                    let mut records = first;
-                    while records.len() < BATCH
-                        && let Ok(more) = self.queue.receiver.try_recv()
-                    {
-                        records.extend(more);
-                    }
+            match self.queue.next(SYNC_EVERY, last) {
+                Next::Records(records) => {
+                    last = Instant::now();
                     self.take_in(&records)?;
                     self.queue.taken(records.len());
                     written = true;
                 }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return self.store.persist(),
+                Next::Nothing => {}
+                Next::Closed => return self.store.persist(),
             }
             if written && synced.elapsed() >= SYNC_EVERY {
                 self.store.persist()?;
@@ -202,22 +130,34 @@ impl Loop {
         let mut begun = Vec::new();
         let mut events = 0;
         for record in records {
+            let Position { told, kept } = change.position(record.shard);
             // Shown twice, it would be told twice.
-            if record.sequence <= store.position(record.shard) {
-                continue;
-            }
+            let (tell, keep) = (record.sequence > told, record.sequence > kept);
             match &record.content {
-                DurableContent::Payments { record: payments, payments: after, orders } => {
-                    events += self.payments(&mut change, &mut begun, record.shard, payments, after);
-                    for order in orders {
-                        events += tell_order(&mut change, record.shard, payments.at, order)?;
+                DurableContent::Payments { record: content, payments, orders } => {
+                    for payment in payments {
+                        let own = own_events(content, payment);
+                        if keep && !own.is_empty() {
+                            let chapter = timeline::encode(record.sequence, content.at, &own)?;
+                            change.keep(payment.id(), number_of(payment, &own, 0), chapter);
+                        }
+                        if tell {
+                            let at = content.at;
+                            events += self.payment(&mut change, &mut begun, at, payment, &own);
+                        }
+                    }
+                    for order in orders.iter().filter(|_order| tell) {
+                        events += tell_order(&mut change, record.shard, content.at, order)?;
                     }
                 }
-                DurableContent::Control { record, webhook_endpoints } => {
+                DurableContent::Control { record, webhook_endpoints } if tell => {
                     events += control(&mut change, &mut begun, record, webhook_endpoints)?;
                 }
+                DurableContent::Control { .. } => {}
             }
-            change.reach(record.shard, record.sequence);
+            let reached =
+                Position { told: told.max(record.sequence), kept: kept.max(record.sequence) };
+            change.reach(record.shard, reached);
         }
         change.commit()?;
         self.metrics.events.increment(events);
@@ -225,57 +165,36 @@ impl Loop {
         Ok(())
     }
 
-    fn payments(
+    /// Tells what a record did to a payment; how many events that makes.
+    fn payment(
         &mut self,
         change: &mut Change<'_>,
         begun: &mut Vec<QueueId>,
-        shard: ShardId,
-        record: &Record<Event>,
-        after: &[Payment],
+        at: Timestamp,
+        payment: &Payment,
+        own: &[&Event],
     ) -> u64 {
+        let intent = payment.intent();
+        let realm = Realm { merchant: intent.merchant, mode: intent.mode };
+        let has_callback = intent.callback_url.is_some();
         let mut told = 0;
-        for payment in after {
-            let intent = payment.intent();
-            let realm = Realm { merchant: intent.merchant, mode: intent.mode };
-            let own = record.events.iter().filter(|event| event.payment() == Some(payment.id()));
-            let own: Vec<&Event> = own.collect();
-            // Rendered once for all events of the record: nobody has seen it between them.
-            let mut data: Option<Box<[u8]>> = None;
-            for (index, event) in own.iter().enumerate() {
-                let later = u32::try_from(own.len() - 1 - index).unwrap_or(0);
-                let (name, personal, data) = match naming::of_payment(event, payment) {
-                    None => continue,
-                    Some(Told::Payment(name)) => {
-                        let data = data.get_or_insert_with(|| payment_event_data(payment));
-                        (name, intent.personal.clone(), data.clone())
-                    }
-                    Some(Told::Refund(name, refund)) => {
-                        let Some(data) = refund_event_data(payment, refund) else { continue };
-                        (name, None, data)
-                    }
-                };
-                let cursor = change.head(realm).next();
-                let stored = FeedEvent {
-                    id: FeedEvent::id_at(realm, cursor, shard, record.at),
-                    at: record.at,
-                    sequence: payment.sequence().saturating_sub(later),
-                    // Of refunds too: what happens to a payment is delivered in order.
-                    subject: payment.id().to_u128(),
-                    name: name.into(),
-                    callback_url: intent.callback_url.clone(),
-                    personal,
-                    data,
-                };
-                if stored.callback_url.is_some() && self.callbacks.insert(realm) {
-                    let queue = QueueId::Callbacks(realm);
-                    let head = change.head(realm);
-                    let (outbox, batch) = change.outbox();
-                    outbox.begin(batch, queue, head);
-                    begun.push(queue);
-                }
-                change.add(realm, cursor, &stored);
-                told += 1;
+        for (index, event) in own.iter().enumerate() {
+            let (name, refund) = match naming::of_payment(event, payment) {
+                None => continue,
+                Some(Told::Payment(name)) => (name, None),
+                Some(Told::Refund(name, refund)) => (name, Some(refund)),
+            };
+            if has_callback && self.callbacks.insert(realm) {
+                let queue = QueueId::Callbacks(realm);
+                let head = change.head(realm);
+                let (outbox, batch) = change.outbox();
+                outbox.begin(batch, queue, head);
+                begun.push(queue);
             }
+            let sequence = number_of(payment, own, index);
+            let payment = payment.id();
+            change.add_fact(realm, &Fact { name, at, sequence, payment, refund, has_callback });
+            told += 1;
         }
         told
     }
@@ -291,6 +210,19 @@ impl Loop {
         self.store.outbox().sweep(now.before(self.options.attempt_retention))?;
         Ok(())
     }
+}
+
+/// What a record did to a payment. That it leaves memory, or comes back, is no event of its own, and it
+/// does not count it.
+fn own_events<'r>(record: &'r Record<Event>, payment: &Payment) -> Vec<&'r Event> {
+    let is_own = |event: &&Event| event.payment() == Some(payment.id()) && !event.is_of_archive();
+    record.events.iter().filter(is_own).collect()
+}
+
+/// The number of one of these events, which are the last that happened to the payment.
+fn number_of(payment: &Payment, own: &[&Event], index: usize) -> u32 {
+    let later = u32::try_from(own.len() - 1 - index).unwrap_or(u32::MAX);
+    payment.sequence().saturating_sub(later)
 }
 
 /// Tells where an order stands after a record, unless that has been told; how many events that makes.
@@ -317,11 +249,10 @@ fn tell_order(
         sequence: now.sequence,
         subject: order.id().to_u128(),
         name: naming::of_order(order.status()).into(),
-        callback_url: None,
-        personal: None,
-        data: order_event_data(order),
+        has_callback: false,
+        content: rendered(order_event_data(order)),
     };
-    change.add(realm, cursor, &stored);
+    change.add_rendered(realm, cursor, &stored);
     change.tell_order(order.id(), now);
     Ok(1)
 }
@@ -356,13 +287,16 @@ fn control(
                 sequence: 1,
                 subject: id.to_u128(),
                 name: name.into(),
-                callback_url: None,
-                personal: None,
-                data: endpoint_event_data(endpoint),
+                has_callback: false,
+                content: rendered(endpoint_event_data(endpoint)),
             };
-            change.add(realm, cursor, &stored);
+            change.add_rendered(realm, cursor, &stored);
             told += 1;
         }
     }
     Ok(told)
+}
+
+fn rendered(data: Box<[u8]>) -> Content {
+    Content::Rendered(Box::new(Rendered { data, ..Rendered::default() }))
 }

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How long a list waits for the views to take in what was durable when it was asked for.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A row, as it is now.
 pub(super) struct Listed {

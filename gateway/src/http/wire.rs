@@ -69,8 +69,8 @@ pub(crate) use operator_request::{OutcomeRequest, ResolutionRequest};
 pub(crate) use order_answer::{OrderBody, OwnedOrderBody};
 pub(crate) use order_request::{OrderRequest, ValidOrder};
 pub(crate) use payment_answer::{
-    ClassicCreated, ClassicPayment, ClassicStatus, ClassicSuccess, DeclinedBody, EventData,
-    PaymentBody, UndoneBody, complete,
+    ClassicCreated, ClassicPayment, ClassicStatus, ClassicSuccess, DeclinedBody, PaymentBody,
+    UndoneBody, complete,
 };
 pub(crate) use payment_methods::{PaymentMethodListBody, PaymentMethodQuery};
 pub(crate) use payment_request::{

@@ -3,12 +3,10 @@
 //! ```text
 //!   rows      realm 17 · id 16                        ─▶ row
 //!   index     realm 17 · facet · id 16                ─▶ nothing
-//!   events    realm 17 · payment 16 · event 4         ─▶ record's sequence in its shard 8 · record
 //!   tallies   realm 17 · day 4 · kind 1 · status 1 · standing 1 · currency 2   ─▶ tally
 //!   books     'v'                                     ─▶ number of this format, 4
 //!             'p' · shard 2                           ─▶ last record taken in, 8
 //!
-//!   Of a record are kept the events of the payment; the key has the number of the first of them.
 //!   realm: merchant 16 · mode 1; id: the bits of a payment's or an operation's id, which begin with
 //!   its time; numbers are big-endian. What a facet is, `facet.rs` draws.
 //! ```
@@ -25,10 +23,10 @@ use parking_lot::RwLock;
 use tollgate_domain::ShardId;
 
 use super::{ViewError, row::Row};
-use crate::vault::Realm;
+use crate::{low_priority::at_low_priority, vault::Realm};
 
 /// The number of the format that this build reads and writes. Anything else is built anew.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 const VERSION: &[u8] = b"v";
 const POSITION: u8 = b'p';
@@ -51,7 +49,6 @@ pub(super) struct ViewStore {
     database: Database,
     rows: Keyspace,
     index: Keyspace,
-    events: Keyspace,
     tallies: Keyspace,
     books: Keyspace,
     positions: RwLock<HashMap<ShardId, u64>>,
@@ -92,14 +89,13 @@ impl ViewStore {
             return Err(ViewError::Damaged("store"));
         }
         fs::create_dir_all(directory).map_err(ViewError::Directory)?;
-        let database = Database::builder(directory.join("store"))
+        let builder = Database::builder(directory.join("store"))
             .cache_size(cache_bytes)
             .worker_threads(BACKGROUND_THREADS)
-            .max_journaling_size(JOURNAL_BYTES)
-            .open()?;
+            .max_journaling_size(JOURNAL_BYTES);
+        let database = at_low_priority(|| builder.open()).map_err(ViewError::Thread)??;
         let keyspace = |name| database.keyspace(name, KeyspaceCreateOptions::default);
         let (rows, index) = (keyspace("rows")?, keyspace("index")?);
-        let events = keyspace("events")?;
         let (tallies, books) = (keyspace("tallies")?, keyspace("books")?);
         match books.get(VERSION)? {
             Some(format) if *format == FORMAT.to_be_bytes() => {}
@@ -109,7 +105,7 @@ impl ViewStore {
         }
         let positions = RwLock::new(read_positions(&books)?);
         let damaged = damaged.into();
-        Ok(Self { database, rows, index, events, tallies, books, positions, damaged })
+        Ok(Self { database, rows, index, tallies, books, positions, damaged })
     }
 
     /// Says that what was read makes no sense, so that the next start builds the store anew.
@@ -183,20 +179,6 @@ impl Reading<'_> {
         range.map(|entry| id_of(&entry.key()?))
     }
 
-    /// What is kept of each record of a payment, in order: the number of its first event, and the
-    /// bytes.
-    pub(super) fn events(
-        &self,
-        realm: Realm,
-        payment: u128,
-    ) -> impl Iterator<Item = Result<(u32, fjall::UserValue), ViewError>> + use<> {
-        self.snapshot.prefix(&self.store.events, row_key(realm, payment)).map(|entry| {
-            let (key, value) = entry.into_inner()?;
-            let event = key.last_chunk::<4>().map(|event| u32::from_be_bytes(*event));
-            Ok((event.ok_or(ViewError::Damaged("event's key"))?, value))
-        })
-    }
-
     /// Tallies whose keys begin so, each with its key.
     pub(super) fn tallies(
         &self,
@@ -219,12 +201,6 @@ impl Change<'_> {
 
     pub(super) fn put_row(&mut self, realm: Realm, id: u128, row: &Row) {
         self.batch.insert(&self.store.rows, row_key(realm, id), row.encode());
-    }
-
-    /// Keeps events of a payment, the first of which has that number.
-    pub(super) fn put_events(&mut self, realm: Realm, payment: u128, first: u32, bytes: Vec<u8>) {
-        let key = [&row_key(realm, payment)[..], &first.to_be_bytes()].concat();
-        self.batch.insert(&self.store.events, key, bytes);
     }
 
     pub(super) fn put_facet(&mut self, facet: &[u8], id: u128) {

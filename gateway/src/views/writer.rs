@@ -21,16 +21,20 @@ use super::{
     ViewError,
     crash_point::{self, CrashPoint},
     facet,
-    queue::{Next, Queue},
     row::{Digests, Row},
     store::{Change, ViewStore},
     tally::Deltas,
-    timeline,
 };
-use crate::{secrets::ViewSecrets, vault::Realm};
+use crate::{
+    low_priority::lower_priority,
+    record_queue::{Next, Pace, RecordQueue},
+    secrets::ViewSecrets,
+    vault::Realm,
+};
 
-/// Records that are written in one batch: the more, the fewer times a row is written.
-const BATCH: usize = 8_192;
+/// The more records are written in one batch, the fewer times a row is written. Nobody waits for the
+/// time of a batch: whoever reads a list hurries it.
+pub(super) const PACE: Pace = Pace { most: 8_192, apart: Duration::from_millis(100) };
 
 /// How often what was written is synced. A power cut may take as much from the views, and the log
 /// gives it again.
@@ -40,19 +44,16 @@ const SYNC_EVERY: Duration = Duration::from_secs(2);
 /// most while it is young.
 const REMEMBERED: usize = 32_768;
 
-/// Below everything that somebody waits for, and above snapshots.
-const NICENESS: i32 = 10;
-
 /// The running thread.
 pub(super) struct ViewWriter {
-    queue: Arc<Queue>,
+    queue: Arc<RecordQueue>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl ViewWriter {
     pub(super) fn start(
         store: Arc<ViewStore>,
-        queue: Arc<Queue>,
+        queue: Arc<RecordQueue>,
         secrets: ViewSecrets,
     ) -> Result<Self, ViewError> {
         let recent = Recent::default();
@@ -80,14 +81,6 @@ impl ViewWriter {
             // It ends by itself, and a panic in it has been told.
             let _ = thread.join();
         }
-    }
-}
-
-fn lower_priority() {
-    // Of this thread alone, on Linux. Where it is refused the thread works as fast as the others.
-    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
-        let error: &dyn std::error::Error = &error;
-        tracing::warn!(error, "the views are written at the priority of everything else");
     }
 }
 
@@ -125,18 +118,19 @@ impl Recent {
 
 struct Intake {
     store: Arc<ViewStore>,
-    queue: Arc<Queue>,
+    queue: Arc<RecordQueue>,
     secrets: ViewSecrets,
     recent: Recent,
 }
 
 impl Intake {
     fn run(&mut self) -> Result<(), ViewError> {
-        let mut synced = Instant::now();
+        let (mut synced, mut last) = (Instant::now(), Instant::now());
         let mut written = false;
         loop {
-            match self.queue.next(SYNC_EVERY, BATCH) {
+            match self.queue.next(SYNC_EVERY, last) {
                 Next::Records(records) => {
+                    last = Instant::now();
                     self.take_in(&records)?;
                     self.queue.taken(records.len());
                     written = true;
@@ -166,7 +160,6 @@ impl Intake {
                         let intent = payment.intent();
                         let realm = Realm { merchant: intent.merchant, mode: intent.mode };
                         self.touch(&mut batch, realm, facts, payment)?;
-                        timeline::keep(&mut change, realm, payment, record.sequence, facts)?;
                     }
                 }
                 DurableContent::Control { .. } => {}

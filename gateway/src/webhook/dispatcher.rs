@@ -95,7 +95,7 @@ pub(super) struct Dispatcher {
     /// When the next retry is due, if there is one; looked up anew where it may have changed.
     next_due: Option<Timestamp>,
     look_for_due: bool,
-    flights: JoinSet<Landing>,
+    flights: JoinSet<Result<Landing, FeedError>>,
     failures_in_a_row: u32,
     seldom_until: Option<Instant>,
     next_slot: Option<Instant>,
@@ -197,9 +197,13 @@ impl Dispatcher {
             tokio::select! {
                 biased;
                 Some(landed) = self.flights.join_next(), if !self.flights.is_empty() => {
-                    let mut landings: Vec<Landing> = landed.into_iter().collect();
-                    while let Some(landed) = self.flights.try_join_next() {
-                        landings.extend(landed);
+                    let mut landings = Vec::new();
+                    let mut landed = Some(landed);
+                    while let Some(one) = landed {
+                        if let Ok(landing) = one {
+                            landings.push(landing?);
+                        }
+                        landed = self.flights.try_join_next();
                     }
                     self.settle(landings)?;
                 }
@@ -215,7 +219,9 @@ impl Dispatcher {
     async fn land_all(&mut self) -> Result<(), FeedError> {
         let mut landings = Vec::new();
         while let Some(landed) = self.flights.join_next().await {
-            landings.extend(landed);
+            if let Ok(landing) = landed {
+                landings.push(landing?);
+            }
         }
         self.settle(landings)?;
         self.reach.in_flight.store(0, Ordering::Relaxed);
@@ -300,8 +306,8 @@ impl Dispatcher {
         self.flights.spawn(async move {
             let number = flight.retry.map_or(0, |retry| retry.tries).saturating_add(1);
             let (attempt, retry_after) =
-                deliver(&shared, queue, &target, &flight.event, number).await;
-            Landing { flight, attempt, retry_after }
+                deliver(&shared, queue, &target, &flight.event, number).await?;
+            Ok(Landing { flight, attempt, retry_after })
         });
     }
 

@@ -1,6 +1,6 @@
 //! Whom a queue is delivered to, and one delivery.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{borrow::Cow, num::NonZeroU32, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -22,7 +22,7 @@ use super::{
     signature,
 };
 use crate::{
-    feed::{EventBody, FeedEvent, older_name},
+    feed::{EventBody, FeedError, FeedEvent, older_name},
     vault::Realm,
 };
 
@@ -93,29 +93,29 @@ impl Target {
     /// Whether an event is for this target.
     pub(super) fn wants(&self, event: &FeedEvent) -> bool {
         match self {
-            Self::Endpoint(_) => self.name_for(&event.name).is_some(),
-            Self::Callbacks { .. } => event.callback_url.is_some(),
+            Self::Endpoint(_) => self.name_for(event).is_some(),
+            Self::Callbacks { .. } => event.has_callback,
         }
     }
 
-    /// What the target calls events of this name; `None` where it wants none.
-    fn name_for<'n>(&self, name: &'n str) -> Option<&'n str> {
+    /// What the target calls an event; `None` where it wants none of these.
+    fn name_for(&self, event: &FeedEvent) -> Option<Cow<'static, str>> {
         match self {
-            Self::Callbacks { .. } => Some(name),
+            Self::Callbacks { .. } => Some(event.name.clone()),
             Self::Endpoint(target) => {
                 let takes = |name: &str| target.endpoint.settings.takes(name);
-                if takes(name) {
-                    return Some(name);
+                if takes(&event.name) {
+                    return Some(event.name.clone());
                 }
-                older_name(name).filter(|older| takes(older))
+                older_name(&event.name).filter(|older| takes(older)).map(Cow::Borrowed)
             }
         }
     }
 
-    fn url<'t>(&'t self, event: &'t FeedEvent) -> Option<&'t str> {
+    fn url<'t>(&'t self, body: &'t EventBody) -> Option<&'t str> {
         match self {
             Self::Endpoint(target) => Some(&target.endpoint.settings.url),
-            Self::Callbacks { .. } => event.callback_url.as_deref(),
+            Self::Callbacks { .. } => body.callback_url(),
         }
     }
 
@@ -144,25 +144,28 @@ fn headers_of(text: &[u8]) -> HeaderMap {
 }
 
 /// Delivers an event once: what became of it, and how long the receiver asks to be left alone.
+///
+/// # Errors
+/// Where the feed cannot say what it tells: nothing is sent then.
 pub(crate) async fn deliver(
     shared: &Shared,
     queue: QueueId,
     target: &Arc<Target>,
     event: &FeedEvent,
     number: u8,
-) -> (Attempt, Option<Duration>) {
+) -> Result<(Attempt, Option<Duration>), FeedError> {
     let (at, began) = (shared.now(), Instant::now());
-    let name = target.name_for(&event.name).unwrap_or(&event.name);
+    let name = target.name_for(event).unwrap_or_else(|| event.name.clone());
     let realm = target.realm();
-    let body = EventBody::new(event, name, realm, &shared.vault).to_bytes();
+    let body = shared.feed.body(realm, event, &shared.vault)?.called(name.clone());
     let rules = shared.client.rules();
-    let destination = target.url(event).ok_or(UrlFault::Malformed);
+    let destination = target.url(&body).ok_or(UrlFault::Malformed);
     let destination = destination.and_then(|url| Destination::parse(url, realm.mode, rules));
     let answer = match &destination {
         Err(_fault) => Answer::none(AttemptResult::Forbidden),
         Ok(destination) => {
-            let body = Bytes::from(body);
-            let head = head(target, event, name, at, &body);
+            let body = Bytes::from(body.to_bytes());
+            let head = head(target, event, &name, at, &body);
             let request = || request(destination, &head, body.clone());
             shared.client.send(destination, request).await
         }
@@ -179,7 +182,7 @@ pub(crate) async fn deliver(
     let attempt = Attempt {
         id: delivery_id(at),
         event: event.id,
-        event_name: name.into(),
+        event_name: name.into_owned().into(),
         number,
         at,
         elapsed_ms: u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX),
@@ -188,7 +191,7 @@ pub(crate) async fn deliver(
         is_cut,
         sealed_body,
     };
-    (attempt, retry_after)
+    Ok((attempt, retry_after))
 }
 
 /// What every try of a delivery says in its head.

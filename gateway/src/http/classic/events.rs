@@ -9,7 +9,7 @@ use hyper::{HeaderMap, StatusCode, Uri};
 use tollgate_domain::Scope;
 
 use crate::{
-    feed::{Cursor, EventBody},
+    feed::{Cursor, FeedError},
     http::{
         authentication,
         error::{ErrorCode, Fault, Problem},
@@ -33,7 +33,8 @@ pub(in crate::http) async fn list(
     let own = authentication::merchant(&gateway, &headers, Scope::EventsRead)?;
     let serving = gateway.serving()?;
     let Rows { limit, offset } = Rows::parse(uri.query())?;
-    let (realm, feed) = (realm_of(&own), Arc::clone(&serving.feed));
+    let realm = realm_of(&own);
+    let (feed, vault) = (Arc::clone(&serving.feed), Arc::clone(&serving.vault));
     let read = blocking(move || {
         let (head, first) = (feed.head(realm), feed.begins_behind(realm)?);
         let total = head.0.saturating_sub(first.0);
@@ -42,14 +43,14 @@ pub(in crate::http) async fn list(
         let after = Cursor(first.0 + last - rows);
         let rows = usize::try_from(rows).unwrap_or(limit);
         let page = if rows == 0 { Vec::new() } else { feed.read(realm, after, rows)?.events };
-        Ok((page, total))
+        let shown = page.into_iter().rev().map(|(_cursor, event)| {
+            let body = feed.body(realm, &event, &vault)?;
+            Ok(ClassicEvent::new(event.id, event.name, event.sequence, event.at, body.data()))
+        });
+        Ok((shown.collect::<Result<Vec<_>, FeedError>>()?, total))
     });
     let (page, total) = read.await?;
-    let shown = page.into_iter().rev().map(|(_cursor, event)| {
-        let body = EventBody::new(&event, &event.name, realm, &serving.vault);
-        ClassicEvent::new(event.id, event.name.clone(), event.sequence, event.at, body.data())
-    });
-    let page = ClassicEventPage::new(shown.collect(), total, limit, offset);
+    let page = ClassicEventPage::new(page, total, limit, offset);
     Ok(respond::json(StatusCode::OK, &ClassicSuccess::of(page)))
 }
 

@@ -4,14 +4,14 @@
 //! What is told is read from the disk when its turn comes: a reader who is slow costs one page of
 //! memory, however far he is behind. How long he may take for it is for whoever tells him to say.
 
-use std::{fmt::Write, sync::Arc};
+use std::{borrow::Cow, fmt::Write, sync::Arc};
 
 use tokio::sync::watch;
 use tollgate_domain::FeedEventId;
 
-use super::events::{blocking, body, place_behind};
+use super::events::{blocking, place_behind};
 use crate::{
-    feed::{Cursor, EventFeed},
+    feed::{Cursor, EventFeed, FeedError},
     http::{
         error::Problem,
         state::{Gateway, Serving},
@@ -45,7 +45,7 @@ pub(super) enum Next {
 /// An event as it is told.
 pub(super) struct ToldEvent {
     pub(super) id: FeedEventId,
-    pub(super) name: Box<str>,
+    pub(super) name: Cow<'static, str>,
     /// The body that a delivery has.
     pub(super) text: String,
 }
@@ -78,18 +78,21 @@ impl EventTail {
             }
             self.head.borrow_and_update();
             let (feed, realm, from) = (Arc::clone(&self.feed), self.realm, self.from);
-            let Ok(page) = blocking(move || feed.read(realm, from, PAGE)).await else {
-                return Next::Failed;
-            };
-            if let Some((last, _event)) = page.events.last() {
-                self.from = *last;
-                let told = page.events.iter().map(|(_cursor, event)| ToldEvent {
-                    id: event.id,
-                    name: event.name.clone(),
-                    text: String::from_utf8(body(event, realm, &self.vault).to_bytes())
-                        .expect("JSON is text"),
+            let vault = Arc::clone(&self.vault);
+            let read = blocking(move || {
+                let page = feed.read(realm, from, PAGE)?;
+                let told = page.events.iter().map(|(_cursor, event)| {
+                    let body = feed.body(realm, event, &vault)?.to_bytes();
+                    let text = String::from_utf8(body).expect("JSON is text");
+                    Ok(ToldEvent { id: event.id, name: event.name.clone(), text })
                 });
-                return Next::Events(told.collect());
+                let told = told.collect::<Result<Vec<_>, FeedError>>()?;
+                Ok((told, page.events.last().map(|(last, _event)| *last)))
+            });
+            let Ok((told, last)) = read.await else { return Next::Failed };
+            if let Some(last) = last {
+                self.from = last;
+                return Next::Events(told);
             }
             tokio::select! {
                 () = self.gateway.goes() => {}

@@ -15,7 +15,7 @@ use tollgate_domain::{FeedEventId, Scope, WebhookEndpoint, WebhookEndpointId};
 
 use super::webhooks::{owned, realm_of};
 use crate::{
-    feed::{Cursor, EventBody, EventFeed, FeedError, FeedEvent},
+    feed::{Cursor, EventFeed, FeedError, FeedEvent},
     http::{
         authentication,
         body::read_optional_json,
@@ -24,7 +24,7 @@ use crate::{
         state::Gateway,
         wire::{self, EventPageBody, EventResendRequest, RedeliveryBody},
     },
-    vault::{Realm, Vault},
+    vault::Realm,
 };
 
 /// Rows of a page if the request does not say, and at the most.
@@ -42,13 +42,17 @@ pub(in crate::http) async fn list(
     let FeedQuery { after, limit } = FeedQuery::parse(uri.query())?;
     let realm = realm_of(&own);
     let from = place_behind(&serving.feed, realm, after).await?;
-    let feed = Arc::clone(&serving.feed);
-    let page = blocking(move || feed.read(realm, from, limit)).await?;
-    let events: Vec<FeedEvent> = page.events.into_iter().map(|(_cursor, event)| event).collect();
-    let next_after = events.last().map(|event| event.id).or(after);
-    let data = events.iter().map(|event| body(event, realm, &serving.vault)).collect();
-    let next_after = next_after.map(|id| id.to_string());
-    let page = EventPageBody::new(data, page.has_more, uri.path(), next_after);
+    let (feed, vault) = (Arc::clone(&serving.feed), Arc::clone(&serving.vault));
+    let read = blocking(move || {
+        let page = feed.read(realm, from, limit)?;
+        let bodies = page.events.iter().map(|(_cursor, event)| feed.body(realm, event, &vault));
+        let bodies = bodies.collect::<Result<Vec<_>, _>>()?;
+        let last = page.events.last().map(|(_cursor, event)| event.id);
+        Ok((bodies, page.has_more, last))
+    });
+    let (data, has_more, last) = read.await?;
+    let next_after = last.or(after).map(|id| id.to_string());
+    let page = EventPageBody::new(data, has_more, uri.path(), next_after);
     Ok(respond::json(StatusCode::OK, &page))
 }
 
@@ -62,7 +66,9 @@ pub(in crate::http) async fn read(
     let serving = gateway.serving()?;
     let realm = realm_of(&own);
     let event = find(&serving.feed, realm, &id).await?;
-    Ok(respond::json(StatusCode::OK, &body(&event, realm, &serving.vault)))
+    let (feed, vault) = (Arc::clone(&serving.feed), Arc::clone(&serving.vault));
+    let body = blocking(move || feed.body(realm, &event, &vault)).await?;
+    Ok(respond::json(StatusCode::OK, &body))
 }
 
 /// Delivers an event again: to the endpoint that is named, or to every enabled one that wants it.
@@ -165,15 +171,6 @@ pub(in crate::http) async fn place_behind(
         return Err(Problem::of(ErrorCode::CursorExpired));
     }
     Ok(cursor)
-}
-
-/// An event as its merchant sees it.
-pub(in crate::http) fn body<'e>(
-    event: &'e FeedEvent,
-    realm: Realm,
-    vault: &Vault,
-) -> EventBody<'e> {
-    EventBody::new(event, &event.name, realm, vault)
 }
 
 async fn find(feed: &Arc<EventFeed>, realm: Realm, id: &str) -> Result<FeedEvent, Problem> {

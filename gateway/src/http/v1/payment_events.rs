@@ -10,11 +10,12 @@ use axum::{
 use hyper::{HeaderMap, StatusCode, Uri};
 use tollgate_domain::Scope;
 
+use super::events::blocking;
 use crate::{
     http::{
         authentication,
         error::{ErrorCode, Problem},
-        listing::{catch_up, reading},
+        listing::PATIENCE,
         owned_payment::owned_payment,
         respond,
         state::Gateway,
@@ -34,8 +35,11 @@ pub(in crate::http) async fn list(
     let key = authentication::merchant(&gateway, &headers, Scope::PaymentsRead)?;
     let payment = owned_payment(serving, &key, &id).await?;
     let payment = payment.ok_or_else(|| Problem::of(ErrorCode::PaymentNotFound))?.id();
-    catch_up(serving).await?;
+    if !serving.feed.catch_up(PATIENCE).await {
+        return Err(Problem::of(ErrorCode::ListsUnavailable));
+    }
     let realm = Realm { merchant: key.merchant, mode: key.mode };
-    let records = reading(&serving.views, move |views| views.events(realm, payment)).await?;
+    let feed = Arc::clone(&serving.feed);
+    let records = blocking(move || feed.timeline(realm, payment)).await?;
     Ok(respond::json(StatusCode::OK, &TimelineBody::of(&records, payment.shard(), uri.path())))
 }

@@ -42,11 +42,12 @@ async fn of_gateway(gateway: &Gateway, serving: &Serving) -> Result<Vec<QueueBod
     let webhooks = Arc::clone(&serving.webhooks);
     let all = blocking(move || webhooks.status_of_all()).await?;
     let health = serving.engine.health();
+    let waiting = usize::try_from(serving.feed.waiting()).unwrap_or(usize::MAX);
     Ok(vec![
         QueueBody::internal("commands", health.mailbox_depth, None, health.in_flight),
         QueueBody::internal("log", health.queue_depth, Some(health.durable_lag), 0),
         QueueBody::internal("provider_calls", 0, None, health.provider_calls),
-        QueueBody::internal("event_feed", serving.feed.waiting(), None, 0),
+        QueueBody::internal("event_feed", waiting, None, 0),
         QueueBody::of_webhooks("webhooks".to_owned(), &all, (gateway.clock)()),
     ])
 }

@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 use super::events::{blocking, feed_failed};
 use crate::{
-    feed::{Cursor, FeedEvent},
+    feed::{Content, Cursor, FeedEvent, Rendered},
     http::{
         authentication::{self, MerchantCaller},
         body::{read_json, read_optional_json},
@@ -255,10 +255,12 @@ pub(in crate::http) async fn test(
         at,
         sequence: 0,
         subject: endpoint.id.to_u128(),
-        name,
-        callback_url: None,
-        personal: None,
-        data: br#"{"object":"test"}"#[..].into(),
+        name: name.into_string().into(),
+        has_callback: false,
+        content: Content::Rendered(Box::new(Rendered {
+            data: br#"{"object":"test"}"#[..].into(),
+            ..Rendered::default()
+        })),
     };
     let realm = realm_of(&own);
     let attempt = serving.webhooks.try_now(endpoint, event).await.map_err(feed_failed)?;

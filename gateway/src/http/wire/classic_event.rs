@@ -6,6 +6,8 @@
 //!
 //! Invariant: no amount is ever a float; its decimal text is written as it is.
 
+use std::borrow::Cow;
+
 use rust_decimal::Decimal;
 use serde::{
     Serialize, Serializer,
@@ -33,7 +35,7 @@ pub(crate) struct ClassicEventPage {
 pub(crate) struct ClassicEvent {
     #[serde(rename = "eventID")]
     id: IdText<FeedEventId>,
-    event: Box<str>,
+    event: Cow<'static, str>,
     sequence: u32,
     timestamp: Rfc3339,
     data: ClassicData,
@@ -55,7 +57,7 @@ impl ClassicEvent {
     /// The event; `data` as version 1 tells it.
     pub(crate) fn new(
         id: FeedEventId,
-        event: Box<str>,
+        event: Cow<'static, str>,
         sequence: u32,
         at: Timestamp,
         data: &RawValue,

@@ -14,7 +14,7 @@ pub(super) use emi::Percent;
 mod event_data;
 mod upi_link;
 
-pub(crate) use event_data::{EventData, complete};
+pub(crate) use event_data::complete;
 
 use std::fmt;
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use tollgate_domain::{Event, ShardId};
 
 use super::time::Rfc3339;
-use crate::{record_line::payment_event, views::PaymentRecord};
+use crate::{feed::PaymentRecord, record_line::payment_event};
 
 /// All events of a payment, to be serialized.
 #[derive(Serialize)]

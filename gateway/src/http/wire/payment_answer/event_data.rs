@@ -1,5 +1,5 @@
-//! A payment as an event tells of it: the answer of that moment, rendered when the event is taken
-//! into the feed, and completed whenever it is told.
+//! What an event tells that was rendered when it was taken into the feed, completed whenever it is
+//! told: payments by releases that rendered them then.
 //!
 //! What is stored has no personal data and no picture of a link: the one may stand nowhere in the
 //! clear, the other is made of the link again. Invariant: completed, it is what a `GET` would have
@@ -7,22 +7,10 @@
 
 use std::borrow::Cow;
 
-use serde::{Serialize, Serializer};
 use serde_json::Value;
-use tollgate_domain::Payment;
 
-use super::{PaymentFields, upi_link::qr_data_uri};
+use super::upi_link::qr_data_uri;
 use crate::vault::{OpenedData, PersonalField};
-
-/// A payment as it is stored with an event, to be serialized.
-pub(crate) struct EventData<'p>(pub(crate) &'p Payment);
-
-impl Serialize for EventData<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let fields = PaymentFields { qr_code: None, ..PaymentFields::of(self.0) };
-        fields.serialize(serializer)
-    }
-}
 
 /// Adds to stored data what it lacks. Data that lacks nothing comes back as it is.
 pub(crate) fn complete<'d>(data: &'d [u8], personal: Option<&OpenedData>) -> Cow<'d, [u8]> {

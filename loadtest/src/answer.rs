@@ -5,6 +5,7 @@
 
 use serde::Deserialize;
 
+use crate::meaning::Meaning;
 use crate::order::Currency;
 
 /// A violation quotes so many bytes of a body.
@@ -21,22 +22,8 @@ pub(crate) struct Answer {
     pub(crate) body: Box<[u8]>,
 }
 
-/// The meaning of an answer to `POST /api/v1/payments`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum PaymentAnswer {
-    /// 201 or 402: the last word on this key.
-    Final { payment: PaymentView, outcome: Outcome },
-    /// 202: acknowledged, not final.
-    Accepted { payment: PaymentView },
-    /// 409 `idempotency_key_in_use`: the first request still runs.
-    InUse,
-    /// 429 or 503: not taken in, nothing was begun.
-    Refused,
-    /// 422 `idempotency_key_reused`.
-    KeyReused,
-    /// Anything else, with what was wrong about it.
-    Unexpected(String),
-}
+/// The meaning of an answer to `POST /api/v1/payments`: 201 and 402 are final.
+pub(crate) type PaymentAnswer = Meaning<(PaymentView, Outcome), PaymentView>;
 
 /// How a payment stood in its first final answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +51,15 @@ pub(crate) struct PaymentView {
     pub(crate) amount_captured: Option<String>,
     #[serde(default)]
     pub(crate) amount_refunded: Option<String>,
+    /// One try at one provider each, in order.
+    #[serde(default)]
+    pub(crate) attempts: Vec<AttemptView>,
+}
+
+/// What is needed of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct AttemptView {
+    pub(crate) id: String,
 }
 
 #[derive(Deserialize)]
@@ -91,25 +87,11 @@ impl PaymentAnswer {
         match answer.status {
             201 => Self::of_created(answer),
             202 => match PaymentView::parse(&answer.body) {
-                Ok(payment) => Self::Accepted { payment },
-                Err(why) => unexpected_here(answer, &why),
+                Ok(payment) => Self::Accepted(payment),
+                Err(why) => Self::unexpected(answer, &why),
             },
             402 => Self::of_declined(answer),
-            409 if has_code(answer, "idempotency_key_in_use") => Self::InUse,
-            422 if has_code(answer, "idempotency_key_reused") => Self::KeyReused,
-            429 | 503 => Self::Refused,
-            _ => unexpected_here(answer, "this status is not allowed here"),
-        }
-    }
-
-    /// Puts answers to requests sent at the same moment into the order in which a correct server
-    /// gave them: what says "not yet" came before what is final.
-    pub(crate) fn finality(&self) -> u8 {
-        match self {
-            Self::InUse | Self::Refused => 0,
-            Self::Accepted { .. } => 1,
-            Self::Final { .. } => 2,
-            Self::KeyReused | Self::Unexpected(_) => 3,
+            _ => Self::of_nothing(answer),
         }
     }
 
@@ -117,24 +99,24 @@ impl PaymentAnswer {
         match PaymentView::parse(&answer.body) {
             Ok(payment) => match payment.outcome() {
                 Some(Outcome::Failed) => {
-                    unexpected_here(answer, "201 with a payment that has failed")
+                    Self::unexpected(answer, "201 with a payment that has failed")
                 }
-                Some(outcome) => Self::Final { payment, outcome },
+                Some(outcome) => Self::Final((payment, outcome)),
                 None => {
-                    unexpected_here(answer, "201 is final, and this status of a payment is not")
+                    Self::unexpected(answer, "201 is final, and this status of a payment is not")
                 }
             },
-            Err(why) => unexpected_here(answer, &why),
+            Err(why) => Self::unexpected(answer, &why),
         }
     }
 
     fn of_declined(answer: &Answer) -> Self {
         match view_in_problem(answer) {
             Ok(payment) if payment.outcome() == Some(Outcome::Failed) => {
-                Self::Final { payment, outcome: Outcome::Failed }
+                Self::Final((payment, Outcome::Failed))
             }
-            Ok(_) => unexpected_here(answer, "402 with a payment that has not failed"),
-            Err(why) => unexpected_here(answer, &why),
+            Ok(_) => Self::unexpected(answer, "402 with a payment that has not failed"),
+            Err(why) => Self::unexpected(answer, &why),
         }
     }
 }
@@ -182,10 +164,13 @@ impl PaymentView {
         Some((minor(&self.amount_captured)?, minor(&self.amount_refunded)?))
     }
 
-    /// The id goes into a path, so it must be made of harmless characters.
+    /// The attempt that was made last.
+    pub(crate) fn last_attempt(&self) -> Option<&str> {
+        self.attempts.last().map(|attempt| &*attempt.id).filter(|id| is_plain("att_", id))
+    }
+
     fn has_plain_id(&self) -> bool {
-        self.id.starts_with("pay_")
-            && self.id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        is_plain("pay_", &self.id)
     }
 }
 
@@ -207,6 +192,11 @@ impl Outcome {
             Self::ActionRequired | Self::Failed => false,
         }
     }
+}
+
+/// An id goes into a path, so it must be made of harmless characters.
+pub(crate) fn is_plain(prefix: &str, id: &str) -> bool {
+    id.starts_with(prefix) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// Minor units of an amount in major ones; zero may leave its decimals out.
@@ -251,13 +241,10 @@ pub(crate) fn unexpected(answer: &Answer, why: &str) -> String {
     format!("{why}: {}", answer.quote())
 }
 
-fn unexpected_here(answer: &Answer, why: &str) -> PaymentAnswer {
-    PaymentAnswer::Unexpected(unexpected(answer, why))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::meaning::Nothing;
 
     fn read(status: u16, problem: bool, body: &str) -> PaymentAnswer {
         let answer = Answer { status, replayed: false, problem, body: body.as_bytes().into() };
@@ -273,24 +260,24 @@ mod tests {
     #[test]
     fn final_answers_carry_their_outcome() {
         let completed = read(201, false, COMPLETED);
-        assert!(matches!(completed, PaymentAnswer::Final { outcome: Outcome::Completed, .. }));
+        assert!(matches!(completed, PaymentAnswer::Final((_, Outcome::Completed))));
         let authorized = read(201, false, &COMPLETED.replace("completed", "authorized"));
-        assert!(matches!(authorized, PaymentAnswer::Final { outcome: Outcome::Authorized, .. }));
+        assert!(matches!(authorized, PaymentAnswer::Final((_, Outcome::Authorized))));
         let action = read(201, false, &COMPLETED.replace("completed", "requires_action"));
-        assert!(matches!(action, PaymentAnswer::Final { outcome: Outcome::ActionRequired, .. }));
+        assert!(matches!(action, PaymentAnswer::Final((_, Outcome::ActionRequired))));
         let declined = read(402, true, &format!(r#"{{"code":"x","payment":{FAILED}}}"#));
-        assert!(matches!(declined, PaymentAnswer::Final { outcome: Outcome::Failed, .. }));
+        assert!(matches!(declined, PaymentAnswer::Final((_, Outcome::Failed))));
     }
 
     #[test]
     fn answers_that_are_not_final_are_told_apart() {
-        assert!(matches!(read(202, false, PROCESSING), PaymentAnswer::Accepted { .. }));
+        assert!(matches!(read(202, false, PROCESSING), PaymentAnswer::Accepted(_)));
         let in_use = read(409, true, r#"{"code":"idempotency_key_in_use"}"#);
-        assert_eq!(in_use, PaymentAnswer::InUse);
+        assert_eq!(in_use, Meaning::Nothing(Nothing::InUse));
         let reused = read(422, true, r#"{"code":"idempotency_key_reused"}"#);
-        assert_eq!(reused, PaymentAnswer::KeyReused);
-        assert_eq!(read(503, true, ""), PaymentAnswer::Refused);
-        assert_eq!(read(429, true, ""), PaymentAnswer::Refused);
+        assert_eq!(reused, Meaning::Nothing(Nothing::KeyReused));
+        assert!(read(503, true, "").is_refused());
+        assert!(read(429, true, "").is_refused());
     }
 
     #[test]
@@ -309,7 +296,7 @@ mod tests {
             (401, true, "{}"),
         ] {
             let meaning = read(status, problem, body);
-            assert!(matches!(meaning, PaymentAnswer::Unexpected(_)), "{status} {body}");
+            assert!(matches!(meaning, Meaning::Nothing(Nothing::Unexpected(_))), "{status} {body}");
         }
     }
 

@@ -4,8 +4,8 @@
 //! answer of each key, and notes a [`Violation`] when a later answer contradicts an earlier one. It
 //! sends nothing, waits for nothing and knows no clock, so every rule is tested without a server.
 //!
-//! Invariant: a key only moves from unanswered over accepted to final, and its payment never
-//! changes.
+//! Invariant: a key's payment never changes. How a key moves is `key_state.rs`, and the same for all
+//! that is asked for under one.
 //!
 //! Memory: by default every key is remembered. [`Auditor::sampling`] remembers so many and no more:
 //! when they are reached, every second one is let go, chosen by seed and number, and of the keys
@@ -13,36 +13,42 @@
 //! remembered; the provider's books are searched for double charges as a whole, or in the same
 //! proportion. What was done to a payment is remembered with it.
 
+mod customers;
 mod deeds;
 mod expected;
 mod feed;
 mod held_body;
+mod key_state;
 mod our_books;
+mod payments;
 mod provider_books;
 mod reconciliation;
 mod sample;
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::answer::{Answer, Outcome, PaymentAnswer, PaymentView};
+use crate::answer::{Answer, Outcome};
+use crate::meaning::{Meaning, Nothing};
 use crate::order::PaymentOrder;
 use crate::violation::{Violation, ViolationKind, Violations};
 
-use deeds::{DeedRecord, DeedState};
+use customers::Customer;
+pub(crate) use customers::outcome_of;
+use deeds::DeedRecord;
 use expected::Expected;
 use feed::Feed;
 pub(crate) use feed::{EventPage, FeedPlace};
 use held_body::HeldBody;
+use key_state::KeyState;
 pub(crate) use our_books::{AccountsPage, BalancesPage, OurBooks};
 pub(crate) use provider_books::{LedgerEntry, LedgerPage};
 pub(crate) use reconciliation::Reconciliation;
 use sample::Sample;
 
 /// The keys of a run and what is known about them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Auditor {
     records: HashMap<RecordId, KeyRecord>,
     /// What was done to the payments of those keys.
@@ -59,6 +65,8 @@ pub(crate) struct Auditor {
     shared: bool,
     /// Server and provider are killed on the way.
     interrupted: bool,
+    /// Nothing is killed any more: what the provider tells of its own accord has to arrive.
+    at_rest: bool,
     violations: Violations,
     tally: Tally,
 }
@@ -70,7 +78,10 @@ pub(crate) type RecordId = usize;
 #[derive(Debug)]
 struct KeyRecord {
     order: PaymentOrder,
-    state: KeyState,
+    /// With the payment that the server named, and how it first stood.
+    state: KeyState<Arc<str>, Outcome>,
+    /// Of a payment that was answered as waiting for its customer.
+    customer: Option<Box<Customer>>,
     /// What was done to its payment, in order.
     deeds: Vec<RecordId>,
     /// How often something was begun on the payment, or its end was heard.
@@ -83,16 +94,6 @@ struct KeyRecord {
 pub(crate) struct Reading {
     id: RecordId,
     moves: u32,
-}
-
-#[derive(Debug, Clone)]
-enum KeyState {
-    /// Sent, perhaps received; no answer arrived whole.
-    Unanswered,
-    /// 202 arrived: the payment must exist, its end is open.
-    Accepted { payment: Arc<str> },
-    /// The answer that must never change again.
-    Final { payment: Arc<str>, status: u16, body: HeldBody, outcome: Outcome },
 }
 
 /// When an answer arrived; keys that settle in the audit outlived a kill in the open.
@@ -134,7 +135,12 @@ pub(crate) struct Tally {
     pub(crate) authorized: u64,
     pub(crate) action_required: u64,
     pub(crate) failed: u64,
+    /// Customers whose decision the provider has told.
+    pub(crate) decisions: u64,
     /// Deeds by their first final answer.
+    pub(crate) confirmations: u64,
+    /// Payments called off while their customers had to act.
+    pub(crate) cancellations: u64,
     pub(crate) captures: u64,
     pub(crate) voids: u64,
     pub(crate) reversals: u64,
@@ -162,7 +168,12 @@ impl Auditor {
 
     /// Server and provider are killed on the way.
     pub(crate) fn through_kills() -> Self {
-        Self { interrupted: true, ..Self::default() }
+        Self { interrupted: true, at_rest: false, ..Self::default() }
+    }
+
+    /// Nothing is killed from now on.
+    pub(crate) fn come_to_rest(&mut self) {
+        self.at_rest = true;
     }
 
     /// How many keys there were.
@@ -212,18 +223,19 @@ impl Auditor {
         self.records.get(&id)?.payment().map(Arc::clone)
     }
 
-    /// The key's payment and how it first stood, once that is answered for good.
+    /// The key's payment, once it is answered for good, and how it first stood; of one whose customer
+    /// had to act, what it was seen to be since.
     pub(crate) fn outcome(&self, id: RecordId) -> Option<(Arc<str>, Outcome)> {
-        match &self.records.get(&id)?.state {
-            KeyState::Final { payment, outcome, .. } => Some((Arc::clone(payment), *outcome)),
-            KeyState::Unanswered | KeyState::Accepted { .. } => None,
-        }
+        let record = self.records.get(&id)?;
+        let (payment, first) = (record.state.named()?, record.state.end()?);
+        let seen = record.customer.as_ref().and_then(|customer| customer.outcome(&record.order));
+        Some((Arc::clone(payment), seen.unwrap_or(first)))
     }
 
     pub(crate) fn is_settled(&self, id: RecordId) -> bool {
         match (self.records.get(&id), self.deeds.get(&id)) {
-            (Some(record), _) => matches!(record.state, KeyState::Final { .. }),
-            (None, Some(deed)) => matches!(deed.state, DeedState::Final { .. }),
+            (Some(record), _) => record.state.is_final(),
+            (None, Some(deed)) => deed.state.is_final(),
             (None, None) => false,
         }
     }
@@ -234,7 +246,8 @@ impl Auditor {
         self.intended += 1;
         if self.sample.takes(id as u64) {
             let (state, deeds) = (KeyState::Unanswered, Vec::new());
-            self.records.insert(id, KeyRecord { order, state, deeds, moves: 0 });
+            let record = KeyRecord { order, state, customer: None, deeds, moves: 0 };
+            self.records.insert(id, record);
         }
         if self.sample.is_full(self.records.len()) {
             self.thin_out();
@@ -259,23 +272,10 @@ impl Auditor {
         self.tally.unanswered += 1;
     }
 
-    /// An answer to the key's own request, sent for the first time or again.
-    pub(crate) fn observe(
-        &mut self,
-        id: RecordId,
-        answer: Answer,
-        meaning: PaymentAnswer,
-        moment: Moment,
-    ) -> Standing {
-        self.tally.requests += 1;
-        match meaning {
-            PaymentAnswer::Final { payment, outcome } => {
-                self.observe_final(id, answer, &payment, outcome, moment)
-            }
-            PaymentAnswer::Accepted { payment } => {
-                self.observe_accepted(id, &answer, &payment, moment)
-            }
-            PaymentAnswer::InUse => {
+    /// An answer that tells nothing of what was asked for under the key.
+    fn observe_nothing(&mut self, id: RecordId, answer: &Answer, nothing: Nothing) -> Standing {
+        match nothing {
+            Nothing::InUse => {
                 self.tally.in_use += 1;
                 if self.is_settled(id) {
                     let details = format!("after its final answer: {}", answer.quote());
@@ -283,32 +283,34 @@ impl Auditor {
                 }
                 Standing::Open
             }
-            PaymentAnswer::Refused => {
+            Nothing::Refused => {
                 self.tally.refused += 1;
                 Standing::Open
             }
-            PaymentAnswer::KeyReused => {
+            Nothing::KeyReused => {
                 let details = format!("the key's own request: {}", answer.quote());
                 self.broken(ViolationKind::UnexpectedAnswer, id, details)
             }
-            PaymentAnswer::Unexpected(details) => {
+            Nothing::Unexpected(details) => {
                 self.broken(ViolationKind::UnexpectedAnswer, id, details)
             }
         }
     }
 
     /// An answer to another request under a key whose final answer is known.
-    pub(crate) fn observe_reuse(&mut self, id: RecordId, answer: &Answer, meaning: &PaymentAnswer) {
+    pub(crate) fn observe_reuse<F, A>(
+        &mut self,
+        id: RecordId,
+        answer: &Answer,
+        meaning: &Meaning<F, A>,
+    ) {
         self.tally.requests += 1;
-        match meaning {
-            PaymentAnswer::KeyReused => self.tally.reuses_checked += 1,
-            PaymentAnswer::Refused => self.tally.refused += 1,
-            PaymentAnswer::Final { .. }
-            | PaymentAnswer::Accepted { .. }
-            | PaymentAnswer::InUse
-            | PaymentAnswer::Unexpected(_) => {
-                self.broken(ViolationKind::ReuseNotRefused, id, answer.quote());
-            }
+        if meaning.is_reused() {
+            self.tally.reuses_checked += 1;
+        } else if meaning.is_refused() {
+            self.tally.refused += 1;
+        } else {
+            self.broken(ViolationKind::ReuseNotRefused, id, answer.quote());
         }
     }
 
@@ -316,35 +318,6 @@ impl Auditor {
     pub(crate) fn observe_invalid_accepted(&mut self, request: &str, answer: &Answer) {
         let details = format!("{request}: {}", answer.quote());
         self.note(ViolationKind::InvalidAccepted, details);
-    }
-
-    /// Notes that the key's payment is about to be read.
-    pub(crate) fn begin_reading(&self, id: RecordId) -> Reading {
-        Reading { id, moves: self.records.get(&id).map_or(0, |record| record.moves) }
-    }
-
-    /// An answer to a read of the key's payment.
-    pub(crate) fn observe_read(&mut self, reading: Reading, answer: &Answer) -> Standing {
-        self.tally.requests += 1;
-        let id = reading.id;
-        match answer.status {
-            200 => match PaymentView::parse(&answer.body) {
-                Ok(view) => self.observe_view(reading, &view),
-                Err(why) => {
-                    let details = format!("{why}: {}", answer.quote());
-                    self.broken(ViolationKind::UnexpectedAnswer, id, details)
-                }
-            },
-            404 => self.broken(ViolationKind::PaymentLost, id, answer.quote()),
-            429 | 503 => {
-                self.tally.refused += 1;
-                Standing::Open
-            }
-            _ => {
-                let details = format!("read: {}", answer.quote());
-                self.broken(ViolationKind::UnexpectedAnswer, id, details)
-            }
-        }
     }
 
     /// The key had its time and is still open.
@@ -361,15 +334,11 @@ impl Auditor {
     /// told, though not where.
     pub(crate) fn release_bodies(&mut self, records: Range<RecordId>) {
         for id in records {
-            if let Some(KeyRecord { state: KeyState::Final { body, .. }, .. }) =
-                self.records.get_mut(&id)
-            {
-                body.release();
+            if let Some(record) = self.records.get_mut(&id) {
+                record.state.release_body();
             }
-            if let Some(DeedRecord { state: DeedState::Final { body, .. }, .. }) =
-                self.deeds.get_mut(&id)
-            {
-                body.release();
+            if let Some(deed) = self.deeds.get_mut(&id) {
+                deed.state.release_body();
             }
         }
     }
@@ -377,8 +346,7 @@ impl Auditor {
     /// How the key's payment may stand; `None` without a final answer.
     fn expected(&self, id: RecordId) -> Option<Expected> {
         let record = self.records.get(&id)?;
-        let KeyState::Final { outcome, .. } = record.state else { return None };
-        Some(Expected::of(&record.order, outcome, self.deeds_of(id)))
+        Some(Expected::of(record, record.state.end()?, self.deeds_of(id)))
     }
 
     /// What does not fit between the provider's books, our own and the answers. Notes nothing,
@@ -408,142 +376,6 @@ impl Auditor {
         }
     }
 
-    /// Of a key that is not remembered there is nothing to say.
-    fn observe_final(
-        &mut self,
-        id: RecordId,
-        answer: Answer,
-        payment: &PaymentView,
-        outcome: Outcome,
-        moment: Moment,
-    ) -> Standing {
-        if let Some(standing) = self.claim(id, payment) {
-            return standing;
-        }
-        if let Some(details) = payment.amounts_against(outcome) {
-            return self.broken(ViolationKind::PaymentDiffers, id, details);
-        }
-        let bounded = self.sample.is_bounded();
-        let Some(record) = self.records.get_mut(&id) else { return Standing::Settled };
-        let tally = &mut self.tally;
-        match &record.state {
-            KeyState::Final { status, body, .. } => {
-                let difference = if *status == answer.status {
-                    body.difference(&answer.body)
-                } else {
-                    Some(format!("the status was {status}"))
-                };
-                tally.replays_checked += 1;
-                if let Some(difference) = difference {
-                    let details = format!("{difference}; now {}", answer.quote());
-                    return self.broken(ViolationKind::AnswerChanged, id, details);
-                }
-                if !answer.replayed {
-                    return self.broken(ViolationKind::ReplayNotMarked, id, answer.quote());
-                }
-            }
-            open @ (KeyState::Unanswered | KeyState::Accepted { .. }) => {
-                match (open, moment) {
-                    (KeyState::Unanswered, Moment::Load) => tally.acknowledged += 1,
-                    (KeyState::Unanswered, Moment::Audit) => tally.unanswered_resolved += 1,
-                    (KeyState::Accepted { .. }, Moment::Audit) => tally.accepted_resolved += 1,
-                    (KeyState::Accepted { .. } | KeyState::Final { .. }, _) => {}
-                }
-                match outcome {
-                    Outcome::Completed => tally.completed += 1,
-                    Outcome::Authorized => tally.authorized += 1,
-                    Outcome::ActionRequired => tally.action_required += 1,
-                    Outcome::Failed => tally.failed += 1,
-                }
-                let mut body = HeldBody::whole(answer.body);
-                if bounded {
-                    body.release();
-                }
-                let payment = Arc::from(payment.id.as_str());
-                record.state = KeyState::Final { payment, status: answer.status, body, outcome };
-            }
-        }
-        Standing::Settled
-    }
-
-    fn observe_accepted(
-        &mut self,
-        id: RecordId,
-        answer: &Answer,
-        payment: &PaymentView,
-        moment: Moment,
-    ) -> Standing {
-        if let Some(standing) = self.claim(id, payment) {
-            return standing;
-        }
-        let Some(record) = self.records.get_mut(&id) else { return Standing::Settled };
-        match &record.state {
-            KeyState::Final { status, .. } => {
-                let details = format!("the status was {status}; now {}", answer.quote());
-                self.broken(ViolationKind::AnswerChanged, id, details)
-            }
-            KeyState::Accepted { .. } => Standing::Open,
-            KeyState::Unanswered => {
-                if moment == Moment::Load {
-                    self.tally.acknowledged += 1;
-                }
-                record.state = KeyState::Accepted { payment: Arc::from(payment.id.as_str()) };
-                Standing::Open
-            }
-        }
-    }
-
-    fn observe_view(&mut self, reading: Reading, view: &PaymentView) -> Standing {
-        self.tally.reads_checked += 1;
-        let id = reading.id;
-        if let Some(standing) = self.claim(id, view) {
-            return standing;
-        }
-        let Some(record) = self.records.get(&id) else { return Standing::Settled };
-        let still = record.moves == reading.moves;
-        let found = self.expected(id).and_then(|expected| expected.against(view, still));
-        match found {
-            Some((kind, details)) => self.broken(kind, id, details),
-            None => Standing::Settled,
-        }
-    }
-
-    /// Holds that this payment is the key's: the only one, of no other key, and as asked for. Gives
-    /// where the key stands if that is the end of it: broken, or not remembered.
-    fn claim(&mut self, id: RecordId, view: &PaymentView) -> Option<Standing> {
-        let Some(record) = self.records.get(&id) else { return Some(Standing::Settled) };
-        let order = record.order;
-        if let Some(known) = record.payment()
-            && **known != *view.id
-        {
-            let details = format!("first {known}, now {}", view.id);
-            return Some(self.broken(ViolationKind::KeyNamesTwoPayments, id, details));
-        }
-        match self.owners.entry(Arc::from(view.id.as_str())) {
-            Entry::Vacant(free) => {
-                free.insert(id);
-            }
-            Entry::Occupied(owner) if *owner.get() == id => {}
-            Entry::Occupied(owner) => {
-                let other = self.records.get(owner.get()).map(|record| record.order.key());
-                let other = other.unwrap_or_default();
-                let details = format!("{} was also answered to {other}", view.id);
-                return Some(self.broken(ViolationKind::PaymentOfTwoKeys, id, details));
-            }
-        }
-        if view.amount_minor != order.amount_minor || view.currency != order.currency.code() {
-            let details = format!(
-                "asked for {} {}, answered {} {}",
-                order.amount_minor,
-                order.currency.code(),
-                view.amount_minor,
-                view.currency
-            );
-            return Some(self.broken(ViolationKind::PaymentDiffers, id, details));
-        }
-        None
-    }
-
     fn broken(&mut self, kind: ViolationKind, id: RecordId, details: String) -> Standing {
         let (key, payment) = match (self.records.get(&id), self.deeds.get(&id)) {
             (Some(record), _) => {
@@ -559,9 +391,25 @@ impl Auditor {
 
 impl KeyRecord {
     fn payment(&self) -> Option<&Arc<str>> {
-        match &self.state {
-            KeyState::Unanswered => None,
-            KeyState::Accepted { payment } | KeyState::Final { payment, .. } => Some(payment),
+        self.state.named()
+    }
+}
+
+impl Default for Auditor {
+    fn default() -> Self {
+        Self {
+            records: HashMap::new(),
+            deeds: HashMap::new(),
+            intended: 0,
+            owners: HashMap::new(),
+            refund_owners: HashMap::new(),
+            feed: Feed::default(),
+            sample: Sample::default(),
+            shared: false,
+            interrupted: false,
+            at_rest: true,
+            violations: Violations::default(),
+            tally: Tally::default(),
         }
     }
 }

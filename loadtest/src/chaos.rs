@@ -254,6 +254,7 @@ impl ChaosAudit {
             provider.kill().await?;
             provider.restart().await?;
         }
+        self.auditor.lock().come_to_rest();
         let keys = (0..self.auditor.lock().len()).collect();
         if self.check_keys(&mut session, keys).await?.is_break()
             || self.check_events(&mut session).await?.is_break()
@@ -364,8 +365,9 @@ impl ChaosAudit {
         plan: &Plan,
     ) -> Result<ControlFlow<()>> {
         let clients = session.clients(self.options.connections)?;
+        let pages = self.surroundings.pages(&session.server);
         let mut server = session.server;
-        let load = load::Load::begin(clients, &self.auditor, &self.options, round);
+        let load = load::Load::begin(clients, pages, &self.auditor, &self.options, round)?;
         let aftermath = match tokio::time::timeout(plan.before, server.end()).await {
             Ok(status) => Aftermath::Died(status),
             Err(_still_running) => {
@@ -420,7 +422,11 @@ impl ChaosAudit {
             accepted_resolved: tally.accepted_resolved,
             completed: tally.completed,
             authorized: tally.authorized,
+            action_required: tally.action_required,
             failed: tally.failed,
+            decisions: tally.decisions,
+            confirmations: tally.confirmations,
+            cancellations: tally.cancellations,
             captures: tally.captures,
             voids: tally.voids,
             reversals: tally.reversals,

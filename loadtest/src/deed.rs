@@ -1,4 +1,4 @@
-//! Something to do to a payment that exists: capture, void, reverse or refund it.
+//! Something to do to a payment that exists: confirm, capture, void, reverse or refund it.
 //!
 //! Not here: who draws it, and what was answered.
 //!
@@ -24,6 +24,10 @@ pub(crate) struct Deed {
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DeedKind {
+    /// Ask what became of the customer's action.
+    Confirmation,
+    /// Call the payment off while its customer has to act.
+    Cancellation,
     /// Take so much of what is reserved, and let go of the rest or keep it.
     Capture { amount_minor: i64, is_final: bool },
     /// Let go of what is reserved.
@@ -54,6 +58,8 @@ impl Deed {
                 DeedKind::Refund { amount_minor: amount_minor + 1 }
             }
             DeedKind::Void => DeedKind::Refund { amount_minor: 1 },
+            DeedKind::Confirmation => DeedKind::Cancellation,
+            DeedKind::Cancellation => DeedKind::Confirmation,
             DeedKind::Reversal => DeedKind::Void,
         })
     }
@@ -64,7 +70,8 @@ impl Deed {
             DeedKind::Capture { amount_minor, is_final } => {
                 ("capture", format!(r#"{{"amount_minor":{amount_minor},"final":{is_final}}}"#))
             }
-            DeedKind::Void => ("void", "{}".to_owned()),
+            DeedKind::Confirmation => ("confirm", "{}".to_owned()),
+            DeedKind::Cancellation | DeedKind::Void => ("void", "{}".to_owned()),
             DeedKind::Reversal => ("reverse", "{}".to_owned()),
             DeedKind::Refund { amount_minor } => {
                 ("refund", format!(r#"{{"amount_minor":{amount_minor},"reason":"load test"}}"#))
@@ -82,6 +89,8 @@ impl DeedKind {
     /// The name in reports.
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::Confirmation => "confirmation",
+            Self::Cancellation => "cancellation",
             Self::Capture { .. } => "capture",
             Self::Void => "void",
             Self::Reversal => "reversal",
@@ -111,6 +120,8 @@ mod tests {
                 "/api/v1/payments/pay_1/capture",
                 r#"{"amount_minor":7,"final":false}"#,
             ),
+            (DeedKind::Confirmation, "/api/v1/payments/pay_1/confirm", "{}"),
+            (DeedKind::Cancellation, "/api/v1/payments/pay_1/void", "{}"),
             (DeedKind::Void, "/api/v1/payments/pay_1/void", "{}"),
             (DeedKind::Reversal, "/api/v1/payments/pay_1/reverse", "{}"),
             (
@@ -128,6 +139,8 @@ mod tests {
     #[test]
     fn another_request_under_the_key_differs() {
         for kind in [
+            DeedKind::Confirmation,
+            DeedKind::Cancellation,
             DeedKind::Capture { amount_minor: 7, is_final: true },
             DeedKind::Void,
             DeedKind::Reversal,

@@ -4,8 +4,9 @@
 
 use serde::Deserialize;
 
-use crate::answer::{Answer, PaymentView, has_code, unexpected, view_in_problem};
+use crate::answer::{Answer, Outcome, PaymentView, has_code, is_plain, view_in_problem};
 use crate::deed::DeedKind;
+use crate::meaning::Meaning;
 
 /// Refusals before anything was begun, of which the key remembers nothing.
 const NOTHING_BEGUN: [(u16, &str); 5] = [
@@ -16,24 +17,8 @@ const NOTHING_BEGUN: [(u16, &str); 5] = [
     (409, "operation_limit_reached"),
 ];
 
-/// The meaning of an answer to a capture, void, reversal or refund.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum DeedAnswer {
-    /// 200, 201 or 402: the last word on this key.
-    Final { shown: Shown, end: DeedEnd },
-    /// 202: acknowledged, not final.
-    Accepted { shown: Shown },
-    /// The rules forbid it: 400 or 409, and nothing was begun.
-    Rejected { status: u16 },
-    /// 409 `idempotency_key_in_use`: the first request still runs.
-    InUse,
-    /// 429 or 503: not taken in, nothing was begun.
-    Refused,
-    /// 422 `idempotency_key_reused`.
-    KeyReused,
-    /// Anything else, with what was wrong about it.
-    Unexpected(String),
-}
+/// The meaning of an answer to what is done to a payment: 200, 201 and 402 are final.
+pub(crate) type DeedAnswer = Meaning<(Shown, DeedEnd), Shown>;
 
 /// What an answer shows: a refund is shown by itself, all else by the payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,45 +49,62 @@ pub(crate) struct RefundView {
 
 impl DeedAnswer {
     pub(crate) fn of(kind: DeedKind, answer: &Answer) -> Self {
-        match (answer.status, kind.is_refund()) {
-            (200, false) => match PaymentView::parse(&answer.body) {
-                Ok(payment) => Self::Final { shown: Shown::Payment(payment), end: DeedEnd::Done },
-                Err(why) => unexpected_here(answer, &why),
+        let is_refund = kind.is_refund();
+        match answer.status {
+            200 if !is_refund => match PaymentView::parse(&answer.body) {
+                Ok(payment) => Self::Final((Shown::Payment(payment), DeedEnd::Done)),
+                Err(why) => Self::unexpected(answer, &why),
             },
-            (201, true) => match RefundView::parse(&answer.body) {
+            201 if is_refund => match RefundView::parse(&answer.body) {
                 Ok(refund) => match refund.end() {
-                    Some(end) => Self::Final { shown: Shown::Refund(refund), end },
-                    None => unexpected_here(answer, "201 is final, and this refund is not"),
+                    Some(end) => Self::Final((Shown::Refund(refund), end)),
+                    None => Self::unexpected(answer, "201 is final, and this refund is not"),
                 },
-                Err(why) => unexpected_here(answer, &why),
+                Err(why) => Self::unexpected(answer, &why),
             },
-            (202, false) => match PaymentView::parse(&answer.body) {
-                Ok(payment) => Self::Accepted { shown: Shown::Payment(payment) },
-                Err(why) => unexpected_here(answer, &why),
+            202 => match Shown::parse(is_refund, &answer.body) {
+                Ok(shown) => Self::Accepted(shown),
+                Err(why) => Self::unexpected(answer, &why),
             },
-            (202, true) => match RefundView::parse(&answer.body) {
-                Ok(refund) => Self::Accepted { shown: Shown::Refund(refund) },
-                Err(why) => unexpected_here(answer, &why),
-            },
-            (402, false) if has_code(answer, "operation_failed") => match view_in_problem(answer) {
-                Ok(payment) => Self::Final { shown: Shown::Payment(payment), end: DeedEnd::Undone },
-                Err(why) => unexpected_here(answer, &why),
-            },
-            (409, _) if has_code(answer, "idempotency_key_in_use") => Self::InUse,
-            (422, _) if has_code(answer, "idempotency_key_reused") => Self::KeyReused,
-            (429 | 503, _) => Self::Refused,
-            (status, _) if is_rejection(answer) => Self::Rejected { status },
-            _ => unexpected_here(answer, "this status is not allowed here"),
+            402 if !is_refund => Self::of_failure(kind, answer),
+            status if is_rejection(answer) => Self::Rejected { status },
+            _ => Self::of_nothing(answer),
         }
     }
 
-    /// As `PaymentAnswer::finality`.
-    pub(crate) fn finality(&self) -> u8 {
+    /// What the provider did not do; or, of a confirmation, that the customer has declined.
+    fn of_failure(kind: DeedKind, answer: &Answer) -> Self {
+        let end =
+            if has_code(answer, "operation_failed") { DeedEnd::Undone } else { DeedEnd::Done };
+        match view_in_problem(answer) {
+            Ok(payment) if end == DeedEnd::Undone => Self::Final((Shown::Payment(payment), end)),
+            Ok(payment)
+                if kind == DeedKind::Confirmation && payment.outcome() == Some(Outcome::Failed) =>
+            {
+                Self::Final((Shown::Payment(payment), end))
+            }
+            Ok(_) => Self::unexpected(answer, "402 for something that has not failed"),
+            Err(why) => Self::unexpected(answer, &why),
+        }
+    }
+}
+
+impl DeedEnd {
+    /// The name in reports.
+    pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::InUse | Self::Refused => 0,
-            Self::Accepted { .. } => 1,
-            Self::Final { .. } => 2,
-            Self::Rejected { .. } | Self::KeyReused | Self::Unexpected(_) => 3,
+            Self::Done => "done",
+            Self::Undone => "undone",
+            Self::Pending => "pending",
+        }
+    }
+}
+
+impl Shown {
+    fn parse(is_refund: bool, body: &[u8]) -> Result<Self, String> {
+        match is_refund {
+            true => RefundView::parse(body).map(Self::Refund),
+            false => PaymentView::parse(body).map(Self::Payment),
         }
     }
 }
@@ -111,9 +113,7 @@ impl RefundView {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, String> {
         let refund: Self =
             serde_json::from_slice(body).map_err(|why| format!("not a refund: {why}"))?;
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        let is_plain = refund.id.starts_with("ref_") && refund.id.bytes().all(plain);
-        if is_plain { Ok(refund) } else { Err("no refund id".to_owned()) }
+        if is_plain("ref_", &refund.id) { Ok(refund) } else { Err("no refund id".to_owned()) }
     }
 
     /// What became of it; `None` while the provider may not even have it.
@@ -132,13 +132,10 @@ fn is_rejection(answer: &Answer) -> bool {
     rejections.any(|(status, code)| *status == answer.status && has_code(answer, code))
 }
 
-fn unexpected_here(answer: &Answer, why: &str) -> DeedAnswer {
-    DeedAnswer::Unexpected(unexpected(answer, why))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::meaning::Nothing;
 
     const CAPTURE: DeedKind = DeedKind::Capture { amount_minor: 1, is_final: true };
     const REFUND: DeedKind = DeedKind::Refund { amount_minor: 1 };
@@ -155,27 +152,31 @@ mod tests {
 
     #[test]
     fn final_answers_carry_their_end() {
-        let done = |answer| matches!(answer, DeedAnswer::Final { end: DeedEnd::Done, .. });
+        let done = |answer| matches!(answer, DeedAnswer::Final((_, DeedEnd::Done)));
         assert!(done(read(CAPTURE, 200, PAYMENT)));
         assert!(done(read(REFUND, 201, REFUNDED)));
         for (status, expected) in [("failed", DeedEnd::Undone), ("pending", DeedEnd::Pending)] {
             let answer = read(REFUND, 201, &REFUNDED.replace("succeeded", status));
-            assert!(matches!(answer, DeedAnswer::Final { end, .. } if end == expected));
+            assert!(matches!(answer, DeedAnswer::Final((_, end)) if end == expected));
         }
+        let failed = PAYMENT.replace("completed", "failed");
+        let declined = format!(r#"{{"code":"payment_declined","payment":{failed}}}"#);
+        assert!(done(read(DeedKind::Confirmation, 402, &declined)));
         let undone = format!(r#"{{"code":"operation_failed","payment":{PAYMENT}}}"#);
         let undone = read(CAPTURE, 402, &undone);
-        assert!(matches!(undone, DeedAnswer::Final { end: DeedEnd::Undone, .. }));
+        assert!(matches!(undone, DeedAnswer::Final((_, DeedEnd::Undone))));
     }
 
     #[test]
     fn answers_that_are_not_final_are_told_apart() {
-        assert!(matches!(read(CAPTURE, 202, PAYMENT), DeedAnswer::Accepted { .. }));
+        assert!(matches!(read(CAPTURE, 202, PAYMENT), DeedAnswer::Accepted(_)));
         let unknown = REFUNDED.replace("succeeded", "unknown");
-        assert!(matches!(read(REFUND, 202, &unknown), DeedAnswer::Accepted { .. }));
+        assert!(matches!(read(REFUND, 202, &unknown), DeedAnswer::Accepted(_)));
         let code = |code: &str| format!(r#"{{"code":"{code}"}}"#);
-        assert_eq!(read(REFUND, 409, &code("idempotency_key_in_use")), DeedAnswer::InUse);
-        assert_eq!(read(REFUND, 422, &code("idempotency_key_reused")), DeedAnswer::KeyReused);
-        assert_eq!(read(REFUND, 503, ""), DeedAnswer::Refused);
+        let in_use = read(REFUND, 409, &code("idempotency_key_in_use"));
+        assert_eq!(in_use, Meaning::Nothing(Nothing::InUse));
+        assert!(read(REFUND, 422, &code("idempotency_key_reused")).is_reused());
+        assert!(read(REFUND, 503, "").is_refused());
         for (status, name) in NOTHING_BEGUN {
             assert_eq!(read(REFUND, status, &code(name)), DeedAnswer::Rejected { status });
         }
@@ -191,12 +192,18 @@ mod tests {
             (REFUND, 201, &*REFUNDED.replace("ref_1", "../1")),
             (REFUND, 402, r#"{"code":"operation_failed"}"#),
             (CAPTURE, 402, r#"{"code":"operation_failed"}"#),
+            (CAPTURE, 402, &*format!(r#"{{"code":"payment_declined","payment":{PAYMENT}}}"#)),
+            (
+                DeedKind::Confirmation,
+                402,
+                &*format!(r#"{{"code":"payment_declined","payment":{PAYMENT}}}"#),
+            ),
             (CAPTURE, 409, r#"{"code":"other"}"#),
             (CAPTURE, 404, r#"{"code":"payment_not_found"}"#),
             (CAPTURE, 500, "{}"),
         ] {
             let meaning = read(kind, status, body);
-            assert!(matches!(meaning, DeedAnswer::Unexpected(_)), "{status} {body}");
+            assert!(matches!(meaning, Meaning::Nothing(Nothing::Unexpected(_))), "{status} {body}");
         }
     }
 }

@@ -11,8 +11,11 @@
 //! Not here: sending, measuring, and what an answer means under the contract.
 
 mod async_payment;
+mod cancellation;
 mod capture;
 mod card_payment;
+mod confirmation;
+mod customer_action;
 mod decline;
 mod excess;
 mod invalid;
@@ -43,7 +46,7 @@ use serde::{Deserialize, Deserializer, de};
 
 pub(crate) use draw::Draw;
 pub(crate) use failure::Failure;
-pub(crate) use history::{Funds, History, Left, Past, PastDeed};
+pub(crate) use history::{Action, Funds, History, Left, Past, PastDeed};
 pub(crate) use task::{Expected, Subject, Task};
 
 /// Declares the operations: each has the name of its module.
@@ -92,6 +95,9 @@ operations! {
     WalletPayment = wallet_payment;
     Decline = decline;
     ProviderFault = provider_fault;
+    CustomerAction = customer_action;
+    Confirmation = confirmation;
+    Cancellation = cancellation;
     Capture = capture;
     PartialCapture = partial_capture;
     Void = void;

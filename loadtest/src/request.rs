@@ -15,8 +15,9 @@ pub(crate) struct Request {
     pub(crate) idempotency_key: Option<String>,
     /// Sent with `Prefer: respond-async`.
     pub(crate) respond_async: bool,
-    /// JSON, or what is meant to be refused as none.
+    /// JSON, or what is meant to be refused as none; or a form.
     pub(crate) body: Option<String>,
+    pub(crate) form: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +44,13 @@ impl Request {
             idempotency_key: None,
             respond_async: false,
             body: None,
+            form: false,
         }
+    }
+
+    /// What a page of the provider sends; it needs no key.
+    pub(crate) fn form(path: impl Into<Cow<'static, str>>, body: String) -> Self {
+        Self { form: true, ..Self::post(path, Key::None, body) }
     }
 
     pub(crate) fn post(path: impl Into<Cow<'static, str>>, key: Key, body: String) -> Self {
@@ -71,7 +78,9 @@ impl Request {
             text.push_str("prefer: respond-async\r\n");
         }
         if self.body.is_some() {
-            write!(text, "content-type: application/json\r\ncontent-length: {}\r\n", body.len())
+            let media = if self.form { "x-www-form-urlencoded" } else { "json" };
+            let length = body.len();
+            write!(text, "content-type: application/{media}\r\ncontent-length: {length}\r\n")
                 .expect("writing into a string cannot fail");
         }
         text.push_str("\r\n");

@@ -39,6 +39,8 @@ pub enum ViolationKind {
     PaymentDiffers,
     /// A payment or refund reads another status than was answered.
     StatusChanged,
+    /// A customer's decision, as the provider tells it, is not the one that was made first.
+    DecisionChanged,
     /// Another request under a used key was not refused with `idempotency_key_reused`.
     ReuseNotRefused,
     /// A request that must be refused was taken.
@@ -110,6 +112,7 @@ impl ViolationKind {
             Self::PaymentLost => "payment_lost",
             Self::PaymentDiffers => "payment_differs",
             Self::StatusChanged => "status_changed",
+            Self::DecisionChanged => "decision_changed",
             Self::ReuseNotRefused => "reuse_not_refused",
             Self::InvalidAccepted => "invalid_accepted",
             Self::UnexpectedAnswer => "unexpected_answer",

@@ -11,7 +11,9 @@
 use rand::RngExt;
 use rand::rngs::StdRng;
 
-use crate::order::{AMOUNTS, Capture, Card, Currency, Fault, Method, OrderNumber, PaymentOrder};
+use crate::order::{
+    AMOUNTS, Capture, Card, Currency, Customer, Fault, Method, OrderNumber, PaymentOrder,
+};
 use crate::randomness::{Purpose, randomness};
 
 /// Every connection whose number is divisible by this also sends timeouts that it waits for. Such a
@@ -35,10 +37,23 @@ pub(crate) enum Step {
     /// Something new done to one of the payments that it can be done to; sent twice at the same
     /// moment, or once.
     Do { number: OrderNumber, doing: Doing, drawn: u64, twice: bool },
+    /// Something to a payment whose customer has to act, perhaps while he decides.
+    Act { number: OrderNumber, acting: Acting, drawn: u64, meanwhile: bool },
     /// The same again, with its key.
     RepeatDeed { drawn: u64 },
     /// Its key with another request.
     ReuseDeed { drawn: u64 },
+}
+
+/// What is done while a customer has to act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Acting {
+    /// He decides.
+    Decide { approves: bool },
+    /// The merchant asks what he has decided.
+    Confirm,
+    /// The merchant calls the payment off.
+    CallOff,
 }
 
 /// What is done to a payment; `share` is of what there is, in hundredths.
@@ -103,13 +118,24 @@ impl Workload {
         let number = self.next_number();
         let random = &mut self.random;
         let share = random.random_range(1..=100);
-        let doing = match random.random_range(0..100) {
-            0..=14 => Doing::Capture { share: 100, is_final: true },
-            15..=29 => Doing::Capture { share, is_final: random.random() },
-            30..=39 => Doing::Void,
-            40..=49 => Doing::Reversal,
-            50..=64 => Doing::Refund { share: 100 },
-            65..=94 => Doing::Refund { share },
+        let drawn = random.random_range(0..100);
+        let acting = match drawn {
+            0..=9 => Some(Acting::Decide { approves: share <= 75 }),
+            10..=17 => Some(Acting::Confirm),
+            18..=23 => Some(Acting::CallOff),
+            _ => None,
+        };
+        if let Some(acting) = acting {
+            let (drawn, meanwhile) = (random.random(), random.random_range(0..4) == 0);
+            return Step::Act { number, acting, drawn, meanwhile };
+        }
+        let doing = match drawn {
+            ..=35 => Doing::Capture { share: 100, is_final: true },
+            36..=47 => Doing::Capture { share, is_final: random.random() },
+            48..=55 => Doing::Void,
+            56..=63 => Doing::Reversal,
+            64..=73 => Doing::Refund { share: 100 },
+            74..=94 => Doing::Refund { share },
             _ => Doing::Excess,
         };
         let twice = random.random_range(0..100) < 8;
@@ -131,10 +157,12 @@ impl Workload {
             7 | 8 => Currency::Usd,
             _ => Currency::Jpy,
         };
-        let card = match random.random_range(0..100) {
-            0..=79 => Card::Approved,
-            80..=91 => Card::Declined,
-            _ => Card::InsufficientFunds,
+        let method = match random.random_range(0..100) {
+            0..=66 => Method::Card(Card::Approved),
+            67..=76 => Method::Card(Card::Challenged),
+            77..=80 if currency == Currency::Inr => Method::Upi(Customer::HasToAct),
+            77..=91 => Method::Card(Card::Declined),
+            _ => Method::Card(Card::InsufficientFunds),
         };
         let fault = match random.random_range(0..100) {
             0 | 1 => Some(Fault::NotSent),
@@ -162,9 +190,14 @@ impl Workload {
             None => Capture::Automatic,
         };
         // A decline that is contradicted is an approval that nobody expects any more.
-        let card = match fault {
-            Some(Fault::CallbackContradicts) => Card::Approved,
-            Some(_) | None => card,
+        let method = match fault {
+            Some(Fault::CallbackContradicts) => Method::Card(Card::Approved),
+            Some(_) | None => method,
+        };
+        // Others than cards are not reserved first.
+        let method = match (method, capture) {
+            (Method::Upi(_), Capture::Manual) => Method::Card(Card::Challenged),
+            (method, _) => method,
         };
         let prefers_async = random.random_range(0..100) < 8;
         let patient = self.connection.is_multiple_of(PATIENT_EVERY);
@@ -175,7 +208,7 @@ impl Workload {
             merchant: 0,
             amount_minor,
             currency,
-            method: Method::Card(card),
+            method,
             capture,
             fault,
             respond_async,
@@ -203,6 +236,7 @@ mod tests {
                 | Step::Reuse { .. }
                 | Step::Read { .. }
                 | Step::Do { .. }
+                | Step::Act { .. }
                 | Step::RepeatDeed { .. }
                 | Step::ReuseDeed { .. } => None,
             })
@@ -232,7 +266,7 @@ mod tests {
             for step in operations(7, round, connection) {
                 let key = match step {
                     Step::Pay(order) | Step::PayTwice(order) => order.key(),
-                    Step::Do { number, .. } => number.key(),
+                    Step::Do { number, .. } | Step::Act { number, .. } => number.key(),
                     _ => continue,
                 };
                 assert!(keys.insert(key.clone()), "{key} was drawn twice");
@@ -263,8 +297,17 @@ mod tests {
                     .any(|step| matches!(step, Step::Do { doing: found, .. } if *found == doing))
             );
         }
+        let acts = |wanted: fn(Acting) -> bool| {
+            drawn.iter().any(|step| matches!(step, Step::Act { acting, .. } if wanted(*acting)))
+        };
+        assert!(acts(|acting| acting == Acting::Decide { approves: true }));
+        assert!(acts(|acting| acting == Acting::Decide { approves: false }));
+        assert!(acts(|acting| acting == Acting::Confirm));
+        assert!(acts(|acting| acting == Acting::CallOff));
+        assert!(has(|operation| matches!(operation, Step::Act { meanwhile: true, .. })));
         let orders = orders(&drawn);
-        for card in [Card::Approved, Card::Declined, Card::InsufficientFunds] {
+        assert!(orders.iter().any(|order| order.method == Method::Upi(Customer::HasToAct)));
+        for card in [Card::Approved, Card::Challenged, Card::Declined, Card::InsufficientFunds] {
             assert!(orders.iter().any(|order| order.method == Method::Card(card)));
         }
         for fault in [

@@ -144,7 +144,7 @@ impl Question<'_> {
     fn lacking(self) -> &'static str {
         match self {
             Self::Key | Self::Deed => "no final answer",
-            Self::Payment { .. } => "not readable",
+            Self::Payment { .. } => "not readable as it has to be",
             Self::Postings { .. } => "its postings are not readable",
             Self::Refund { .. } => "its refund is not settled",
         }
@@ -216,7 +216,12 @@ impl Inspection<'_> {
             Question::Payment { merchant, payment } => {
                 let reading = auditor.lock().begin_reading(id);
                 let answer = self.heard(client.read(merchant, payment).await)?;
-                Ok(auditor.lock().observe_read(reading, &answer))
+                let mut auditor = auditor.lock();
+                Ok(match auditor.observe_read(reading, &answer) {
+                    // Its customer has decided, and that has to show.
+                    Standing::Settled if auditor.is_on_its_way(id) => Standing::Open,
+                    standing => standing,
+                })
             }
             Question::Postings { merchant, payment } => {
                 let reading = auditor.lock().begin_reading(id);

@@ -3,16 +3,18 @@
 //! A deed is remembered with its payment and let go with it, so that what is known of a payment is
 //! known whole.
 //!
-//! Invariant: a deed's key only moves from unanswered over accepted to final or to rejected, and its
-//! refund never changes. A final answer stands; what became of a refund may yet be learned.
+//! Invariant: a deed's refund never changes. What became of a refund may be learned after its key's
+//! final answer.
 
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use super::{Auditor, HeldBody, Moment, RecordId, Standing};
-use crate::answer::Answer;
+use super::key_state::{Heard, Hearing, KeyState};
+use super::{Auditor, Moment, RecordId, Standing};
+use crate::answer::{Answer, PaymentView};
 use crate::deed::{Deed, DeedKind};
 use crate::deed_answer::{DeedAnswer, DeedEnd, RefundView, Shown};
+use crate::meaning::Meaning;
 use crate::order::PaymentOrder;
 use crate::violation::ViolationKind;
 
@@ -22,42 +24,18 @@ pub(super) struct DeedRecord {
     pub(super) deed: Deed,
     /// The key that its payment was created under.
     pub(super) of: RecordId,
-    pub(super) state: DeedState,
+    /// With the refund that the server named, and what became of it, as it was last heard.
+    pub(super) state: KeyState<Option<Arc<str>>, DeedEnd>,
 }
 
-#[derive(Debug, Clone)]
-pub(super) enum DeedState {
-    /// Sent, perhaps received; no answer arrived whole.
-    Unanswered,
-    /// 202 arrived: it was begun, its end is open.
-    Accepted { refund: Option<Arc<str>> },
-    /// Refused by the rules: nothing was begun.
-    Rejected,
-    /// The answer that must never change again.
-    Final {
-        status: u16,
-        body: HeldBody,
-        refund: Option<Arc<str>>,
-        /// As it was last heard.
-        end: DeedEnd,
-    },
-}
-
-impl DeedState {
-    fn refund(&self) -> Option<&Arc<str>> {
-        match self {
-            Self::Unanswered | Self::Rejected => None,
-            Self::Accepted { refund } | Self::Final { refund, .. } => refund.as_ref(),
-        }
-    }
-
+impl DeedRecord {
     /// What became of it; `None` where that is open.
     pub(super) fn end(&self) -> Option<DeedEnd> {
-        match self {
-            Self::Unanswered | Self::Accepted { .. } => None,
-            Self::Rejected => Some(DeedEnd::Undone),
-            Self::Final { end, .. } => Some(*end),
-        }
+        if self.state.is_rejected() { Some(DeedEnd::Undone) } else { self.state.end() }
+    }
+
+    fn refund(&self) -> Option<&Arc<str>> {
+        self.state.named()?.as_ref()
     }
 }
 
@@ -69,7 +47,7 @@ impl Auditor {
         if let Some(record) = self.records.get_mut(&of) {
             record.deeds.push(id);
             record.moves += 1;
-            self.deeds.insert(id, DeedRecord { deed, of, state: DeedState::Unanswered });
+            self.deeds.insert(id, DeedRecord { deed, of, state: KeyState::Unanswered });
         }
         id
     }
@@ -81,12 +59,12 @@ impl Auditor {
 
     /// The refund that the server named for this key.
     pub(crate) fn refund(&self, id: RecordId) -> Option<Arc<str>> {
-        self.deeds.get(&id)?.state.refund().map(Arc::clone)
+        self.deeds.get(&id)?.refund().map(Arc::clone)
     }
 
     /// The rules forbade it; to ask again would be to ask for something new.
     pub(crate) fn is_rejected(&self, id: RecordId) -> bool {
-        self.deeds.get(&id).is_some_and(|record| matches!(record.state, DeedState::Rejected))
+        self.deeds.get(&id).is_some_and(|record| record.state.is_rejected())
     }
 
     pub(super) fn deeds_of(&self, id: RecordId) -> impl Iterator<Item = &DeedRecord> {
@@ -104,53 +82,12 @@ impl Auditor {
     ) -> Standing {
         self.tally.requests += 1;
         match meaning {
-            DeedAnswer::Final { shown, end } => {
+            Meaning::Final((shown, end)) => {
                 self.observe_deed_final(id, answer, &shown, end, moment)
             }
-            DeedAnswer::Accepted { shown } => {
-                self.observe_deed_accepted(id, &answer, &shown, moment)
-            }
-            DeedAnswer::Rejected { .. } => self.observe_deed_rejected(id, &answer),
-            DeedAnswer::InUse => {
-                self.tally.in_use += 1;
-                if self.is_settled(id) {
-                    let details = format!("after its final answer: {}", answer.quote());
-                    return self.broken(ViolationKind::AnswerChanged, id, details);
-                }
-                Standing::Open
-            }
-            DeedAnswer::Refused => {
-                self.tally.refused += 1;
-                Standing::Open
-            }
-            DeedAnswer::KeyReused => {
-                let details = format!("the key's own request: {}", answer.quote());
-                self.broken(ViolationKind::UnexpectedAnswer, id, details)
-            }
-            DeedAnswer::Unexpected(details) => {
-                self.broken(ViolationKind::UnexpectedAnswer, id, details)
-            }
-        }
-    }
-
-    /// An answer to another request under a deed's key whose final answer is known.
-    pub(crate) fn observe_deed_reuse(
-        &mut self,
-        id: RecordId,
-        answer: &Answer,
-        meaning: &DeedAnswer,
-    ) {
-        self.tally.requests += 1;
-        match meaning {
-            DeedAnswer::KeyReused => self.tally.reuses_checked += 1,
-            DeedAnswer::Refused => self.tally.refused += 1,
-            DeedAnswer::Final { .. }
-            | DeedAnswer::Accepted { .. }
-            | DeedAnswer::Rejected { .. }
-            | DeedAnswer::InUse
-            | DeedAnswer::Unexpected(_) => {
-                self.broken(ViolationKind::ReuseNotRefused, id, answer.quote());
-            }
+            Meaning::Accepted(shown) => self.observe_deed_accepted(id, &answer, &shown, moment),
+            Meaning::Rejected { .. } => self.observe_deed_rejected(id, &answer, moment),
+            Meaning::Nothing(nothing) => self.observe_nothing(id, &answer, nothing),
         }
     }
 
@@ -183,7 +120,7 @@ impl Auditor {
         self.tally.reads_checked += 1;
         let returns = self.refund_comes_back(id);
         let Some(record) = self.deeds.get_mut(&id) else { return Standing::Settled };
-        let DeedState::Final { end, .. } = &mut record.state else { return Standing::Settled };
+        let KeyState::Final { end, .. } = &mut record.state else { return Standing::Settled };
         let (before, now) = (*end, refund.end());
         match (before, now) {
             (DeedEnd::Done, Some(DeedEnd::Undone)) if !returns => {
@@ -219,7 +156,7 @@ impl Auditor {
 
     /// What became of a deed, as it was last heard; `None` while that is open.
     pub(crate) fn deed_end(&self, id: RecordId) -> Option<DeedEnd> {
-        self.deeds.get(&id)?.state.end()
+        self.deeds.get(&id)?.end()
     }
 
     fn observe_deed_final(
@@ -233,56 +170,53 @@ impl Auditor {
         if let Some(standing) = self.claim_shown(id, shown) {
             return standing;
         }
-        let bounded = self.sample.is_bounded();
         let Some(record) = self.deeds.get_mut(&id) else { return Standing::Settled };
-        let tally = &mut self.tally;
-        match &record.state {
-            DeedState::Final { status, body, .. } => {
-                let difference = if *status == answer.status {
-                    body.difference(&answer.body)
-                } else {
-                    Some(format!("the status was {status}"))
-                };
-                tally.replays_checked += 1;
-                if let Some(difference) = difference {
-                    let details = format!("{difference}; now {}", answer.quote());
-                    return self.broken(ViolationKind::AnswerChanged, id, details);
-                }
-                if !answer.replayed {
-                    return self.broken(ViolationKind::ReplayNotMarked, id, answer.quote());
-                }
-                return Standing::Settled;
-            }
-            DeedState::Rejected => {
-                let details = format!("was rejected, now {}", answer.quote());
-                return self.broken(ViolationKind::AnswerChanged, id, details);
-            }
-            open @ (DeedState::Unanswered | DeedState::Accepted { .. }) => match (open, moment) {
-                (DeedState::Unanswered, Moment::Load) => tally.acknowledged += 1,
-                (DeedState::Unanswered, Moment::Audit) => tally.unanswered_resolved += 1,
-                (DeedState::Accepted { .. }, Moment::Audit) => tally.accepted_resolved += 1,
-                (DeedState::Accepted { .. } | DeedState::Rejected | DeedState::Final { .. }, _) => {
-                }
-            },
+        let hearing = Hearing::new(moment, &self.sample, &mut self.tally);
+        match record.state.hear_final(answer, (refund_of(shown), end), hearing) {
+            Heard::Again => return Standing::Settled,
+            Heard::Broken(kind, details) => return self.broken(kind, id, details),
+            Heard::First => {}
         }
+        let tally = &mut self.tally;
         match (end, record.deed.kind) {
             (DeedEnd::Undone, _) => tally.undone += 1,
+            (_, DeedKind::Confirmation) => tally.confirmations += 1,
+            (_, DeedKind::Cancellation) => tally.cancellations += 1,
             (_, DeedKind::Capture { .. }) => tally.captures += 1,
             (_, DeedKind::Void) => tally.voids += 1,
             (_, DeedKind::Reversal) => tally.reversals += 1,
             (_, DeedKind::Refund { .. }) => tally.refunds += 1,
         }
-        let mut body = HeldBody::whole(answer.body);
-        if bounded {
-            body.release();
+        self.move_payment_of(id);
+        match shown {
+            Shown::Payment(payment) => self.observe_shown(id, payment),
+            Shown::Refund(_) => Standing::Settled,
         }
-        let refund = refund_of(shown);
-        record.state = DeedState::Final { status: answer.status, body, refund, end };
+    }
+
+    /// What an answer shows of a payment whose customer had to act: it has to be what it may be.
+    fn observe_shown(&mut self, id: RecordId, payment: &PaymentView) -> Standing {
+        let Some(record) = self.deeds.get(&id) else { return Standing::Settled };
         let of = record.of;
-        if let Some(record) = self.records.get_mut(&of) {
+        let acts = matches!(record.deed.kind, DeedKind::Confirmation | DeedKind::Cancellation);
+        if !acts {
+            return Standing::Settled;
+        }
+        let found = self.expected(of).and_then(|expected| expected.against(payment, true));
+        match found {
+            Some((kind, details)) => self.broken(kind, id, details),
+            None => {
+                self.see(of, payment);
+                Standing::Settled
+            }
+        }
+    }
+
+    fn move_payment_of(&mut self, id: RecordId) {
+        let of = self.deeds.get(&id).map(|record| record.of);
+        if let Some(record) = of.and_then(|of| self.records.get_mut(&of)) {
             record.moves += 1;
         }
-        Standing::Settled
     }
 
     fn observe_deed_accepted(
@@ -296,40 +230,22 @@ impl Auditor {
             return standing;
         }
         let Some(record) = self.deeds.get_mut(&id) else { return Standing::Settled };
-        match &record.state {
-            DeedState::Final { .. } | DeedState::Rejected => {
-                let details = format!("was final, now {}", answer.quote());
-                self.broken(ViolationKind::AnswerChanged, id, details)
-            }
-            DeedState::Accepted { .. } => Standing::Open,
-            DeedState::Unanswered => {
-                if moment == Moment::Load {
-                    self.tally.acknowledged += 1;
-                }
-                record.state = DeedState::Accepted { refund: refund_of(shown) };
-                Standing::Open
-            }
+        let hearing = Hearing::new(moment, &self.sample, &mut self.tally);
+        match record.state.hear_accepted(answer, refund_of(shown), hearing) {
+            Heard::First | Heard::Again => Standing::Open,
+            Heard::Broken(kind, details) => self.broken(kind, id, details),
         }
     }
 
-    fn observe_deed_rejected(&mut self, id: RecordId, answer: &Answer) -> Standing {
+    fn observe_deed_rejected(&mut self, id: RecordId, answer: &Answer, moment: Moment) -> Standing {
         let Some(record) = self.deeds.get_mut(&id) else { return Standing::Settled };
-        match record.state {
-            DeedState::Unanswered => {
-                self.tally.rejected += 1;
-                record.state = DeedState::Rejected;
-                let of = record.of;
-                if let Some(record) = self.records.get_mut(&of) {
-                    record.moves += 1;
-                }
-                Standing::Settled
-            }
-            DeedState::Rejected => Standing::Settled,
-            DeedState::Accepted { .. } | DeedState::Final { .. } => {
-                let details = format!("was begun, now {}", answer.quote());
-                self.broken(ViolationKind::AnswerChanged, id, details)
-            }
+        let hearing = Hearing::new(moment, &self.sample, &mut self.tally);
+        match record.state.hear_rejected(answer, hearing) {
+            Heard::First => self.move_payment_of(id),
+            Heard::Again => {}
+            Heard::Broken(kind, details) => return self.broken(kind, id, details),
         }
+        Standing::Settled
     }
 
     /// Holds that an answer speaks of the deed: its own payment, its own refund. Gives where the
@@ -358,7 +274,7 @@ impl Auditor {
         let (deed, of) = (&record.deed, record.of);
         let DeedKind::Refund { amount_minor } = deed.kind else { return None };
         let order = self.order(of)?;
-        let known = record.state.refund().is_none_or(|known| **known == *refund.id);
+        let known = record.refund().is_none_or(|known| **known == *refund.id);
         let same = *deed.payment == *refund.payment_id
             && refund.amount_minor == amount_minor
             && refund.currency == order.currency.code();

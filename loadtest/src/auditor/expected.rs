@@ -3,11 +3,13 @@
 //! What is open makes a range of what is exact otherwise: an operation without its last word may
 //! have been done or not, and a refund that is to come back may have come back or not.
 
+use super::KeyRecord;
+use super::customers::{Certainty, Customer};
 use super::deeds::{DeedRecord, returns_refunds};
 use crate::answer::{Outcome, PaymentView};
 use crate::deed::DeedKind;
 use crate::deed_answer::DeedEnd;
-use crate::order::PaymentOrder;
+use crate::order::Capture;
 use crate::violation::ViolationKind;
 
 /// Least and most, in minor units.
@@ -20,8 +22,12 @@ pub(super) struct Span {
 /// How a payment may stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Expected {
+    /// Of one whose customer has acted, what it was seen to be since.
     outcome: Outcome,
+    capture: Capture,
     amount: i64,
+    /// The provider holds an approval, or held one.
+    approval: Certainty,
     captured: Span,
     refunded: Span,
     void: Certainty,
@@ -30,13 +36,30 @@ pub(super) struct Expected {
     released: bool,
     /// A capture has no last word.
     capturing: bool,
+    action: Option<Action>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Certainty {
+/// What may come of a payment whose customer had to act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Action {
+    decline: Certainty,
+    /// The decision was told.
+    decided: bool,
+    called_off: CalledOff,
+    /// An approval was seen to be undone.
+    undone: bool,
+}
+
+/// What became of a request to call a payment off while its customer had to act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CalledOff {
+    /// There was none, or the rules forbade it.
     No,
+    /// It has no last word.
     Perhaps,
     Yes,
+    /// The provider did not do it: if the customer has approved, that has to be undone.
+    InVain,
 }
 
 impl Span {
@@ -51,39 +74,60 @@ impl Span {
 
 impl Expected {
     pub(super) fn of<'a>(
-        order: &PaymentOrder,
+        record: &KeyRecord,
         outcome: Outcome,
         deeds: impl Iterator<Item = &'a DeedRecord>,
     ) -> Self {
+        let (order, customer) = (&record.order, record.customer.as_deref());
         let amount = order.amount_minor;
-        let captured = match outcome {
-            Outcome::Completed => amount,
-            Outcome::Authorized | Outcome::ActionRequired | Outcome::Failed => 0,
+        let outcome = customer.and_then(|customer| customer.outcome(order)).unwrap_or(outcome);
+        let approval = match outcome {
+            Outcome::Completed | Outcome::Authorized => Certainty::Yes,
+            Outcome::ActionRequired => customer.map_or(Certainty::No, Customer::approval),
+            Outcome::Failed => Certainty::No,
         };
+        let may_take = order.capture == Capture::Automatic && approval != Certainty::No;
+        let captured = match outcome {
+            Outcome::Completed => Span::exactly(amount),
+            Outcome::ActionRequired if may_take => Span { least: 0, most: amount },
+            Outcome::Authorized | Outcome::ActionRequired | Outcome::Failed => Span::exactly(0),
+        };
+        let action = customer.map(|customer| Action {
+            decline: customer.decline(),
+            decided: customer.is_decided(),
+            called_off: CalledOff::No,
+            undone: customer.is_undone(),
+        });
         let mut expected = Self {
             outcome,
+            capture: order.capture,
             amount,
-            captured: Span::exactly(captured),
+            approval,
+            captured,
             refunded: Span::exactly(0),
             void: Certainty::No,
             reversal: Certainty::No,
             released: outcome == Outcome::Completed,
             capturing: false,
+            action,
         };
         for record in deeds {
             expected.add(record, returns_refunds(order));
         }
-        if expected.reversal != Certainty::No {
+        if expected.reversal != Certainty::No || expected.may_be_called_off() {
             expected.captured.least = 0;
         }
-        if expected.reversal == Certainty::Yes {
-            expected.captured.most = 0;
+        if expected.reversal == Certainty::Yes || expected.is_undone() {
+            expected.captured = Span::exactly(0);
         }
         expected
     }
 
     fn add(&mut self, record: &DeedRecord, refunds_return: bool) {
-        let certainty = match record.state.end() {
+        if record.deed.kind == DeedKind::Cancellation {
+            return self.call_off(record);
+        }
+        let certainty = match record.end() {
             Some(DeedEnd::Undone) => return,
             Some(DeedEnd::Done) => Certainty::Yes,
             Some(DeedEnd::Pending) | None => Certainty::Perhaps,
@@ -107,7 +151,43 @@ impl Expected {
                     self.refunded.least += amount_minor;
                 }
             }
+            // What it asks about is told by the payment.
+            DeedKind::Confirmation | DeedKind::Cancellation => {}
         }
+    }
+
+    fn call_off(&mut self, record: &DeedRecord) {
+        let Some(action) = &mut self.action else { return };
+        action.called_off = match (record.state.is_rejected(), record.end()) {
+            (true, _) => return,
+            (false, Some(DeedEnd::Done)) => CalledOff::Yes,
+            (false, Some(DeedEnd::Undone)) => CalledOff::InVain,
+            (false, Some(DeedEnd::Pending) | None) => CalledOff::Perhaps,
+        };
+    }
+
+    fn called_off(&self) -> CalledOff {
+        self.action.map_or(CalledOff::No, |action| action.called_off)
+    }
+
+    /// The provider may have undone an approval that came although the payment was called off.
+    fn may_be_called_off(&self) -> bool {
+        self.called_off() != CalledOff::No && self.approval != Certainty::No
+    }
+
+    fn is_undone(&self) -> bool {
+        self.action.is_some_and(|action| action.undone)
+    }
+
+    /// The provider knows what becomes of the payment, and the payment does not show it yet; where
+    /// it is `sure` that a void which was not done had reached the provider, that of it as well.
+    pub(super) fn is_on_its_way(&self, sure: bool) -> bool {
+        let Some(action) = self.action else { return false };
+        let waits = self.outcome == Outcome::ActionRequired && action.called_off != CalledOff::Yes;
+        let has_to_be_undone = self.approval == Certainty::Yes
+            && action.called_off == CalledOff::InVain
+            && !action.undone;
+        (waits && action.decided) || (sure && has_to_be_undone)
     }
 
     /// What the provider has taken from the customer in all.
@@ -118,12 +198,17 @@ impl Expected {
 
     /// The provider may have undone its approval at our word.
     pub(super) fn may_be_undone(&self) -> bool {
-        self.void != Certainty::No || self.reversal != Certainty::No
+        self.void != Certainty::No || self.reversal != Certainty::No || self.may_be_called_off()
     }
 
-    /// The provider has to hold an approval.
-    pub(super) fn is_approved(&self) -> bool {
-        self.outcome.is_approved()
+    /// Whether the provider has to hold an approval, or to have held one.
+    pub(super) fn approval(&self) -> Certainty {
+        self.approval
+    }
+
+    /// The gateway itself undoes approvals that nobody waits for any more.
+    pub(super) fn may_undo_itself(&self) -> bool {
+        self.approval == Certainty::No || self.may_be_called_off()
     }
 
     fn is_voided(&self) -> bool {
@@ -160,6 +245,9 @@ impl Expected {
 
     /// What is reserved or waits for the customer expires by itself.
     fn may_read(&self, status: &str) -> bool {
+        if self.may_read_of_action(status) {
+            return true;
+        }
         let undecided = self.capturing
             || self.void == Certainty::Perhaps
             || self.reversal == Certainty::Perhaps;
@@ -171,10 +259,8 @@ impl Expected {
         }
         match (self.outcome, self.captured.least) {
             (Outcome::Failed, _) => status == "failed",
-            (Outcome::ActionRequired | Outcome::Authorized, 0) if self.is_voided() => {
-                status == "voided"
-            }
-            (Outcome::ActionRequired, _) => ["requires_action", "expired"].contains(&status),
+            (Outcome::ActionRequired, _) => false,
+            (Outcome::Authorized, 0) if self.is_voided() => status == "voided",
             (Outcome::Authorized, 0) => ["authorized", "expired"].contains(&status),
             (Outcome::Completed | Outcome::Authorized, captured) => {
                 let whole = self.released || self.is_voided() || captured == self.amount;
@@ -183,16 +269,38 @@ impl Expected {
         }
     }
 
+    /// What comes of the customer's decision, or of a request to call the payment off.
+    fn may_read_of_action(&self, status: &str) -> bool {
+        let Some(action) = self.action else { return false };
+        let waits = self.outcome == Outcome::ActionRequired && action.called_off != CalledOff::Yes;
+        let may_be_approved = self.approval != Certainty::No;
+        match status {
+            "requires_action" | "expired" => waits,
+            "completed" => waits && may_be_approved && self.capture == Capture::Automatic,
+            "authorized" => waits && may_be_approved && self.capture == Capture::Manual,
+            // It may have been heard of while the void was under way.
+            "failed" => self.outcome == Outcome::ActionRequired && action.decline != Certainty::No,
+            "voided" => match action.called_off {
+                CalledOff::No => false,
+                CalledOff::Perhaps | CalledOff::Yes => self.captured.least == 0,
+                CalledOff::InVain => may_be_approved && self.capture == Capture::Manual,
+            },
+            "reversed" => self.may_be_called_off() && self.capture == Capture::Automatic,
+            _ => false,
+        }
+    }
+
     fn words(&self) -> String {
         let Span { least, most } = self.captured;
         format!(
-            "{}, captured {least} to {most}, refunded {} to {} of {}{}{}",
+            "{}, captured {least} to {most}, refunded {} to {} of {}{}{}{}",
             self.outcome.name(),
             self.refunded.least,
             self.refunded.most,
             self.amount,
             if self.void == Certainty::No { "" } else { ", voided" },
             if self.reversal == Certainty::No { "" } else { ", reversed" },
+            if self.called_off() == CalledOff::No { "" } else { ", called off" },
         )
     }
 }

@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::deeds::DeedState;
-use super::{Auditor, KeyState, RecordId};
+use super::key_state::KeyState;
+use super::{Auditor, RecordId};
 use crate::answer::Outcome;
 use crate::deed::DeedKind;
 use crate::deed_answer::DeedEnd;
+use crate::order::Capture;
 use crate::violation::{Violation, ViolationKind};
 
 /// A page of `GET /api/v1/events`.
@@ -155,7 +156,9 @@ impl Auditor {
 
     fn feed_findings_of(&self, id: RecordId, findings: &mut Vec<Violation>) {
         let record = &self.records[&id];
-        let KeyState::Final { payment, outcome, .. } = &record.state else { return };
+        let KeyState::Final { named: payment, end: first, .. } = &record.state else { return };
+        let seen = record.customer.as_ref().and_then(|customer| customer.outcome(&record.order));
+        let outcome = seen.unwrap_or(*first);
         let mut find = |kind, details| {
             let (key, payment) = (Some(record.order.key()), Some(payment.to_string()));
             findings.push(Violation { kind, key, payment, details });
@@ -164,16 +167,18 @@ impl Auditor {
         let told = self.feed.payments.get(payment).unwrap_or(&nothing);
         let mut wanted = Wanted { counts: [(0, u8::MAX); NAMES.len()] };
         wanted.exactly("payment.created", 1);
+        if *first == Outcome::ActionRequired {
+            wanted.exactly("payment.requires_action", 1);
+        }
         match outcome {
-            Outcome::Completed => {}
+            Outcome::Completed | Outcome::ActionRequired => {}
             Outcome::Authorized => wanted.exactly("payment.authorized", 1),
-            Outcome::ActionRequired => wanted.exactly("payment.requires_action", 1),
             Outcome::Failed => wanted.exactly("payment.failed", 1),
         }
         let (mut left, mut open) = (record.order.amount_minor, false);
-        let (mut parts, mut completed) = (0, u8::from(*outcome == Outcome::Completed));
+        let (mut parts, mut completed) = (0, u8::from(outcome == Outcome::Completed));
         for deed in self.deeds_of(id) {
-            let done = match deed.state.end() {
+            let done = match deed.end() {
                 Some(DeedEnd::Done) => true,
                 Some(DeedEnd::Undone) => false,
                 Some(DeedEnd::Pending) | None => {
@@ -193,9 +198,20 @@ impl Auditor {
                 DeedKind::Void if done && left < record.order.amount_minor => completed = 1,
                 DeedKind::Void if done => wanted.exactly("payment.voided", 1),
                 DeedKind::Reversal if done => wanted.exactly("payment.reversed", 1),
-                DeedKind::Capture { .. } | DeedKind::Void | DeedKind::Reversal => {}
+                // A void that is refused is asked about, and what is told then may be told again.
+                DeedKind::Cancellation if !done && !deed.state.is_rejected() => {
+                    wanted.at_most("payment.requires_action", u8::MAX);
+                }
+                DeedKind::Cancellation if done && record.never_decided() => {
+                    wanted.exactly("payment.voided", 1);
+                }
+                DeedKind::Confirmation
+                | DeedKind::Cancellation
+                | DeedKind::Capture { .. }
+                | DeedKind::Void
+                | DeedKind::Reversal => {}
                 DeedKind::Refund { .. } => {
-                    if let DeedState::Final { refund: Some(refund), end, .. } = &deed.state {
+                    if let KeyState::Final { named: Some(refund), end, .. } = &deed.state {
                         let told = told.refund(refund);
                         if let Some((kind, words)) = told.complaint(*end) {
                             find(kind, format!("{refund} {words}: {told:?}"));
@@ -210,6 +226,15 @@ impl Auditor {
             wanted.at_least("payment.completed", completed);
         }
         wanted.at_most("payment.completed", 1);
+        if record.customer.as_ref().is_some_and(|customer| customer.is_undone()) {
+            wanted.exactly(
+                match record.order.capture {
+                    Capture::Automatic => "payment.reversed",
+                    Capture::Manual => "payment.voided",
+                },
+                1,
+            );
+        }
         for ((name, told), (least, most)) in NAMES.iter().zip(told.counts).zip(wanted.counts) {
             if told < least {
                 find(ViolationKind::EventMissing, format!("{name} x {told}, should be {least}"));

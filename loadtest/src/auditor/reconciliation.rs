@@ -8,11 +8,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use super::customers::Certainty;
 use super::deeds::returns_refunds;
 use super::expected::{Expected, Span};
 use super::our_books::Moved;
 use super::provider_books::{Approval, EntryKind, EntryState, LedgerEntry, ProviderAccount, Sums};
-use super::{Auditor, KeyState, OurBooks, RecordId};
+use super::{Auditor, OurBooks, RecordId};
 use crate::audit::LedgerSummary;
 use crate::deed::DeedKind;
 use crate::deed_answer::DeedEnd;
@@ -86,10 +87,7 @@ impl Reconciliation {
         let none = ProviderAccount::default();
         for id in auditor.remembered() {
             let record = &auditor.records[&id];
-            let payment = match &record.state {
-                KeyState::Unanswered => continue,
-                KeyState::Accepted { payment } | KeyState::Final { payment, .. } => payment,
-            };
+            let Some(payment) = record.payment() else { continue };
             let order = record.order;
             let account = self.named.remove(&**payment);
             let account = account.as_ref().unwrap_or(&none);
@@ -136,16 +134,18 @@ fn check_approval(
     find: &mut impl FnMut(ViolationKind, String),
 ) {
     let live = account.live();
-    if !expected.is_approved() {
-        if !live.is_empty() {
-            find(ViolationKind::FailedButCharged, list(live));
+    let is_approved = match expected.approval() {
+        Certainty::No if !live.is_empty() => {
+            return find(ViolationKind::FailedButCharged, list(live));
         }
-        return;
-    }
-    if account.approvals.is_empty() {
+        Certainty::No => return,
+        Certainty::Perhaps => false,
+        Certainty::Yes => true,
+    };
+    if is_approved && account.approvals.is_empty() {
         let details = "the provider has no approved attempt".to_owned();
         find(ViolationKind::CompletedWithoutCharge, details);
-    } else if live.is_empty() && !expected.may_be_undone() {
+    } else if is_approved && live.is_empty() && !expected.may_be_undone() {
         let details = "the provider has undone its approval".to_owned();
         find(ViolationKind::CompletedWithoutCharge, details);
     }
@@ -169,15 +169,18 @@ fn check_deeds(
         // A refund that is to come back may have done so already.
         let comes_back = kind == EntryKind::Refund && returns_refunds(order);
         let (mut done, mut open) = (Vec::new(), Vec::new());
-        for deed in auditor.deeds_of(id).filter(|deed| entry_kind(deed.deed.kind) == kind) {
+        for deed in auditor.deeds_of(id).filter(|deed| entry_kind(deed.deed.kind) == Some(kind)) {
             let amount = match deed.deed.kind {
                 DeedKind::Capture { amount_minor, .. } | DeedKind::Refund { amount_minor } => {
                     Some(amount_minor)
                 }
                 // Of these the provider tells how much there was to let go or to undo.
-                DeedKind::Void | DeedKind::Reversal => None,
+                DeedKind::Confirmation
+                | DeedKind::Cancellation
+                | DeedKind::Void
+                | DeedKind::Reversal => None,
             };
-            match deed.state.end() {
+            match deed.end() {
                 Some(DeedEnd::Undone) => {}
                 Some(DeedEnd::Done) if !comes_back => done.push(amount),
                 Some(DeedEnd::Done | DeedEnd::Pending) | None => open.push(amount),
@@ -200,18 +203,20 @@ fn check_deeds(
     }
 }
 
-/// The gateway itself undoes approvals of payments that had failed by then.
+/// The gateway itself undoes approvals of payments that had failed or were called off by then.
 fn is_own_reversal(kind: EntryKind, auditor: &Auditor, id: RecordId) -> bool {
-    let is_approved = auditor.expected(id).is_some_and(|expected| expected.is_approved());
-    kind == EntryKind::Reversal && !is_approved
+    let may = auditor.expected(id).is_none_or(|expected| expected.may_undo_itself());
+    kind == EntryKind::Reversal && may
 }
 
-fn entry_kind(kind: DeedKind) -> EntryKind {
+/// What the provider is asked to do, if it moves anything.
+fn entry_kind(kind: DeedKind) -> Option<EntryKind> {
     match kind {
-        DeedKind::Capture { .. } => EntryKind::Capture,
-        DeedKind::Void => EntryKind::Void,
-        DeedKind::Reversal => EntryKind::Reversal,
-        DeedKind::Refund { .. } => EntryKind::Refund,
+        DeedKind::Confirmation => None,
+        DeedKind::Capture { .. } => Some(EntryKind::Capture),
+        DeedKind::Cancellation | DeedKind::Void => Some(EntryKind::Void),
+        DeedKind::Reversal => Some(EntryKind::Reversal),
+        DeedKind::Refund { .. } => Some(EntryKind::Refund),
     }
 }
 

@@ -1,6 +1,8 @@
 //! The auditor told of an honest server, and of every lie.
 
 use super::*;
+use crate::answer::PaymentAnswer;
+use crate::customer_act::CustomerAct;
 use crate::deed::{Deed, DeedKind};
 use crate::deed_answer::DeedAnswer;
 use crate::order::{Capture, Card, Currency, Fault, Method, OrderNumber};
@@ -491,5 +493,138 @@ fn deeds_are_let_go_with_their_payments() {
     assert_eq!(payments.len(), deeds.len());
     for (payment, deed) in payments.into_iter().zip(deeds) {
         assert_eq!(auditor.deeds[&deed].of, payment);
+    }
+}
+
+/// A payment that waits for its customer, its key, and his decision as it was told.
+pub(super) fn waiting(capture: Capture, decision: Option<bool>) -> (Auditor, RecordId) {
+    let first =
+        Answer { body: shown("requires_action", "0.00").into_bytes().into(), ..completed("") };
+    let (mut auditor, id) = answered(PaymentOrder { capture, ..order(0) }, first);
+    if let Some(approves) = decision {
+        auditor.begin_act(id, &CustomerAct { attempt: "att_0".into(), approves });
+        assert_eq!(told(&mut auditor, id, approves), Some((approves, Standing::Settled)));
+    }
+    (auditor, id)
+}
+
+pub(super) fn shown(status: &str, captured: &str) -> String {
+    let attempts = r#""attempts":[{"id":"att_0"}],"id""#;
+    payment(status, captured, "0.00").replacen("\"id\"", attempts, 1)
+}
+
+/// What the provider's page says of a decision.
+fn told(auditor: &mut Auditor, id: RecordId, approved: bool) -> Option<(bool, Standing)> {
+    let title = if approved { "Approved" } else { "Declined" };
+    let body = format!("<h1>{title}</h1>").into_bytes().into();
+    auditor.observe_act(id, &Answer { status: 200, replayed: false, problem: false, body })
+}
+
+pub(super) fn failed_operation(status: &str, captured: &str) -> String {
+    format!(r#"{{"code":"operation_failed","payment":{}}}"#, shown(status, captured))
+}
+
+#[test]
+fn a_customers_decision_shows_in_his_payment() {
+    for (capture, status, captured) in
+        [(Capture::Automatic, "completed", "100.00"), (Capture::Manual, "authorized", "0.00")]
+    {
+        let (mut auditor, id) = waiting(capture, Some(true));
+        reads(&mut auditor, id, "requires_action", "0.00", "0.00");
+        assert!(auditor.is_on_its_way(id), "until it shows");
+        let deed = intend_deed(&mut auditor, id, DeedKind::Confirmation);
+        say_deed(&mut auditor, deed, 200, false, &shown(status, captured));
+        assert!(!auditor.is_on_its_way(id));
+        assert_eq!(auditor.action(id), None);
+        reads(&mut auditor, id, status, captured, "0.00");
+        assert!(auditor.violations().is_empty(), "{:?}", auditor.violations().first());
+        reads(&mut auditor, id, "requires_action", "0.00", "0.00");
+        assert_eq!(kinds(&auditor), [ViolationKind::StatusChanged], "it went back");
+    }
+    let (mut auditor, id) = waiting(Capture::Automatic, Some(false));
+    reads(&mut auditor, id, "failed", "0.00", "0.00");
+    assert!(auditor.violations().is_empty() && !auditor.is_on_its_way(id));
+    reads(&mut auditor, id, "completed", "100.00", "0.00");
+    assert_eq!(kinds(&auditor), [ViolationKind::StatusChanged]);
+}
+
+#[test]
+fn an_approval_that_nobody_gave_is_found() {
+    for (decision, status, captured) in [
+        (None, "completed", "100.00"),
+        (None, "failed", "0.00"),
+        (Some(false), "completed", "100.00"),
+        (Some(true), "failed", "0.00"),
+        (Some(true), "authorized", "0.00"),
+    ] {
+        let (mut auditor, id) = waiting(Capture::Automatic, decision);
+        let deed = intend_deed(&mut auditor, id, DeedKind::Confirmation);
+        let body = shown(status, captured);
+        match status {
+            "failed" => {
+                let body = format!(r#"{{"code":"payment_declined","payment":{body}}}"#);
+                say_deed(&mut auditor, deed, 402, false, &body);
+            }
+            _ => drop(say_deed(&mut auditor, deed, 200, false, &body)),
+        }
+        assert_eq!(kinds(&auditor), [ViolationKind::StatusChanged], "{decision:?} {status}");
+    }
+}
+
+#[test]
+fn a_decision_that_changes_is_found() {
+    let (mut auditor, id) = waiting(Capture::Automatic, Some(true));
+    assert_eq!(told(&mut auditor, id, true), Some((true, Standing::Settled)));
+    assert_eq!(told(&mut auditor, id, false), Some((false, Standing::Broken)));
+    assert_eq!(kinds(&auditor), [ViolationKind::DecisionChanged]);
+    // Nobody was asked to decline, and nobody called it off.
+    let (mut auditor, id) = waiting(Capture::Automatic, None);
+    auditor.begin_act(id, &CustomerAct { attempt: "att_0".into(), approves: true });
+    assert_eq!(told(&mut auditor, id, false), Some((false, Standing::Broken)));
+    let (mut auditor, id) = waiting(Capture::Automatic, None);
+    intend_deed(&mut auditor, id, DeedKind::Cancellation);
+    auditor.begin_act(id, &CustomerAct { attempt: "att_0".into(), approves: true });
+    assert_eq!(told(&mut auditor, id, false), Some((false, Standing::Settled)));
+}
+
+#[test]
+fn a_payment_that_is_called_off_is_voided_unless_its_customer_was_first() {
+    let (mut auditor, id) = waiting(Capture::Automatic, None);
+    let deed = intend_deed(&mut auditor, id, DeedKind::Cancellation);
+    say_deed(&mut auditor, deed, 200, false, &shown("voided", "0.00"));
+    reads(&mut auditor, id, "voided", "0.00", "0.00");
+    assert!(auditor.violations().is_empty());
+    reads(&mut auditor, id, "requires_action", "0.00", "0.00");
+    reads(&mut auditor, id, "completed", "100.00", "0.00");
+    assert_eq!(kinds(&auditor), [ViolationKind::StatusChanged; 2]);
+
+    // The callback came first: it stands.
+    let (mut auditor, id) = waiting(Capture::Automatic, Some(true));
+    let deed = intend_deed(&mut auditor, id, DeedKind::Cancellation);
+    let no = r#"{"code":"payment_unexpected_state"}"#;
+    say_deed(&mut auditor, deed, 409, false, no);
+    reads(&mut auditor, id, "completed", "100.00", "0.00");
+    assert!(auditor.violations().is_empty() && !auditor.is_on_its_way(id));
+    reads(&mut auditor, id, "reversed", "0.00", "0.00");
+    assert_eq!(kinds(&auditor), [ViolationKind::StatusChanged]);
+}
+
+#[test]
+fn an_approval_that_wins_against_a_void_has_to_be_undone() {
+    for (capture, before, captured, undone) in [
+        (Capture::Automatic, "completed", "100.00", "reversed"),
+        (Capture::Manual, "authorized", "0.00", "voided"),
+    ] {
+        let (mut auditor, id) = waiting(capture, Some(true));
+        let deed = intend_deed(&mut auditor, id, DeedKind::Cancellation);
+        let body = failed_operation("requires_action", "0.00");
+        say_deed(&mut auditor, deed, 402, false, &body);
+        reads(&mut auditor, id, before, captured, "0.00");
+        assert!(auditor.is_on_its_way(id), "it may not stay");
+        reads(&mut auditor, id, undone, "0.00", "0.00");
+        assert!(!auditor.is_on_its_way(id));
+        assert!(auditor.violations().is_empty(), "{:?}", auditor.violations().first());
+        reads(&mut auditor, id, undone, "100.00", "0.00");
+        assert_eq!(kinds(&auditor), [ViolationKind::PaymentDiffers]);
     }
 }

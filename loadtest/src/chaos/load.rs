@@ -1,6 +1,7 @@
 //! The load of one round: every connection plays its workload until the server is killed.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,17 +10,18 @@ use anyhow::{Context, Result};
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
-use super::ChaosOptions;
+use super::{ChaosOptions, REQUEST_PATIENCE};
 use crate::answer::PaymentAnswer;
 use crate::audit::{ask, ask_deed};
 use crate::auditor::{Auditor, Moment, RecordId};
 use crate::client::Client;
 use crate::connection::Silence;
+use crate::customer_act::CustomerAct;
 use crate::deed::{Deed, DeedKind};
 use crate::deed_answer::{DeedAnswer, DeedEnd};
-use crate::operation::{Funds, History, Left, Past, PastDeed};
+use crate::operation::{Action, Funds, History, Left, Past, PastDeed};
 use crate::order::{OrderNumber, PaymentOrder};
-use crate::workload::{Doing, Step, Workload};
+use crate::workload::{Acting, Doing, Step, Workload};
 
 /// After a request without an answer a worker rests, so that it does not spin on a dead port.
 const REST: Duration = Duration::from_millis(5);
@@ -33,6 +35,7 @@ pub(super) struct Load {
 /// One connection at work.
 struct Worker {
     client: Client,
+    pages: Pages,
     auditor: Arc<Mutex<Auditor>>,
     stopped: Arc<AtomicBool>,
     /// The workload's own orders, in its order.
@@ -43,13 +46,20 @@ struct Worker {
     known: HashSet<RecordId>,
 }
 
+/// Where customers decide.
+struct Pages {
+    client: Client,
+    path: &'static str,
+}
+
 impl Load {
     pub(super) fn begin(
         clients: Vec<Client>,
+        (address, path): (SocketAddr, &'static str),
         auditor: &Arc<Mutex<Auditor>>,
         options: &ChaosOptions,
         round: u32,
-    ) -> Self {
+    ) -> Result<Self> {
         let stopped = Arc::new(AtomicBool::new(false));
         let most_orders = options.round_payments.div_ceil(options.connections) as usize;
         let mut workers = JoinSet::new();
@@ -57,10 +67,12 @@ impl Load {
             let workload = Workload::new(options.seed, round, connection, most_orders);
             let (auditor, stopped) = (Arc::clone(auditor), Arc::clone(&stopped));
             let (orders, history, known) = (Vec::new(), History::default(), HashSet::new());
-            let worker = Worker { client, auditor, stopped, orders, history, known };
+            let pages =
+                Pages { client: Client::new(address, Arc::default(), REQUEST_PATIENCE)?, path };
+            let worker = Worker { client, pages, auditor, stopped, orders, history, known };
             workers.spawn(worker.play(workload));
         }
-        Self { workers, stopped }
+        Ok(Self { workers, stopped })
     }
 
     /// Lets no worker begin another operation.
@@ -100,6 +112,17 @@ impl Worker {
             Step::Reuse { earlier } => self.reuse(self.orders[earlier]).await,
             Step::Read { earlier } => self.read(self.orders[earlier]).await,
             Step::Do { number, doing, drawn, twice } => self.act(number, doing, drawn, twice).await,
+            Step::Act { number, acting, drawn, meanwhile } => match acting {
+                Acting::Decide { approves } => self.decide(drawn, approves).await,
+                Acting::Confirm => {
+                    let how = (drawn, meanwhile);
+                    self.act_on_action(number, DeedKind::Confirmation, how).await
+                }
+                Acting::CallOff => {
+                    let how = (drawn, meanwhile);
+                    self.act_on_action(number, DeedKind::Cancellation, how).await
+                }
+            },
             Step::RepeatDeed { drawn } => match self.history.deed(drawn) {
                 Some(PastDeed { id, .. }) => self.ask_deed(id).await,
                 None => Ok(()),
@@ -146,6 +169,76 @@ impl Worker {
         heard
     }
 
+    /// Has a customer decide.
+    async fn decide(&mut self, drawn: u64, approves: bool) -> Result<(), Silence> {
+        let Some(past) = self.history.take_waiting(drawn) else { return Ok(()) };
+        let Some(Action { attempt, .. }) = past.action.clone() else { return Ok(()) };
+        let heard = self.send_act(past.id, CustomerAct { attempt, approves }).await;
+        self.keep_as_known(past);
+        heard
+    }
+
+    async fn send_act(&self, id: RecordId, act: CustomerAct) -> Result<(), Silence> {
+        self.auditor.lock().begin_act(id, &act);
+        match self.pages.client.send(&act.request(self.pages.path)).await {
+            Ok(answer) => {
+                self.auditor.lock().observe_act(id, &answer);
+                Ok(())
+            }
+            Err(cause) => self.unanswered(cause),
+        }
+    }
+
+    /// Confirms or calls off a payment whose customer has decided, or who decides at this moment, or
+    /// who has yet to.
+    async fn act_on_action(
+        &mut self,
+        number: OrderNumber,
+        kind: DeedKind,
+        (drawn, meanwhile): (u64, bool),
+    ) -> Result<(), Silence> {
+        let early = meanwhile || drawn.is_multiple_of(4) != (kind == DeedKind::Cancellation);
+        let found = match early {
+            true => self.history.take_waiting(drawn >> 2),
+            false => self.history.take_acted(drawn >> 2),
+        };
+        let Some(past) = found else { return Ok(()) };
+        let Some(Action { attempt, .. }) = past.action.clone() else { return Ok(()) };
+        let (merchant, payment) = (past.order.merchant, Arc::clone(&past.payment));
+        let deed = Deed { number, merchant, payment, kind };
+        let id = self.auditor.lock().intend_deed(past.id, deed.clone());
+        let act = CustomerAct { attempt, approves: !drawn.is_multiple_of(3) };
+        let heard = match meanwhile {
+            true => {
+                let (asked, decided) = tokio::join!(self.ask_deed(id), self.send_act(past.id, act));
+                asked.and(decided)
+            }
+            false => self.ask_deed(id).await,
+        };
+        let is_final = self.auditor.lock().is_settled(id);
+        if is_final {
+            let deed = Some(PastDeed { id, deed });
+            self.history.keep(Left { deed, ..Left::default() });
+        }
+        // What was called off goes its own way.
+        if kind == DeedKind::Confirmation && is_final {
+            self.keep_as_known(past);
+        }
+        heard
+    }
+
+    /// Keeps a payment whose customer had to act as it is by what the auditor was told.
+    fn keep_as_known(&self, past: Past) {
+        let (outcome, action) = {
+            let auditor = self.auditor.lock();
+            (auditor.outcome(past.id), auditor.action(past.id))
+        };
+        let Some((_payment, outcome)) = outcome else { return };
+        let funds = Funds::of(&past.order, outcome);
+        let action = action.map(|(attempt, decided)| Action { attempt, decided });
+        self.history.keep(Left { free: Some(Past { funds, action, ..past }), ..Left::default() });
+    }
+
     async fn ask_deed(&self, id: RecordId) -> Result<(), Silence> {
         ask_deed(&self.client, &self.auditor, id, Moment::Load).await.map(|_standing| ())
     }
@@ -174,7 +267,7 @@ impl Worker {
         match self.client.carry_out_something_else(&past.deed).await {
             Ok(answer) => {
                 let meaning = DeedAnswer::of(past.deed.kind, &answer);
-                self.auditor.lock().observe_deed_reuse(past.id, &answer, &meaning);
+                self.auditor.lock().observe_reuse(past.id, &answer, &meaning);
                 Ok(())
             }
             Err(cause) => self.unanswered(cause),
@@ -190,11 +283,10 @@ impl Worker {
             let auditor = self.auditor.lock();
             (auditor.outcome(id), auditor.order(id))
         };
-        let (Some((payment, outcome)), Some(order)) = (outcome, order) else { return };
+        let (Some((payment, _outcome)), Some(order)) = (outcome, order) else { return };
         self.known.insert(id);
-        let funds = Funds::of(&order, outcome);
-        let past = Past { id, order, payment, funds };
-        self.history.keep(Left { free: Some(past), ..Left::default() });
+        let past = Past { id, order, payment, funds: Funds::default(), action: None };
+        self.keep_as_known(past);
     }
 
     fn intend(&mut self, order: PaymentOrder) -> RecordId {

@@ -46,6 +46,10 @@ impl Provider {
         format!("http://{}", self.address)
     }
 
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// SIGKILL.
     pub(super) async fn kill(&mut self) -> Result<()> {
         match self.process.take() {

@@ -54,8 +54,15 @@ pub struct ChaosReport {
     pub accepted_resolved: u64,
     pub completed: u64,
     pub authorized: u64,
+    /// Payments that waited for their customers.
+    pub action_required: u64,
     pub failed: u64,
+    /// Customers whose decision the provider told.
+    pub decisions: u64,
     /// Operations on payments, by their first final answer.
+    pub confirmations: u64,
+    /// Payments called off while their customers had to act.
+    pub cancellations: u64,
     pub captures: u64,
     pub voids: u64,
     pub reversals: u64,
@@ -175,8 +182,13 @@ impl fmt::Display for ChaosReport {
         )?;
         writeln!(
             f,
-            "  outcomes          {} completed, {} authorized, {} failed",
-            self.completed, self.authorized, self.failed
+            "  outcomes          {} completed, {} authorized, {} waiting, {} failed",
+            self.completed, self.authorized, self.action_required, self.failed
+        )?;
+        writeln!(
+            f,
+            "  customers         {} decided; {} confirmations, {} called off",
+            self.decisions, self.confirmations, self.cancellations
         )?;
         writeln!(
             f,

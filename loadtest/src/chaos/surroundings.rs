@@ -15,7 +15,8 @@ use super::mishap::Mishap;
 use super::provider::Provider;
 use super::small_disk::SmallDisk;
 use super::sync_shim::SyncShim;
-use crate::server::ANYWHERE;
+use crate::customer_act::{OWN_PAGES, PAGES};
+use crate::server::{ANYWHERE, Server};
 use crate::work_directory::WorkDirectory;
 
 /// Size of the small disk: room for some two million records in both copies.
@@ -114,6 +115,14 @@ impl Surroundings {
     pub(super) fn keep(&mut self) {
         if let Some(disk) = &mut self.disk {
             disk.keep();
+        }
+    }
+
+    /// Where customers find the provider's pages, and below which path.
+    pub(super) fn pages(&self, server: &Server) -> (SocketAddr, &'static str) {
+        match &self.provider {
+            Some(provider) => (provider.address(), OWN_PAGES),
+            None => (server.address(), PAGES),
         }
     }
 

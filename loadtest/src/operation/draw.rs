@@ -6,7 +6,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 
 use super::task::ExpectedDeed;
-use super::{History, Operation, Past, PastDeed, Subject, Task};
+use super::{Action, History, Operation, Past, PastDeed, Subject, Task};
 use crate::deed::{Deed, DeedKind};
 use crate::order::{
     AMOUNTS, Capture, Card, Currency, Customer, Fault, Method, OrderNumber, PaymentOrder,
@@ -78,6 +78,22 @@ impl<'a> Draw<'a> {
         self.history.payment(drawn)
     }
 
+    /// One whose customer has to act, for this request alone.
+    pub(super) fn past_waiting(&mut self) -> Option<(Past, Action)> {
+        let drawn = self.random.random();
+        let past = self.history.take_waiting(drawn)?;
+        let action = past.action.clone()?;
+        Some((past, action))
+    }
+
+    /// One whose customer has decided, for this request alone.
+    pub(super) fn past_acted(&mut self) -> Option<(Past, Action)> {
+        let drawn = self.random.random();
+        let past = self.history.take_acted(drawn)?;
+        let action = past.action.clone()?;
+        Some((past, action))
+    }
+
     /// One of which something is reserved, for this request alone.
     pub(super) fn past_held(&mut self) -> Option<Past> {
         let drawn = self.random.random();
@@ -116,6 +132,17 @@ impl<'a> Draw<'a> {
     pub(super) fn deed(&self, operation: Operation, past: Past, kind: DeedKind) -> Task {
         let expected = match past.order.fault {
             None => ExpectedDeed::Done,
+            Some(_) => ExpectedDeed::Anything,
+        };
+        self.task(operation, past, kind, expected)
+    }
+
+    /// Something to do to a payment that waits for its customer, or did: right is what his decision
+    /// allows.
+    pub(super) fn deed_on_action(&self, operation: Operation, past: Past, kind: DeedKind) -> Task {
+        let decided = past.action.as_ref().and_then(|action| action.decided);
+        let expected = match past.order.fault {
+            None => ExpectedDeed::Decided(decided),
             Some(_) => ExpectedDeed::Anything,
         };
         self.task(operation, past, kind, expected)
@@ -170,12 +197,20 @@ mod tests {
         for (sequence, funds) in (0..).zip(funds) {
             let order = draw(sequence, &faults, &empty).order();
             let payment = Arc::from(format!("pay_{sequence}"));
-            let past = Past { id: sequence as usize, order, payment, funds };
+            let past = Past { id: sequence as usize, order, payment, funds, action: None };
             let kind = DeedKind::Refund { amount_minor: 1 };
             let number = OrderNumber { sequence: 100 + sequence, ..order.number };
             let (merchant, payment) = (order.merchant, Arc::clone(&past.payment));
             let deed = PastDeed { id: 100, deed: Deed { number, merchant, payment, kind } };
             history.keep(Left { fresh: Some(past.clone()), free: Some(past), deed: Some(deed) });
+        }
+        for (sequence, decided) in (3..).zip([None, Some(true)]) {
+            let order = draw(sequence, &faults, &empty).order();
+            let payment = Arc::from(format!("pay_{sequence}"));
+            let action = Some(Action { attempt: "att_1".into(), decided });
+            let funds = Funds::default();
+            let past = Past { id: sequence as usize, order, payment, funds, action };
+            history.keep(Left { free: Some(past), ..Left::default() });
         }
         history
     }
@@ -196,10 +231,15 @@ mod tests {
                 Subject::Repeat(_)
                 | Subject::Reuse(_)
                 | Subject::Read(_)
+                | Subject::Act { .. }
                 | Subject::Deed { .. }
                 | Subject::RepeatDeed(_)
                 | Subject::ReuseDeed(_) => {
-                    let payments = [Operation::CardPayment, Operation::ManualAuthorization];
+                    let payments = [
+                        Operation::CardPayment,
+                        Operation::ManualAuthorization,
+                        Operation::ThreeDSecure,
+                    ];
                     assert!(payments.contains(&before.operation));
                 }
             }

@@ -19,6 +19,17 @@ pub(crate) struct Past {
     pub(crate) order: PaymentOrder,
     pub(crate) payment: Arc<str>,
     pub(crate) funds: Funds,
+    /// While it waits for its customer, as far as is known.
+    pub(crate) action: Option<Action>,
+}
+
+/// What a customer has to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Action {
+    /// The attempt whose page he goes to.
+    pub(crate) attempt: Arc<str>,
+    /// Whether he has approved, once he has decided.
+    pub(crate) decided: Option<bool>,
 }
 
 /// Something done to a payment that has its final answer.
@@ -57,6 +68,10 @@ pub(crate) struct History(Mutex<Shelves>);
 struct Shelves {
     payments: Ring<Past>,
     deeds: Ring<PastDeed>,
+    /// The customer has to act.
+    waiting: Ring<Past>,
+    /// He has, and the merchant has not been told.
+    acted: Ring<Past>,
     /// Something is reserved.
     held: Ring<Past>,
     /// All is taken, and nothing was given back.
@@ -89,6 +104,8 @@ impl Funds {
                 ..self
             },
             DeedKind::Void => Self { held: 0, ..self },
+            // What came of it is told by the payment.
+            DeedKind::Confirmation | DeedKind::Cancellation => self,
             DeedKind::Reversal => Self::default(),
             DeedKind::Refund { amount_minor } => {
                 Self { refunded: self.refunded + amount_minor, ..self }
@@ -113,11 +130,13 @@ impl History {
             shelves.deeds.push(deed);
         }
         if let Some(past) = free {
-            match past.funds {
-                Funds { held: 1.., .. } => shelves.held.push(past),
-                Funds { captured: 1.., refunded: 0, .. } => shelves.untouched.push(past),
-                funds if funds.refundable() > 0 => shelves.taken.push(past),
-                _ => {}
+            match (&past.action, past.funds) {
+                (Some(Action { decided: None, .. }), _) => shelves.waiting.push(past),
+                (Some(Action { decided: Some(_), .. }), _) => shelves.acted.push(past),
+                (None, Funds { held: 1.., .. }) => shelves.held.push(past),
+                (None, Funds { captured: 1.., refunded: 0, .. }) => shelves.untouched.push(past),
+                (None, funds) if funds.refundable() > 0 => shelves.taken.push(past),
+                (None, _) => {}
             }
         }
     }
@@ -130,8 +149,18 @@ impl History {
         self.0.lock().deeds.at(drawn).cloned()
     }
 
-    /// A payment of which something is reserved; nobody else gets it until it is kept again. So are
-    /// those below.
+    /// A payment whose customer has to act; nobody else gets it until it is kept again. So are those
+    /// below.
+    pub(crate) fn take_waiting(&self, drawn: u64) -> Option<Past> {
+        self.0.lock().waiting.take(drawn)
+    }
+
+    /// One whose customer has decided, which the merchant may not know.
+    pub(crate) fn take_acted(&self, drawn: u64) -> Option<Past> {
+        self.0.lock().acted.take(drawn)
+    }
+
+    /// One of which something is reserved.
     pub(crate) fn take_held(&self, drawn: u64) -> Option<Past> {
         self.0.lock().held.take(drawn)
     }
@@ -198,7 +227,7 @@ mod tests {
             respond_async: false,
         };
         let payment = Arc::from(format!("pay_{sequence}"));
-        Past { id: sequence as usize, order, payment, funds }
+        Past { id: sequence as usize, order, payment, funds, action: None }
     }
 
     fn free(history: &History, past: Past) {
@@ -216,6 +245,23 @@ mod tests {
             (0..REMEMBERED as u64).map(|drawn| history.payment(drawn).unwrap().id).collect();
         assert_eq!(held.len(), REMEMBERED);
         assert!(!held.contains(&0) && held.contains(&REMEMBERED));
+    }
+
+    #[test]
+    fn a_payment_waits_for_its_customer_and_then_for_its_merchant() {
+        let history = History::default();
+        let action = Some(Action { attempt: "att_0".into(), decided: None });
+        free(&history, Past { action, ..past(0, Funds::default()) });
+        assert!(history.take_acted(0).is_none());
+        let mut taken = history.take_waiting(3).unwrap();
+        assert!(history.take_waiting(3).is_none());
+        taken.action.as_mut().unwrap().decided = Some(true);
+        free(&history, taken);
+        assert!(history.take_waiting(0).is_none() && history.take_held(0).is_none());
+        let taken = history.take_acted(0).unwrap();
+        let funds = Funds::of(&taken.order, Outcome::Completed);
+        free(&history, Past { action: None, funds, ..taken });
+        assert!(history.take_untouched(0).is_some());
     }
 
     #[test]

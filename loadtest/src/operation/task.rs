@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::{Failure, Funds, Left, Operation, Past, PastDeed};
+use super::{Action, Failure, Funds, Left, Operation, Past, PastDeed};
 use crate::answer::{Answer, Outcome, PaymentAnswer, PaymentView};
-use crate::auditor::{Auditor, Moment, Reading, RecordId, Standing};
+use crate::auditor::{Auditor, Moment, Reading, RecordId, Standing, outcome_of};
 use crate::connection::Silence;
-use crate::deed::Deed;
-use crate::deed_answer::{DeedAnswer, DeedEnd};
+use crate::customer_act::{CustomerAct, PAGES};
+use crate::deed::{Deed, DeedKind};
+use crate::deed_answer::{DeedAnswer, DeedEnd, Shown};
+use crate::meaning::Meaning;
 use crate::order::PaymentOrder;
 use crate::request::Request;
 
@@ -33,6 +35,11 @@ pub(crate) enum Subject {
     Repeat(Past),
     Reuse(Past),
     Read(Past),
+    /// A customer's decision.
+    Act {
+        past: Past,
+        act: CustomerAct,
+    },
     /// Something done to a payment.
     Deed {
         past: Past,
@@ -62,6 +69,8 @@ pub(crate) enum Expected {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ExpectedDeed {
     Done,
+    /// What a customer's decision allows, approval or not, or that there is none yet.
+    Decided(Option<bool>),
     /// Refused by the rules with this status.
     Rejected(u16),
     /// Whatever the contract allows.
@@ -82,6 +91,11 @@ impl Task {
         Self { operation, request: order.request(), subject: Subject::Order { order, expected } }
     }
 
+    pub(super) fn act(operation: Operation, past: Past, action: Action, approves: bool) -> Self {
+        let act = CustomerAct { attempt: action.attempt, approves };
+        Self { operation, request: act.request(PAGES), subject: Subject::Act { past, act } }
+    }
+
     /// Tells the auditor what is about to be sent.
     pub(crate) fn intend(&self, auditor: &Mutex<Auditor>) -> Intent {
         let mut auditor = auditor.lock();
@@ -89,6 +103,10 @@ impl Task {
             Subject::Order { order, .. } => (Some(auditor.intend(*order)), None),
             Subject::Repeat(past) | Subject::Reuse(past) => (Some(past.id), None),
             Subject::Read(past) => (Some(past.id), Some(auditor.begin_reading(past.id))),
+            Subject::Act { past, act } => {
+                auditor.begin_act(past.id, act);
+                (Some(past.id), None)
+            }
             Subject::Deed { past, deed, .. } => {
                 (Some(auditor.intend_deed(past.id, deed.clone())), None)
             }
@@ -120,27 +138,14 @@ impl Task {
             }
             (Subject::Repeat(_), Some(id)) => {
                 let (status, meaning) = (answer.status, PaymentAnswer::of(&answer));
-                let refused = meaning == PaymentAnswer::Refused;
-                let is_final = matches!(meaning, PaymentAnswer::Final { .. });
-                let standing = auditor.lock().observe(id, answer, meaning, Moment::Load);
-                match standing {
-                    Standing::Broken => Err(Failure::Broken),
-                    Standing::Settled | Standing::Open if is_final => Ok(Left::default()),
-                    Standing::Settled | Standing::Open if refused => Err(Failure::Refused(status)),
-                    Standing::Settled | Standing::Open => Err(Failure::Status(status)),
-                }
+                let right = as_repeat(status, &meaning);
+                unbroken(auditor.lock().observe(id, answer, meaning, Moment::Load))?;
+                right
             }
             (Subject::Reuse(_), Some(id)) => {
                 let meaning = PaymentAnswer::of(&answer);
                 auditor.lock().observe_reuse(id, &answer, &meaning);
-                match meaning {
-                    PaymentAnswer::KeyReused => Ok(Left::default()),
-                    PaymentAnswer::Refused => Err(Failure::Refused(answer.status)),
-                    PaymentAnswer::Final { .. }
-                    | PaymentAnswer::Accepted { .. }
-                    | PaymentAnswer::InUse
-                    | PaymentAnswer::Unexpected(_) => Err(Failure::Broken),
-                }
+                as_reuse(answer.status, &meaning)
             }
             (Subject::Read(_), Some(_)) => {
                 let reading = reading.expect("a read was begun");
@@ -150,33 +155,20 @@ impl Task {
                     Standing::Settled => Ok(Left::default()),
                 }
             }
+            (Subject::Act { past, act }, Some(id)) => judge_act(past, act, id, &answer, auditor),
             (Subject::Deed { past, deed, expected }, Some(id)) => {
                 judge_deed(past, deed, *expected, id, answer, auditor)
             }
             (Subject::RepeatDeed(past), Some(id)) => {
                 let (status, meaning) = (answer.status, DeedAnswer::of(past.deed.kind, &answer));
-                let refused = meaning == DeedAnswer::Refused;
-                let is_final = matches!(meaning, DeedAnswer::Final { .. });
-                let standing = auditor.lock().observe_deed(id, answer, meaning, Moment::Load);
-                match standing {
-                    Standing::Broken => Err(Failure::Broken),
-                    Standing::Settled | Standing::Open if is_final => Ok(Left::default()),
-                    Standing::Settled | Standing::Open if refused => Err(Failure::Refused(status)),
-                    Standing::Settled | Standing::Open => Err(Failure::Status(status)),
-                }
+                let right = as_repeat(status, &meaning);
+                unbroken(auditor.lock().observe_deed(id, answer, meaning, Moment::Load))?;
+                right
             }
             (Subject::ReuseDeed(past), Some(id)) => {
                 let meaning = DeedAnswer::of(past.deed.kind, &answer);
-                auditor.lock().observe_deed_reuse(id, &answer, &meaning);
-                match meaning {
-                    DeedAnswer::KeyReused => Ok(Left::default()),
-                    DeedAnswer::Refused => Err(Failure::Refused(answer.status)),
-                    DeedAnswer::Final { .. }
-                    | DeedAnswer::Accepted { .. }
-                    | DeedAnswer::Rejected { .. }
-                    | DeedAnswer::InUse
-                    | DeedAnswer::Unexpected(_) => Err(Failure::Broken),
-                }
+                auditor.lock().observe_reuse(id, &answer, &meaning);
+                as_reuse(answer.status, &meaning)
             }
             (Subject::Refusal { status, why }, _) => {
                 let mut auditor = auditor.lock();
@@ -195,12 +187,42 @@ impl Task {
                 | Subject::Repeat(_)
                 | Subject::Reuse(_)
                 | Subject::Read(_)
+                | Subject::Act { .. }
                 | Subject::Deed { .. }
                 | Subject::RepeatDeed(_)
                 | Subject::ReuseDeed(_),
                 None,
             ) => unreachable!("every key that is sent was intended"),
         }
+    }
+}
+
+/// A key that has its final answer gives it again.
+fn as_repeat<F, A>(status: u16, meaning: &Meaning<F, A>) -> Result<Left, Failure> {
+    if meaning.is_final() {
+        Ok(Left::default())
+    } else if meaning.is_refused() {
+        Err(Failure::Refused(status))
+    } else {
+        Err(Failure::Status(status))
+    }
+}
+
+/// Another request under its key is refused.
+fn as_reuse<F, A>(status: u16, meaning: &Meaning<F, A>) -> Result<Left, Failure> {
+    if meaning.is_reused() {
+        Ok(Left::default())
+    } else if meaning.is_refused() {
+        Err(Failure::Refused(status))
+    } else {
+        Err(Failure::Broken)
+    }
+}
+
+fn unbroken(standing: Standing) -> Result<(), Failure> {
+    match standing {
+        Standing::Broken => Err(Failure::Broken),
+        Standing::Settled | Standing::Open => Ok(()),
     }
 }
 
@@ -214,7 +236,7 @@ fn judge_order(
     let meaning = PaymentAnswer::of(&answer);
     let status = answer.status;
     let (judged, past) = match &meaning {
-        PaymentAnswer::Final { payment, outcome } => {
+        Meaning::Final((payment, outcome)) => {
             let judged = match expected {
                 Expected::Outcome(wanted) if wanted != *outcome => {
                     Err(Failure::Outcome(outcome.name()))
@@ -223,21 +245,40 @@ fn judge_order(
             };
             (judged, Some(past(id, order, payment, *outcome)))
         }
-        PaymentAnswer::Accepted { .. } => match expected {
+        Meaning::Accepted(_) => match expected {
             Expected::Outcome(_) => (Err(Failure::StillProcessing), None),
             Expected::Accepted | Expected::Anything => (Ok(()), None),
         },
-        PaymentAnswer::Refused => (Err(Failure::Refused(status)), None),
-        PaymentAnswer::InUse | PaymentAnswer::KeyReused | PaymentAnswer::Unexpected(_) => {
-            (Err(Failure::Status(status)), None)
-        }
+        Meaning::Nothing(_) if meaning.is_refused() => (Err(Failure::Refused(status)), None),
+        Meaning::Rejected { .. } | Meaning::Nothing(_) => (Err(Failure::Status(status)), None),
     };
-    match auditor.lock().observe(id, answer, meaning, Moment::Load) {
-        Standing::Broken => Err(Failure::Broken),
-        Standing::Settled | Standing::Open => {
-            judged.map(|()| Left { fresh: past.clone(), free: past, deed: None })
-        }
+    unbroken(auditor.lock().observe(id, answer, meaning, Moment::Load))?;
+    judged.map(|()| Left { fresh: past.clone(), free: past, deed: None })
+}
+
+/// Whether the page took the customer's decision; the payment is free again with it.
+fn judge_act(
+    past: &Past,
+    act: &CustomerAct,
+    id: RecordId,
+    answer: &Answer,
+    auditor: &Mutex<Auditor>,
+) -> Result<Left, Failure> {
+    let status = answer.status;
+    let heard = auditor.lock().observe_act(id, answer);
+    let Some((approved, standing)) = heard else {
+        return Err(match status {
+            429 | 503 => Failure::Refused(status),
+            _ => Failure::Status(status),
+        });
+    };
+    unbroken(standing)?;
+    if approved != act.approves {
+        return Err(Failure::Outcome(if approved { "approved" } else { "declined" }));
     }
+    let action = Some(Action { attempt: Arc::clone(&act.attempt), decided: Some(approved) });
+    let free = Some(Past { action, ..past.clone() });
+    Ok(Left { free, ..Left::default() })
 }
 
 /// Whether a deed was answered as it should be. What it was done to is free again once where its
@@ -252,51 +293,103 @@ fn judge_deed(
 ) -> Result<Left, Failure> {
     let meaning = DeedAnswer::of(deed.kind, &answer);
     let status = answer.status;
-    let anything = expected == ExpectedDeed::Anything;
-    let kept = |funds: Funds| Some(Past { funds, ..past.clone() });
     let known = PastDeed { id, deed: deed.clone() };
+    let unchanged = || Left { free: Some(past.clone()), ..Left::default() };
     let (judged, left) = match &meaning {
-        DeedAnswer::Final { end, .. } => {
-            let (fits, name, free) = match end {
-                DeedEnd::Done => {
-                    let fits = !matches!(expected, ExpectedDeed::Rejected(_));
-                    (fits, "done", kept(past.funds.after(deed.kind)))
-                }
-                DeedEnd::Undone => (anything, "undone", kept(past.funds)),
-                DeedEnd::Pending => (anything, "pending", None),
-            };
-            let judged = if fits { Ok(()) } else { Err(Failure::Outcome(name)) };
-            (judged, Left { fresh: None, free, deed: Some(known) })
+        Meaning::Final((shown, end)) => {
+            let free = after(past, deed.kind, *end, shown);
+            (
+                expected.judge_end(deed.kind, *end, shown),
+                Left { fresh: None, free, deed: Some(known) },
+            )
         }
-        DeedAnswer::Accepted { .. } => {
+        Meaning::Accepted(_) => {
+            let anything = expected == ExpectedDeed::Anything;
             let judged = if anything { Ok(()) } else { Err(Failure::StillProcessing) };
             (judged, Left::default())
         }
-        DeedAnswer::Rejected { status } => {
-            let fits = expected == ExpectedDeed::Rejected(*status);
-            let judged = if fits { Ok(()) } else { Err(Failure::Status(*status)) };
-            (judged, Left { free: kept(past.funds), ..Left::default() })
+        Meaning::Rejected { status } => {
+            let judged = match expected {
+                ExpectedDeed::Rejected(wanted) if wanted == *status => Ok(()),
+                // A callback has told the decision before.
+                ExpectedDeed::Decided(Some(_)) if *status == 409 => Ok(()),
+                ExpectedDeed::Done
+                | ExpectedDeed::Decided(_)
+                | ExpectedDeed::Rejected(_)
+                | ExpectedDeed::Anything => Err(Failure::Status(*status)),
+            };
+            (judged, Left { free: Some(as_decided(past)), ..Left::default() })
         }
-        DeedAnswer::Refused => {
-            (Err(Failure::Refused(status)), Left { free: kept(past.funds), ..Left::default() })
-        }
-        DeedAnswer::InUse | DeedAnswer::KeyReused | DeedAnswer::Unexpected(_) => {
-            (Err(Failure::Status(status)), Left::default())
-        }
+        Meaning::Nothing(_) if meaning.is_refused() => (Err(Failure::Refused(status)), unchanged()),
+        Meaning::Nothing(_) => (Err(Failure::Status(status)), Left::default()),
     };
-    let accepted = matches!(meaning, DeedAnswer::Final { .. } | DeedAnswer::Accepted { .. });
+    let begun = matches!(meaning, Meaning::Final(_) | Meaning::Accepted(_));
     let mut auditor = auditor.lock();
-    if accepted && matches!(expected, ExpectedDeed::Rejected(_)) {
+    if begun && matches!(expected, ExpectedDeed::Rejected(_)) {
         let request = format!("{} of {:?}", deed.kind.name(), past.funds);
         auditor.observe_invalid_accepted(&request, &answer);
     }
-    match auditor.observe_deed(id, answer, meaning, Moment::Load) {
-        Standing::Broken => Err(Failure::Broken),
-        Standing::Settled | Standing::Open => judged.map(|()| left),
+    unbroken(auditor.observe_deed(id, answer, meaning, Moment::Load))?;
+    judged.map(|()| left)
+}
+
+impl ExpectedDeed {
+    fn judge_end(self, kind: DeedKind, end: DeedEnd, shown: &Shown) -> Result<(), Failure> {
+        let outcome = match shown {
+            Shown::Payment(payment) => payment.outcome(),
+            Shown::Refund(_) => None,
+        };
+        let (fits, name) = match (self, end) {
+            (Self::Anything, _) => return Ok(()),
+            (Self::Done, end) => (end == DeedEnd::Done, end.name()),
+            (Self::Rejected(_), end) => (false, end.name()),
+            (Self::Decided(decided), DeedEnd::Done) if kind == DeedKind::Confirmation => {
+                let fits = match decided {
+                    None => outcome == Some(Outcome::ActionRequired),
+                    Some(true) => outcome.is_some_and(Outcome::is_approved),
+                    Some(false) => outcome == Some(Outcome::Failed),
+                };
+                (fits, outcome.map_or("done", Outcome::name))
+            }
+            // Called off before the decision was known, or against an approval.
+            (Self::Decided(decided), end) if kind == DeedKind::Cancellation => {
+                (end == DeedEnd::Done || decided == Some(true), end.name())
+            }
+            (Self::Decided(_), end) => (false, end.name()),
+        };
+        if fits { Ok(()) } else { Err(Failure::Outcome(name)) }
     }
+}
+
+/// The payment once a deed has ended so, if more can be done to it.
+fn after(past: &Past, kind: DeedKind, end: DeedEnd, shown: &Shown) -> Option<Past> {
+    match (kind, end, shown) {
+        // What becomes of it shows by itself.
+        (_, DeedEnd::Pending, _) | (DeedKind::Cancellation, _, _) => None,
+        (DeedKind::Confirmation, DeedEnd::Done, Shown::Payment(payment)) => {
+            match payment.outcome()? {
+                Outcome::ActionRequired => Some(past.clone()),
+                outcome => {
+                    let funds = Funds::of(&past.order, outcome);
+                    Some(Past { funds, action: None, ..past.clone() })
+                }
+            }
+        }
+        (_, DeedEnd::Undone, _) => Some(past.clone()),
+        (_, DeedEnd::Done, _) => Some(Past { funds: past.funds.after(kind), ..past.clone() }),
+    }
+}
+
+/// A payment to which the rules forbid something is no longer waiting, where its customer has decided.
+fn as_decided(past: &Past) -> Past {
+    let Some(Action { decided: Some(approved), .. }) = past.action else { return past.clone() };
+    let funds = Funds::of(&past.order, outcome_of(&past.order, approved));
+    Past { funds, action: None, ..past.clone() }
 }
 
 fn past(id: RecordId, order: PaymentOrder, payment: &PaymentView, outcome: Outcome) -> Past {
     let funds = Funds::of(&order, outcome);
-    Past { id, order, payment: Arc::from(payment.id.as_str()), funds }
+    let attempt = payment.last_attempt().filter(|_| outcome == Outcome::ActionRequired);
+    let action = attempt.map(|attempt| Action { attempt: Arc::from(attempt), decided: None });
+    Past { id, order, payment: Arc::from(payment.id.as_str()), funds, action }
 }

@@ -192,7 +192,12 @@ pub struct AuditReport {
     pub authorized: u64,
     pub action_required: u64,
     pub failed: u64,
+    /// Customers whose decision the provider told.
+    pub decisions: u64,
     /// What was done to payments, by the first final answer.
+    pub confirmations: u64,
+    /// Payments called off while their customers had to act.
+    pub cancellations: u64,
     pub captures: u64,
     pub voids: u64,
     pub reversals: u64,
@@ -459,6 +464,9 @@ impl AuditReport {
             authorized: tally.authorized,
             action_required: tally.action_required,
             failed: tally.failed,
+            decisions: tally.decisions,
+            confirmations: tally.confirmations,
+            cancellations: tally.cancellations,
             captures: tally.captures,
             voids: tally.voids,
             reversals: tally.reversals,

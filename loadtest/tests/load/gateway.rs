@@ -113,13 +113,22 @@ async fn answer(gateway: &Shared, request: Request<Incoming>) -> Response<Full<B
             let asynchronous = header("prefer") == "respond-async";
             pay(&mut gateway.lock(), key, header("idempotency-key"), &body, asynchronous)
         }
+        (&Method::POST, path) if path.starts_with("/simulator/actions/") => {
+            let attempt = path.rsplit('/').next().unwrap();
+            decide(&mut gateway.lock(), attempt, &body[..] == b"decision=approve")
+        }
         (&Method::POST, path) if key.starts_with("sk_test_") => {
             let path = path.strip_prefix("/api/v1/payments/").unwrap();
             let (payment, kind) = path.split_once('/').unwrap();
             operate(&mut gateway.lock(), key, header("idempotency-key"), (payment, kind), &body)
         }
         (&Method::GET, path) if key.starts_with("sk_test_") || key == OPERATOR => {
-            let gateway = gateway.lock();
+            let mut gateway = gateway.lock();
+            // A callback that took its time comes before anybody looks.
+            let payment = path.rsplit('/').next().unwrap();
+            if gateway.model.payments.contains_key(payment) {
+                gateway.model.apply(Fact::Heard { payment: payment.to_owned() });
+            }
             let merchant = (key != OPERATOR).then_some(key.as_str());
             let lost = gateway.fault == Fault::LosesPayments && path.ends_with("0");
             let (status, body) = match lost && path.contains("/payments/") {
@@ -244,6 +253,23 @@ fn operate(
         Some(Keyed::Deed { status, body, .. }) => respond(*status, false, body),
         Some(Keyed::Payment(_)) | None => unreachable!("it was done"),
     }
+}
+
+/// The provider's page: the first decision stands. It calls back at once, or not at once.
+fn decide(gateway: &mut Gateway, attempt: &str, approved: bool) -> Response<Full<Bytes>> {
+    let Some((payment, before)) = gateway.model.waiting(attempt) else {
+        return respond(404, false, &Value::Null);
+    };
+    let stands = before.unwrap_or(approved);
+    if before.is_none() {
+        gateway.model.apply(Fact::Decided { payment: payment.clone(), approved });
+        if payment.ends_with(['0', '3', '6']) {
+            gateway.model.apply(Fact::Heard { payment });
+        }
+    }
+    let title = if stands { "Approved" } else { "Declined" };
+    let page = format!("<!DOCTYPE html><h1>{title}</h1>");
+    Response::builder().header("content-type", "text/html").body(Full::from(page)).unwrap()
 }
 
 fn is_valid(request: &Value) -> bool {

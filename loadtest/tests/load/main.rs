@@ -21,11 +21,11 @@ use gateway::Fault;
 use model::Lie;
 
 /// A little of everything, for half a second.
-const MIXED: &str = "about = \"a test\"\naudit = true\n[load]\nrate = 400\n[merchants]\ncount = 3\n\
+const MIXED: &str = "about = \"a test\"\naudit = true\n[load]\nrate = 500\n[merchants]\ncount = 3\n\
     [[phase]]\nname = \"warm-up\"\nseconds = 0.1\ncounted = false\n\
     [[phase]]\nname = \"steady\"\nseconds = 0.4\n\
-    [mix]\ncard_payment = 25\nmanual_authorization = 15\nasync_payment = 5\nthree_d_secure = 5\n\
-    decline = 5\ncapture = 4\npartial_capture = 5\nvoid = 3\nreversal = 4\nrefund = 4\n\
+    [mix]\ncard_payment = 25\nmanual_authorization = 15\nasync_payment = 5\nthree_d_secure = 12\n\
+    customer_action = 9\nconfirmation = 6\ncancellation = 10\ndecline = 5\ncapture = 4\npartial_capture = 5\nvoid = 3\nreversal = 4\nrefund = 4\n\
     partial_refund = 6\nrepeat = 7\nrepeat_deed = 5\nreuse = 7\nreuse_deed = 4\nread = 8\n\
     invalid = 7\nexcess = 4\nwrong_state = 4\n\
     [expect]\nerror_ratio = 0.0\np99_ms = 5000\n[expect.of.card_payment]\nmax_ms = 5000\n";
@@ -41,6 +41,24 @@ async fn play(scenario: Scenario, fault: Fault) -> LoadReport {
         ..RunOptions::new(scenario, server)
     };
     run::run(options, Stop::default()).await.unwrap()
+}
+
+/// Customers who have to act, and little else.
+const ACTING: &str = "about = \"a test\"\naudit = true\n[load]\nrate = 500\n[merchants]\ncount = 3\n\
+    [[phase]]\nname = \"steady\"\nseconds = 0.4\n\
+    [mix]\ncard_payment = 5\nthree_d_secure = 30\ncustomer_action = 25\nconfirmation = 10\n\
+    cancellation = 30\n";
+
+/// What a lie is told about.
+fn about(fault: Fault) -> Scenario {
+    match fault {
+        Fault::Lies(Lie::ForgetsApprovals | Lie::ConfirmsNobody | Lie::KeepsCalledOff) => acting(),
+        _ => mixed(),
+    }
+}
+
+fn acting() -> Scenario {
+    Scenario::parse("acting-test", "test.toml", ACTING).unwrap()
 }
 
 fn mixed() -> Scenario {
@@ -64,6 +82,9 @@ async fn an_honest_gateway_passes() {
         ("failed", audit.failed),
         ("settled afterwards", audit.resolved_afterwards),
         ("ledger", audit.ledger_entries),
+        ("decisions", audit.decisions),
+        ("confirmations", audit.confirmations),
+        ("cancellations", audit.cancellations),
         ("captures", audit.captures),
         ("voids", audit.voids),
         ("reversals", audit.reversals),
@@ -81,6 +102,9 @@ async fn an_honest_gateway_passes() {
             + audit.authorized
             + audit.action_required
             + audit.failed
+            + audit.confirmations
+            + audit.cancellations
+            + audit.undone
             + audit.captures
             + audit.voids
             + audit.reversals
@@ -106,6 +130,9 @@ async fn each_lie_is_named() {
         (Fault::Lies(Lie::RefundsNothing), ViolationKind::NotDone),
         (Fault::Lies(Lie::LosesRefunds), ViolationKind::OperationLost),
         (Fault::Lies(Lie::CapturesMore), ViolationKind::PaymentDiffers),
+        (Fault::Lies(Lie::ForgetsApprovals), ViolationKind::Unresolved),
+        (Fault::Lies(Lie::ConfirmsNobody), ViolationKind::StatusChanged),
+        (Fault::Lies(Lie::KeepsCalledOff), ViolationKind::Unresolved),
         (Fault::Lies(Lie::BooksOffByOne), ViolationKind::BooksDiffer),
         (Fault::Lies(Lie::PostsTwice), ViolationKind::PostedTwice),
         (Fault::Lies(Lie::LosesEvents), ViolationKind::EventMissing),
@@ -115,7 +142,7 @@ async fn each_lie_is_named() {
     for wave in lies.chunks(4) {
         let mut runs = JoinSet::new();
         for &(fault, expected) in wave {
-            runs.spawn(async move { (fault, expected, play(mixed(), fault).await) });
+            runs.spawn(async move { (fault, expected, play(about(fault), fault).await) });
         }
         while let Some(played) = runs.join_next().await {
             let (fault, expected, report) = played.unwrap();
@@ -185,9 +212,12 @@ async fn the_json_report_has_its_documented_shape() {
         audit.action_required
         audit.asked_again
         audit.authorized
+        audit.cancellations
         audit.captures
         audit.carried_out
         audit.completed
+        audit.confirmations
+        audit.decisions
         audit.events_heard
         audit.failed
         audit.kept_directory
@@ -225,9 +255,6 @@ async fn the_json_report_has_its_documented_shape() {
         expectations[].of
         expectations[].passed
         expectations[].what
-        failures[].count
-        failures[].kind
-        failures[].operation
         format
         latency.corrected.count
         latency.corrected.max_ms
@@ -265,8 +292,11 @@ async fn the_json_report_has_its_documented_shape() {
         load.kind
         load.merchants
         load.mix.async_payment
+        load.mix.cancellation
         load.mix.capture
         load.mix.card_payment
+        load.mix.confirmation
+        load.mix.customer_action
         load.mix.decline
         load.mix.excess
         load.mix.invalid

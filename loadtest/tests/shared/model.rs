@@ -26,6 +26,15 @@ pub(crate) enum Fact {
         payment: String,
         status: String,
     },
+    /// A customer decided at the provider.
+    Decided {
+        payment: String,
+        approved: bool,
+    },
+    /// The provider called back about it.
+    Heard {
+        payment: String,
+    },
     /// Something was done to a payment.
     Done {
         merchant: String,
@@ -58,6 +67,12 @@ pub(crate) enum Lie {
     LosesRefunds,
     /// What is captured is one more than was asked for.
     CapturesMore,
+    /// Approvals of customers never come through.
+    ForgetsApprovals,
+    /// A confirmation makes a payment complete that nobody has approved.
+    ConfirmsNobody,
+    /// An approval that won against a void stands.
+    KeepsCalledOff,
 }
 
 #[derive(Default)]
@@ -87,6 +102,8 @@ pub(crate) struct Payment {
     pub(crate) charges: Vec<bool>,
     /// As it was first answered for good.
     pub(crate) first: Option<Value>,
+    /// The customer's decision at the provider.
+    decision: Option<bool>,
     held: i64,
     captured: i64,
     refunded: i64,
@@ -109,6 +126,7 @@ impl Model {
                     status: "processing".to_owned(),
                     charges: Vec::new(),
                     first: None,
+                    decision: None,
                     held: 0,
                     captured: 0,
                     refunded: 0,
@@ -120,6 +138,13 @@ impl Model {
             }
             Fact::Charged { payment, approved } => self.charge(&payment, approved),
             Fact::Ended { payment, status } => self.end(&payment, &status),
+            Fact::Decided { payment, approved } => {
+                self.payments.get_mut(&payment).unwrap().decision = Some(approved);
+                if approved {
+                    self.charge(&payment, true);
+                }
+            }
+            Fact::Heard { payment } => self.hear(&payment),
             Fact::Done { merchant, key, payment, kind, request, amount } => {
                 let (status, body) = self.carry_out(&payment, &kind, amount, &request);
                 let request = json!([payment, kind, request]);
@@ -141,6 +166,7 @@ impl Model {
         let asked = request["amount_minor"].as_i64();
         let (status, left) = (payment.status.as_str(), payment.captured - payment.refunded);
         match (kind, status) {
+            ("confirm" | "void", "requires_action") => Ok(0),
             ("capture", "authorized" | "partially_captured") => match asked.unwrap_or(payment.held)
             {
                 amount if amount > payment.held => Err((400, "capture_exceeds_authorized")),
@@ -198,6 +224,14 @@ impl Model {
         }
     }
 
+    /// The payment of the attempt that waits for its customer, or did.
+    pub(crate) fn waiting(&self, attempt: &str) -> Option<(String, Option<bool>)> {
+        let payment = attempt.replacen("att_of_", "", 1);
+        let found = self.payments.get(&payment).filter(|payment| payment.waited())?;
+        let called_off = found.status == "voided";
+        Some((payment, found.decision.or(called_off.then_some(false))))
+    }
+
     pub(crate) fn view(&self, id: &str) -> Value {
         let payment = &self.payments[id];
         let currency = payment.currency();
@@ -213,6 +247,7 @@ impl Model {
             "amount": major(payment.amount()),
             "amount_captured": major(payment.captured),
             "amount_refunded": major(payment.refunded),
+            "attempts": if payment.waited() { json!([{"id": format!("att_of_{id}")}]) } else { json!([]) },
         })
     }
 
@@ -232,6 +267,20 @@ impl Model {
         self.provider.push(entry);
     }
 
+    /// The customer's decision becomes the payment's.
+    fn hear(&mut self, id: &str) {
+        let payment = &self.payments[id];
+        if payment.status != "requires_action" || self.lie == Lie::ForgetsApprovals {
+            return;
+        }
+        match payment.decision {
+            Some(true) if payment.is_manual() => self.end(id, "authorized"),
+            Some(true) => self.end(id, "completed"),
+            Some(false) => self.end(id, "failed"),
+            None => {}
+        }
+    }
+
     fn end(&mut self, id: &str, status: &str) {
         let payment = self.payments.get_mut(id).unwrap();
         payment.status = status.to_owned();
@@ -245,8 +294,8 @@ impl Model {
             _ => {}
         }
         self.tell(id, &format!("payment.{status}"), None);
-        let first = self.view(id);
-        self.payments.get_mut(id).unwrap().first = Some(first);
+        let view = self.view(id);
+        self.payments.get_mut(id).unwrap().first.get_or_insert(view);
     }
 
     fn carry_out(&mut self, id: &str, kind: &str, amount: i64, request: &Value) -> (u16, Value) {
@@ -254,6 +303,26 @@ impl Model {
         let transaction = format!("txn_{operation}");
         let payment = self.payments.get_mut(id).unwrap();
         match kind {
+            "confirm" => {
+                if self.lie == Lie::ConfirmsNobody && payment.decision.is_none() {
+                    payment.decision = Some(true);
+                }
+                self.hear(id);
+                let view = self.view(id);
+                match view["status"].as_str() {
+                    Some("failed") => (402, json!({"code": "payment_declined", "payment": view})),
+                    _ => (200, view),
+                }
+            }
+            // The approval has won, and is undone.
+            "void" if payment.status == "requires_action" && payment.decision == Some(true) => {
+                let body = json!({"code": "operation_failed", "payment": self.view(id)});
+                self.hear(id);
+                if self.lie != Lie::KeepsCalledOff {
+                    self.undo(id, &operation, &transaction);
+                }
+                (402, body)
+            }
             "capture" => {
                 let taken = amount + i64::from(self.lie == Lie::CapturesMore);
                 payment.captured += taken;
@@ -309,9 +378,25 @@ impl Model {
         }
     }
 
+    /// Undoes what was taken or reserved.
+    fn undo(&mut self, id: &str, operation: &str, transaction: &str) {
+        let payment = self.payments.get_mut(id).unwrap();
+        let (captured, held) = (payment.captured, payment.held);
+        (payment.captured, payment.held) = (0, 0);
+        let (kind, status) =
+            if captured > 0 { ("reversal", "reversed") } else { ("void", "voided") };
+        payment.status = status.to_owned();
+        self.provide(id, operation, kind, captured.max(held), -captured);
+        if captured > 0 {
+            self.post(id, transaction, "reversal", -captured);
+        }
+        self.tell(id, &format!("payment.{status}"), None);
+    }
+
     fn provide(&mut self, id: &str, operation: &str, kind: &str, amount: i64, moved: i64) {
         let charged = |entry: &&Value| entry["payment_id"] == id && entry["kind"] == "attempt";
-        let attempt = self.provider.iter().find(charged).unwrap()["attempt_id"].clone();
+        let charged = self.provider.iter().find(charged);
+        let attempt = charged.map_or(json!("att_none"), |entry| entry["attempt_id"].clone());
         let currency = self.payments[id].currency();
         let entry = json!({
             "attempt_id": attempt, "operation_id": format!("op_{operation}"), "payment_id": id,
@@ -405,6 +490,11 @@ impl Model {
 impl Payment {
     pub(crate) fn is_manual(&self) -> bool {
         self.request["capture"] == "manual"
+    }
+
+    /// Its customer had to act.
+    fn waited(&self) -> bool {
+        self.request["card"]["number"] == "4000000000003220"
     }
 
     fn amount(&self) -> i64 {

@@ -1,10 +1,12 @@
 //! The provider's books as they should be, and with every lie.
 
 use super::super::tests::{
-    authorized, completed, failed, intend_deed, kinds, order, refund, say, say_deed,
+    authorized, completed, failed, failed_operation, intend_deed, kinds, order, refund, say,
+    say_deed, shown, waiting,
 };
 use super::*;
 use crate::auditor::LedgerPage;
+use crate::order::Capture;
 
 /// What was decided on an attempt; an approval takes all of it.
 fn entry(payment: &str, attempt: &str, state: EntryState) -> LedgerEntry {
@@ -289,4 +291,53 @@ fn a_reversal_leaves_nothing_moved() {
         all.extend(entries);
         assert_eq!(compared(&mut auditor, all), expected);
     }
+}
+
+#[test]
+fn an_approval_stands_only_where_the_customer_gave_it() {
+    let approved = || entry("pay_0", "att_0", EntryState::Approved);
+    let undone = || operated("op_1", EntryKind::Reversal, 10_000, EntryState::Succeeded);
+    for (decision, entries, expected) in [
+        (Some(true), vec![approved()], vec![]),
+        (Some(true), vec![], vec![ViolationKind::CompletedWithoutCharge]),
+        (Some(true), vec![approved(), undone()], vec![ViolationKind::CompletedWithoutCharge]),
+        (Some(false), vec![approved()], vec![ViolationKind::FailedButCharged]),
+        (None, vec![approved()], vec![ViolationKind::FailedButCharged]),
+        (None, vec![], vec![]),
+    ] {
+        let (auditor, _id) = waiting(Capture::Automatic, decision);
+        let mut reconciliation = Reconciliation::default();
+        for entry in entries.clone() {
+            reconciliation.add(entry, &auditor);
+        }
+        let found = auditor.compare(reconciliation, None);
+        let first: Vec<_> = found.into_iter().take(1).map(|found| found.kind).collect();
+        assert_eq!(first, expected, "{decision:?} {entries:?}");
+    }
+}
+
+#[test]
+fn an_approval_that_won_against_a_void_is_reversed_at_the_provider() {
+    let (mut auditor, id) = waiting(Capture::Automatic, Some(true));
+    let deed = intend_deed(&mut auditor, id, DeedKind::Cancellation);
+    say_deed(&mut auditor, deed, 402, false, &failed_operation("requires_action", "0.00"));
+    let reading = auditor.begin_reading(id);
+    let body: Box<[u8]> = shown("reversed", "0.00").into_bytes().into();
+    auditor.observe_read(
+        reading,
+        &crate::answer::Answer { status: 200, replayed: false, problem: false, body },
+    );
+    let approved = entry("pay_0", "att_0", EntryState::Approved);
+    let undone = operated("op_1", EntryKind::Reversal, 10_000, EntryState::Succeeded);
+    let mut reconciliation = Reconciliation::default();
+    for entry in [approved.clone(), undone] {
+        reconciliation.add(entry, &auditor);
+    }
+    assert!(auditor.compare(reconciliation, None).is_empty());
+    // It was told as reversed, and the provider still has the money.
+    let mut reconciliation = Reconciliation::default();
+    reconciliation.add(approved, &auditor);
+    let kinds: Vec<_> =
+        auditor.compare(reconciliation, None).into_iter().map(|found| found.kind).collect();
+    assert_eq!(kinds, [ViolationKind::MoneyDiffers, ViolationKind::SumMismatch]);
 }

@@ -318,6 +318,15 @@ fn audit(report: &LoadReport, out: &mut String) -> std::fmt::Result {
                 ),
             ),
             (
+                "customers who had to act",
+                format!(
+                    "{} decided, {} confirmations, {} called off",
+                    count(audit.decisions),
+                    count(audit.confirmations),
+                    count(audit.cancellations)
+                ),
+            ),
+            (
                 "done to payments",
                 format!(
                     "{} captures, {} voids, {} reversals, {} refunds; {} undone, {} forbidden",

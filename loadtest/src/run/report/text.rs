@@ -149,6 +149,13 @@ fn write_audit(audit: &AuditReport, out: &mut String) -> std::fmt::Result {
         )?;
         writeln!(
             out,
+            "              {} customers decided, {} confirmations, {} called off",
+            count(audit.decisions),
+            count(audit.confirmations),
+            count(audit.cancellations),
+        )?;
+        writeln!(
+            out,
             "              {} captures, {} voids, {} reversals, {} refunds; {} undone, {} forbidden",
             count(audit.captures),
             count(audit.voids),

@@ -10,6 +10,8 @@ use crate::error::Error;
 pub struct Views {
     /// Memory for rows that are read again, in bytes.
     pub cache_bytes: u64,
+    /// Rows that one list looks at, at the most.
+    pub most_rows: usize,
 }
 
 impl Views {
@@ -17,6 +19,10 @@ impl Views {
         if self.cache_bytes < 1 << 20 {
             let key = "views.cache_bytes";
             return Err(Error::Value { key, fault: "must be at least 1048576" });
+        }
+        if self.most_rows < 100 {
+            // A page has as many.
+            return Err(Error::Value { key: "views.most_rows", fault: "must be at least 100" });
         }
         Ok(())
     }

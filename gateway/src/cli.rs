@@ -4,6 +4,7 @@ mod api;
 mod completions;
 mod config;
 mod events;
+mod export;
 mod keys;
 mod merchants;
 mod output;
@@ -18,6 +19,7 @@ use clap::{Parser, Subcommand};
 
 pub use api::{ApiError, ConnectionError, Refusal};
 pub use events::EventsError;
+pub use export::ExportError;
 pub use output::OutputError;
 pub use serve::ServeError;
 pub use simulator::SimulatorError;
@@ -49,6 +51,9 @@ enum Command {
     /// List, register, rename, suspend and resume merchants of a running gateway.
     #[command(after_help = merchants::EXAMPLES, after_long_help = help_of_api(merchants::EXAMPLES))]
     Merchants(merchants::MerchantsArguments),
+    /// Export a day's payments, transactions or refunds from a running gateway.
+    #[command(after_help = export::EXAMPLES, after_long_help = help_of_api(export::EXAMPLES))]
+    Export(export::ExportArguments),
     /// Look into the write-ahead log.
     Wal(wal::WalArguments),
     /// Build anew what lists are read from.
@@ -118,6 +123,9 @@ pub enum Error {
     /// A command on events failed.
     #[error(transparent)]
     Events(#[from] EventsError),
+    /// Nothing was exported, or not all.
+    #[error(transparent)]
+    Export(#[from] ExportError),
     /// The log is not well.
     #[error(transparent)]
     Wal(#[from] WalError),
@@ -142,6 +150,7 @@ impl Cli {
             Some(Command::Config(arguments)) => config::run(arguments),
             Some(Command::Keys(arguments)) => Ok(keys::run(arguments)?),
             Some(Command::Merchants(arguments)) => Ok(merchants::run(arguments)?),
+            Some(Command::Export(arguments)) => Ok(export::run(arguments)?),
             Some(Command::Wal(arguments)) => Ok(wal::run(arguments)?),
             Some(Command::Views(arguments)) => Ok(views::run(arguments)?),
             Some(Command::Simulator(arguments)) => simulator::run(arguments),
@@ -162,10 +171,17 @@ impl Error {
             | Self::Serve(ServeError::LogLevel(_))
             | Self::Simulator(SimulatorError::Faults(_))
             | Self::Events(EventsError::Secret | EventsError::NotHeld(_)) => 2,
-            Self::Api(error) | Self::Events(EventsError::Api(error)) if error.is_usage() => 2,
+            Self::Api(error)
+            | Self::Events(EventsError::Api(error))
+            | Self::Export(ExportError::Api(error))
+                if error.is_usage() =>
+            {
+                2
+            }
             Self::Serve(ServeError::Startup(error)) if error.is_configuration() => 2,
             Self::Serve(_)
             | Self::Api(_)
+            | Self::Export(_)
             | Self::Wal(_)
             | Self::Views(_)
             | Self::Simulator(_)

@@ -10,6 +10,7 @@
 //! ```
 
 mod access_log;
+mod as_of;
 mod authentication;
 mod body;
 mod classic;
@@ -21,6 +22,7 @@ mod error;
 mod error_page;
 mod event_data;
 mod exchange;
+mod export;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod health;
@@ -46,6 +48,7 @@ mod server;
 mod simulator_actions;
 mod simulator_ledger;
 mod state;
+mod stream_body;
 mod surface;
 mod transaction;
 mod v1;

@@ -56,7 +56,7 @@ use crate::{
     },
     secrets::{self, Secrets, api_key_hash},
     vault::{self, DamagedKeys, Vault, VaultOptions},
-    views::{ViewError, Views},
+    views::{ViewError, ViewLimits, Views},
     webhook::{
         AddressRules, Client, ClientOptions, SystemResolver, WebhookOptions, WebhookParts, Webhooks,
     },
@@ -475,7 +475,9 @@ fn open_components(
 /// What lists are read from.
 fn open_views(config: &Config, secrets: &Secrets) -> Result<Arc<Views>, ViewError> {
     let directory = views_directory(&config.storage.data_dir);
-    Ok(Arc::new(Views::open(&directory, secrets.views(), config.views.cache_bytes)?))
+    let tollgate_config::Views { cache_bytes, most_rows } = config.views;
+    let limits = ViewLimits { cache_bytes, most_rows };
+    Ok(Arc::new(Views::open(&directory, secrets.views(), limits)?))
 }
 
 /// The event feed, and those who deliver from it.

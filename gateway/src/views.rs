@@ -47,6 +47,16 @@ pub(crate) struct Views {
     secrets: ViewSecrets,
     writer: ViewWriter,
     readers: Arc<Semaphore>,
+    most_rows: usize,
+}
+
+/// What the views may use.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ViewLimits {
+    /// Memory for what is read again, in bytes.
+    pub(crate) cache_bytes: u64,
+    /// Rows that are looked at for one question.
+    pub(crate) most_rows: usize,
 }
 
 /// How many read at once.
@@ -67,6 +77,9 @@ pub enum ViewError {
     /// Another release has written the store.
     #[error("the views are of another format")]
     Format,
+    /// More rows would have to be looked at than may be.
+    #[error("more than {0} rows would have to be looked at")]
+    TooBroad(usize),
     /// No thread can be had.
     #[error("cannot start the views' thread")]
     Thread(#[source] io::Error),
@@ -78,7 +91,7 @@ impl ViewError {
         match self {
             Self::Damaged(_) | Self::Format => true,
             Self::Store(error) => !matches!(error, fjall::Error::Io(_)),
-            Self::Directory(_) | Self::Thread(_) => false,
+            Self::Directory(_) | Self::Thread(_) | Self::TooBroad(_) => false,
         }
     }
 }
@@ -91,13 +104,14 @@ impl Views {
     pub(crate) fn open(
         directory: &Path,
         secrets: ViewSecrets,
-        cache_bytes: u64,
+        limits: ViewLimits,
     ) -> Result<Self, ViewError> {
+        let ViewLimits { cache_bytes, most_rows } = limits;
         let store = Arc::new(ViewStore::open(directory, cache_bytes)?);
         let queue = Arc::new(RecordQueue::new(PACE));
         let writer = ViewWriter::start(Arc::clone(&store), Arc::clone(&queue), secrets.clone())?;
         let readers = Arc::new(Semaphore::new(READERS));
-        Ok(Self { store, queue, secrets, writer, readers })
+        Ok(Self { store, queue, secrets, writer, readers, most_rows })
     }
 
     /// Removes the views of a directory that nobody has open.
@@ -134,8 +148,8 @@ impl Views {
         (skip, limit): (usize, usize),
     ) -> Result<Vec<Found>, ViewError> {
         let reading = self.store.read();
-        let found = query::find(&reading, selection, part).skip(skip).take(limit).collect();
-        self.checked(found)
+        let found = query::find(&reading, selection, part, self.most_rows);
+        self.checked(found.skip(skip).take(limit).collect())
     }
 
     /// The row with this id. Reads from the disk.
@@ -155,7 +169,7 @@ impl Views {
             })
         } else {
             let part = Part { from: 0, to: u128::MAX, newest_first: true };
-            let mut rows = query::find(&reading, selection, part);
+            let mut rows = query::find(&reading, selection, part, self.most_rows);
             rows.try_fold(0, |count, found| found.map(|_found| count + 1))
         };
         self.checked(counted)

@@ -35,6 +35,15 @@ pub struct Chapter {
     pub events: Vec<Event>,
 }
 
+/// A place in a payment's history.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Moment {
+    /// When everything of this time and before it had happened.
+    Time(Timestamp),
+    /// When so many of the payment's events had happened: its sequence was this.
+    Event(u32),
+}
+
 /// The largest history, in bytes, of a payment that may leave memory: it has to come back in one
 /// record, which holds little else.
 const MOST_BYTES: usize = codec::MAX_RECORD - 1_024;
@@ -91,13 +100,47 @@ impl History {
     /// bring about.
     #[must_use]
     pub fn payment(&self) -> Payment {
+        self.payment_until(|_payment, _at| true)
+    }
+
+    /// The payment as it was then; `None` where it had not been created yet, or has not come to that
+    /// event. A time in the future shows it as it is.
+    ///
+    /// # Panics
+    /// As [`History::payment`].
+    #[must_use]
+    pub fn payment_at(&self, moment: Moment) -> Option<Payment> {
+        match moment {
+            Moment::Time(time) => {
+                (self.created_at() <= time).then(|| self.payment_until(|_payment, at| at <= time))
+            }
+            Moment::Event(0) => None,
+            Moment::Event(number) => {
+                let payment = self.payment_until(|payment, _at| payment.sequence() < number);
+                (payment.sequence() == number).then_some(payment)
+            }
+        }
+    }
+
+    /// When the payment was created.
+    #[must_use]
+    pub fn created_at(&self) -> Timestamp {
+        self.chapters.first().expect("a history has its first chapter").at
+    }
+
+    /// The payment that this comes to, as long as it goes on: that is asked before each event, with
+    /// what the payment is before it and the event's time.
+    fn payment_until(&self, goes_on: impl Fn(&Payment, Timestamp) -> bool) -> Payment {
         let mut payment = Payment::new(Arc::clone(&self.intent));
         for (index, chapter) in self.chapters.iter().enumerate() {
-            if index > 0 {
+            if index > 0 && goes_on(&payment, chapter.at) {
                 payment.remember_first_answers();
             }
             let created = usize::from(index == 0);
             for event in chapter.events.iter().skip(created) {
+                if !goes_on(&payment, chapter.at) {
+                    return payment;
+                }
                 happen(&mut payment, event, chapter.at);
             }
         }

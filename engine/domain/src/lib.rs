@@ -87,7 +87,7 @@ pub use effect::{Effect, OperationCall, ProviderCall};
 pub use env::{ArchiveRules, Env, LateApprovals, Policy};
 pub use event::{ControlEvent, Event, Record};
 pub use fees::{FeeRule, FeeSchedule};
-pub use history::{Chapter, History};
+pub use history::{Chapter, History, Moment};
 pub use id::{
     ApiKeyId, AttemptId, CaseId, DeliveryId, FeedEventId, Id, IdKind, MerchantId, OperationId,
     OrderId, ParkedCallbackId, ParseIdError, PaymentId, RefundId, ShardId, TransactionId,

@@ -13,8 +13,8 @@ use stage::{
 };
 use tollgate_domain::{
     Amount, ArchiveRules, CaptureMode, Command, CreateOrder, CreatePayment, Decision, Event,
-    History, Mode, OperationOutcome, OrderId, OutcomeSource, PaymentId, Policy, ProviderOutcome,
-    RefundPayment, Rejection, ShardState, Subject, codec,
+    History, Mode, Moment, OperationOutcome, OrderId, OutcomeSource, PaymentId, Policy,
+    ProviderOutcome, RefundPayment, Rejection, ShardState, Subject, codec,
     image::{Restoration, Restored},
     invariant,
 };
@@ -273,4 +273,46 @@ fn a_history_is_of_one_payment_from_its_beginning() {
     assert_eq!(History::of_chapters(Vec::new()), None);
     let mixed = [chapters(one), chapters(other)[1..].to_vec()].concat();
     assert_eq!(History::of_chapters(mixed), None);
+}
+
+#[test]
+fn a_payment_is_shown_as_it_was_at_each_of_its_events_and_times() {
+    let mut stage = Stage::new(rules(60, 100));
+    let mut stood: Vec<(tollgate_domain::Timestamp, tollgate_domain::Payment)> = Vec::new();
+    let payment = create(&mut stage, create_payment(money("9.00", "INR"), CaptureMode::Automatic));
+    let mut keep = |stage: &Stage| {
+        let now = stage.payment(payment).clone();
+        stood.push((now.updated_at(), now));
+    };
+    keep(&stage);
+    stage.wait(MINUTE);
+    stage.answer(payment, OutcomeSource::Call, approved()).unwrap();
+    keep(&stage);
+    stage.wait(MINUTE);
+    refund(&mut stage, payment, "too cold").unwrap();
+    keep(&stage);
+    stage.wait(MINUTE);
+    let done = OperationOutcome::Succeeded(receipt());
+    stage.answer_operation(payment, OutcomeSource::Call, done).unwrap();
+    keep(&stage);
+
+    let history = stage.state().history(payment).unwrap();
+    for (time, before) in &stood {
+        assert_eq!(history.payment_at(Moment::Time(*time)).as_ref(), Some(before));
+        let soon = tollgate_domain::Timestamp::from_millis(time.as_millis() + 1);
+        assert_eq!(history.payment_at(Moment::Time(soon)).as_ref(), Some(before));
+        let number = Moment::Event(before.sequence());
+        assert_eq!(history.payment_at(number).as_ref(), Some(before));
+    }
+    let last = stage.payment(payment).sequence();
+    for number in 1..=last {
+        assert_eq!(history.payment_at(Moment::Event(number)).unwrap().sequence(), number);
+    }
+    assert_eq!(history.payment_at(Moment::Event(0)), None);
+    assert_eq!(history.payment_at(Moment::Event(last + 1)), None);
+    let created = history.created_at().as_millis();
+    let before = tollgate_domain::Timestamp::from_millis(created - 1);
+    assert_eq!(history.payment_at(Moment::Time(before)), None);
+    let end = history.payment_at(Moment::Time(tollgate_domain::Timestamp::MAX));
+    assert_eq!(end.as_ref(), Some(stage.payment(payment)));
 }

@@ -15,7 +15,7 @@ use crate::{
     data_directory::{self, DataDirectory},
     secrets::{self, Secrets},
     startup::{log_directory, views_directory},
-    views::{ViewError, Views},
+    views::{ViewError, ViewLimits, Views},
 };
 
 #[derive(Debug, Args)]
@@ -74,8 +74,9 @@ pub(super) fn run(arguments: ViewsArguments) -> Result<(), ViewsError> {
     let directory = views_directory(&data_dir);
     Views::remove(&directory)?;
     let began = Instant::now();
-    let cache_bytes = Config::defaults().views.cache_bytes;
-    let views = Arc::new(Views::open(&directory, secrets.views(), cache_bytes)?);
+    let tollgate_config::Views { cache_bytes, most_rows } = Config::defaults().views;
+    let limits = ViewLimits { cache_bytes, most_rows };
+    let views = Arc::new(Views::open(&directory, secrets.views(), limits)?);
     let observers = RecordObservers::new(vec![Arc::clone(&views) as Arc<dyn RecordObserver>]);
     let shown = show_log(&log, &observers).map_err(Box::new);
     let is_whole = views.wait_until_caught_up();

@@ -5,7 +5,7 @@
 //!   ?status=completed&created[gte]=2026-01-15T00:00:00Z&amount_minor[lt]=10000&limit=100
 //! ```
 //!
-//! All faults of a query are told at once. Times are RFC 3339 in UTC, or seconds since 1970.
+//! All faults of a query are told at once. Times are RFC 3339, or seconds since 1970.
 
 use std::{borrow::Cow, ops::RangeInclusive, str::FromStr};
 
@@ -101,9 +101,8 @@ impl<K: IdKind> ListQuery<Id<K>> {
     /// All faults at once.
     pub(super) fn parse(list: ListOf, query: Option<&str>) -> Result<Self, Problem> {
         let (mut page, mut filters) = (PageRequest::newest(), Filters::of(list));
-        let mut reader =
-            Reader { list, surface: Surface::V1, faults: Vec::new(), seen: Vec::new() };
-        for (name, value) in pairs(query, &mut reader.faults) {
+        let mut reader = Reader::of(list, Surface::V1);
+        for (name, value) in reader.pairs(query) {
             if !page.take_parameter(&name, &value, &mut reader.faults)
                 && !reader.take(&mut filters, &name, &name, &value)
             {
@@ -122,9 +121,8 @@ impl ClassicListQuery {
     /// All faults at once.
     pub(super) fn parse(list: ListOf, query: Option<&str>) -> Result<Self, Problem> {
         let mut found = Self { limit: USUAL_LIMIT, offset: 0, filters: Filters::of(list) };
-        let surface = Surface::Classic;
-        let mut reader = Reader { list, surface, faults: Vec::new(), seen: Vec::new() };
-        for (name, value) in pairs(query, &mut reader.faults) {
+        let mut reader = Reader::of(list, Surface::Classic);
+        for (name, value) in reader.pairs(query) {
             match &*name {
                 "limit" => match value.parse() {
                     Ok(limit @ 1..=LARGEST_LIMIT) => found.limit = limit,
@@ -148,7 +146,7 @@ impl ClassicListQuery {
 
 impl Filters {
     /// What a list shows where nothing is asked for.
-    fn of(list: ListOf) -> Self {
+    pub(super) fn of(list: ListOf) -> Self {
         let (kind, review) = match list {
             ListOf::Payments => (Some(RowKind::Payment), None),
             ListOf::Transactions => (None, None),
@@ -174,7 +172,13 @@ impl Filters {
 }
 
 impl Bounds {
-    const EVERYTHING: Self = Self { from: i128::MIN, to: i128::MAX };
+    pub(super) const EVERYTHING: Self = Self { from: i128::MIN, to: i128::MAX };
+
+    /// So many milliseconds from a time on.
+    pub(super) fn of_span(from: Timestamp, millis: u64) -> Self {
+        let from = i128::from(from.as_millis());
+        Self { from, to: from + i128::from(millis) - 1 }
+    }
 
     /// As amounts: minor units.
     pub(super) fn of_amounts(self) -> RangeInclusive<i64> {
@@ -208,7 +212,7 @@ impl Bounds {
 }
 
 /// Reads parameters one after another.
-struct Reader {
+pub(super) struct Reader {
     list: ListOf,
     surface: Surface,
     faults: Vec<Fault>,
@@ -216,9 +220,24 @@ struct Reader {
 }
 
 impl Reader {
+    pub(super) fn of(list: ListOf, surface: Surface) -> Self {
+        Self { list, surface, faults: Vec::new(), seen: Vec::new() }
+    }
+
+    /// Names and values of a query.
+    pub(super) fn pairs<'q>(&mut self, query: Option<&'q str>) -> Vec<(Cow<'q, str>, String)> {
+        pairs(query, &mut self.faults)
+    }
+
     /// Takes a parameter into the filters, if it is one of the list's. `written` is what the client
     /// calls it.
-    fn take(&mut self, filters: &mut Filters, name: &str, written: &str, value: &str) -> bool {
+    pub(super) fn take(
+        &mut self,
+        filters: &mut Filters,
+        name: &str,
+        written: &str,
+        value: &str,
+    ) -> bool {
         if let Some(comparison) = comparison_of(name, "created") {
             match time(value) {
                 Some(time) => filters.created.narrow(comparison, time),
@@ -325,7 +344,7 @@ impl Reader {
         }
     }
 
-    fn set<T>(
+    pub(super) fn set<T>(
         &mut self,
         place: &mut Option<T>,
         written: &str,
@@ -346,11 +365,11 @@ impl Reader {
         self.fault(name, ErrorCode::ParameterInvalid, detail);
     }
 
-    fn fault(&mut self, name: &str, code: ErrorCode, detail: &'static str) {
+    pub(super) fn fault(&mut self, name: &str, code: ErrorCode, detail: &'static str) {
         self.faults.push(Fault::new(name.to_owned(), code, detail));
     }
 
-    fn finish(self) -> Result<(), Problem> {
+    pub(super) fn finish(self) -> Result<(), Problem> {
         if self.faults.is_empty() { Ok(()) } else { Err(Problem::of_faults(self.faults)) }
     }
 }
@@ -359,7 +378,10 @@ const NO_ID: &str = "This is no id of its kind.";
 const NO_STANDING: &str = "A status is pending, unknown, succeeded or failed.";
 
 /// Names and values with their escapes undone.
-fn pairs<'q>(query: Option<&'q str>, faults: &mut Vec<Fault>) -> Vec<(Cow<'q, str>, String)> {
+pub(super) fn pairs<'q>(
+    query: Option<&'q str>,
+    faults: &mut Vec<Fault>,
+) -> Vec<(Cow<'q, str>, String)> {
     let mut pairs = Vec::new();
     for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -390,8 +412,13 @@ fn comparison_of(name: &str, field: &str) -> Option<Comparison> {
 fn time(text: &str) -> Option<i128> {
     match text.parse::<u64>() {
         Ok(seconds) => Some(i128::from(seconds) * 1_000),
-        Err(_) => parse_rfc3339(text).map(|time| i128::from(time.as_millis())),
+        Err(_) => time_in_query(text).map(|time| i128::from(time.as_millis())),
     }
+}
+
+/// A time as a query has it: an offset's `+` that was not escaped has become a space.
+pub(super) fn time_in_query(text: &str) -> Option<Timestamp> {
+    parse_rfc3339(&text.replace(' ', "+"))
 }
 
 fn parsed<I: FromStr>(text: &str) -> Option<I> {
@@ -428,6 +455,11 @@ mod tests {
         let found = parse(ListOf::Payments, query).unwrap();
         assert_eq!(found.amounts.of_amounts(), 6..=9);
         assert_eq!(found.created.of_times(), 0..=999);
+        for offset in ["%2B05:30", "+05:30"] {
+            let query = format!("created[gte]=1970-01-02T05:30:01{offset}");
+            let found = parse(ListOf::Payments, &query).unwrap();
+            assert_eq!(*found.created.of_times().start(), 86_401_000);
+        }
         let found = parse(ListOf::Payments, "created[gte]=2&created[lte]=2").unwrap();
         assert_eq!(found.created.of_times(), 2_000..=2_000);
         let found = parse(ListOf::Payments, "created[gt]=2&created[lt]=2").unwrap();

@@ -145,7 +145,8 @@ pub(super) async fn catch_up(serving: &Serving) -> Result<(), Problem> {
 /// filter that hardly any row passes makes a long way of it, and the threads are others' as well.
 ///
 /// # Errors
-/// Where too many read for too long, and where the views cannot be read.
+/// Where too many read for too long, where more rows than may be would have to be looked at, and where
+/// the views cannot be read.
 pub(super) async fn reading<T: Send + 'static>(
     views: &Arc<Views>,
     read: impl FnOnce(&Views) -> Result<T, ViewError> + Send + 'static,
@@ -159,9 +160,20 @@ pub(super) async fn reading<T: Send + 'static>(
         read(&views)
     });
     read.await.expect("reading does not panic").map_err(|error| {
+        if let ViewError::TooBroad(most) = error {
+            return too_broad(most);
+        }
         tracing::error!(error = &error as &dyn std::error::Error, "the views cannot be read");
         unavailable()
     })
+}
+
+fn too_broad(most: usize) -> Problem {
+    let detail = format!(
+        "More than {most} rows would have to be looked at. Ask for a shorter span of time with \
+         `created`, or for one status, order, customer or payment."
+    );
+    Problem::new(ErrorCode::ListTooBroad, detail)
 }
 
 /// The rows of a part as they are now, and whether there are more.
@@ -231,19 +243,7 @@ async fn payments(
     ids.dedup();
     let Some(first) = ids.first() else { return Ok(HashMap::new()) };
     // All are of one merchant, and so of one shard.
-    let (shard, wanted) = (first.shard(), ids.clone());
-    let look = serving.engine.query(shard, move |state| {
-        wanted.into_iter().map(|id| state.payment(id).cloned()).collect::<Vec<_>>()
-    });
-    let in_memory = look.await?.unwrap_or_default();
-    let mut payments = HashMap::new();
-    for (id, payment) in ids.into_iter().zip(in_memory) {
-        // What the shard does not hold any more is read the longer way.
-        let payment = match payment {
-            Some(payment) => Some(payment),
-            None => serving.engine.payment(id).await?.map(|payment| *payment),
-        };
-        payments.extend(payment.map(|payment| (id, Arc::new(payment))));
-    }
-    Ok(payments)
+    let payments = serving.engine.payments(first.shard(), ids.clone()).await?;
+    let known = |(id, payment): (PaymentId, Option<Box<Payment>>)| Some((id, Arc::from(payment?)));
+    Ok(ids.into_iter().zip(payments).filter_map(known).collect())
 }

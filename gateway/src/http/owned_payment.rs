@@ -2,7 +2,7 @@
 //!
 //! Invariant: a payment of another merchant or mode does not exist for whoever asks.
 
-use tollgate_domain::{OperationId, OperationKind, Payment, RefundId};
+use tollgate_domain::{OperationId, OperationKind, Payment, PaymentIntent, RefundId};
 
 use super::{authentication::MerchantCaller, error::Problem, state::Serving};
 
@@ -38,7 +38,12 @@ pub(super) async fn owned_refund(
 }
 
 fn is_owned(payment: &Payment, key: &MerchantCaller) -> bool {
-    payment.intent().merchant == key.merchant && payment.intent().mode == key.mode
+    owns(key, payment.intent())
+}
+
+/// Whether what was asked for is the key's merchant's, in the key's mode.
+pub(super) fn owns(key: &MerchantCaller, intent: &PaymentIntent) -> bool {
+    intent.merchant == key.merchant && intent.mode == key.mode
 }
 
 fn is_refund(payment: &Payment, operation: OperationId) -> bool {

@@ -91,6 +91,9 @@ routes! {
     Order = "/api/v1/orders/{id}" => get(v1::orders::read);
     Transactions = "/api/v1/transactions" => get(v1::transactions::list);
     Transaction = "/api/v1/transactions/{id}" => get(v1::transactions::read);
+    PaymentExport = "/api/v1/exports/payments" => get(v1::exports::payments);
+    TransactionExport = "/api/v1/exports/transactions" => get(v1::exports::transactions);
+    RefundExport = "/api/v1/exports/refunds" => get(v1::exports::refunds);
     LedgerAccounts = "/api/v1/ledger/accounts" => get(v1::ledger::accounts);
     LedgerEntries = "/api/v1/ledger/entries" => get(v1::ledger::entries);
     Balance = "/api/v1/balance" => get(v1::ledger::balance);

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tollgate_domain::ApiKeyHash;
 use tollgate_engine::Engine;
 
@@ -13,6 +13,7 @@ use super::{
     CallbackDesk,
     body::BodyLimits,
     error::{ErrorCode, Problem},
+    export,
 };
 use crate::{
     feed::EventFeed,
@@ -36,6 +37,8 @@ pub(crate) struct Gateway {
     /// How long a request waits for its payment's outcome.
     pub(crate) wait: Duration,
     pub(crate) offer: Offer,
+    /// Room for exports that are being made.
+    pub(super) exports: Arc<Semaphore>,
     serving: OnceLock<Serving>,
     draining: watch::Sender<bool>,
 }
@@ -74,6 +77,7 @@ impl Gateway {
         wait: Duration,
         offer: Offer,
     ) -> Arc<Self> {
+        let exports = Arc::new(Semaphore::new(export::MOST));
         let (serving, draining) = (OnceLock::new(), watch::Sender::new(false));
         Arc::new(Self {
             metrics,
@@ -82,6 +86,7 @@ impl Gateway {
             batch_body_limits,
             wait,
             offer,
+            exports,
             serving,
             draining,
         })

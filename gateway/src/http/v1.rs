@@ -7,6 +7,7 @@ pub(super) mod event_stream;
 mod event_tail;
 pub(super) mod events;
 pub(super) mod exceptions;
+pub(super) mod exports;
 pub(super) mod keys;
 pub(super) mod ledger;
 pub(super) mod merchants;

@@ -78,7 +78,7 @@ pub(crate) use payment_request::{
 };
 pub(crate) use provider_answer::{ClassicProvider, ProviderBody, ProviderListBody};
 pub(crate) use refund_answer::{ClassicRefund, ClassicRefundStatus, RefundBody};
-pub(crate) use time::{Rfc3339, parse_rfc3339};
+pub(crate) use time::{Offset, Rfc3339, parse_rfc3339};
 pub(crate) use timeline_answer::TimelineBody;
 pub(crate) use transaction_answer::{ClassicTransaction, ClassicTransactionPage, TransactionBody};
 pub(crate) use unknown_answer::UnknownBody;

@@ -198,13 +198,19 @@ enum Source {
 type Ids = Box<dyn Iterator<Item = Result<u128, ViewError>>>;
 type Rows<'r> = Box<dyn Iterator<Item = Result<Found, ViewError>> + 'r>;
 
-/// The rows of a part, in its order. Reads as it goes.
+/// The rows of a part, in its order. Reads as it goes, and looks at no more than `most` rows: what no
+/// facet narrows may be all that a merchant has.
 pub(super) fn find<'r>(
     reading: &'r Reading<'_>,
     selection: &'r Selection,
     part: Part,
+    most: usize,
 ) -> impl Iterator<Item = Result<Found, ViewError>> + 'r {
-    candidates(reading, selection, part).filter(|found| match found {
+    let within = move |(looked_at, found): (usize, Result<Found, ViewError>)| {
+        if looked_at < most { found } else { Err(ViewError::TooBroad(most)) }
+    };
+    let looked_at = candidates(reading, selection, part).enumerate().map(within);
+    looked_at.filter(|found| match found {
         Ok((_id, row)) => selection.takes(row),
         Err(_) => true,
     })

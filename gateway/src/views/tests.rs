@@ -14,7 +14,12 @@ use crate::{
 };
 
 fn open(directory: &Path) -> Views {
-    Views::open(directory, Secrets::from_key(&[7; 32]).views(), 1 << 20).unwrap()
+    open_within(directory, 1_000)
+}
+
+fn open_within(directory: &Path, most_rows: usize) -> Views {
+    let limits = ViewLimits { cache_bytes: 1 << 20, most_rows };
+    Views::open(directory, Secrets::from_key(&[7; 32]).views(), limits).unwrap()
 }
 
 const ALL: Part = Part { from: 0, to: u128::MAX, newest_first: true };
@@ -193,4 +198,29 @@ async fn whoever_waits_finds_what_came_before() {
     }
     assert_eq!(views.waiting(), 0);
     views.close();
+}
+
+#[test]
+fn no_more_rows_are_looked_at_than_may_be() {
+    let (directory, mut shop) = (tempfile::tempdir().unwrap(), Shop::new());
+    let payments: Vec<_> = (1..=9).map(|minor| shop.pay(Sale { minor, ..Sale::USUAL })).collect();
+    let views = open_within(directory.path(), 5);
+    views.observe(shop.records.clone());
+    assert!(views.wait_until_caught_up());
+    let all = Selection::all_of(realm());
+    assert_eq!(views.find(&all, ALL, (0, 5)).unwrap().len(), 5);
+    let too_broad = |found: Result<Vec<Found>, ViewError>| {
+        assert!(matches!(found, Err(ViewError::TooBroad(5))), "{found:?}");
+    };
+    too_broad(views.find(&all, ALL, (0, 6)));
+    too_broad(views.find(&all, ALL, (5, 1)));
+    let least = Selection { amounts: 1..=1, ..all.clone() };
+    too_broad(views.find(&least, ALL, (0, 1)));
+    let oldest_first = Part { newest_first: false, ..ALL };
+    assert_eq!(views.find(&least, oldest_first, (0, 1)).unwrap().len(), 1);
+    assert!(matches!(views.count(&least), Err(ViewError::TooBroad(5))));
+    assert_eq!(views.count(&all).unwrap(), 9, "counters tell that");
+    let created = payments[8].time().as_millis();
+    let narrow = Selection { created: created..=created, ..least };
+    assert_eq!(views.find(&narrow, ALL, (0, 1)).unwrap(), []);
 }

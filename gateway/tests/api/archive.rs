@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use crate::server::{GOOD, OPERATOR, POOR, TestServer, payment};
 
-async fn forgetful() -> TestServer {
+pub(crate) async fn forgetful() -> TestServer {
     TestServer::start_with(|config| {
         config.engine.archive_after_s = 0;
         config.engine.finished_payments = 0;
@@ -15,7 +15,7 @@ async fn forgetful() -> TestServer {
 }
 
 /// Waits until so many payments have left, and nobody is in memory.
-async fn until_left(server: &TestServer, count: u32) {
+pub(crate) async fn until_left(server: &TestServer, count: u32) {
     until_told(
         server,
         &["tollgate_payments_in_memory 0", &format!("tollgate_payments_archived {count}")],

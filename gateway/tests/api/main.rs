@@ -1,6 +1,7 @@
 //! The API from outside: a whole gateway in the test's process, asked over real sockets.
 
 mod archive;
+mod as_of;
 mod batch;
 mod books;
 mod classic;
@@ -9,6 +10,7 @@ mod customers;
 mod edge;
 mod errors;
 mod event_readers;
+mod exports;
 mod hostile;
 mod idempotency;
 mod keys;

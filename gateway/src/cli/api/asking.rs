@@ -51,6 +51,11 @@ pub(in crate::cli) struct ServerAddress(String);
 struct KeyText(Zeroizing<String>);
 
 impl ApiArguments {
+    /// Whether JSON is asked for.
+    pub(in crate::cli) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// The gateway they name.
     ///
     /// # Errors

@@ -138,6 +138,8 @@ error_codes! {
         "Nothing is kept of a customer with this id for the API key's merchant in the key's mode: there never was anything, or it is erased.";
     PaymentNotFound = "payment_not_found", NOT_FOUND, retryable: false, "No such payment",
         "The API key's merchant has no payment with this id in the key's mode.";
+    PaymentNotFoundAsOf = "payment_not_found_as_of", NOT_FOUND, retryable: false, "No such payment then",
+        "There is the payment, but not as of the moment that `as_of` names: it was created later, or it has not come to this sequence number. The detail tells which.";
     RefundNotFound = "refund_not_found", NOT_FOUND, retryable: false, "No such refund",
         "The API key's merchant has no refund with this id in the key's mode.";
     OrderNotFound = "order_not_found", NOT_FOUND, retryable: false, "No such order",
@@ -194,6 +196,8 @@ error_codes! {
         "The body has to be `application/json`.";
     IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, retryable: false, "Idempotency key reused",
         "The idempotency key stands for another request.";
+    ListTooBroad = "list_too_broad", UNPROCESSABLE_ENTITY, retryable: false, "List too broad",
+        "More rows would have to be looked at than one request may: what is asked for is narrowed by no index. Ask for a shorter span of time with `created`, or for one status, order, customer or payment.";
     ProviderNotConfigured = "provider_not_configured", UNPROCESSABLE_ENTITY, retryable: false, "No provider configured",
         "No payment provider is configured for live mode. Test keys use the simulator.";
     UpgradeRequired = "upgrade_required", UPGRADE_REQUIRED, retryable: false, "WebSocket required",

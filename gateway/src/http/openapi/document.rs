@@ -26,11 +26,11 @@ use super::{
         ClassicEventPageAnswer, ClassicPaymentAnswer, ClassicPaymentForm, ClassicProblem,
         ClassicProvidersAnswer, ClassicRefundAnswer, ClassicRefundStatusAnswer,
         ClassicStatusAnswer, ClassicTransactionAnswer, ClassicTransactionList, CountryCode,
-        Currency, CustomerId, DeletedWebhookEndpoint, DeliveryId, DismissedCallback, EntryList,
-        ErasedCustomer, ErrorPage, Event, EventId, EventPage, EventResendRequest, EventStreamText,
-        Exception, ExceptionId, ExceptionList, FailedPaymentProblem, Health, IssuedApiKey,
-        KeyRequest, LedgerPage, Merchant, MerchantChange, MerchantId, MerchantList,
-        MerchantRequest, OperatorKeyRequest, Order, OrderId, OrderList, OrderRequest,
+        CsvText, Currency, CustomerId, DeletedWebhookEndpoint, DeliveryId, DismissedCallback,
+        EntryList, ErasedCustomer, ErrorPage, Event, EventId, EventPage, EventResendRequest,
+        EventStreamText, Exception, ExceptionId, ExceptionList, FailedPaymentProblem, Health,
+        IssuedApiKey, JsonLinesText, KeyRequest, LedgerPage, Merchant, MerchantChange, MerchantId,
+        MerchantList, MerchantRequest, OperatorKeyRequest, Order, OrderId, OrderList, OrderRequest,
         OutcomeRequest, ParkedCallback, ParkedCallbackId, ParkedCallbackList, Payment, PaymentId,
         PaymentList, PaymentMethodList, PaymentRequest, PlainOperationRequest, Problem, Provider,
         ProviderCallback, ProviderId, ProviderList, PublicMerchant, QueueStatus, Ready,
@@ -256,6 +256,8 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<EventId>(&mut schemas);
     add::<EventPage>(&mut schemas);
     add::<ClassicEventPageAnswer>(&mut schemas);
+    add::<CsvText>(&mut schemas);
+    add::<JsonLinesText>(&mut schemas);
     add::<EventStreamText>(&mut schemas);
     add::<EventResendRequest>(&mut schemas);
     add::<WebhookRequest>(&mut schemas);

@@ -331,7 +331,12 @@ impl Description {
         }
         let mut responses: Vec<(StatusCode, Response)> = Vec::new();
         for answer in self.answers {
-            responses.push((answer.status, answer.into_response()));
+            let (status, response) = (answer.status, answer.into_response());
+            match responses.iter_mut().find(|(known, _response)| *known == status) {
+                // The same in another form.
+                Some((_status, known)) => known.content.extend(response.content),
+                None => responses.push((status, response)),
+            }
         }
         let mut refuse = |codes: &[ErrorCode], surface| {
             for (status, codes) in by_status(codes) {

@@ -8,6 +8,7 @@ mod customers;
 mod documentation;
 mod events;
 mod exceptions;
+mod exports;
 mod keys;
 mod ledger;
 mod lists;
@@ -45,6 +46,7 @@ pub(super) fn descriptions() -> Vec<Description> {
     all.extend(orders::descriptions());
     all.extend(transactions::descriptions());
     all.extend(lists::descriptions());
+    all.extend(exports::descriptions());
     all.extend(ledger::descriptions());
     all.extend(exceptions::descriptions());
     all.extend(parked_callbacks::descriptions());

@@ -58,9 +58,9 @@ pub(super) use transaction::{
     ClassicTransactionAnswer, ClassicTransactionList, OutcomeRequest, Transaction, TransactionList,
 };
 pub(super) use values::{
-    ApiKeyId, AttemptId, CountryCode, Currency, CustomerId, DeliveryId, ErrorPage, EventId,
-    EventStreamText, ExceptionId, MerchantId, OrderId, ParkedCallbackId, PaymentId, ProviderId,
-    RefundId, TransactionId, WebhookEndpointId,
+    ApiKeyId, AttemptId, CountryCode, CsvText, Currency, CustomerId, DeliveryId, ErrorPage,
+    EventId, EventStreamText, ExceptionId, JsonLinesText, MerchantId, OrderId, ParkedCallbackId,
+    PaymentId, ProviderId, RefundId, TransactionId, WebhookEndpointId,
 };
 pub(super) use webhook::{
     CallbackSecret, ClassicEventPageAnswer, DeletedWebhookEndpoint, Event, EventPage,

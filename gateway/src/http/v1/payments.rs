@@ -12,7 +12,7 @@ use tollgate_domain::{Payment, PaymentId, PaymentState, Scope};
 
 use crate::{
     http::{
-        authentication,
+        as_of, authentication,
         body::{self, read_json},
         error::{ErrorCode, Problem},
         idempotency::{key_in_header, mark_replayed},
@@ -75,15 +75,20 @@ pub(super) fn shown(
     respond::json(StatusCode::OK, &page)
 }
 
-/// Shows a payment of the key's merchant and mode; any other does not exist.
+/// Shows a payment of the key's merchant and mode, as it is or as it was; any other does not exist.
 pub(in crate::http) async fn read(
     State(gateway): State<Arc<Gateway>>,
     Path(id): Path<String>,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let serving = gateway.serving()?;
     let key = authentication::merchant(&gateway, &headers, Scope::PaymentsRead)?;
-    match owned_payment(serving, &key, &id).await? {
+    let found = match as_of::parse(uri.query())? {
+        None => owned_payment(serving, &key, &id).await?,
+        Some(moment) => as_of::owned_payment_at(serving, &key, &id, moment).await?,
+    };
+    match found {
         Some(payment) => {
             let personal = serving.vault.open_payment(&payment);
             let body = PaymentBody { payment: &payment, personal: personal.as_ref() };

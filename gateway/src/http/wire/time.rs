@@ -1,4 +1,4 @@
-//! Times on the wire: RFC 3339, UTC, always with milliseconds.
+//! Times on the wire: RFC 3339, written in UTC and always with milliseconds, read with any offset.
 
 use std::fmt;
 
@@ -64,10 +64,54 @@ impl CivilDate {
     }
 }
 
-/// Reads a time in UTC: `2026-01-15T10:30:00Z`, with or without a fraction of a second, of which
-/// milliseconds count. `None` where it is no such time, or before 1970.
+/// Reads a time: `2026-01-15T10:30:00Z` or `2026-01-15T16:00:00+05:30`, with or without a fraction of a
+/// second, of which milliseconds count. `None` where it is no such time, or before 1970.
 pub(crate) fn parse_rfc3339(text: &str) -> Option<Timestamp> {
-    let text = text.strip_suffix('Z')?;
+    if let Some(text) = text.strip_suffix('Z') {
+        return parse_local(text);
+    }
+    let place = text.len().checked_sub("+00:00".len())?;
+    let (local, offset) = text.split_at_checked(place)?;
+    let (local, offset) = (parse_local(local)?, Offset::parse(offset)?);
+    offset.to_utc(local)
+}
+
+/// How far a clock is from UTC.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Offset {
+    is_ahead: bool,
+    minutes: u64,
+}
+
+impl Offset {
+    /// Not at all.
+    pub(crate) const UTC: Self = Self { is_ahead: true, minutes: 0 };
+
+    /// Reads `+05:30` or `-08:00`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (is_ahead, text) = match text.split_at_checked(1)? {
+            ("+", text) => (true, text),
+            ("-", text) => (false, text),
+            _other => return None,
+        };
+        let (hours, minutes) = text.split_once(':')?;
+        let digits = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        let (hours, minutes) =
+            (digits(hours).then_some(hours)?, digits(minutes).then_some(minutes)?);
+        let (hours, minutes) = (hours.parse::<u64>().ok()?, minutes.parse::<u64>().ok()?);
+        (hours < 24 && minutes < 60).then_some(Self { is_ahead, minutes: hours * 60 + minutes })
+    }
+
+    /// The time that a clock with this offset shows so; `None` before 1970.
+    pub(crate) fn to_utc(self, local: Timestamp) -> Option<Timestamp> {
+        let (local, offset) = (local.as_millis(), self.minutes * 60_000);
+        let utc = if self.is_ahead { local.checked_sub(offset) } else { local.checked_add(offset) };
+        utc.map(Timestamp::from_millis)
+    }
+}
+
+/// A time without its offset from UTC, as if there was none.
+fn parse_local(text: &str) -> Option<Timestamp> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let separators = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
@@ -199,17 +243,26 @@ mod tests {
     }
 
     #[test]
-    fn times_are_read_in_utc_alone_and_days_must_exist() {
+    fn times_are_read_with_their_offset_and_days_must_exist() {
         let read = |text| parse_rfc3339(text).map(Timestamp::as_millis);
         assert_eq!(read("1970-01-01T00:00:01Z"), Some(1_000));
         assert_eq!(read("1970-01-01T00:00:01.5Z"), Some(1_500));
         assert_eq!(read("1970-01-01T00:00:01.123456Z"), Some(1_123));
+        assert_eq!(read("1970-01-01T05:30:01.5+05:30"), Some(1_500));
+        assert_eq!(read("1969-12-31T16:00:01-08:00"), None, "its own day is before 1970");
+        assert_eq!(read("1970-01-01T00:00:00-08:00"), Some(8 * 3_600_000));
         for wrong in [
             "",
             "Z",
             "2026-01-15",
             "2026-01-15T10:30:00",
-            "2026-01-15T10:30:00+05:30",
+            "2026-01-15T10:30:00+5:30",
+            "2026-01-15T10:30:00+24:00",
+            "2026-01-15T10:30:00+05:60",
+            "2026-01-15T10:30:00 05:30",
+            "2026-01-15T10:30:00+05:30Z",
+            "1970-01-01T05:29:59+05:30",
+            "\u{e9}\u{e9}\u{e9}\u{e9}",
             "2026-02-29T00:00:00Z",
             "2026-13-01T00:00:00Z",
             "2026-00-01T00:00:00Z",

@@ -30,6 +30,7 @@ const REFUSED: &[ErrorCode] = &[
     ErrorCode::MerchantMismatch,
     ErrorCode::MerchantNotFound,
     ErrorCode::ListsUnavailable,
+    ErrorCode::ListTooBroad,
 ];
 
 pub(super) fn descriptions() -> [Description; 7] {
@@ -218,7 +219,9 @@ fn filters() -> Vec<Parameter> {
     let time = || {
         ObjectBuilder::new()
             .schema_type(Type::String)
-            .pattern(Some(r"^([0-9]{1,11}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,12}Z)$"))
+            .pattern(Some(
+                r"^([0-9]{1,11}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,}(Z|[+-][0-9]{2}:[0-9]{2}))$",
+            ))
             .examples(["2026-01-15T00:00:00Z"])
     };
     let minor = || ObjectBuilder::new().schema_type(Type::Integer);
@@ -233,7 +236,7 @@ fn filters() -> Vec<Parameter> {
         query("amount_minor[gt]", "Of more.", minor()),
         query("amount_minor[lte]", "Of this amount or less.", minor()),
         query("amount_minor[lt]", "Of less.", minor()),
-        query("created", "Begun then, in UTC, or in seconds since 1970.", time()),
+        query("created", "Begun then, in RFC 3339 or in seconds since 1970.", time()),
         query("created[gte]", "Begun then or later.", time()),
         query("created[gt]", "Begun later.", time()),
         query("created[lte]", "Begun then or earlier.", time()),

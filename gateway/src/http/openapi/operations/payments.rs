@@ -1,17 +1,21 @@
 //! `v1/payments.rs` and `v1/payment_batch.rs`.
 
 use hyper::StatusCode;
-use utoipa::openapi::path::HttpMethod;
+use utoipa::openapi::{
+    path::HttpMethod,
+    schema::{ObjectBuilder, Type},
+};
 
 use super::{
     super::{
         examples,
         operation::{
-            Access, Answer, Body, Description, Group, PROBLEM_JSON, path_parameter, reference,
+            Access, Answer, Body, Description, Group, PROBLEM_JSON, path_parameter, query,
+            reference,
         },
         schemas::{Batch, BatchRequest, FailedPaymentProblem, Payment, PaymentId, PaymentRequest},
     },
-    ANY, BODY, COMMAND, KEYED, MERCHANT, PAYMENT, READ, idempotency_key, prefer, refusals,
+    ANY, BODY, COMMAND, KEYED, LIST, MERCHANT, PAYMENT, idempotency_key, prefer, refusals,
 };
 use crate::http::{error::ErrorCode, router::Route};
 
@@ -84,22 +88,43 @@ fn create_batch() -> Description {
 }
 
 fn read() -> Description {
+    let moment = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(
+            r"^([1-9][0-9]{0,9}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,}(Z|[+-][0-9]{2}:[0-9]{2}))$",
+        ))
+        .examples(["2026-01-15T10:30:00Z", "2026-01-15T16:00:00+05:30", "3"]);
     Description {
         route: Route::Payment,
         method: HttpMethod::Get,
         id: "readPayment",
         group: Group::Payments,
         summary: "Read a payment",
-        description: "Shows a payment of the key's merchant, in the key's mode. Any other does not \
-                      exist.",
+        description: "Shows a payment of the key's merchant, in the key's mode, as it is or as it was. \
+                      Any other does not exist.",
         access: Access::Merchant,
-        parameters: vec![path_parameter::<PaymentId>("id", "The payment's id.")],
+        parameters: vec![
+            path_parameter::<PaymentId>("id", "The payment's id."),
+            query(
+                "as_of",
+                "As it was at this time, or when its `sequence` was this number. A time in the future \
+                 shows it as it is. Personal data is shown as far as it is kept now.",
+                moment,
+            ),
+        ],
         body: None,
-        answers: vec![Answer::json::<Payment>(StatusCode::OK, "The payment.").example(
-            "card",
-            "Paid by card",
-            examples::card_payment(),
-        )],
-        refusals: refusals(&[ANY, KEYED, MERCHANT, READ, &[ErrorCode::PaymentNotFound]]),
+        answers: vec![
+            Answer::json::<Payment>(StatusCode::OK, "The payment.")
+                .example("card", "Paid by card", examples::card_payment())
+                .example("as_of", "As of its creation", examples::processing_payment()),
+        ],
+        refusals: refusals(&[
+            ANY,
+            KEYED,
+            MERCHANT,
+            LIST,
+            COMMAND,
+            &[ErrorCode::PaymentNotFound, ErrorCode::PaymentNotFoundAsOf],
+        ]),
     }
 }

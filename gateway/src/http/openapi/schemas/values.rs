@@ -72,8 +72,13 @@ texts! {
     DeliveryId = "^dlv_[0-7][0-9a-hjkmnp-tv-z]{25}$", "dlv_06f1q8zr2w0000p4k7w1z5c8rt";
     /// What an event stream holds: server-sent events.
     EventStreamText = "^", "id: evt_06f1q8zr2w000c000000qr1c4t\nevent: payment.completed\ndata: {}\n\n";
-    /// A point in time: RFC 3339, UTC, from 1970 on.
-    WrittenTime = "^(19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]+)?Z$", "2030-01-31T12:00:00Z";
+    /// A table as RFC 4180 has it: a header, and a line for each row, which ends in CR LF.
+    CsvText = "^id,", "id,created_at,updated_at\r\nref_06f1q8zr2w000c7e3w5b1k8n4d,2026-01-15T10:30:00.000Z,2026-01-15T10:30:00.000Z\r\n";
+    /// An object a line, as each is read by itself, and a last line with `complete` and the number of
+    /// rows. Where that is missing, rows are.
+    JsonLinesText = "\\n$", "{\"object\":\"export\",\"complete\":true,\"rows\":0,\"from\":\"2026-01-15T00:00:00.000Z\",\"to\":\"2026-01-15T23:59:59.999Z\"}\n";
+    /// A point in time: RFC 3339, from 1970 on.
+    WrittenTime = "^(19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$", "2030-01-31T12:00:00Z";
     /// A point in time: RFC 3339, UTC, with milliseconds.
     Time = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$", "2026-01-15T10:30:00.000Z";
     /// An ISO 4217 code of a currency with minor units, in upper case.

@@ -6,6 +6,7 @@ mod query;
 
 use std::{
     collections::BTreeMap,
+    path::{Path, PathBuf},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -35,6 +36,7 @@ use crate::{
     admission::{Admission, Permit},
     archive::{Archive, Keeper},
     archive_desk::ArchiveDesk,
+    backup::StateClaim,
     clock::Clock,
     completion::{Completion, Reply},
     control_actor::{ControlActor, SubmitControl},
@@ -68,6 +70,8 @@ struct Inner<A: Attachment> {
     archive: Option<Arc<Keeper>>,
     /// `None` where the log lies in no directory.
     snapshotter: Option<Arc<Snapshotter>>,
+    /// The same.
+    directory: Option<PathBuf>,
     failed: watch::Receiver<bool>,
     stopping: AtomicBool,
     /// Gone once the engine has stopped.
@@ -231,6 +235,7 @@ impl<A: Attachment> Engine<A> {
             move |released| drop(groups_in.send(released)),
         )?;
         let kept = archive.clone().map(|archive| archive as Arc<dyn Archive>);
+        let directory = archive.is_some().then(|| options.directory.clone());
         let surroundings = Surroundings {
             observed: !observers.is_empty(),
             archive: kept.clone(),
@@ -262,6 +267,7 @@ impl<A: Attachment> Engine<A> {
             observers,
             archive,
             snapshotter: snapshotter.map(Arc::new),
+            directory,
             failed,
             stopping: AtomicBool::new(false),
             log: RwLock::new(Some(log)),
@@ -373,6 +379,31 @@ impl<A: Attachment> Engine<A> {
         }
         sealed.await.map_err(|_gone| Error::Stopping)?;
         snapshotter.request().await.map_err(|_gone| Error::Stopping)?
+    }
+
+    /// Where the log lies, if it does so in a directory.
+    pub(crate) fn log_directory(&self) -> Option<&Path> {
+        self.0.directory.as_deref()
+    }
+
+    /// What each payment shard has come to, one after another, each once that is durable.
+    pub(crate) async fn live_claims(&self) -> Result<Vec<StateClaim>, Error> {
+        let mut claims = Vec::new();
+        for shard in (1..=self.0.router.count()).map(ShardId) {
+            let told = self.0.router.hash_of(shard).await;
+            let (sequence, hash) = told.map_err(|_gone| Error::Stopping)?;
+            claims.push(StateClaim { shard, sequence, hash });
+        }
+        Ok(claims)
+    }
+
+    /// What the control shard has come to, as far as it is durable.
+    pub(crate) fn control_claim(&self) -> StateClaim {
+        self.0.control.read(|state| StateClaim {
+            shard: ShardId::CONTROL,
+            sequence: state.version(),
+            hash: state.hash(),
+        })
     }
 
     /// Merchants and keys, as far as they are durable.

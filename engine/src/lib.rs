@@ -34,6 +34,7 @@ mod abort_guard;
 mod admission;
 mod archive;
 mod archive_desk;
+mod backup;
 mod clock;
 mod completion;
 mod control_actor;
@@ -66,6 +67,7 @@ mod verify;
 
 pub use admission::Permit;
 pub use archive::{Archive, ArchiveError, Departed, Departures, Keeper, find};
+pub use backup::{LogBackup, StateClaim, plan_idle_backup};
 pub use clock::Clock;
 pub use completion::Completion;
 pub use control_request::{ControlAnswer, ControlRequest};
@@ -91,5 +93,5 @@ pub use snapshot::{
     NoSnapshots, RecordsByShard, ShardOfSnapshot, SnapshotError, SnapshotSink, SnapshotSource,
     Snapshots, prove_snapshot, write_shards,
 };
-pub use tollgate_wal::{Error as LogError, GroupObservation, Repair};
-pub use verify::{SnapshotVerdict, VerifyReport, verify};
+pub use tollgate_wal::{Error as LogError, GroupObservation, LogEnd, LogFile, Repair};
+pub use verify::{SnapshotVerdict, VerifyReport, verify, verify_against};

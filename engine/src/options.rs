@@ -85,6 +85,8 @@ pub trait Observer: Send + Sync + 'static {
 /// A snapshot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SnapshotObservation {
+    /// The frame of the log that follows it, which names its file.
+    pub frame: u64,
     /// Records that it stands for.
     pub records: u64,
     /// Its size in bytes.

@@ -380,7 +380,8 @@ impl Worker {
 
 fn made(checkpoint: &Checkpoint, bytes: u64, began: Instant) -> SnapshotObservation {
     let records = checkpoint.positions().iter().sum();
-    SnapshotObservation { records, bytes, elapsed: began.elapsed() }
+    let frame = checkpoint.frame();
+    SnapshotObservation { frame, records, bytes, elapsed: began.elapsed() }
 }
 
 /// The engine stops, and with it the reading of its log.

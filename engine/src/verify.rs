@@ -8,6 +8,7 @@ use tollgate_wal::SnapshotStore;
 
 use crate::{
     archive::ArchiveFeed,
+    backup::StateClaim,
     error::Error,
     record_observer::{RecordObservers, ReplayFeed},
     recovery::Replayed,
@@ -27,6 +28,8 @@ pub struct VerifyReport {
     pub hashes: Vec<(ShardId, StateHash)>,
     /// Each snapshot, the newest first.
     pub snapshots: Vec<SnapshotVerdict>,
+    /// How many of the claims that were made beside the log hold; or why not all do.
+    pub claimed: Result<usize, String>,
 }
 
 /// What there is to say of a snapshot.
@@ -44,21 +47,32 @@ pub struct SnapshotVerdict {
 /// Where the log is damaged, in use, or breaks an invariant. A snapshot that is of no use is no error:
 /// the next start does without it.
 pub fn verify(directory: &Path) -> Result<VerifyReport, Error> {
+    verify_against(directory, &[])
+}
+
+/// The same, and whether the log comes to what is claimed of it.
+///
+/// # Errors
+/// As [`verify`]. That a claim does not hold is no error: the report says so.
+pub fn verify_against(directory: &Path, claims: &[StateClaim]) -> Result<VerifyReport, Error> {
     // How many shards there are stands in the log's superblock, which is read with the records: so
     // there is room for as many as there can be, and those without a record cost little.
     let mut replayed = Replayed::new(NonZeroU16::MAX.min(MOST_SHARDS));
     let feed = ReplayFeed::new(&RecordObservers::none(), replayed.sequences.len());
-    let mut claims = claims(directory)?;
+    let mut claimed = Claim::of(claims);
+    let mut claims = claims_of_snapshots(directory)?;
     let log = replayed.replay_with(
         feed,
         &mut ArchiveFeed::none(),
         &mut |replayed, shard, sequence| {
-            claims.iter_mut().for_each(|claim| claim.check(replayed, shard, sequence))
+            claims.iter_mut().for_each(|claim| claim.check(replayed, shard, sequence));
+            claimed.check(replayed, shard, sequence);
         },
         |visit| tollgate_wal::verify::verify(directory, visit),
     )?;
     let shards = usize::from(log.geometry.streams).saturating_sub(1);
     replayed.shards.truncate(shards);
+    let found = claimed.found;
     let control = (ShardId::CONTROL, replayed.control.hash());
     let payments = replayed.shards.iter().map(|state| (state.shard(), state.hash()));
     Ok(VerifyReport {
@@ -67,6 +81,7 @@ pub fn verify(directory: &Path) -> Result<VerifyReport, Error> {
         payments: replayed.shards.iter().map(payments_of).sum(),
         hashes: std::iter::once(control).chain(payments).collect(),
         snapshots: claims.into_iter().map(Claim::verdict).collect(),
+        claimed: claimed.verdict().finding.map(|_records| found),
     })
 }
 
@@ -84,6 +99,15 @@ struct Claim {
 }
 
 impl Claim {
+    fn of(claims: &[StateClaim]) -> Self {
+        let shards = claims.iter().map(|claim| usize::from(claim.shard.0) + 1).max();
+        let mut ends = vec![(0, StateHash::from_bytes([0; 32])); shards.unwrap_or_default()];
+        for claim in claims {
+            ends[usize::from(claim.shard.0)] = (claim.sequence, claim.hash);
+        }
+        Self { frame: 0, ends: Ok(ends), found: 0, differs: None }
+    }
+
     /// A record has been replayed.
     fn check(&mut self, replayed: &Replayed, shard: ShardId, sequence: u64) {
         let Ok(ends) = &self.ends else { return };
@@ -111,7 +135,7 @@ impl Claim {
     }
 }
 
-fn claims(directory: &Path) -> Result<Vec<Claim>, Error> {
+fn claims_of_snapshots(directory: &Path) -> Result<Vec<Claim>, Error> {
     let store = SnapshotStore::look(directory);
     let claim = |frame: u64| {
         let read = store.read(frame).map_err(Into::into);

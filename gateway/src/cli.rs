@@ -1,6 +1,7 @@
 //! The command line.
 
 mod api;
+mod backup;
 mod completions;
 mod config;
 mod events;
@@ -18,6 +19,7 @@ mod wal;
 use clap::{Parser, Subcommand};
 
 pub use api::{ApiError, ConnectionError, Refusal};
+pub use backup::BackupError;
 pub use events::EventsError;
 pub use export::ExportError;
 pub use output::OutputError;
@@ -54,6 +56,15 @@ enum Command {
     /// Export a day's payments, transactions or refunds from a running gateway.
     #[command(after_help = export::EXAMPLES, after_long_help = help_of_api(export::EXAMPLES))]
     Export(export::ExportArguments),
+    /// Make a snapshot of a running gateway, from which its next start begins.
+    #[command(after_help = backup::EXAMPLES, after_long_help = help_of_api(backup::EXAMPLES))]
+    Snapshot(backup::SnapshotArguments),
+    /// Take a backup of a running gateway, or of a data directory that no server has open.
+    #[command(after_help = backup::EXAMPLES, after_long_help = help_of_api(backup::EXAMPLES))]
+    Backup(backup::BackupArguments),
+    /// Make a data directory of a backup, and check all of it.
+    #[command(after_help = backup::EXAMPLES)]
+    Restore(backup::RestoreArguments),
     /// Look into the write-ahead log.
     Wal(wal::WalArguments),
     /// Build anew what lists are read from.
@@ -126,6 +137,9 @@ pub enum Error {
     /// Nothing was exported, or not all.
     #[error(transparent)]
     Export(#[from] ExportError),
+    /// Nothing was backed up or restored.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// The log is not well.
     #[error(transparent)]
     Wal(#[from] WalError),
@@ -151,6 +165,9 @@ impl Cli {
             Some(Command::Keys(arguments)) => Ok(keys::run(arguments)?),
             Some(Command::Merchants(arguments)) => Ok(merchants::run(arguments)?),
             Some(Command::Export(arguments)) => Ok(export::run(arguments)?),
+            Some(Command::Snapshot(arguments)) => Ok(backup::snapshot(arguments)?),
+            Some(Command::Backup(arguments)) => Ok(backup::backup(arguments)?),
+            Some(Command::Restore(arguments)) => Ok(backup::restore_backup(arguments)?),
             Some(Command::Wal(arguments)) => Ok(wal::run(arguments)?),
             Some(Command::Views(arguments)) => Ok(views::run(arguments)?),
             Some(Command::Simulator(arguments)) => simulator::run(arguments),
@@ -178,10 +195,12 @@ impl Error {
             {
                 2
             }
+            Self::Backup(error) if error.is_usage() => 2,
             Self::Serve(ServeError::Startup(error)) if error.is_configuration() => 2,
             Self::Serve(_)
             | Self::Api(_)
             | Self::Export(_)
+            | Self::Backup(_)
             | Self::Wal(_)
             | Self::Views(_)
             | Self::Simulator(_)

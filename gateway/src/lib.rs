@@ -10,6 +10,7 @@
 //! Invariant: this is the only crate that knows HTTP, JSON and Prometheus. Card numbers and
 //! security codes live from the request to the end of the provider call, and go nowhere else.
 
+mod backup;
 mod banks;
 mod callback_secret;
 mod card_bins;

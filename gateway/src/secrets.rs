@@ -100,17 +100,27 @@ pub enum Error {
         /// What is wrong with it.
         fault: &'static str,
     },
+    /// There is a log that rests on a key which is not there.
+    #[error(
+        "{path} is missing, although there is a log: put back what was kept beside the backup, or no \
+         idempotency key is known again. If it is lost for good, 32 random bytes there begin anew"
+    )]
+    Lost {
+        /// The file.
+        path: PathBuf,
+    },
     /// The system gives no random bytes.
     #[error("no random bytes")]
     Random(#[source] getrandom::Error),
 }
 
 impl Secrets {
-    /// Reads the key in `<data_dir>/secrets`, or makes one where there is none.
+    /// Reads the key in `<data_dir>/secrets`, or makes one where there is none and no log yet.
     pub(crate) fn open(data_dir: &Path) -> Result<Self, Error> {
         let path = data_dir.join("secrets").join("digest.key");
         let key = match read_secret_file(&path)? {
             Some(key) => key,
+            None if has_log(data_dir) => return Err(Error::Lost { path }),
             None => {
                 let mut key = Zeroizing::new(vec![0; KEY_BYTES]);
                 getrandom::fill(&mut key).map_err(Error::Random)?;
@@ -381,6 +391,11 @@ pub(crate) fn read_secret_file(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>
 /// Writes a secret's file whole or not at all, readable for its owner only.
 pub(crate) fn write_secret_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     durable_file::write(path, bytes).map_err(|source| Error::File { path: path.to_owned(), source })
+}
+
+/// Whether there is a log, whose digests are under a key that nothing replaces.
+fn has_log(data_dir: &Path) -> bool {
+    data_dir.join("log").join("superblock").exists()
 }
 
 #[cfg(test)]

@@ -318,6 +318,7 @@ impl App {
             feed: Arc::clone(&feed),
             views: Arc::clone(&views),
             webhooks: Arc::clone(&webhooks),
+            data_dir: data_dir.clone(),
             live_reading: LiveReading {
                 patience: self.config.events.reader_patience(),
                 heartbeat: self.config.events.heartbeat(),

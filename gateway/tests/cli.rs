@@ -2,8 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "cli/backup.rs"]
+mod backup;
 #[path = "cli/events.rs"]
 mod events;
+#[path = "cli/export.rs"]
+mod export;
 #[path = "cli/keys.rs"]
 mod keys;
 #[path = "process/server.rs"]

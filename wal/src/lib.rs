@@ -27,6 +27,7 @@
 mod abort_guard;
 mod chain;
 mod checkpoint;
+mod copy;
 pub mod crash_point;
 mod directory;
 mod error;
@@ -46,6 +47,7 @@ mod tail;
 pub mod verify;
 
 pub use checkpoint::Checkpoint;
+pub use copy::{LogCopy, LogEnd, LogFile};
 pub use error::{Damage, DamageFault, Error, RecordFault, SledFault, SuperblockFault, VisitError};
 pub use frame::FrameFault;
 pub use group_writer::{

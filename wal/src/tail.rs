@@ -22,6 +22,7 @@ use std::{
 use crate::{
     chain::{Tip, next_group},
     checkpoint::Checkpoint,
+    copy::LogEnd,
     directory::{journal_path, journal_segments, superblock_path, unusable},
     error::{Damage, DamageFault, Error, SuperblockFault},
     frame::FrameFault,
@@ -139,6 +140,17 @@ impl Tail {
     pub fn advance(&mut self, visit: &mut Visit<'_>) -> Result<(), Error> {
         while let Step::Moved = self.step(visit)? {}
         Ok(())
+    }
+
+    /// The segment that the tail is in, how much of it was visited, and what the log has come to there.
+    pub(crate) fn end(&self) -> (u64, u64, LogEnd) {
+        let end = LogEnd {
+            frames: self.tip.sequence - 1,
+            groups: self.tip.group - 1,
+            last_hash: self.tip.hash,
+            positions: self.positions.as_slice().to_vec(),
+        };
+        (self.segment, self.offset, end)
     }
 
     fn step(&mut self, visit: &mut Visit<'_>) -> Result<Step, Error> {

@@ -2,6 +2,7 @@
 //! shards' own.
 
 mod archive;
+mod backups;
 mod operations;
 mod snapshots;
 mod stage;

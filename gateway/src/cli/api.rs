@@ -8,7 +8,7 @@ mod asking;
 mod connection;
 mod table;
 
-use std::{fmt, io, path::PathBuf};
+use std::{fmt, io, path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 use hyper::{
@@ -40,6 +40,7 @@ pub(super) struct Api {
     address: String,
     authorization: HeaderValue,
     as_json: bool,
+    patience: Duration,
 }
 
 /// Why a gateway was not asked, or does not do it.
@@ -124,6 +125,11 @@ struct WholeList<'l> {
 const ROWS_OF_A_PAGE: &str = "100";
 
 impl Api {
+    /// The same for what takes longer than most.
+    pub(super) fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
     /// Asks, and shows the answer: as it came, or as `show` puts it.
     ///
     /// # Errors
@@ -210,7 +216,7 @@ impl Api {
         )
         .map_err(|source| self.unanswered(source))?;
         request.headers_mut().extend(more);
-        let response = connection::send(&self.address, request).await;
+        let response = connection::send_within(self.patience, &self.address, request).await;
         let response = response.map_err(|source| self.unanswered(source))?;
         let status = response.status();
         if status.is_success() {
@@ -239,8 +245,8 @@ impl Api {
         let body = body.map_or_else(Bytes::new, |body| {
             serde_json::to_vec(body).expect("requests have string keys").into()
         });
-        let Self { address, authorization, .. } = self;
-        let asked = connection::ask(address, authorization.clone(), method, path, body);
+        let Self { address, authorization, patience, .. } = self;
+        let asked = connection::ask(*patience, address, authorization.clone(), method, path, body);
         asked.await.map_err(|source| self.unanswered(source))
     }
 

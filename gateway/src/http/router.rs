@@ -106,6 +106,8 @@ routes! {
     ParkedCallback = "/api/v1/admin/callbacks/{id}" => delete(v1::parked_callbacks::dismiss);
     TransactionOutcome = "/api/v1/admin/transactions/{id}/outcome" =>
         post(v1::transactions::record_outcome);
+    Snapshots = "/api/v1/admin/snapshots" => post(v1::storage::take_snapshot);
+    Backup = "/api/v1/admin/backup" => get(v1::storage::backup);
     Providers = "/api/v1/providers" => get(v1::providers::list);
     Provider = "/api/v1/providers/{id}" => get(v1::providers::read);
     ProviderCallback = "/api/v1/providers/{id}/webhook" => post(provider_callback::of_provider);

@@ -1,6 +1,7 @@
 //! What every operation may use.
 
 use std::{
+    path::PathBuf,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -39,6 +40,8 @@ pub(crate) struct Gateway {
     pub(crate) offer: Offer,
     /// Room for exports that are being made.
     pub(super) exports: Arc<Semaphore>,
+    /// Room for the one backup that may be made at a time.
+    pub(super) backups: Arc<Semaphore>,
     serving: OnceLock<Serving>,
     draining: watch::Sender<bool>,
 }
@@ -55,6 +58,7 @@ pub(crate) struct Serving {
     pub(crate) views: Arc<Views>,
     pub(crate) webhooks: Arc<Webhooks>,
     pub(crate) live_reading: LiveReading,
+    pub(crate) data_dir: PathBuf,
     /// The operator's key.
     pub(crate) operator: ApiKeyHash,
 }
@@ -87,6 +91,7 @@ impl Gateway {
             wait,
             offer,
             exports,
+            backups: Arc::new(Semaphore::new(1)),
             serving,
             draining,
         })

@@ -22,5 +22,6 @@ pub(super) mod providers;
 pub(super) mod queue_status;
 pub(super) mod refunds;
 pub(super) mod reviews;
+pub(super) mod storage;
 pub(super) mod transactions;
 pub(super) mod webhooks;

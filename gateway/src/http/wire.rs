@@ -33,6 +33,7 @@ mod payment_methods;
 mod payment_request;
 mod provider_answer;
 mod refund_answer;
+mod snapshot_answer;
 mod text;
 mod time;
 mod timeline_answer;
@@ -78,6 +79,7 @@ pub(crate) use payment_request::{
 };
 pub(crate) use provider_answer::{ClassicProvider, ProviderBody, ProviderListBody};
 pub(crate) use refund_answer::{ClassicRefund, ClassicRefundStatus, RefundBody};
+pub(crate) use snapshot_answer::SnapshotBody;
 pub(crate) use time::{Offset, Rfc3339, parse_rfc3339};
 pub(crate) use timeline_answer::TimelineBody;
 pub(crate) use transaction_answer::{ClassicTransaction, ClassicTransactionPage, TransactionBody};

@@ -173,7 +173,9 @@ pub(crate) async fn exchange(address: SocketAddr, request: &str) -> Reply {
 impl Reply {
     /// All that came over a connection; status 0 where that was nothing.
     pub(crate) fn parse(bytes: &[u8]) -> Self {
-        let text = std::str::from_utf8(bytes).unwrap();
+        // Archives are no text.
+        let text = String::from_utf8_lossy(bytes);
+        let text = &*text;
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
         let status = head.get(9..12).and_then(|status| status.parse().ok()).unwrap_or_default();
         Self { status, head: head.to_owned(), body: body.to_owned() }

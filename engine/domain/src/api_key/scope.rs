@@ -46,6 +46,8 @@ pub enum Scope {
     ExceptionsRead,
     /// Decide it, and enter outcomes that were learnt elsewhere.
     ExceptionsWrite,
+    /// Make snapshots, and take backups of everything.
+    BackupsWrite,
 }
 
 /// A set of scopes.
@@ -54,7 +56,7 @@ pub struct ScopeSet(u64);
 
 impl Scope {
     /// Every scope, in the order of [`Scope::code`].
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::PaymentsRead,
         Self::PaymentsWrite,
         Self::MerchantsRead,
@@ -74,6 +76,7 @@ impl Scope {
         Self::LedgerRead,
         Self::ExceptionsRead,
         Self::ExceptionsWrite,
+        Self::BackupsWrite,
     ];
 
     /// The scope's bit in stored sets. Invariant: never changes.
@@ -99,6 +102,7 @@ impl Scope {
             Self::LedgerRead => 16,
             Self::ExceptionsRead => 17,
             Self::ExceptionsWrite => 18,
+            Self::BackupsWrite => 19,
         }
     }
 
@@ -125,6 +129,7 @@ impl Scope {
             Self::LedgerRead => "ledger:read",
             Self::ExceptionsRead => "exceptions:read",
             Self::ExceptionsWrite => "exceptions:write",
+            Self::BackupsWrite => "backups:write",
         }
     }
 
@@ -169,7 +174,8 @@ impl Scope {
                 | Self::WebhooksRead
                 | Self::LedgerRead
                 | Self::ExceptionsRead
-                | Self::ExceptionsWrite,
+                | Self::ExceptionsWrite
+                | Self::BackupsWrite,
             ) => true,
             (
                 ApiKeyKind::Secret { .. },
@@ -178,7 +184,8 @@ impl Scope {
                 | Self::OperatorKeysWrite
                 | Self::SimulatorRead
                 | Self::ExceptionsRead
-                | Self::ExceptionsWrite,
+                | Self::ExceptionsWrite
+                | Self::BackupsWrite,
             )
             | (
                 ApiKeyKind::Publishable { .. },
@@ -199,7 +206,8 @@ impl Scope {
                 | Self::OrdersWrite
                 | Self::LedgerRead
                 | Self::ExceptionsRead
-                | Self::ExceptionsWrite,
+                | Self::ExceptionsWrite
+                | Self::BackupsWrite,
             )
             | (
                 ApiKeyKind::Operator,

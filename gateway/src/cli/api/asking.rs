@@ -6,7 +6,7 @@ use clap::Args;
 use hyper::{Uri, header::HeaderValue};
 use zeroize::Zeroizing;
 
-use super::{Api, ApiError};
+use super::{Api, ApiError, connection::PATIENCE};
 use crate::cli::serve::ADMIN_KEY;
 
 /// The environment's key of a merchant.
@@ -138,7 +138,7 @@ fn api(server: ServerAddress, key: &str, as_json: bool) -> Result<Api, ApiError>
     let bearer = Zeroizing::new(format!("Bearer {key}"));
     let mut authorization = HeaderValue::from_str(&bearer).map_err(ApiError::KeyUnusable)?;
     authorization.set_sensitive(true);
-    Ok(Api { address: server.0, authorization, as_json })
+    Ok(Api { address: server.0, authorization, as_json, patience: PATIENCE })
 }
 
 fn from_environment(variable: &str) -> Option<Zeroizing<String>> {

@@ -34,13 +34,14 @@ pub enum ConnectionError {
 }
 
 /// How long a gateway may take to connect and to answer: longer than it waits for its own log.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The largest answer: a page of 100 rows has some 60 KiB.
 const MOST_ANSWERED: usize = 1 << 20;
 
 /// Asks, and waits for the whole answer.
 pub(super) async fn ask(
+    patience: Duration,
     address: &str,
     authorization: HeaderValue,
     method: Method,
@@ -49,10 +50,10 @@ pub(super) async fn ask(
 ) -> Result<(StatusCode, Bytes), ConnectionError> {
     let request = request(address, authorization, method, path, body)?;
     let exchange = async {
-        let response = send(address, request).await?;
+        let response = send_within(patience, address, request).await?;
         Ok((response.status(), whole(response.into_body()).await?))
     };
-    timeout(PATIENCE, exchange).await.map_err(|_elapsed| ConnectionError::TooLate)?
+    timeout(patience, exchange).await.map_err(|_elapsed| ConnectionError::TooLate)?
 }
 
 /// A request of JSON to a gateway.
@@ -80,6 +81,15 @@ pub(in crate::cli) async fn send(
     address: &str,
     request: Request<Full<Bytes>>,
 ) -> Result<Response<Incoming>, ConnectionError> {
+    send_within(PATIENCE, address, request).await
+}
+
+/// The same with another patience.
+pub(super) async fn send_within(
+    patience: Duration,
+    address: &str,
+    request: Request<Full<Bytes>>,
+) -> Result<Response<Incoming>, ConnectionError> {
     let answered = async {
         let stream = TcpStream::connect(address).await.map_err(ConnectionError::Connect)?;
         let (mut sender, connection) =
@@ -88,7 +98,7 @@ pub(in crate::cli) async fn send(
         tokio::spawn(connection);
         sender.send_request(request).await.map_err(ConnectionError::Broken)
     };
-    timeout(PATIENCE, answered).await.map_err(|_elapsed| ConnectionError::TooLate)?
+    timeout(patience, answered).await.map_err(|_elapsed| ConnectionError::TooLate)?
 }
 
 /// All of an answer's body.

@@ -21,10 +21,10 @@ use super::{
     operations::descriptions,
     other_names,
     schemas::{
-        AccountList, ApiKey as ApiKeySchema, ApiKeyId, ApiKeyList, AttemptId, Balances, Batch,
-        BatchRequest, CallbackReceipt, CallbackSecret, CaptureRequest, ClassicCreatedAnswer,
-        ClassicEventPageAnswer, ClassicPaymentAnswer, ClassicPaymentForm, ClassicProblem,
-        ClassicProvidersAnswer, ClassicRefundAnswer, ClassicRefundStatusAnswer,
+        AccountList, ApiKey as ApiKeySchema, ApiKeyId, ApiKeyList, AttemptId, BackupArchive,
+        Balances, Batch, BatchRequest, CallbackReceipt, CallbackSecret, CaptureRequest,
+        ClassicCreatedAnswer, ClassicEventPageAnswer, ClassicPaymentAnswer, ClassicPaymentForm,
+        ClassicProblem, ClassicProvidersAnswer, ClassicRefundAnswer, ClassicRefundStatusAnswer,
         ClassicStatusAnswer, ClassicTransactionAnswer, ClassicTransactionList, CountryCode,
         CsvText, Currency, CustomerId, DeletedWebhookEndpoint, DeliveryId, DismissedCallback,
         EntryList, ErasedCustomer, ErrorPage, Event, EventId, EventPage, EventResendRequest,
@@ -35,10 +35,11 @@ use super::{
         PaymentList, PaymentMethodList, PaymentRequest, PlainOperationRequest, Problem, Provider,
         ProviderCallback, ProviderId, ProviderList, PublicMerchant, QueueStatus, Ready,
         RecoverRequest, Refund, RefundId, RefundList, RefundRequest, RegisteredMerchant,
-        ResolutionRequest, RotationRequest, SecretRequest, TestRequest, Timeline, Transaction,
-        TransactionId, TransactionList, UnknownList, VpaRequest, VpaValidation, WalletBalance,
-        WalletBalanceRequest, WalletLink, WalletLinkRequest, WebhookAttempt, WebhookAttemptList,
-        WebhookEndpoint, WebhookEndpointId, WebhookEndpointList, WebhookRedelivery, WebhookRequest,
+        ResolutionRequest, RotationRequest, SecretRequest, Snapshot, TestRequest, Timeline,
+        Transaction, TransactionId, TransactionList, UnknownList, VpaRequest, VpaValidation,
+        WalletBalance, WalletBalanceRequest, WalletLink, WalletLinkRequest, WebhookAttempt,
+        WebhookAttemptList, WebhookEndpoint, WebhookEndpointId, WebhookEndpointList,
+        WebhookRedelivery, WebhookRequest,
     },
 };
 use crate::http::{error::ErrorCode, surface::Surface};
@@ -256,6 +257,8 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<EventId>(&mut schemas);
     add::<EventPage>(&mut schemas);
     add::<ClassicEventPageAnswer>(&mut schemas);
+    add::<Snapshot>(&mut schemas);
+    add::<BackupArchive>(&mut schemas);
     add::<CsvText>(&mut schemas);
     add::<JsonLinesText>(&mut schemas);
     add::<EventStreamText>(&mut schemas);

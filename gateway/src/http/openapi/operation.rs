@@ -70,6 +70,7 @@ pub(super) enum Group {
     Keys,
     Events,
     Webhooks,
+    Storage,
     Classic,
     Simulator,
     Probes,
@@ -117,7 +118,7 @@ pub(super) struct Answer {
 type Examples = Vec<(&'static str, &'static str, Value)>;
 
 impl Group {
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::Payments,
         Self::Refunds,
         Self::Orders,
@@ -130,6 +131,7 @@ impl Group {
         Self::Keys,
         Self::Events,
         Self::Webhooks,
+        Self::Storage,
         Self::Classic,
         Self::Simulator,
         Self::Probes,
@@ -150,6 +152,7 @@ impl Group {
             Self::Keys => "Keys",
             Self::Events => "Events",
             Self::Webhooks => "Webhooks",
+            Self::Storage => "Storage",
             Self::Classic => "Classic",
             Self::Simulator => "Simulator",
             Self::Probes => "Probes",
@@ -173,6 +176,7 @@ impl Group {
                 "What has happened, each event once and in an order that never changes."
             }
             Self::Webhooks => "Who is told what happens, and whether it has arrived.",
+            Self::Storage => "Snapshots and backups of everything there is.",
             Self::Classic => {
                 "For clients that were written for the older API: camelCase, answers and errors in \
                  an envelope, unknown fields ignored. Its operations are those of version 1."

@@ -22,6 +22,7 @@ mod probes;
 mod providers;
 mod refunds;
 mod simulator;
+mod storage;
 mod transactions;
 mod webhooks;
 
@@ -61,6 +62,7 @@ pub(super) fn descriptions() -> Vec<Description> {
     all.extend(webhooks::descriptions());
     all.extend(classic::descriptions());
     all.extend(classic_operations::descriptions());
+    all.extend(storage::descriptions());
     all.extend(simulator::descriptions());
     all.extend(probes::descriptions());
     all.extend(documentation::descriptions());

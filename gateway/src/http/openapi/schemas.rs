@@ -22,6 +22,7 @@ mod payment_method;
 mod payment_request;
 mod problem;
 mod provider;
+mod storage;
 mod transaction;
 mod values;
 mod webhook;
@@ -54,6 +55,7 @@ pub(super) use provider::{
     CallbackReceipt, ClassicProvidersAnswer, DismissedCallback, ParkedCallback, ParkedCallbackList,
     Provider, ProviderCallback, ProviderList,
 };
+pub(super) use storage::{BackupArchive, Snapshot};
 pub(super) use transaction::{
     ClassicTransactionAnswer, ClassicTransactionList, OutcomeRequest, Transaction, TransactionList,
 };

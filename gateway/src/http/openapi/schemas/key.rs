@@ -163,6 +163,8 @@ enum Scope {
     ExceptionsRead,
     #[serde(rename = "exceptions:write")]
     ExceptionsWrite,
+    #[serde(rename = "backups:write")]
+    BackupsWrite,
 }
 
 #[derive(ToSchema)]

@@ -1,0 +1,232 @@
+//! Snapshots, backups and their restoration, from the command line.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+use serde_json::Value;
+
+use super::{output, run};
+use crate::server::{Caller, Server};
+
+pub(crate) fn pay(caller: &Caller, key: &str) -> Value {
+    let card = r#"{"number":"4242424242424242","expiry_month":12,"expiry_year":2040}"#;
+    let body =
+        format!(r#"{{"amount":"1.00","currency":"INR","payment_method":"card","card":{card}}}"#);
+    let answer = caller.pay(&format!("Idempotency-Key: {key}\r\n"), &body).unwrap();
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    serde_json::from_str(&answer.body).unwrap()
+}
+
+fn stop(server: Server) {
+    server.signal("TERM");
+    let (status, told) = server.ended();
+    assert!(status.success(), "{told}");
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// What a command that fails ends with, and its only line.
+fn refused(arguments: &[&str]) -> (i32, String) {
+    let (code, line) = run(arguments, &[]);
+    assert_eq!(line.lines().count(), 1, "{arguments:?}: {line}");
+    (code.unwrap(), line)
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (path, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
+        if path.is_dir() {
+            copy_all(&path, &to);
+        } else {
+            fs::copy(&path, &to).unwrap();
+        }
+    }
+}
+
+/// A server with payments behind it, and a backup that was taken while more came in.
+struct Backed {
+    parent: tempfile::TempDir,
+    backup: PathBuf,
+    before: Vec<Value>,
+    server: Server,
+}
+
+fn backed() -> Backed {
+    let parent = tempfile::tempdir().unwrap();
+    let (data, backup) = (parent.path().join("data"), parent.path().join("backup"));
+    let server = Server::start(&data, |_command| {});
+    let address = format!("http://{}", server.address());
+    let asked =
+        ["--server", &address, "--key-file", text(&data.join("operator.key"))].map(str::to_owned);
+    let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
+    let before: Vec<_> =
+        (0..10).map(|number| pay(&server.caller(), &format!("before{number}"))).collect();
+    let made = output(&[&["snapshot"], &asked[..]].concat(), &[]);
+    assert!(made.starts_with("file        log/snapshots/0000"), "{made}");
+    let enough = Arc::new(AtomicBool::new(false));
+    let load = {
+        let (caller, enough) = (server.caller(), Arc::clone(&enough));
+        thread::spawn(move || {
+            let mut paid = 0;
+            while !enough.load(Ordering::Relaxed) {
+                pay(&caller, &format!("load{paid}"));
+                paid += 1;
+            }
+            paid
+        })
+    };
+    let told = output(&[&["backup", text(&backup)], &asked[..]].concat(), &[]);
+    assert!(told.contains("last hash"), "{told}");
+    enough.store(true, Ordering::Relaxed);
+    assert!(load.join().unwrap() > 0);
+    let again = [&["backup", text(&backup)], &asked[..]].concat();
+    let (code, line) = refused(&again);
+    assert!(code == 2 && line.contains("is not empty"), "{line}");
+    let (other, demo) = (parent.path().join("other"), data.join("demo.key"));
+    let merchant = ["backup", text(&other), "--server", &address, "--key-file", text(&demo)];
+    assert!(refused(&merchant).1.contains("operator_key_required"));
+    Backed { parent, backup, before, server }
+}
+
+#[test]
+fn a_backup_that_was_taken_under_load_is_restored_and_served() {
+    let Backed { parent, backup, before, server } = backed();
+    let data = parent.path().join("data");
+    for secret in ["secrets", "keys", "operator.key", "demo.key", "simulator"] {
+        assert!(!backup.join(secret).exists(), "{secret} is in no backup");
+    }
+    stop(server);
+    let restored = parent.path().join("restored");
+    let told = output(&["restore", text(&backup), text(&restored)], &[]);
+    assert!(told.contains("shards come to what they had come to"), "{told}");
+    output(&["wal", "verify", "--data-dir", text(&restored)], &[]);
+    let (code, line) = refused(&["restore", text(&backup), text(&restored)]);
+    assert!(code == 2 && line.contains("is not empty"), "{line}");
+
+    let (code, line) = run(
+        &[
+            "serve",
+            "--data-dir",
+            text(&restored),
+            "--listen",
+            "127.0.0.1:0",
+            "--metrics-listen",
+            "127.0.0.1:0",
+        ],
+        &[],
+    );
+    assert_eq!(code, Some(1), "{line}");
+    assert!(line.contains("digest.key is missing"), "{line}");
+    for secret in ["secrets", "keys"] {
+        copy_all(&data.join(secret), &restored.join(secret));
+    }
+    fs::copy(data.join("demo.key"), restored.join("demo.key")).unwrap();
+    let server = Server::start(&restored, |_command| {});
+    let caller = server.caller();
+    for (number, payment) in before.iter().enumerate() {
+        let path = format!("/api/v1/payments/{}", payment["id"].as_str().unwrap());
+        let read = caller.get(&path).unwrap();
+        let read: Value = serde_json::from_str(&read.body).unwrap();
+        assert_eq!(&read, payment);
+        assert_eq!(&pay(&caller, &format!("before{number}")), payment, "its key is known");
+    }
+    let listed = caller.get("/api/v1/payments?limit=100").unwrap();
+    assert!(listed.body.contains(before[0]["id"].as_str().unwrap()), "views are made anew");
+    stop(server);
+}
+
+#[test]
+fn what_is_wrong_with_a_backup_is_told_and_leaves_no_log() {
+    let Backed { parent, backup, server, .. } = backed();
+    stop(server);
+    let journal = || {
+        let mut paths: Vec<_> = fs::read_dir(backup.join("log/journal"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| fs::metadata(path).unwrap().len() > 0)
+            .collect();
+        paths.sort();
+        paths[0].clone()
+    };
+    let mut target = 0;
+    let mut told = |what: &str| {
+        target += 1;
+        let restored = parent.path().join(format!("restored{target}"));
+        let (code, line) = refused(&["restore", text(&backup), text(&restored)]);
+        assert_eq!(code, 1, "{what}: {line}");
+        assert!(!restored.join("log/superblock").exists(), "{what}");
+        line
+    };
+    let (path, whole) = (journal(), fs::read(journal()).unwrap());
+    let name = format!("log/journal/{}", path.file_name().unwrap().to_str().unwrap());
+
+    let mut damaged = whole.clone();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    fs::write(&path, &damaged).unwrap();
+    let line = told("a bit");
+    assert!(line.contains(&name) && line.contains("SHA-256"), "{line}");
+    fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+    let line = told("a byte less");
+    assert!(line.contains(&name) && line.contains("bytes instead of"), "{line}");
+    fs::remove_file(&path).unwrap();
+    let line = told("a file less");
+    assert!(line.contains(&format!("{name} is missing")), "{line}");
+    std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+    let line = told("a link");
+    assert!(line.contains(&name) && line.contains("cannot be read"), "{line}");
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, &whole).unwrap();
+
+    let manifest = backup.join("manifest.json");
+    let said: Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
+    let with = |pointer: &str, value: Value| {
+        let mut changed = said.clone();
+        *changed.pointer_mut(pointer).unwrap() = value;
+        fs::write(&manifest, changed.to_string()).unwrap();
+    };
+    with("/states/0/state_hash", "ab".repeat(32).into());
+    let line = told("another state");
+    assert!(line.contains("shard 0 is not what the log comes to"), "{line}");
+    with("/log/last_hash", "ab".repeat(32).into());
+    assert!(told("another end").contains("ends elsewhere"));
+    with("/files/0/path", "../../etc/passwd".into());
+    let line = told("another place");
+    assert!(line.contains("../../etc/passwd"), "{line}");
+    with("/version", 2.into());
+    assert!(told("a later form").contains("form 2"));
+    fs::remove_file(&manifest).unwrap();
+    assert!(told("no manifest").contains("cut short"));
+}
+
+#[test]
+fn the_files_of_a_stopped_gateway_are_backed_up() {
+    let parent = tempfile::tempdir().unwrap();
+    let (data, backup) = (parent.path().join("data"), parent.path().join("backup"));
+    let server = Server::start(&data, |_command| {});
+    pay(&server.caller(), "one");
+    let arguments = ["backup", text(&backup), "--data-dir", text(&data)];
+    let (code, line) = refused(&arguments);
+    assert!(code == 1 && line.contains("another process uses"), "{line}");
+    stop(server);
+    let told = output(&arguments, &[]);
+    assert!(told.contains("records     "), "{told}");
+    let restored = parent.path().join("restored");
+    output(&["restore", text(&backup), text(&restored)], &[]);
+    let state = |data: &Path| {
+        let report = output(&["wal", "verify", "--data-dir", text(data)], &[]);
+        let line = report.lines().find(|line| line.starts_with("state hash")).unwrap();
+        line.to_owned()
+    };
+    assert_eq!(state(&restored), state(&data));
+}

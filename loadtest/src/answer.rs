@@ -11,6 +11,9 @@ use crate::order::Currency;
 /// A violation quotes so many bytes of a body.
 const QUOTED: usize = 600;
 
+/// Refusals of a payment that is more than is open of its order.
+const MORE_THAN_ORDERED: [(u16, &str); 2] = [(400, "order_amount_exceeded"), (409, "order_paid")];
+
 /// An answer that arrived whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
@@ -31,6 +34,8 @@ pub(crate) enum Outcome {
     Completed,
     /// Funds are reserved; capturing them is an operation of its own.
     Authorized,
+    /// Funds are reserved, and a reviewer has to decide.
+    Review,
     /// The customer has to act.
     ActionRequired,
     Failed,
@@ -91,6 +96,13 @@ impl PaymentAnswer {
                 Err(why) => Self::unexpected(answer, &why),
             },
             402 => Self::of_declined(answer),
+            status
+                if MORE_THAN_ORDERED
+                    .iter()
+                    .any(|(of, code)| *of == status && has_code(answer, code)) =>
+            {
+                Self::Rejected { status }
+            }
             _ => Self::of_nothing(answer),
         }
     }
@@ -133,6 +145,7 @@ impl PaymentView {
         match self.status.as_str() {
             "completed" => Some(Outcome::Completed),
             "authorized" => Some(Outcome::Authorized),
+            "review" => Some(Outcome::Review),
             "requires_action" => Some(Outcome::ActionRequired),
             "failed" => Some(Outcome::Failed),
             _ => None,
@@ -148,7 +161,9 @@ impl PaymentView {
         };
         let taken = match outcome {
             Outcome::Completed => captured == amount,
-            Outcome::Authorized | Outcome::ActionRequired | Outcome::Failed => is_zero(captured),
+            Outcome::Authorized | Outcome::Review | Outcome::ActionRequired | Outcome::Failed => {
+                is_zero(captured)
+            }
         };
         let fits = taken && is_zero(refunded);
         (!fits).then(|| {
@@ -180,6 +195,7 @@ impl Outcome {
         match self {
             Self::Completed => "completed",
             Self::Authorized => "authorized",
+            Self::Review => "review",
             Self::ActionRequired => "requires_action",
             Self::Failed => "failed",
         }
@@ -188,7 +204,7 @@ impl Outcome {
     /// The provider holds an approval for it.
     pub(crate) fn is_approved(self) -> bool {
         match self {
-            Self::Completed | Self::Authorized => true,
+            Self::Completed | Self::Authorized | Self::Review => true,
             Self::ActionRequired | Self::Failed => false,
         }
     }
@@ -263,6 +279,8 @@ mod tests {
         assert!(matches!(completed, PaymentAnswer::Final((_, Outcome::Completed))));
         let authorized = read(201, false, &COMPLETED.replace("completed", "authorized"));
         assert!(matches!(authorized, PaymentAnswer::Final((_, Outcome::Authorized))));
+        let held = read(201, false, &COMPLETED.replace("completed", "review"));
+        assert!(matches!(held, PaymentAnswer::Final((_, Outcome::Review))));
         let action = read(201, false, &COMPLETED.replace("completed", "requires_action"));
         assert!(matches!(action, PaymentAnswer::Final((_, Outcome::ActionRequired))));
         let declined = read(402, true, &format!(r#"{{"code":"x","payment":{FAILED}}}"#));
@@ -277,6 +295,10 @@ mod tests {
         let reused = read(422, true, r#"{"code":"idempotency_key_reused"}"#);
         assert_eq!(reused, Meaning::Nothing(Nothing::KeyReused));
         assert!(read(503, true, "").is_refused());
+        for (status, code) in MORE_THAN_ORDERED {
+            let more = read(status, true, &format!(r#"{{"code":"{code}"}}"#));
+            assert_eq!(more, Meaning::Rejected { status });
+        }
         assert!(read(429, true, "").is_refused());
     }
 

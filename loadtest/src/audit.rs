@@ -9,5 +9,5 @@ mod keys;
 mod ledger;
 
 pub(crate) use events::{EventReader, check_events};
-pub(crate) use keys::{ask, ask_deed, check_keys};
+pub(crate) use keys::{ask, ask_deed, ask_shop_order, check_keys};
 pub(crate) use ledger::{LedgerStart, LedgerSummary, compare_ledger};

@@ -24,6 +24,7 @@ mod payments;
 mod provider_books;
 mod reconciliation;
 mod sample;
+mod shop_orders;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -46,6 +47,7 @@ pub(crate) use our_books::{AccountsPage, BalancesPage, OurBooks};
 pub(crate) use provider_books::{LedgerEntry, LedgerPage};
 pub(crate) use reconciliation::Reconciliation;
 use sample::Sample;
+use shop_orders::ShopOrderRecord;
 
 /// The keys of a run and what is known about them.
 #[derive(Debug)]
@@ -53,12 +55,16 @@ pub(crate) struct Auditor {
     records: HashMap<RecordId, KeyRecord>,
     /// What was done to the payments of those keys.
     deeds: HashMap<RecordId, DeedRecord>,
+    /// Orders that were created.
+    shop_orders: HashMap<RecordId, ShopOrderRecord>,
     /// How many keys there were, remembered or not.
     intended: RecordId,
     /// Which key a payment belongs to.
     owners: HashMap<Arc<str>, RecordId>,
     /// Which key a refund belongs to.
     refund_owners: HashMap<Arc<str>, RecordId>,
+    /// Which key an order belongs to.
+    shop_order_owners: HashMap<Arc<str>, RecordId>,
     feed: Feed,
     sample: Sample,
     /// Others pay at the same server: what no key names may be theirs.
@@ -133,6 +139,8 @@ pub(crate) struct Tally {
     pub(crate) accepted_resolved: u64,
     pub(crate) completed: u64,
     pub(crate) authorized: u64,
+    /// Held for a review.
+    pub(crate) held: u64,
     pub(crate) action_required: u64,
     pub(crate) failed: u64,
     /// Customers whose decision the provider has told.
@@ -141,6 +149,9 @@ pub(crate) struct Tally {
     pub(crate) confirmations: u64,
     /// Payments called off while their customers had to act.
     pub(crate) cancellations: u64,
+    /// Reviews that were approved, and that were rejected.
+    pub(crate) approvals: u64,
+    pub(crate) rejections: u64,
     pub(crate) captures: u64,
     pub(crate) voids: u64,
     pub(crate) reversals: u64,
@@ -149,6 +160,8 @@ pub(crate) struct Tally {
     pub(crate) undone: u64,
     /// Deeds that the rules forbade.
     pub(crate) rejected: u64,
+    /// Orders that were created.
+    pub(crate) orders: u64,
     /// Postings of our own books that were compared.
     pub(crate) postings_checked: u64,
     /// Events of the feed that were heard.
@@ -195,9 +208,16 @@ impl Auditor {
         remembered
     }
 
-    /// How many keys are remembered, of payments and of deeds.
+    /// The keys of orders that are remembered, in order.
+    pub(crate) fn remembered_shop_orders(&self) -> Vec<RecordId> {
+        let mut remembered: Vec<RecordId> = self.shop_orders.keys().copied().collect();
+        remembered.sort_unstable();
+        remembered
+    }
+
+    /// How many keys are remembered, of payments, of deeds and of orders.
     pub(crate) fn remembered_count(&self) -> usize {
-        self.records.len() + self.deeds.len()
+        self.records.len() + self.deeds.len() + self.shop_orders.len()
     }
 
     /// One key in so many is remembered.
@@ -226,17 +246,21 @@ impl Auditor {
     /// The key's payment, once it is answered for good, and how it first stood; of one whose customer
     /// had to act, what it was seen to be since.
     pub(crate) fn outcome(&self, id: RecordId) -> Option<(Arc<str>, Outcome)> {
-        let record = self.records.get(&id)?;
+        self.outcome_of_record(self.records.get(&id)?)
+    }
+
+    fn outcome_of_record(&self, record: &KeyRecord) -> Option<(Arc<str>, Outcome)> {
         let (payment, first) = (record.state.named()?, record.state.end()?);
         let seen = record.customer.as_ref().and_then(|customer| customer.outcome(&record.order));
         Some((Arc::clone(payment), seen.unwrap_or(first)))
     }
 
     pub(crate) fn is_settled(&self, id: RecordId) -> bool {
-        match (self.records.get(&id), self.deeds.get(&id)) {
-            (Some(record), _) => record.state.is_final(),
-            (None, Some(deed)) => deed.state.is_final(),
-            (None, None) => false,
+        match (self.records.get(&id), self.deeds.get(&id), self.shop_orders.get(&id)) {
+            (Some(record), _, _) => record.state.is_final(),
+            (None, Some(deed), _) => deed.state.is_final(),
+            (None, None, Some(order)) => order.state.is_final(),
+            (None, None, None) => false,
         }
     }
 
@@ -248,6 +272,9 @@ impl Auditor {
             let (state, deeds) = (KeyState::Unanswered, Vec::new());
             let record = KeyRecord { order, state, customer: None, deeds, moves: 0 };
             self.records.insert(id, record);
+            if let Some(name) = &order.pays {
+                self.attach_to_shop_order(name, id);
+            }
         }
         if self.sample.is_full(self.records.len()) {
             self.thin_out();
@@ -262,6 +289,9 @@ impl Auditor {
         let records = &self.records;
         self.owners.retain(|_, owner| records.contains_key(owner));
         self.deeds.retain(|_, deed| records.contains_key(&deed.of));
+        self.shop_orders.retain(|&id, _| sample.takes(id as u64));
+        let orders = &self.shop_orders;
+        self.shop_order_owners.retain(|_, owner| orders.contains_key(owner));
         let deeds = &self.deeds;
         self.refund_owners.retain(|_, owner| deeds.contains_key(owner));
     }
@@ -340,6 +370,9 @@ impl Auditor {
             if let Some(deed) = self.deeds.get_mut(&id) {
                 deed.state.release_body();
             }
+            if let Some(order) = self.shop_orders.get_mut(&id) {
+                order.state.release_body();
+            }
         }
     }
 
@@ -377,12 +410,14 @@ impl Auditor {
     }
 
     fn broken(&mut self, kind: ViolationKind, id: RecordId, details: String) -> Standing {
-        let (key, payment) = match (self.records.get(&id), self.deeds.get(&id)) {
-            (Some(record), _) => {
+        let (record, deed) = (self.records.get(&id), self.deeds.get(&id));
+        let (key, payment) = match (record, deed, self.shop_orders.get(&id)) {
+            (Some(record), _, _) => {
                 (Some(record.order.key()), record.payment().map(|payment| payment.to_string()))
             }
-            (None, Some(deed)) => (Some(deed.deed.key()), Some(deed.deed.payment.to_string())),
-            (None, None) => (None, None),
+            (None, Some(deed), _) => (Some(deed.deed.key()), Some(deed.deed.payment.to_string())),
+            (None, None, Some(record)) => (Some(record.order.key()), None),
+            (None, None, None) => (None, None),
         };
         self.violations.push(Violation { kind, key, payment, details });
         Standing::Broken
@@ -403,6 +438,8 @@ impl Default for Auditor {
             intended: 0,
             owners: HashMap::new(),
             refund_owners: HashMap::new(),
+            shop_orders: HashMap::new(),
+            shop_order_owners: HashMap::new(),
             feed: Feed::default(),
             sample: Sample::default(),
             shared: false,

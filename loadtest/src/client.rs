@@ -20,6 +20,7 @@ use crate::credentials::Credentials;
 use crate::deed::Deed;
 use crate::order::PaymentOrder;
 use crate::request::{Key, Request};
+use crate::shop_order::ShopOrder;
 
 /// Entries asked for per ledger page: the most that the simulator's ledger gives at once.
 const LEDGER_PAGE: u32 = 1_000;
@@ -99,6 +100,22 @@ impl Client {
     /// `GET /api/v1/refunds/{id}` with the key of the merchant whose it is.
     pub(crate) async fn read_refund(&self, merchant: u32, refund: &str) -> Result<Answer, Silence> {
         let path = format!("/api/v1/refunds/{refund}");
+        known(self.send(&Request::get(path, Key::Merchant(merchant))).await?)
+    }
+
+    /// `POST /api/v1/orders` with the order's key and request.
+    pub(crate) async fn create_order(&self, order: &ShopOrder) -> Result<Answer, Silence> {
+        known(self.send(&order.request()).await?)
+    }
+
+    /// The order's key with another request.
+    pub(crate) async fn create_another_order(&self, order: &ShopOrder) -> Result<Answer, Silence> {
+        known(self.send(&order.request_for_another_amount()).await?)
+    }
+
+    /// `GET /api/v1/orders/{id}` with the key of the merchant whose it is.
+    pub(crate) async fn read_order(&self, merchant: u32, order: &str) -> Result<Answer, Silence> {
+        let path = format!("/api/v1/orders/{order}");
         known(self.send(&Request::get(path, Key::Merchant(merchant))).await?)
     }
 

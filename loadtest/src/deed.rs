@@ -1,4 +1,4 @@
-//! Something to do to a payment that exists: confirm, capture, void, reverse or refund it.
+//! Something to do to a payment that exists: confirm, approve, reject, capture, void, reverse or refund it.
 //!
 //! Not here: who draws it, and what was answered.
 //!
@@ -28,6 +28,10 @@ pub(crate) enum DeedKind {
     Confirmation,
     /// Call the payment off while its customer has to act.
     Cancellation,
+    /// Let a payment go on that is held for a review.
+    Approval,
+    /// Let go of it.
+    Rejection,
     /// Take so much of what is reserved, and let go of the rest or keep it.
     Capture { amount_minor: i64, is_final: bool },
     /// Let go of what is reserved.
@@ -59,6 +63,8 @@ impl Deed {
             }
             DeedKind::Void => DeedKind::Refund { amount_minor: 1 },
             DeedKind::Confirmation => DeedKind::Cancellation,
+            DeedKind::Approval => DeedKind::Rejection,
+            DeedKind::Rejection => DeedKind::Approval,
             DeedKind::Cancellation => DeedKind::Confirmation,
             DeedKind::Reversal => DeedKind::Void,
         })
@@ -66,7 +72,18 @@ impl Deed {
 
     /// Texts in it are our own or were checked, so nothing needs to be escaped.
     fn request_for(&self, kind: DeedKind) -> Request {
+        let whose = match kind {
+            DeedKind::Approval | DeedKind::Rejection => "reviews",
+            DeedKind::Confirmation
+            | DeedKind::Cancellation
+            | DeedKind::Capture { .. }
+            | DeedKind::Void
+            | DeedKind::Reversal
+            | DeedKind::Refund { .. } => "payments",
+        };
         let (verb, body) = match kind {
+            DeedKind::Approval => ("approve", "{}".to_owned()),
+            DeedKind::Rejection => ("reject", "{}".to_owned()),
             DeedKind::Capture { amount_minor, is_final } => {
                 ("capture", format!(r#"{{"amount_minor":{amount_minor},"final":{is_final}}}"#))
             }
@@ -77,7 +94,7 @@ impl Deed {
                 ("refund", format!(r#"{{"amount_minor":{amount_minor},"reason":"load test"}}"#))
             }
         };
-        let path = format!("/api/v1/payments/{}/{verb}", self.payment);
+        let path = format!("/api/v1/{whose}/{}/{verb}", self.payment);
         Request {
             idempotency_key: Some(self.key()),
             ..Request::post(path, Key::Merchant(self.merchant), body)
@@ -91,6 +108,8 @@ impl DeedKind {
         match self {
             Self::Confirmation => "confirmation",
             Self::Cancellation => "cancellation",
+            Self::Approval => "approval",
+            Self::Rejection => "rejection",
             Self::Capture { .. } => "capture",
             Self::Void => "void",
             Self::Reversal => "reversal",
@@ -122,6 +141,8 @@ mod tests {
             ),
             (DeedKind::Confirmation, "/api/v1/payments/pay_1/confirm", "{}"),
             (DeedKind::Cancellation, "/api/v1/payments/pay_1/void", "{}"),
+            (DeedKind::Approval, "/api/v1/reviews/pay_1/approve", "{}"),
+            (DeedKind::Rejection, "/api/v1/reviews/pay_1/reject", "{}"),
             (DeedKind::Void, "/api/v1/payments/pay_1/void", "{}"),
             (DeedKind::Reversal, "/api/v1/payments/pay_1/reverse", "{}"),
             (
@@ -141,6 +162,8 @@ mod tests {
         for kind in [
             DeedKind::Confirmation,
             DeedKind::Cancellation,
+            DeedKind::Approval,
+            DeedKind::Rejection,
             DeedKind::Capture { amount_minor: 7, is_final: true },
             DeedKind::Void,
             DeedKind::Reversal,

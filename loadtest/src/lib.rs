@@ -40,5 +40,6 @@ mod randomness;
 mod request;
 mod schedule;
 mod server;
+mod shop_order;
 mod work_directory;
 mod workload;

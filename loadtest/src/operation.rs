@@ -21,6 +21,8 @@ mod excess;
 mod invalid;
 mod manual_authorization;
 mod netbanking_payment;
+mod order_excess;
+mod order_payment;
 mod partial_capture;
 mod partial_refund;
 mod provider_fault;
@@ -31,6 +33,10 @@ mod repeat_deed;
 mod reuse;
 mod reuse_deed;
 mod reversal;
+mod review_approval;
+mod review_payment;
+mod review_rejection;
+mod shop_order;
 mod three_d_secure;
 mod upi_payment;
 mod void;
@@ -46,7 +52,7 @@ use serde::{Deserialize, Deserializer, de};
 
 pub(crate) use draw::Draw;
 pub(crate) use failure::Failure;
-pub(crate) use history::{Action, Funds, History, Left, Past, PastDeed};
+pub(crate) use history::{Action, Bill, Funds, History, Left, Past, PastDeed, Wait};
 pub(crate) use task::{Expected, Subject, Task};
 
 /// Declares the operations: each has the name of its module.
@@ -95,6 +101,12 @@ operations! {
     WalletPayment = wallet_payment;
     Decline = decline;
     ProviderFault = provider_fault;
+    ReviewPayment = review_payment;
+    ReviewApproval = review_approval;
+    ReviewRejection = review_rejection;
+    ShopOrder = shop_order;
+    OrderPayment = order_payment;
+    OrderExcess = order_excess;
     CustomerAction = customer_action;
     Confirmation = confirmation;
     Cancellation = cancellation;

@@ -6,6 +6,7 @@
 
 use crate::answer::Outcome;
 use crate::request::{Key, Request};
+use crate::shop_order::ShopOrderName;
 
 /// A test card's expiry year: far enough to stay valid, near enough for an expiry check.
 const EXPIRY_YEAR: u16 = 2035;
@@ -13,6 +14,17 @@ const EXPIRY_YEAR: u16 = 2035;
 /// Amounts in minor units. The lowest is above usual minimum charges in every currency used, the
 /// highest low enough to look like everyday shopping to fraud rules.
 pub(crate) const AMOUNTS: std::ops::RangeInclusive<i64> = 100..=99_999;
+
+/// From which amount on a server under load holds payments for a review, in minor units of every
+/// currency: far above what is paid without one.
+pub(crate) const HELD_FROM: i64 = 2_000_000;
+
+/// Amounts of payments that are to be held.
+pub(crate) const HELD_AMOUNTS: std::ops::RangeInclusive<i64> = HELD_FROM..=4_999_999;
+
+/// The same as a server is configured, in its environment.
+pub(crate) const HOLD_FROM: (&str, &str) =
+    ("TOLLGATE__REVIEW__HOLD_FROM", "20000.00 INR, 20000.00 USD, 2000000 JPY");
 
 /// One payment to ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +37,8 @@ pub(crate) struct PaymentOrder {
     pub(crate) method: Method,
     pub(crate) capture: Capture,
     pub(crate) fault: Option<Fault>,
+    /// The order that it pays.
+    pub(crate) pays: Option<ShopOrderName>,
     /// Sent with `Prefer: respond-async`.
     pub(crate) respond_async: bool,
 }
@@ -132,6 +146,32 @@ impl PaymentOrder {
         self.request_with(self.body_with_amount(self.amount_minor + 1))
     }
 
+    /// The provider first reserves what it takes: capturing it is an operation of its own.
+    pub(crate) fn reserves(&self) -> bool {
+        self.capture == Capture::Manual || self.is_held()
+    }
+
+    /// Held for a review once it is authorized.
+    pub(crate) fn is_held(&self) -> bool {
+        self.amount_minor >= HELD_FROM
+    }
+
+    /// A callback may tell us of an approval although the provider has declined.
+    pub(crate) fn contradicts_decline(&self) -> bool {
+        let approved = match self.method {
+            Method::Card(card) => card == Card::Approved,
+            Method::Upi(customer) | Method::NetBanking(customer) | Method::Wallet(customer) => {
+                customer == Customer::Pays
+            }
+        };
+        self.fault == Some(Fault::CallbackContradicts) && !approved
+    }
+
+    /// What such a callback may tell us as taken, in minor units.
+    pub(crate) fn contradicted_minor(&self) -> i64 {
+        if self.contradicts_decline() && !self.reserves() { self.amount_minor } else { 0 }
+    }
+
     /// The request's body.
     pub(crate) fn body(&self) -> String {
         self.body_with_amount(self.amount_minor)
@@ -153,17 +193,29 @@ impl PaymentOrder {
             Capture::Automatic => "",
             Capture::Manual => r#","capture":"manual""#,
         };
+        let order = match &self.pays {
+            None => String::new(),
+            Some(name) => format!(r#","order_id":"{}""#, name.as_str()),
+        };
         let fault = match self.fault {
             None => String::new(),
             Some(fault) => format!(r#","simulator":"{}""#, fault.directive()),
         };
         format!(
-            r#"{{"amount_minor":{amount_minor},"currency":"{currency}",{method}{capture},"metadata":{{"order":"{key}"{fault}}}}}"#
+            r#"{{"amount_minor":{amount_minor},"currency":"{currency}",{method}{capture}{order},"metadata":{{"order":"{key}"{fault}}}}}"#
         )
     }
 }
 
 impl Method {
+    /// The same by card, where it is by something that serves one currency.
+    pub(crate) fn by_card(self) -> Self {
+        match self {
+            Self::Card(card) => Self::Card(card),
+            Self::Upi(_) | Self::NetBanking(_) | Self::Wallet(_) => Self::Card(Card::Challenged),
+        }
+    }
+
     /// Its fields of a payment's request.
     fn fields(self) -> String {
         match self {
@@ -353,6 +405,7 @@ mod tests {
             method: Method::Card(Card::Approved),
             capture: Capture::Automatic,
             fault: None,
+            pays: None,
             respond_async: false,
         }
     }
@@ -387,6 +440,17 @@ mod tests {
         }
         let order = PaymentOrder { capture: Capture::Manual, ..order() };
         assert_eq!(parsed(&order)["capture"], "manual");
+        let declined = PaymentOrder {
+            fault: Some(Fault::CallbackContradicts),
+            method: Method::Card(Card::Declined),
+            capture: Capture::Automatic,
+            ..order
+        };
+        assert_eq!(declined.contradicted_minor(), declined.amount_minor);
+        let approved = PaymentOrder { method: Method::Card(Card::Approved), ..declined };
+        assert!(!approved.contradicts_decline());
+        let order = PaymentOrder { pays: ShopOrderName::of("ord_1"), ..order };
+        assert_eq!(parsed(&order)["order_id"], "ord_1");
     }
 
     #[test]

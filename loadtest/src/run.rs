@@ -189,6 +189,7 @@ async fn audit(
 /// asked for, drawn by the seed.
 fn keys_to_ask(auditor: &Auditor, options: &RunOptions) -> Vec<RecordId> {
     let all = auditor.remembered().into_iter().chain(auditor.remembered_deeds());
+    let all = all.chain(auditor.remembered_shop_orders());
     let (mut settled, mut keys): (Vec<RecordId>, Vec<RecordId>) =
         all.partition(|&id| auditor.is_settled(id));
     let mut random = randomness(options.seed, 0, Purpose::Sample);

@@ -52,6 +52,23 @@ pub struct Scenario {
     pub(crate) audit: bool,
 }
 
+impl Scenario {
+    /// Without what a server has to be configured for: its payments that are held for a review.
+    #[must_use]
+    pub fn for_any_server(mut self) -> Self {
+        let needs = |operation: Operation| {
+            matches!(
+                operation,
+                Operation::ReviewPayment | Operation::ReviewApproval | Operation::ReviewRejection
+            )
+        };
+        if let Some(rest) = self.mix.only(|operation| !needs(operation)) {
+            self.mix = rest;
+        }
+        self
+    }
+}
+
 /// A scenario that is compiled in.
 #[derive(Debug, Clone, Copy)]
 pub struct NamedScenario {

@@ -72,6 +72,12 @@ pub enum ViolationKind {
     OperationDiffers,
     /// Two keys were answered with the same refund.
     OperationOfTwoKeys,
+    /// An order that was acknowledged cannot be read any more.
+    OrderLost,
+    /// An order reads another amount than was asked for, or is paid otherwise than by its payments.
+    OrderDiffers,
+    /// An order is paid more than its amount.
+    OrderOverpaid,
     /// The answers and the provider's books differ in sum.
     SumMismatch,
     /// Our own books do not balance, or do not have what the provider moved.
@@ -128,6 +134,9 @@ impl ViolationKind {
             Self::OperationLost => "operation_lost",
             Self::OperationDiffers => "operation_differs",
             Self::OperationOfTwoKeys => "operation_of_two_keys",
+            Self::OrderLost => "order_lost",
+            Self::OrderDiffers => "order_differs",
+            Self::OrderOverpaid => "order_overpaid",
             Self::SumMismatch => "sum_mismatch",
             Self::BooksDiffer => "books_differ",
             Self::PostedTwice => "posted_twice",

@@ -12,9 +12,11 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 
 use crate::order::{
-    AMOUNTS, Capture, Card, Currency, Customer, Fault, Method, OrderNumber, PaymentOrder,
+    AMOUNTS, Capture, Card, Currency, Customer, Fault, HELD_AMOUNTS, Method, OrderNumber,
+    PaymentOrder,
 };
 use crate::randomness::{Purpose, randomness};
+use crate::shop_order::ShopOrder;
 
 /// Every connection whose number is divisible by this also sends timeouts that it waits for. Such a
 /// request may hold its connection for two seconds, longer than most rounds, so the other
@@ -28,6 +30,11 @@ pub(crate) enum Step {
     Pay(PaymentOrder),
     /// A new payment sent twice at the same moment, as an impatient client does.
     PayTwice(PaymentOrder),
+    /// A new order, to be paid later.
+    Order(ShopOrder),
+    /// Payments for one of the orders that are open: of so many hundredths of what is open each, and
+    /// at the same moment where there are two. The draft has all but that.
+    PayOrder { drafts: [Option<PaymentOrder>; 2], drawn: u64, share: u8 },
     /// The same request again.
     Repeat { earlier: usize },
     /// The same key with another request.
@@ -65,6 +72,10 @@ pub(crate) enum Doing {
     },
     Void,
     Reversal,
+    /// A payment that is held for a review goes on.
+    Approval,
+    /// It is let go.
+    Rejection,
     Refund {
         share: u8,
     },
@@ -97,6 +108,11 @@ impl Workload {
     pub(crate) fn next_step(&mut self) -> Step {
         let drawn = self.random.random_range(0..100);
         if self.ordered == 0 || (self.ordered < self.most_orders && drawn < 48) {
+            match drawn {
+                4 | 5 if self.ordered > 0 => return Step::Order(self.next_shop_order()),
+                6..=9 if self.ordered > 0 => return self.next_order_payment(),
+                _ => {}
+            }
             let order = self.next_order();
             return if drawn < 4 { Step::PayTwice(order) } else { Step::Pay(order) };
         }
@@ -133,13 +149,32 @@ impl Workload {
             ..=35 => Doing::Capture { share: 100, is_final: true },
             36..=47 => Doing::Capture { share, is_final: random.random() },
             48..=55 => Doing::Void,
-            56..=63 => Doing::Reversal,
-            64..=73 => Doing::Refund { share: 100 },
+            56..=61 => Doing::Reversal,
+            62..=64 => Doing::Approval,
+            65..=66 => Doing::Rejection,
+            67..=73 => Doing::Refund { share: 100 },
             74..=94 => Doing::Refund { share },
             _ => Doing::Excess,
         };
         let twice = random.random_range(0..100) < 8;
         Step::Do { number, doing, drawn: random.random(), twice }
+    }
+
+    fn next_shop_order(&mut self) -> ShopOrder {
+        let PaymentOrder { number, merchant, amount_minor, currency, .. } = self.next_order();
+        ShopOrder { number, merchant, amount_minor, currency }
+    }
+
+    /// A part of what is open; or all of it, as often twice, of which one may be done at the most.
+    fn next_order_payment(&mut self) -> Step {
+        let first = self.next_order();
+        let (share, twice) = match self.random.random_range(0..4) {
+            0 => (100, true),
+            1 => (100, false),
+            _ => (self.random.random_range(20..80), false),
+        };
+        let second = twice.then(|| self.next_order());
+        Step::PayOrder { drafts: [Some(first), second], drawn: self.random.random(), share }
     }
 
     fn next_number(&mut self) -> OrderNumber {
@@ -189,11 +224,6 @@ impl Workload {
             None if random.random_range(0..100) < 30 => Capture::Manual,
             None => Capture::Automatic,
         };
-        // A decline that is contradicted is an approval that nobody expects any more.
-        let method = match fault {
-            Some(Fault::CallbackContradicts) => Method::Card(Card::Approved),
-            Some(_) | None => method,
-        };
         // Others than cards are not reserved first.
         let method = match (method, capture) {
             (Method::Upi(_), Capture::Manual) => Method::Card(Card::Challenged),
@@ -202,7 +232,10 @@ impl Workload {
         let prefers_async = random.random_range(0..100) < 8;
         let patient = self.connection.is_multiple_of(PATIENT_EVERY);
         let respond_async = prefers_async || (fault.is_some_and(Fault::times_out) && !patient);
-        let amount_minor = random.random_range(AMOUNTS);
+        let amount_minor = match random.random_range(0..100) {
+            0..=4 => random.random_range(HELD_AMOUNTS),
+            _ => random.random_range(AMOUNTS),
+        };
         PaymentOrder {
             number,
             merchant: 0,
@@ -211,6 +244,7 @@ impl Workload {
             method,
             capture,
             fault,
+            pays: None,
             respond_async,
         }
     }
@@ -232,7 +266,9 @@ mod tests {
             .iter()
             .filter_map(|operation| match operation {
                 Step::Pay(order) | Step::PayTwice(order) => Some(*order),
-                Step::Repeat { .. }
+                Step::Order(_)
+                | Step::PayOrder { .. }
+                | Step::Repeat { .. }
                 | Step::Reuse { .. }
                 | Step::Read { .. }
                 | Step::Do { .. }
@@ -267,6 +303,13 @@ mod tests {
                 let key = match step {
                     Step::Pay(order) | Step::PayTwice(order) => order.key(),
                     Step::Do { number, .. } | Step::Act { number, .. } => number.key(),
+                    Step::Order(order) => order.key(),
+                    Step::PayOrder { drafts: [Some(draft), second], .. } => {
+                        if let Some(second) = second {
+                            assert!(keys.insert(second.key()));
+                        }
+                        draft.key()
+                    }
                     _ => continue,
                 };
                 assert!(keys.insert(key.clone()), "{key} was drawn twice");
@@ -290,7 +333,18 @@ mod tests {
         };
         assert!(does(|doing| matches!(doing, Doing::Capture { is_final: false, .. })));
         assert!(does(|doing| matches!(doing, Doing::Refund { share: 100 })));
-        for doing in [Doing::Void, Doing::Reversal, Doing::Excess] {
+        assert!(has(|operation| matches!(operation, Step::Order(_))));
+        let pays = |count, share: fn(u8) -> bool| {
+            drawn.iter().any(|step| {
+                matches!(step, Step::PayOrder { drafts, share: of, .. }
+                    if drafts.iter().flatten().count() == count && share(*of))
+            })
+        };
+        assert!(pays(1, |share| share < 100) && pays(1, |share| share == 100));
+        assert!(pays(2, |share| share == 100));
+        for doing in
+            [Doing::Void, Doing::Reversal, Doing::Approval, Doing::Rejection, Doing::Excess]
+        {
             assert!(
                 drawn
                     .iter()
@@ -325,6 +379,14 @@ mod tests {
         for currency in [Currency::Inr, Currency::Usd, Currency::Jpy] {
             assert!(orders.iter().any(|order| order.currency == currency));
         }
+        assert!(orders.iter().any(|order| HELD_AMOUNTS.contains(&order.amount_minor)));
+        let contradicted = |order: &PaymentOrder, card| {
+            order.fault == Some(Fault::CallbackContradicts) && order.method == Method::Card(card)
+        };
+        for card in [Card::Approved, Card::Declined] {
+            let many = (0..20).flat_map(|connection| self::orders(&operations(7, 0, connection)));
+            assert!(many.into_iter().any(|order| contradicted(&order, card)));
+        }
         assert!(orders.iter().any(|order| order.respond_async));
         assert!(orders.iter().any(|order| order.capture == Capture::Manual));
     }
@@ -342,6 +404,12 @@ mod tests {
     fn new_orders_are_bounded() {
         let mut workload = Workload::new(7, 0, 0, 5);
         let drawn: Vec<_> = (0..500).map(|_| workload.next_step()).collect();
-        assert_eq!(orders(&drawn).len(), 5);
+        let begun = |step: &Step| match step {
+            Step::Pay(_) | Step::PayTwice(_) | Step::Order(_) => 1,
+            Step::PayOrder { drafts, .. } => drafts.iter().flatten().count(),
+            _ => 0,
+        };
+        // What is begun twice at once may be one too many.
+        assert!((5..=6).contains(&drawn.iter().map(begun).sum::<usize>()));
     }
 }

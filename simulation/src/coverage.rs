@@ -108,6 +108,8 @@ const EXPECTED: &[&str] = &[
     "event: refund returned",
     "event: remainder released",
     "event: review approved",
+    "fee: charged",
+    "fee: given back with a refund",
     "keys: forgotten",
     "keys: taken again",
     "method: card that expires",

@@ -9,6 +9,7 @@
 mod asking;
 mod deed;
 mod expected;
+mod fees;
 mod hearing;
 mod matters;
 mod requests;

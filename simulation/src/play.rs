@@ -31,8 +31,8 @@ use std::{
 };
 
 use tollgate_domain::{
-    ArchiveRules, History, IdempotencyKey, LateApprovals, Millis, Payment, PaymentId, Policy,
-    ShardId, StateHash, Subject, Timestamp,
+    Amount, ArchiveRules, Currency, FeeRule, FeeSchedule, History, IdempotencyKey, LateApprovals,
+    Millis, Money, Payment, PaymentId, Policy, ShardId, StateHash, Subject, Timestamp,
 };
 use tollgate_engine::{
     Caller, Clock, Completion, Departures, DurableRecord, Finding, Lane, OrderAnswer,
@@ -187,6 +187,23 @@ impl Caller for Client {
     }
 }
 
+/// What captures cost: nothing, a share, a fixed sum, or both; and refunds give it back, or not.
+fn fees(chance: &mut Chance) -> FeeSchedule {
+    let mut rule = || {
+        let fixed = chance.pick(&[0, 0, 7, 300]);
+        let currencies = ["INR", "JPY", "BHD"].map(Currency::from_code);
+        let fixed = currencies.into_iter().flatten().filter_map(|currency| {
+            let amount = Amount::from_minor_units(fixed).ok()?;
+            Some(Money { amount, currency })
+        });
+        let fixed = fixed.collect();
+        FeeRule { basis_points: chance.pick(&[0, 175, 299, 10_000]), fixed }
+    };
+    let (card, upi, net_banking, wallet) = (rule(), rule(), rule(), rule());
+    let returned_with_refunds = chance.one_in(2);
+    FeeSchedule { card, upi, net_banking, wallet, returned_with_refunds }
+}
+
 impl<'a> Play<'a> {
     /// Plays a story to its end, and then until everything has come to rest. Each step is told to
     /// `tell` before it happens, and what it led to after.
@@ -198,6 +215,8 @@ impl<'a> Play<'a> {
         let disk = Disk::new();
         disk.set_segment_bytes(chance.pick(&[2 << 10, 8 << 10, 64 << 10]));
         let shards = NonZeroU16::new(chance.pick(&[1, 2, 3])).expect("some");
+        // By a chance of its own: equal seeds give the plays that they gave without fees.
+        let fees = fees(&mut Chance::new(!story.seed));
         // Shorter spans than in life, so that everything falls due within one play.
         let policy = Policy {
             authorization_validity: Millis(chance.pick(&[60_000, 3_600_000, 7 * 86_400_000])),
@@ -209,6 +228,7 @@ impl<'a> Play<'a> {
                 after: Millis(chance.pick(&[0, 5_000, 86_400_000])),
                 most: chance.pick(&[0, 1, 5, 100]),
             },
+            fees,
             ..Policy::default()
         };
         let diary = Arc::new(Diary::default());

@@ -1,7 +1,7 @@
 //! Every key is asked again until it has its final answer, and its payment or refund read.
 //!
 //! What was done to payments is asked for first, so that a payment is read when nothing about it is
-//! open any more.
+//! open any more; and orders come last, once their payments are known.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,6 +18,7 @@ use crate::client::Client;
 use crate::connection::Silence;
 use crate::deed::Deed;
 use crate::deed_answer::DeedAnswer;
+use crate::shop_order::{ShopOrder, ShopOrderAnswer};
 
 /// Pauses between questions about an open key grow from the first to the second.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
@@ -36,11 +37,15 @@ pub(crate) async fn check_keys(
     within: Duration,
 ) -> Result<()> {
     let restarted = Instant::now();
-    let (deeds, payments) = {
+    let (deeds, payments, orders) = {
         let auditor = auditor.lock();
-        keys.into_iter().partition(|&id| auditor.deed(id).is_some())
+        let (deeds, others): (Vec<_>, Vec<_>) =
+            keys.into_iter().partition(|&id| auditor.deed(id).is_some());
+        let (orders, payments) =
+            others.into_iter().partition(|&id| auditor.shop_order(id).is_some());
+        (deeds, payments, orders)
     };
-    for keys in [deeds, payments] {
+    for keys in [deeds, payments, orders] {
         check_in_any_order(client, at_once, auditor, keys, (restarted, within)).await?;
     }
     Ok(())
@@ -111,6 +116,26 @@ pub(crate) async fn ask_deed(
     }
 }
 
+/// The same for an order.
+pub(crate) async fn ask_shop_order(
+    client: &Client,
+    auditor: &Mutex<Auditor>,
+    id: RecordId,
+    moment: Moment,
+) -> Result<Standing, Silence> {
+    let Some(order) = auditor.lock().shop_order(id) else { return Ok(Standing::Settled) };
+    match client.create_order(&order).await {
+        Ok(answer) => {
+            let meaning = ShopOrderAnswer::of(&answer);
+            Ok(auditor.lock().observe_shop_order(id, answer, meaning, moment))
+        }
+        Err(silence) => {
+            auditor.lock().observe_silence();
+            Err(silence)
+        }
+    }
+}
+
 /// One key under inspection.
 struct Inspection<'a> {
     client: &'a Client,
@@ -137,13 +162,20 @@ enum Question<'a> {
         merchant: u32,
         refund: &'a str,
     },
+    /// The order's own request again.
+    ShopOrderKey,
+    ShopOrder {
+        merchant: u32,
+        order: &'a str,
+    },
 }
 
 impl Question<'_> {
     /// What is missing where it gets no answer.
     fn lacking(self) -> &'static str {
         match self {
-            Self::Key | Self::Deed => "no final answer",
+            Self::Key | Self::Deed | Self::ShopOrderKey => "no final answer",
+            Self::ShopOrder { .. } => "its order is not readable",
             Self::Payment { .. } => "not readable as it has to be",
             Self::Postings { .. } => "its postings are not readable",
             Self::Refund { .. } => "its refund is not settled",
@@ -154,9 +186,21 @@ impl Question<'_> {
 impl Inspection<'_> {
     async fn carry_out(&self, restarted: Instant, within: Duration) {
         let now = Instant::now();
-        let deed = self.auditor.lock().deed(self.id);
+        let (deed, order) = {
+            let auditor = self.auditor.lock();
+            (auditor.deed(self.id), auditor.shop_order(self.id))
+        };
+        if let Some(order) = order {
+            return self
+                .carry_out_shop_order(order, (restarted + within).max(now + LEAST_TIME))
+                .await;
+        }
         if let Some(deed) = deed {
             return self.carry_out_deed(deed, (restarted + within).max(now + LEAST_TIME)).await;
+        }
+        // More than was open of its order: now it may be less.
+        if self.auditor.lock().is_rejected(self.id) {
+            return;
         }
         // What the server knew of, it has been resolving since the restart. What it never heard of
         // begins with our question.
@@ -189,6 +233,15 @@ impl Inspection<'_> {
         let Some(refund) = refund else { return };
         let deadline = deadline.max(Instant::now() + LEAST_TIME);
         let question = Question::Refund { merchant: deed.merchant, refund: &refund };
+        self.until_heard(question, deadline).await;
+    }
+
+    async fn carry_out_shop_order(&self, order: ShopOrder, deadline: Instant) {
+        self.until_heard(Question::ShopOrderKey, deadline).await;
+        let name = self.auditor.lock().shop_order_name(self.id);
+        let Some(name) = name else { return };
+        let deadline = deadline.max(Instant::now() + LEAST_TIME);
+        let question = Question::ShopOrder { merchant: order.merchant, order: &name };
         self.until_heard(question, deadline).await;
     }
 
@@ -227,6 +280,11 @@ impl Inspection<'_> {
                 let reading = auditor.lock().begin_reading(id);
                 let answer = self.heard(client.read_postings(merchant, payment).await)?;
                 Ok(auditor.lock().observe_postings(reading, &answer))
+            }
+            Question::ShopOrderKey => ask_shop_order(client, auditor, id, Moment::Audit).await,
+            Question::ShopOrder { merchant, order } => {
+                let answer = self.heard(client.read_order(merchant, order).await)?;
+                Ok(auditor.lock().observe_shop_order_read(id, &answer))
             }
             Question::Refund { merchant, refund } => {
                 let answer = self.heard(client.read_refund(merchant, refund).await)?;

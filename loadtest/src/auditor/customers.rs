@@ -82,7 +82,9 @@ impl Customer {
     fn see(&mut self, status: &str) -> bool {
         let before = (self.seen, self.undone);
         match status {
-            "completed" | "authorized" | "partially_captured" => self.seen = Some(true),
+            "completed" | "authorized" | "partially_captured" | "review" => {
+                self.seen = Some(true);
+            }
             "failed" => self.seen = Some(false),
             "reversed" => (self.seen, self.undone) = (Some(true), true),
             "voided" if self.approval() == Certainty::Yes => self.undone = true,
@@ -96,6 +98,7 @@ impl Customer {
 pub(crate) fn outcome_of(order: &PaymentOrder, approved: bool) -> Outcome {
     match (approved, order.capture) {
         (false, _) => Outcome::Failed,
+        (true, _) if order.is_held() => Outcome::Review,
         (true, Capture::Automatic) => Outcome::Completed,
         (true, Capture::Manual) => Outcome::Authorized,
     }

@@ -64,7 +64,8 @@ impl Auditor {
 
     /// The rules forbade it; to ask again would be to ask for something new.
     pub(crate) fn is_rejected(&self, id: RecordId) -> bool {
-        self.deeds.get(&id).is_some_and(|record| record.state.is_rejected())
+        let deed = self.deeds.get(&id).map(|record| record.state.is_rejected());
+        deed.or_else(|| Some(self.records.get(&id)?.state.is_rejected())).unwrap_or(false)
     }
 
     pub(super) fn deeds_of(&self, id: RecordId) -> impl Iterator<Item = &DeedRecord> {
@@ -182,6 +183,8 @@ impl Auditor {
             (DeedEnd::Undone, _) => tally.undone += 1,
             (_, DeedKind::Confirmation) => tally.confirmations += 1,
             (_, DeedKind::Cancellation) => tally.cancellations += 1,
+            (_, DeedKind::Approval) => tally.approvals += 1,
+            (_, DeedKind::Rejection) => tally.rejections += 1,
             (_, DeedKind::Capture { .. }) => tally.captures += 1,
             (_, DeedKind::Void) => tally.voids += 1,
             (_, DeedKind::Reversal) => tally.reversals += 1,

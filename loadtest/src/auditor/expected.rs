@@ -25,6 +25,10 @@ pub(super) struct Expected {
     /// Of one whose customer has acted, what it was seen to be since.
     outcome: Outcome,
     capture: Capture,
+    /// The provider first reserves what it takes.
+    reserves: bool,
+    /// Held for a review once it is authorized.
+    held: bool,
     amount: i64,
     /// The provider holds an approval, or held one.
     approval: Certainty,
@@ -36,7 +40,14 @@ pub(super) struct Expected {
     released: bool,
     /// A capture has no last word.
     capturing: bool,
+    /// A reviewer has approved, whatever became of the capture that follows.
+    approved_by_reviewer: bool,
     action: Option<Action>,
+    /// A callback may have contradicted a decline, so that there may be no approval although we
+    /// were told of one.
+    doubtful: bool,
+    /// What our own books may have beyond the provider's because of that.
+    contradicted: i64,
 }
 
 /// What may come of a payment whose customer had to act.
@@ -82,15 +93,19 @@ impl Expected {
         let amount = order.amount_minor;
         let outcome = customer.and_then(|customer| customer.outcome(order)).unwrap_or(outcome);
         let approval = match outcome {
-            Outcome::Completed | Outcome::Authorized => Certainty::Yes,
+            Outcome::Completed | Outcome::Authorized | Outcome::Review => Certainty::Yes,
             Outcome::ActionRequired => customer.map_or(Certainty::No, Customer::approval),
             Outcome::Failed => Certainty::No,
         };
-        let may_take = order.capture == Capture::Automatic && approval != Certainty::No;
+        let doubtful = order.contradicts_decline();
+        let approval = if doubtful { Certainty::Perhaps } else { approval };
+        let may_take = !order.reserves() && approval != Certainty::No;
         let captured = match outcome {
             Outcome::Completed => Span::exactly(amount),
             Outcome::ActionRequired if may_take => Span { least: 0, most: amount },
-            Outcome::Authorized | Outcome::ActionRequired | Outcome::Failed => Span::exactly(0),
+            Outcome::Authorized | Outcome::Review | Outcome::ActionRequired | Outcome::Failed => {
+                Span::exactly(0)
+            }
         };
         let action = customer.map(|customer| Action {
             decline: customer.decline(),
@@ -101,6 +116,8 @@ impl Expected {
         let mut expected = Self {
             outcome,
             capture: order.capture,
+            reserves: order.reserves(),
+            held: order.is_held(),
             amount,
             approval,
             captured,
@@ -108,7 +125,10 @@ impl Expected {
             void: Certainty::No,
             reversal: Certainty::No,
             released: outcome == Outcome::Completed,
+            doubtful,
+            contradicted: order.contradicted_minor(),
             capturing: false,
+            approved_by_reviewer: false,
             action,
         };
         for record in deeds {
@@ -127,6 +147,9 @@ impl Expected {
         if record.deed.kind == DeedKind::Cancellation {
             return self.call_off(record);
         }
+        if record.deed.kind == DeedKind::Approval {
+            self.approved_by_reviewer |= record.state.is_final();
+        }
         let certainty = match record.end() {
             Some(DeedEnd::Undone) => return,
             Some(DeedEnd::Done) => Certainty::Yes,
@@ -143,7 +166,17 @@ impl Expected {
                     self.capturing = true;
                 }
             }
-            DeedKind::Void => self.void = self.void.max(certainty),
+            DeedKind::Void | DeedKind::Rejection => self.void = self.void.max(certainty),
+            DeedKind::Approval if self.capture == Capture::Manual => self.capturing |= !is_done,
+            DeedKind::Approval => {
+                self.captured.most += self.amount;
+                if is_done {
+                    self.captured.least += self.amount;
+                    self.released = true;
+                } else {
+                    self.capturing = true;
+                }
+            }
             DeedKind::Reversal => self.reversal = self.reversal.max(certainty),
             DeedKind::Refund { amount_minor } => {
                 self.refunded.most += amount_minor;
@@ -190,10 +223,27 @@ impl Expected {
         (waits && action.decided) || (sure && has_to_be_undone)
     }
 
+    /// What was taken, given back or not.
+    pub(super) fn taken(&self) -> Span {
+        self.captured
+    }
+
     /// What the provider has taken from the customer in all.
     pub(super) fn moved(&self) -> Span {
-        let least = (self.captured.least - self.refunded.most).max(0);
+        let taken = if self.doubtful { 0 } else { self.captured.least };
+        let least = (taken - self.refunded.most).max(0);
         Span { least, most: (self.captured.most - self.refunded.least).max(least) }
+    }
+
+    /// What our own books may have of it.
+    pub(super) fn booked(&self) -> Span {
+        let Span { least, most } = self.moved();
+        Span { least, most: most + self.contradicted }
+    }
+
+    /// What of that is not with the provider, at the most.
+    pub(super) fn contradicted(&self) -> i64 {
+        self.contradicted
     }
 
     /// The provider may have undone its approval at our word.
@@ -208,7 +258,7 @@ impl Expected {
 
     /// The gateway itself undoes approvals that nobody waits for any more.
     pub(super) fn may_undo_itself(&self) -> bool {
-        self.approval == Certainty::No || self.may_be_called_off()
+        self.approval != Certainty::Yes || self.may_be_called_off()
     }
 
     fn is_voided(&self) -> bool {
@@ -260,9 +310,14 @@ impl Expected {
         match (self.outcome, self.captured.least) {
             (Outcome::Failed, _) => status == "failed",
             (Outcome::ActionRequired, _) => false,
-            (Outcome::Authorized, 0) if self.is_voided() => status == "voided",
-            (Outcome::Authorized, 0) => ["authorized", "expired"].contains(&status),
-            (Outcome::Completed | Outcome::Authorized, captured) => {
+            (Outcome::Authorized | Outcome::Review, 0) if self.is_voided() => status == "voided",
+            (Outcome::Review, 0) if !self.approved_by_reviewer => {
+                ["review", "expired"].contains(&status)
+            }
+            (Outcome::Authorized | Outcome::Review, 0) => {
+                ["authorized", "expired"].contains(&status)
+            }
+            (Outcome::Completed | Outcome::Authorized | Outcome::Review, captured) => {
                 let whole = self.released || self.is_voided() || captured == self.amount;
                 status == "completed" || (!whole && status == "partially_captured")
             }
@@ -276,16 +331,17 @@ impl Expected {
         let may_be_approved = self.approval != Certainty::No;
         match status {
             "requires_action" | "expired" => waits,
-            "completed" => waits && may_be_approved && self.capture == Capture::Automatic,
-            "authorized" => waits && may_be_approved && self.capture == Capture::Manual,
+            "completed" => waits && may_be_approved && !self.reserves,
+            "review" => waits && may_be_approved && self.held,
+            "authorized" => waits && may_be_approved && self.reserves && !self.held,
             // It may have been heard of while the void was under way.
             "failed" => self.outcome == Outcome::ActionRequired && action.decline != Certainty::No,
             "voided" => match action.called_off {
                 CalledOff::No => false,
                 CalledOff::Perhaps | CalledOff::Yes => self.captured.least == 0,
-                CalledOff::InVain => may_be_approved && self.capture == Capture::Manual,
+                CalledOff::InVain => may_be_approved && self.reserves,
             },
-            "reversed" => self.may_be_called_off() && self.capture == Capture::Automatic,
+            "reversed" => self.may_be_called_off() && !self.reserves,
             _ => false,
         }
     }
@@ -306,7 +362,8 @@ impl Expected {
 }
 
 /// Where a payment can stand once it was authorized.
-const STATUSES: [&str; 7] = [
+const STATUSES: [&str; 8] = [
+    "review",
     "authorized",
     "partially_captured",
     "completed",

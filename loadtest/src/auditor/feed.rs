@@ -34,8 +34,8 @@ pub(crate) struct EventRow {
     data: EventSubject,
 }
 
-/// What an event tells of: a payment or one of its refunds; of anything else, nothing that is looked
-/// at here.
+/// What an event tells of: an order, a payment or one of its refunds; of anything else, nothing that
+/// is looked at here.
 #[derive(Debug, Deserialize)]
 struct EventSubject {
     #[serde(default)]
@@ -59,6 +59,15 @@ pub(crate) struct FeedPlace {
 #[derive(Debug, Default)]
 pub(super) struct Feed {
     payments: HashMap<Arc<str>, Told>,
+    orders: HashMap<Arc<str>, OrderTold>,
+}
+
+/// What was told of one order.
+#[derive(Debug, Clone, Copy, Default)]
+struct OrderTold {
+    sequence: u32,
+    created: u8,
+    paid: u8,
 }
 
 /// What was told of one payment.
@@ -79,8 +88,9 @@ struct RefundTold {
 }
 
 /// Events of payments whose number is looked at.
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "payment.created",
+    "payment.review",
     "payment.requires_action",
     "payment.authorized",
     "payment.captured",
@@ -120,6 +130,9 @@ impl Auditor {
     }
 
     fn hear(&mut self, row: &EventRow) {
+        if row.data.object.as_deref() == Some("order") {
+            return self.hear_of_order(row);
+        }
         let Some(payment) = &row.data.payment_id else { return };
         let known = match self.owners.get_key_value(payment.as_str()) {
             Some((known, _owner)) => Arc::clone(known),
@@ -145,9 +158,42 @@ impl Auditor {
         }
     }
 
+    fn hear_of_order(&mut self, row: &EventRow) {
+        let told = self.feed.orders.entry(Arc::from(row.data.id.as_str())).or_default();
+        let (before, first) = (*told, row.event == "order.created");
+        told.sequence = row.sequence.max(before.sequence);
+        told.created = before.created.saturating_add(first.into());
+        told.paid = before.paid.saturating_add((row.event == "order.paid").into());
+        let complaint = if first != (row.sequence == 1) || (!first && before.created == 0) {
+            Some((ViolationKind::EventMissing, "does not begin with order.created"))
+        } else if row.sequence <= before.sequence {
+            Some((ViolationKind::EventRepeated, "after a later one"))
+        } else {
+            None
+        };
+        if let Some((kind, words)) = complaint {
+            self.note(kind, format!("{}: {} {words}", row.data.id, row.event));
+        }
+    }
+
+    /// Orders that were acknowledged, and have no event.
+    fn order_findings(&self, findings: &mut Vec<Violation>) {
+        for record in self.shop_orders.values() {
+            let Some(name) = record.state.named() else { continue };
+            let told = self.feed.orders.get(name).copied().unwrap_or_default();
+            let paid = record.paid_in_full() && told.paid == 0;
+            if told.created != 1 || paid {
+                let (kind, key) = (ViolationKind::EventMissing, Some(record.order.key()));
+                let details = format!("{name}: {told:?}");
+                findings.push(Violation { kind, key, payment: None, details });
+            }
+        }
+    }
+
     /// What is acknowledged and has no event, or one too many.
     pub(crate) fn feed_findings(&self) -> Vec<Violation> {
         let mut findings = Vec::new();
+        self.order_findings(&mut findings);
         for id in self.remembered() {
             self.feed_findings_of(id, &mut findings);
         }
@@ -172,6 +218,7 @@ impl Auditor {
         }
         match outcome {
             Outcome::Completed | Outcome::ActionRequired => {}
+            Outcome::Review => wanted.exactly("payment.review", 1),
             Outcome::Authorized => wanted.exactly("payment.authorized", 1),
             Outcome::Failed => wanted.exactly("payment.failed", 1),
         }
@@ -195,6 +242,14 @@ impl Auditor {
                         parts += 1;
                     }
                 }
+                // An approval is told as such, and what it captures by itself.
+                DeedKind::Approval => {
+                    if deed.state.is_final() {
+                        wanted.exactly("payment.authorized", 1);
+                    }
+                    completed |= u8::from(done && record.order.capture == Capture::Automatic);
+                }
+                DeedKind::Rejection if done => wanted.exactly("payment.voided", 1),
                 DeedKind::Void if done && left < record.order.amount_minor => completed = 1,
                 DeedKind::Void if done => wanted.exactly("payment.voided", 1),
                 DeedKind::Reversal if done => wanted.exactly("payment.reversed", 1),
@@ -207,6 +262,7 @@ impl Auditor {
                 }
                 DeedKind::Confirmation
                 | DeedKind::Cancellation
+                | DeedKind::Rejection
                 | DeedKind::Capture { .. }
                 | DeedKind::Void
                 | DeedKind::Reversal => {}
@@ -227,13 +283,11 @@ impl Auditor {
         }
         wanted.at_most("payment.completed", 1);
         if record.customer.as_ref().is_some_and(|customer| customer.is_undone()) {
-            wanted.exactly(
-                match record.order.capture {
-                    Capture::Automatic => "payment.reversed",
-                    Capture::Manual => "payment.voided",
-                },
-                1,
-            );
+            let undone = match record.order.reserves() {
+                true => "payment.voided",
+                false => "payment.reversed",
+            };
+            wanted.exactly(undone, 1);
         }
         for ((name, told), (least, most)) in NAMES.iter().zip(told.counts).zip(wanted.counts) {
             if told < least {
@@ -334,8 +388,12 @@ fn number_of(id: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Moment;
     use super::super::tests::{completed, kinds, order, say};
     use super::*;
+    use crate::answer::Answer;
+    use crate::order::{Currency, OrderNumber};
+    use crate::shop_order::{ShopOrder, ShopOrderAnswer};
 
     /// The id of a merchant's event of that number.
     fn event_id(number: u64) -> String {
@@ -363,6 +421,45 @@ mod tests {
         let findings = auditor.feed_findings();
         findings.into_iter().for_each(|found| auditor.violations.push(found));
         kinds(&auditor)
+    }
+
+    #[test]
+    fn an_order_has_its_events() {
+        let row = |number, event: &str, sequence| {
+            row(number, event, sequence)
+                .replace("\"payment_id\":\"pay_0\",\"object\":\"payment\"", "\"object\":\"order\"")
+                .replace("pay_0", "ord_0")
+        };
+        let heard = |rows: &[String]| {
+            let mut auditor = Auditor::default();
+            let number = OrderNumber { round: 0, connection: 0, sequence: 0 };
+            let order = ShopOrder { number, merchant: 0, amount_minor: 5, currency: Currency::Inr };
+            let id = auditor.intend_shop_order(order);
+            let body = r#"{"id":"ord_0","status":"created","amount_minor":5,"currency":"INR",
+                "amount_paid_minor":0,"amount_due_minor":5,"attempts":0}"#;
+            let body = body.as_bytes().into();
+            let answer = Answer { status: 201, replayed: false, problem: false, body };
+            let meaning = ShopOrderAnswer::of(&answer);
+            auditor.observe_shop_order(id, answer, meaning, Moment::Load);
+            let data = rows.join(",");
+            let page = format!(r#"{{"data":[{data}],"has_more":false,"next_after":null}}"#);
+            let page = serde_json::from_str(&page).unwrap();
+            auditor.hear_events(&mut FeedPlace::default(), page);
+            let findings = auditor.feed_findings();
+            auditor.take_over(findings);
+            kinds(&auditor)
+        };
+        let (created, paid) = (row(1, "order.created", 1), row(2, "order.paid", 2));
+        assert_eq!(heard(&[created.clone(), paid.clone()]), []);
+        assert_eq!(heard(&[]), [ViolationKind::EventMissing]);
+        assert_eq!(
+            heard(&[created.clone(), row(2, "order.paid", 1)]).first(),
+            Some(&ViolationKind::EventMissing)
+        );
+        assert_eq!(
+            heard(&[created.clone(), row(2, "order.created", 1)]).first(),
+            Some(&ViolationKind::EventRepeated)
+        );
     }
 
     #[test]

@@ -125,23 +125,30 @@ impl OurBooks {
             }
             let Some(moved) = moved else { continue };
             let (ours, theirs) = (self.receivable.of(currency), moved.in_all.of(currency));
-            if ours != theirs {
-                find(format!("{currency}: the provider owes us {ours}, and has moved {theirs}"));
+            let beyond = moved.contradicted.of(currency);
+            if !(theirs..=theirs + beyond).contains(&ours) {
+                let but = match beyond {
+                    0 => String::new(),
+                    _ => format!(", but for {beyond} of declines that were contradicted"),
+                };
+                find(format!(
+                    "{currency}: the provider owes us {ours}, and has moved {theirs}{but}"
+                ));
             }
             // What merchants do not have of it are our fees.
             let mut kept = 0;
             for (merchant, (balance, moved)) in (0..).zip(self.balances.iter().zip(of_merchants)) {
                 let (has, moved): (i128, i128) = (balance.of(currency), moved.of(currency));
                 kept += moved - has;
-                if has > moved || (has < moved && self.fees.of(currency) == 0) {
+                if has > moved + beyond || (has < moved && self.fees.of(currency) == 0) {
                     let merchant: u32 = merchant;
                     find(format!(
                         "{currency}: merchant {merchant} has {has} of {moved} that was moved"
                     ));
                 }
             }
-            if !of_merchants.is_empty() && kept != self.fees.of(currency) {
-                let fees = self.fees.of(currency);
+            let fees = self.fees.of(currency);
+            if !of_merchants.is_empty() && !(fees - beyond..=fees).contains(&kept) {
                 find(format!("{currency}: merchants lack {kept}, and our fees are {fees}"));
             }
         }
@@ -153,6 +160,8 @@ impl OurBooks {
 #[derive(Debug, Default)]
 pub(super) struct Moved {
     pub(super) in_all: Sums,
+    /// What callbacks may have told us of, and the provider never took.
+    pub(super) contradicted: Sums,
     /// By merchant; empty where not every payment of theirs is known.
     pub(super) by_merchant: Vec<Sums>,
 }
@@ -203,7 +212,7 @@ impl Auditor {
             return self.broken(ViolationKind::BooksDiffer, id, details);
         }
         let booked = page.received();
-        match self.expected(id).map(|expected| expected.moved()) {
+        match self.expected(id).map(|expected| expected.booked()) {
             Some(moved) if still && !moved.contains(booked) => {
                 let details =
                     format!("booked {booked}, answered {} to {}", moved.least, moved.most);
@@ -240,8 +249,9 @@ impl PostingsPage {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{completed, kinds, order, say};
+    use super::super::tests::{completed, failed, kinds, order, say};
     use super::*;
+    use crate::order::{Card, Fault, Method, PaymentOrder};
 
     fn sums(inr: i128) -> Sums {
         let mut sums = Sums::default();
@@ -272,7 +282,8 @@ mod tests {
     }
 
     fn found(books: &OurBooks, moved: i128) -> Vec<String> {
-        let moved = Moved { in_all: sums(moved), by_merchant: vec![sums(moved)] };
+        let (in_all, by_merchant) = (sums(moved), vec![sums(moved)]);
+        let moved = Moved { in_all, by_merchant, contradicted: Sums::default() };
         books.findings(Some(&moved)).into_iter().map(|found| found.details).collect()
     }
 
@@ -302,6 +313,33 @@ mod tests {
                 "INR: merchants lack 1, and our fees are 0",
             ]
         );
+    }
+
+    #[test]
+    fn a_decline_that_was_contradicted_may_stand_in_our_books_alone() {
+        let found = |receivable| {
+            let (in_all, by_merchant) = (sums(10_000), vec![sums(10_000)]);
+            let moved = Moved { in_all, by_merchant, contradicted: sums(500) };
+            let ours = books(10_000, 10_000, 0);
+            let books = OurBooks { receivable: sums(receivable), ..ours };
+            books.findings(Some(&moved)).len()
+        };
+        assert_eq!([found(10_000), found(10_500)], [0, 0]);
+        assert_eq!([found(9_999), found(10_501)], [1, 1]);
+
+        let method = Method::Card(Card::Declined);
+        let fault = Some(Fault::CallbackContradicts);
+        let contradicted = PaymentOrder { method, fault, ..order(0) };
+        for (amount, expected) in [(10_000, vec![]), (10_001, vec![ViolationKind::BooksDiffer])] {
+            let mut auditor = Auditor::default();
+            let id = auditor.intend(contradicted);
+            say(&mut auditor, id, failed("pay_0"));
+            let reading = auditor.begin_reading(id);
+            let posting =
+                ("txn_0", "exception_received", "provider_receivable", "exceptions", amount);
+            auditor.observe_postings(reading, &postings(&[posting]));
+            assert_eq!(kinds(&auditor), expected);
+        }
     }
 
     fn postings(rows: &[(&str, &str, &str, &str, i64)]) -> Answer {

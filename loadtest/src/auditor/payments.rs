@@ -85,6 +85,7 @@ impl Auditor {
         match outcome {
             Outcome::Completed => self.tally.completed += 1,
             Outcome::Authorized => self.tally.authorized += 1,
+            Outcome::Review => self.tally.held += 1,
             Outcome::ActionRequired => {
                 self.tally.action_required += 1;
                 record.customer = Some(Box::new(Customer::of(payment)));
@@ -115,6 +116,10 @@ impl Auditor {
 
     fn observe_rejected(&mut self, id: RecordId, answer: &Answer, moment: Moment) -> Standing {
         let Some(record) = self.records.get_mut(&id) else { return Standing::Settled };
+        if record.order.pays.is_none() {
+            let details = format!("it pays no order: {}", answer.quote());
+            return self.broken(ViolationKind::UnexpectedAnswer, id, details);
+        }
         let hearing = Hearing::new(moment, &self.sample, &mut self.tally);
         match record.state.hear_rejected(answer, hearing) {
             Heard::First | Heard::Again => Standing::Settled,

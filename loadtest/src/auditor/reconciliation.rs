@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::customers::Certainty;
-use super::deeds::returns_refunds;
+use super::deeds::{DeedRecord, returns_refunds};
 use super::expected::{Expected, Span};
 use super::our_books::Moved;
 use super::provider_books::{Approval, EntryKind, EntryState, LedgerEntry, ProviderAccount, Sums};
@@ -17,7 +17,7 @@ use super::{Auditor, OurBooks, RecordId};
 use crate::audit::LedgerSummary;
 use crate::deed::DeedKind;
 use crate::deed_answer::DeedEnd;
-use crate::order::PaymentOrder;
+use crate::order::{Capture, PaymentOrder};
 use crate::violation::{Violation, ViolationKind};
 
 /// The provider's books, gathered page by page.
@@ -104,6 +104,8 @@ impl Reconciliation {
             let Some(expected) = auditor.expected(id) else { continue };
             check_approval(&order, &expected, account, &mut find);
             check_deeds(auditor, id, &order, account, &mut find);
+            let beyond = i128::from(expected.contradicted());
+            moved.contradicted.add(order.currency.code(), beyond);
             let span = expected.moved();
             let fits = i64::try_from(account.moved).is_ok_and(|moved| span.contains(moved));
             if !fits {
@@ -169,14 +171,17 @@ fn check_deeds(
         // A refund that is to come back may have done so already.
         let comes_back = kind == EntryKind::Refund && returns_refunds(order);
         let (mut done, mut open) = (Vec::new(), Vec::new());
-        for deed in auditor.deeds_of(id).filter(|deed| entry_kind(deed.deed.kind) == Some(kind)) {
+        let same = |deed: &&DeedRecord| entry_kind(deed.deed.kind, order) == Some(kind);
+        for deed in auditor.deeds_of(id).filter(same) {
             let amount = match deed.deed.kind {
                 DeedKind::Capture { amount_minor, .. } | DeedKind::Refund { amount_minor } => {
                     Some(amount_minor)
                 }
                 // Of these the provider tells how much there was to let go or to undo.
+                DeedKind::Approval => Some(order.amount_minor),
                 DeedKind::Confirmation
                 | DeedKind::Cancellation
+                | DeedKind::Rejection
                 | DeedKind::Void
                 | DeedKind::Reversal => None,
             };
@@ -210,11 +215,12 @@ fn is_own_reversal(kind: EntryKind, auditor: &Auditor, id: RecordId) -> bool {
 }
 
 /// What the provider is asked to do, if it moves anything.
-fn entry_kind(kind: DeedKind) -> Option<EntryKind> {
+fn entry_kind(kind: DeedKind, order: &PaymentOrder) -> Option<EntryKind> {
     match kind {
         DeedKind::Confirmation => None,
-        DeedKind::Capture { .. } => Some(EntryKind::Capture),
-        DeedKind::Cancellation | DeedKind::Void => Some(EntryKind::Void),
+        DeedKind::Approval if order.capture == Capture::Manual => None,
+        DeedKind::Approval | DeedKind::Capture { .. } => Some(EntryKind::Capture),
+        DeedKind::Cancellation | DeedKind::Rejection | DeedKind::Void => Some(EntryKind::Void),
         DeedKind::Reversal => Some(EntryKind::Reversal),
         DeedKind::Refund { .. } => Some(EntryKind::Refund),
     }

@@ -6,6 +6,7 @@ use crate::customer_act::CustomerAct;
 use crate::deed::{Deed, DeedKind};
 use crate::deed_answer::DeedAnswer;
 use crate::order::{Capture, Card, Currency, Fault, Method, OrderNumber};
+use crate::shop_order::{ShopOrder, ShopOrderAnswer, ShopOrderName};
 
 pub(super) fn order(sequence: u32) -> PaymentOrder {
     PaymentOrder {
@@ -16,6 +17,7 @@ pub(super) fn order(sequence: u32) -> PaymentOrder {
         method: Method::Card(Card::Approved),
         capture: Capture::Automatic,
         fault: None,
+        pays: None,
         respond_async: false,
     }
 }
@@ -627,4 +629,177 @@ fn an_approval_that_wins_against_a_void_has_to_be_undone() {
         reads(&mut auditor, id, undone, "100.00", "0.00");
         assert_eq!(kinds(&auditor), [ViolationKind::PaymentDiffers]);
     }
+}
+
+/// A payment that is held for a review, and its key.
+pub(super) fn in_review(capture: Capture) -> (Auditor, RecordId) {
+    let first =
+        Answer { body: payment("review", "0.00", "0.00").into_bytes().into(), ..completed("") };
+    answered(PaymentOrder { capture, ..order(0) }, first)
+}
+
+#[test]
+fn a_review_is_decided_once_and_shows_in_its_payment() {
+    for (capture, kind, status, captured) in [
+        (Capture::Automatic, DeedKind::Approval, "completed", "100.00"),
+        (Capture::Manual, DeedKind::Approval, "authorized", "0.00"),
+        (Capture::Automatic, DeedKind::Rejection, "voided", "0.00"),
+        (Capture::Automatic, DeedKind::Void, "voided", "0.00"),
+    ] {
+        let (mut auditor, id) = in_review(capture);
+        reads(&mut auditor, id, "review", "0.00", "0.00");
+        let deed = intend_deed(&mut auditor, id, kind);
+        say_deed(&mut auditor, deed, 200, false, &payment(status, captured, "0.00"));
+        reads(&mut auditor, id, status, captured, "0.00");
+        assert!(auditor.violations().is_empty(), "{:?}", auditor.violations().first());
+        reads(&mut auditor, id, "review", "0.00", "0.00");
+        assert_eq!(kinds(&auditor), [ViolationKind::StatusChanged], "{kind:?}");
+    }
+    // An approval whose capture was not done leaves it authorized.
+    let (mut auditor, id) = in_review(Capture::Automatic);
+    let deed = intend_deed(&mut auditor, id, DeedKind::Approval);
+    say_deed(&mut auditor, deed, 402, false, &failed_operation("authorized", "0.00"));
+    reads(&mut auditor, id, "authorized", "0.00", "0.00");
+    assert!(auditor.violations().is_empty());
+    reads(&mut auditor, id, "completed", "100.00", "0.00");
+    assert_eq!(kinds(&auditor), [ViolationKind::StatusChanged]);
+    // What nobody has decided stays.
+    let (mut auditor, id) = in_review(Capture::Automatic);
+    for status in ["authorized", "completed", "voided"] {
+        reads(&mut auditor, id, status, "0.00", "0.00");
+    }
+    assert_eq!(kinds(&auditor), [ViolationKind::StatusChanged; 3]);
+}
+
+fn shop_order(sequence: u32) -> ShopOrder {
+    let number = OrderNumber { round: 2, connection: 0, sequence };
+    ShopOrder { number, merchant: 0, amount_minor: 25_000, currency: Currency::Inr }
+}
+
+fn ordered(id: &str, paid: i64, attempts: u32) -> Answer {
+    let status = match (paid, attempts) {
+        (0, 0) => "created",
+        (0, _) => "attempted",
+        (25_000.., _) => "paid",
+        _ => "partially_paid",
+    };
+    let due = 25_000 - paid;
+    let body = format!(
+        r#"{{"id":"{id}","status":"{status}","amount_minor":25000,"currency":"INR",
+            "amount_paid_minor":{paid},"amount_due_minor":{due},"attempts":{attempts}}}"#
+    );
+    Answer { status: 201, replayed: false, problem: false, body: body.into_bytes().into() }
+}
+
+fn say_ordered(auditor: &mut Auditor, id: RecordId, answer: Answer) -> Standing {
+    let meaning = ShopOrderAnswer::of(&answer);
+    auditor.observe_shop_order(id, answer, meaning, Moment::Load)
+}
+
+fn reads_ordered(auditor: &mut Auditor, id: RecordId, paid: i64, attempts: u32) -> Standing {
+    let read = Answer { status: 200, ..ordered("ord_0", paid, attempts) };
+    auditor.observe_shop_order_read(id, &read)
+}
+
+/// An order, and as many payments of 10,000 for it as there are answers.
+fn paid_by(answers: Vec<Answer>) -> (Auditor, RecordId) {
+    let mut auditor = Auditor::default();
+    let id = auditor.intend_shop_order(shop_order(0));
+    assert_eq!(say_ordered(&mut auditor, id, ordered("ord_0", 0, 0)), Standing::Settled);
+    for (sequence, answer) in (0..).zip(answers) {
+        let pays = ShopOrderName::of("ord_0");
+        let payment = auditor.intend(PaymentOrder { pays, ..order(sequence) });
+        say(&mut auditor, payment, answer);
+    }
+    (auditor, id)
+}
+
+fn more_than_open() -> Answer {
+    let body: Box<[u8]> = br#"{"code":"order_amount_exceeded"}"#.as_slice().into();
+    Answer { status: 400, replayed: false, problem: true, body }
+}
+
+#[test]
+fn an_order_is_paid_what_its_payments_have_taken() {
+    let (mut auditor, id) =
+        paid_by(vec![completed("pay_0"), failed("pay_1"), completed("pay_2"), more_than_open()]);
+    assert_eq!(auditor.open_of_shop_order(id), Some(5_000));
+    assert_eq!(reads_ordered(&mut auditor, id, 20_000, 3), Standing::Settled);
+    assert!(auditor.violations().is_empty());
+    assert_eq!((auditor.tally().orders, auditor.tally().rejected), (1, 1));
+    for (paid, attempts) in [(10_000, 3), (20_001, 3), (20_000, 4), (20_000, 2), (25_000, 3)] {
+        assert_eq!(reads_ordered(&mut auditor, id, paid, attempts), Standing::Broken);
+    }
+    assert_eq!(kinds(&auditor), [ViolationKind::OrderDiffers; 5]);
+}
+
+#[test]
+fn an_order_that_is_paid_too_much_or_lost_is_found() {
+    let (mut auditor, id) = paid_by(vec![completed("pay_0"), completed("pay_1")]);
+    assert_eq!(reads_ordered(&mut auditor, id, 25_001, 2), Standing::Broken);
+    let gone = Answer { status: 404, ..more_than_open() };
+    assert_eq!(auditor.observe_shop_order_read(id, &gone), Standing::Broken);
+    assert_eq!(kinds(&auditor), [ViolationKind::OrderOverpaid, ViolationKind::OrderLost]);
+}
+
+#[test]
+fn what_is_open_makes_a_range_of_what_an_order_is_paid() {
+    let (mut auditor, id) = paid_by(vec![completed("pay_0"), accepted("pay_1")]);
+    assert_eq!(auditor.open_of_shop_order(id), None);
+    for paid in [10_000, 20_000] {
+        assert_eq!(reads_ordered(&mut auditor, id, paid, 2), Standing::Settled);
+    }
+    assert_eq!(reads_ordered(&mut auditor, id, 0, 2), Standing::Broken);
+    assert_eq!(kinds(&auditor), [ViolationKind::OrderDiffers]);
+}
+
+#[test]
+fn an_orders_key_tells_its_creation_for_good() {
+    let again = |answer: Answer, replayed| {
+        let (mut auditor, id) = paid_by(vec![completed("pay_0")]);
+        say_ordered(&mut auditor, id, Answer { replayed, ..answer });
+        kinds(&auditor)
+    };
+    assert_eq!(again(ordered("ord_0", 0, 0), true), []);
+    assert_eq!(again(ordered("ord_0", 0, 0), false), [ViolationKind::ReplayNotMarked]);
+    assert_eq!(again(ordered("ord_0", 10_000, 1), true), [ViolationKind::OrderDiffers]);
+    assert_eq!(again(ordered("ord_1", 0, 0), true), [ViolationKind::OrderDiffers]);
+    let (mut auditor, _first) = paid_by(Vec::new());
+    let second = auditor.intend_shop_order(shop_order(1));
+    say_ordered(&mut auditor, second, ordered("ord_0", 0, 0));
+    assert_eq!(kinds(&auditor), [ViolationKind::OrderDiffers]);
+}
+
+#[test]
+fn a_payment_is_refused_for_its_order_only_where_it_pays_one() {
+    let mut auditor = Auditor::default();
+    let id = auditor.intend(order(0));
+    assert_eq!(say(&mut auditor, id, more_than_open()), Standing::Broken);
+    assert_eq!(kinds(&auditor), [ViolationKind::UnexpectedAnswer]);
+    let (mut auditor, _order) = paid_by(vec![more_than_open()]);
+    let refused = auditor.remembered()[0];
+    assert!(auditor.is_rejected(refused));
+    assert_eq!(say(&mut auditor, refused, completed("pay_0")), Standing::Broken);
+    assert_eq!(kinds(&auditor), [ViolationKind::AnswerChanged]);
+}
+
+#[test]
+fn an_approval_that_a_decline_contradicts_may_be_believed() {
+    let fault = Some(Fault::CallbackContradicts);
+    let method = Method::Card(Card::Declined);
+    let contradicted = PaymentOrder { method, fault, ..order(0) };
+    for first in [completed("pay_0"), failed("pay_0")] {
+        let (mut auditor, id) = answered(contradicted, first.clone());
+        let status = if first.status == 402 { "failed" } else { "completed" };
+        let captured = if first.status == 402 { "0.00" } else { "100.00" };
+        reads(&mut auditor, id, status, captured, "0.00");
+        assert!(auditor.violations().is_empty(), "{status}");
+        // The provider has nothing of it, and need not have.
+        let findings = auditor.compare(Reconciliation::default(), None);
+        assert!(findings.is_empty(), "{findings:?}");
+    }
+    // Without such a callback, it must have.
+    let (auditor, _id) = answered(order(0), completed("pay_0"));
+    let findings = auditor.compare(Reconciliation::default(), None);
+    assert_eq!(findings[0].kind, ViolationKind::CompletedWithoutCharge);
 }

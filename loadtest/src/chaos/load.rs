@@ -11,16 +11,18 @@ use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
 use super::{ChaosOptions, REQUEST_PATIENCE};
+use crate::answer::Outcome;
 use crate::answer::PaymentAnswer;
-use crate::audit::{ask, ask_deed};
+use crate::audit::{ask, ask_deed, ask_shop_order};
 use crate::auditor::{Auditor, Moment, RecordId};
 use crate::client::Client;
 use crate::connection::Silence;
 use crate::customer_act::CustomerAct;
 use crate::deed::{Deed, DeedKind};
 use crate::deed_answer::{DeedAnswer, DeedEnd};
-use crate::operation::{Action, Funds, History, Left, Past, PastDeed};
+use crate::operation::{Action, Bill, Funds, History, Left, Past, PastDeed, Wait};
 use crate::order::{OrderNumber, PaymentOrder};
+use crate::shop_order::{ShopOrder, ShopOrderAnswer, ShopOrderName};
 use crate::workload::{Acting, Doing, Step, Workload};
 
 /// After a request without an answer a worker rests, so that it does not spin on a dead port.
@@ -108,9 +110,20 @@ impl Worker {
                 let id = self.intend(order);
                 self.ask_twice(id, &order).await
             }
-            Step::Repeat { earlier } => self.ask(self.orders[earlier]).await,
-            Step::Reuse { earlier } => self.reuse(self.orders[earlier]).await,
-            Step::Read { earlier } => self.read(self.orders[earlier]).await,
+            Step::Order(order) => self.order(order).await,
+            Step::PayOrder { drafts, drawn, share } => self.pay_order(drafts, drawn, share).await,
+            Step::Repeat { earlier } => match self.orders.get(earlier) {
+                Some(&id) => self.ask_again(id).await,
+                None => Ok(()),
+            },
+            Step::Reuse { earlier } => match self.orders.get(earlier) {
+                Some(&id) => self.reuse(id).await,
+                None => Ok(()),
+            },
+            Step::Read { earlier } => match self.orders.get(earlier) {
+                Some(&id) => self.read(id).await,
+                None => Ok(()),
+            },
             Step::Do { number, doing, drawn, twice } => self.act(number, doing, drawn, twice).await,
             Step::Act { number, acting, drawn, meanwhile } => match acting {
                 Acting::Decide { approves } => self.decide(drawn, approves).await,
@@ -145,6 +158,7 @@ impl Worker {
         let found = match doing {
             Doing::Capture { .. } | Doing::Void => self.history.take_held(drawn),
             Doing::Reversal => self.history.take_untouched(drawn),
+            Doing::Approval | Doing::Rejection => self.history.take_in_review(drawn),
             Doing::Refund { .. } | Doing::Excess => self.history.take_taken(drawn),
         };
         let Some(past) = found else { return Ok(()) };
@@ -159,20 +173,103 @@ impl Worker {
         // What is open is left alone: only once its end is known can more be done to the payment.
         let end = self.auditor.lock().deed_end(id);
         let funds = match end {
-            Some(DeedEnd::Done) => past.funds.after(kind),
+            Some(DeedEnd::Done) => past.funds.after(kind, &past.order),
             Some(DeedEnd::Undone) => past.funds,
             Some(DeedEnd::Pending) | None => return heard,
         };
         let is_final = self.auditor.lock().is_settled(id);
         let deed = is_final.then_some(PastDeed { id, deed });
-        self.history.keep(Left { fresh: None, free: Some(Past { funds, ..past }), deed });
+        // An approval ends the review, whatever became of the capture that follows.
+        let over = end == Some(DeedEnd::Done) || (is_final && kind == DeedKind::Approval);
+        let wait = past.wait.clone().filter(|_| !over);
+        let free = Some(Past { funds, wait, ..past });
+        self.history.keep(Left { free, deed, ..Left::default() });
         heard
+    }
+
+    /// Creates an order, which can be paid from then on.
+    async fn order(&self, order: ShopOrder) -> Result<(), Silence> {
+        let id = self.auditor.lock().intend_shop_order(order);
+        let heard = ask_shop_order(&self.client, &self.auditor, id, Moment::Load).await;
+        self.keep_bill(id, &order);
+        let settled = self.auditor.lock().is_settled(id);
+        match heard {
+            // As often as not, its key is then used for something else.
+            Ok(_standing) if settled && order.amount_minor % 2 == 0 => {
+                self.reuse_order(id, &order).await
+            }
+            heard => heard.map(|_standing| ()),
+        }
+    }
+
+    async fn reuse_order(&self, id: RecordId, order: &ShopOrder) -> Result<(), Silence> {
+        match self.client.create_another_order(order).await {
+            Ok(answer) => {
+                let meaning = ShopOrderAnswer::of(&answer);
+                self.auditor.lock().observe_reuse(id, &answer, &meaning);
+                Ok(())
+            }
+            Err(cause) => self.unanswered(cause),
+        }
+    }
+
+    /// Pays an order, or twice at the same moment what may be paid once.
+    async fn pay_order(
+        &mut self,
+        drafts: [Option<PaymentOrder>; 2],
+        drawn: u64,
+        share: u8,
+    ) -> Result<(), Silence> {
+        let Some(bill) = self.history.take_bill(drawn) else { return Ok(()) };
+        let amount_minor = (bill.open * i64::from(share) / 100).max(1);
+        let ids = drafts.map(|draft| {
+            let draft = draft?;
+            let (merchant, currency) = (bill.merchant, bill.currency);
+            // A method that serves every currency; a customer may have to act all the same.
+            let method = draft.method.by_card();
+            let pays = Some(bill.name);
+            let order = PaymentOrder { merchant, currency, amount_minor, method, pays, ..draft };
+            Some(self.intend(order))
+        });
+        let heard = match ids {
+            [Some(one), Some(other)] => {
+                let sent = tokio::join!(
+                    ask(&self.client, &self.auditor, one, Moment::Load),
+                    ask(&self.client, &self.auditor, other, Moment::Load)
+                );
+                self.keep_if_settled(one);
+                self.keep_if_settled(other);
+                sent.0.and(sent.1).map(|_standing| ())
+            }
+            [Some(one), None] | [None, Some(one)] => self.ask(one).await,
+            [None, None] => Ok(()),
+        };
+        let order = self.auditor.lock().shop_order(bill.id);
+        if let Some(order) = order {
+            self.keep_bill(bill.id, &order);
+        }
+        heard
+    }
+
+    /// An order of which it is known how much is open can be paid.
+    fn keep_bill(&self, id: RecordId, order: &ShopOrder) {
+        let (name, open) = {
+            let auditor = self.auditor.lock();
+            (auditor.shop_order_name(id), auditor.open_of_shop_order(id))
+        };
+        let name = name.and_then(|name| ShopOrderName::of(&name));
+        let (Some(name), Some(open)) = (name, open) else { return };
+        let ShopOrder { merchant, currency, .. } = *order;
+        let bill = Some(Bill { id, name, merchant, currency, open });
+        self.history.keep(Left { bill, ..Left::default() });
     }
 
     /// Has a customer decide.
     async fn decide(&mut self, drawn: u64, approves: bool) -> Result<(), Silence> {
         let Some(past) = self.history.take_waiting(drawn) else { return Ok(()) };
-        let Some(Action { attempt, .. }) = past.action.clone() else { return Ok(()) };
+        let Some(Wait::Customer(Action { attempt, .. })) = past.wait.clone() else {
+            return Ok(());
+        };
         let heard = self.send_act(past.id, CustomerAct { attempt, approves }).await;
         self.keep_as_known(past);
         heard
@@ -203,7 +300,9 @@ impl Worker {
             false => self.history.take_acted(drawn >> 2),
         };
         let Some(past) = found else { return Ok(()) };
-        let Some(Action { attempt, .. }) = past.action.clone() else { return Ok(()) };
+        let Some(Wait::Customer(Action { attempt, .. })) = past.wait.clone() else {
+            return Ok(());
+        };
         let (merchant, payment) = (past.order.merchant, Arc::clone(&past.payment));
         let deed = Deed { number, merchant, payment, kind };
         let id = self.auditor.lock().intend_deed(past.id, deed.clone());
@@ -235,8 +334,14 @@ impl Worker {
         };
         let Some((_payment, outcome)) = outcome else { return };
         let funds = Funds::of(&past.order, outcome);
-        let action = action.map(|(attempt, decided)| Action { attempt, decided });
-        self.history.keep(Left { free: Some(Past { funds, action, ..past }), ..Left::default() });
+        let wait = match (outcome, action) {
+            (Outcome::Review, _) => Some(Wait::Reviewer),
+            (Outcome::ActionRequired, Some((attempt, decided))) => {
+                Some(Wait::Customer(Action { attempt, decided }))
+            }
+            _ => None,
+        };
+        self.history.keep(Left { free: Some(Past { funds, wait, ..past }), ..Left::default() });
     }
 
     async fn ask_deed(&self, id: RecordId) -> Result<(), Silence> {
@@ -285,7 +390,7 @@ impl Worker {
         };
         let (Some((payment, _outcome)), Some(order)) = (outcome, order) else { return };
         self.known.insert(id);
-        let past = Past { id, order, payment, funds: Funds::default(), action: None };
+        let past = Past { id, order, payment, funds: Funds::default(), wait: None };
         self.keep_as_known(past);
     }
 
@@ -299,6 +404,12 @@ impl Worker {
         let heard = ask(&self.client, &self.auditor, id, Moment::Load).await;
         self.keep_if_settled(id);
         heard.map(|_standing| ())
+    }
+
+    /// Asks again, but for what the rules forbade: now it might be begun.
+    async fn ask_again(&mut self, id: RecordId) -> Result<(), Silence> {
+        let rejected = self.auditor.lock().is_rejected(id);
+        if rejected { Ok(()) } else { self.ask(id).await }
     }
 
     async fn ask_twice(&mut self, id: RecordId, order: &PaymentOrder) -> Result<(), Silence> {
@@ -329,7 +440,7 @@ impl Worker {
             let auditor = self.auditor.lock();
             (auditor.is_settled(id), auditor.order(id))
         };
-        let (true, Some(order)) = (settled, order) else { return self.ask(id).await };
+        let (true, Some(order)) = (settled, order) else { return self.ask_again(id).await };
         match self.client.pay_another_amount(&order).await {
             Ok(answer) => {
                 let meaning = PaymentAnswer::of(&answer);
@@ -345,7 +456,9 @@ impl Worker {
             let auditor = self.auditor.lock();
             (auditor.payment(id), auditor.order(id))
         };
-        let (Some(payment), Some(order)) = (payment, order) else { return self.ask(id).await };
+        let (Some(payment), Some(order)) = (payment, order) else {
+            return self.ask_again(id).await;
+        };
         let reading = self.auditor.lock().begin_reading(id);
         match self.client.read(order.merchant, &payment).await {
             Ok(answer) => {
@@ -370,6 +483,8 @@ fn deed_kind(doing: Doing, funds: Funds) -> DeedKind {
             DeedKind::Capture { amount_minor: part(funds.held, share), is_final }
         }
         Doing::Void => DeedKind::Void,
+        Doing::Approval => DeedKind::Approval,
+        Doing::Rejection => DeedKind::Rejection,
         Doing::Reversal => DeedKind::Reversal,
         Doing::Refund { share } => {
             DeedKind::Refund { amount_minor: part(funds.refundable(), share) }

@@ -54,6 +54,8 @@ pub struct ChaosReport {
     pub accepted_resolved: u64,
     pub completed: u64,
     pub authorized: u64,
+    /// Payments that were held for a review.
+    pub held: u64,
     /// Payments that waited for their customers.
     pub action_required: u64,
     pub failed: u64,
@@ -63,6 +65,11 @@ pub struct ChaosReport {
     pub confirmations: u64,
     /// Payments called off while their customers had to act.
     pub cancellations: u64,
+    /// Reviews that were approved, and that were rejected.
+    pub approvals: u64,
+    pub rejections: u64,
+    /// Orders that were created.
+    pub orders: u64,
     pub captures: u64,
     pub voids: u64,
     pub reversals: u64,
@@ -189,6 +196,11 @@ impl fmt::Display for ChaosReport {
             f,
             "  customers         {} decided; {} confirmations, {} called off",
             self.decisions, self.confirmations, self.cancellations
+        )?;
+        writeln!(
+            f,
+            "  reviews, orders   {} held, {} approved, {} rejected; {} orders",
+            self.held, self.approvals, self.rejections, self.orders
         )?;
         writeln!(
             f,

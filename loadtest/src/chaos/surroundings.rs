@@ -16,6 +16,7 @@ use super::provider::Provider;
 use super::small_disk::SmallDisk;
 use super::sync_shim::SyncShim;
 use crate::customer_act::{OWN_PAGES, PAGES};
+use crate::order::HOLD_FROM;
 use crate::server::{ANYWHERE, Server};
 use crate::work_directory::WorkDirectory;
 
@@ -24,6 +25,10 @@ const DISK_BYTES: u64 = 3 << 30;
 
 /// Segments of the log on the small disk, so that it rotates often.
 const SEGMENT_BYTES: u64 = 8 << 20;
+
+/// So many bytes of sealed segments bring a snapshot, so that starts begin with one, and rounds come
+/// upon snapshots that are being made.
+const SNAPSHOT_BYTES: u64 = SEGMENT_BYTES / 2;
 
 /// What the server is to keep free of the small disk: more than a log of such segments needs to be
 /// opened again.
@@ -95,13 +100,14 @@ impl Surroundings {
 
     /// What the server's environment needs.
     pub(super) fn environment(&self) -> Vec<(&'static str, OsString)> {
-        let mut environment = Vec::new();
+        let mut environment = vec![(HOLD_FROM.0, HOLD_FROM.1.into())];
         if let Some(shim) = &self.shim {
             environment.extend(shim.environment());
         }
         if self.disk.is_some() {
             let bytes = |bytes: u64| OsString::from(bytes.to_string());
             environment.push(("TOLLGATE__STORAGE__SEGMENT_BYTES", bytes(SEGMENT_BYTES)));
+            environment.push(("TOLLGATE__STORAGE__SNAPSHOT_BYTES", bytes(SNAPSHOT_BYTES)));
             environment.push(("TOLLGATE__STORAGE__MIN_FREE_BYTES", bytes(MIN_FREE_BYTES)));
         }
         if let Some(provider) = &self.provider {

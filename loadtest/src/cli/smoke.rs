@@ -32,7 +32,12 @@ pub(super) struct SmokeArguments {
 pub(super) async fn run(arguments: SmokeArguments) -> Result<ExitCode> {
     let SmokeArguments { target, output } = arguments;
     let scenario = Scenario::load("smoke")?;
-    let report = play(options(scenario, server(&target), &output), &output).await?;
+    let server = server(&target);
+    let scenario = match server {
+        Server::Running { .. } => scenario.for_any_server(),
+        Server::Start { .. } => scenario,
+    };
+    let report = play(options(scenario, server, &output), &output).await?;
     report.print_verdict();
     Ok(exit_code(&report))
 }

@@ -6,10 +6,11 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 
 use super::task::ExpectedDeed;
-use super::{Action, History, Operation, Past, PastDeed, Subject, Task};
+use super::{Action, Bill, History, Operation, Past, PastDeed, Subject, Task, Wait};
 use crate::deed::{Deed, DeedKind};
 use crate::order::{
-    AMOUNTS, Capture, Card, Currency, Customer, Fault, Method, OrderNumber, PaymentOrder,
+    AMOUNTS, Capture, Card, Currency, Customer, Fault, HELD_AMOUNTS, Method, OrderNumber,
+    PaymentOrder,
 };
 use crate::scenario::{Merchants, Weights};
 
@@ -51,6 +52,7 @@ impl<'a> Draw<'a> {
             method: Method::Card(Card::Approved),
             capture: Capture::Automatic,
             fault: None,
+            pays: None,
             respond_async: false,
         }
     }
@@ -81,17 +83,30 @@ impl<'a> Draw<'a> {
     /// One whose customer has to act, for this request alone.
     pub(super) fn past_waiting(&mut self) -> Option<(Past, Action)> {
         let drawn = self.random.random();
-        let past = self.history.take_waiting(drawn)?;
-        let action = past.action.clone()?;
-        Some((past, action))
+        self.history.take_waiting(drawn).and_then(with_action)
     }
 
     /// One whose customer has decided, for this request alone.
     pub(super) fn past_acted(&mut self) -> Option<(Past, Action)> {
         let drawn = self.random.random();
-        let past = self.history.take_acted(drawn)?;
-        let action = past.action.clone()?;
-        Some((past, action))
+        self.history.take_acted(drawn).and_then(with_action)
+    }
+
+    /// One that is held for a review, for this request alone.
+    pub(super) fn past_in_review(&mut self) -> Option<Past> {
+        let drawn = self.random.random();
+        self.history.take_in_review(drawn)
+    }
+
+    /// An order of which something is open, for this request alone.
+    pub(super) fn bill(&mut self) -> Option<Bill> {
+        let drawn = self.random.random();
+        self.history.take_bill(drawn)
+    }
+
+    /// An amount that is held for a review.
+    pub(super) fn held_amount(&mut self) -> i64 {
+        self.random.random_range(HELD_AMOUNTS)
     }
 
     /// One of which something is reserved, for this request alone.
@@ -140,7 +155,10 @@ impl<'a> Draw<'a> {
     /// Something to do to a payment that waits for its customer, or did: right is what his decision
     /// allows.
     pub(super) fn deed_on_action(&self, operation: Operation, past: Past, kind: DeedKind) -> Task {
-        let decided = past.action.as_ref().and_then(|action| action.decided);
+        let decided = match &past.wait {
+            Some(Wait::Customer(action)) => action.decided,
+            Some(Wait::Reviewer) | None => None,
+        };
         let expected = match past.order.fault {
             None => ExpectedDeed::Decided(decided),
             Some(_) => ExpectedDeed::Anything,
@@ -169,7 +187,14 @@ impl<'a> Draw<'a> {
         let (merchant, payment) = (past.order.merchant, Arc::clone(&past.payment));
         let deed = Deed { number: self.number, merchant, payment, kind };
         let request = deed.request();
-        Task { operation, request, subject: Subject::Deed { past, deed, expected } }
+        Task { operation, request, subject: Subject::Deed { past, deed, expected }, bill: None }
+    }
+}
+
+fn with_action(past: Past) -> Option<(Past, Action)> {
+    match past.wait.clone() {
+        Some(Wait::Customer(action)) => Some((past, action)),
+        Some(Wait::Reviewer) | None => None,
     }
 }
 
@@ -178,6 +203,7 @@ mod tests {
     use super::*;
     use crate::operation::{Funds, Left};
     use crate::randomness::{Purpose, randomness};
+    use crate::shop_order::ShopOrderName;
 
     fn draw<'a>(sequence: u32, faults: &'a Weights<Fault>, history: &'a History) -> Draw<'a> {
         let number = OrderNumber { round: 0, connection: 0, sequence };
@@ -197,21 +223,25 @@ mod tests {
         for (sequence, funds) in (0..).zip(funds) {
             let order = draw(sequence, &faults, &empty).order();
             let payment = Arc::from(format!("pay_{sequence}"));
-            let past = Past { id: sequence as usize, order, payment, funds, action: None };
+            let past = Past { id: sequence as usize, order, payment, funds, wait: None };
             let kind = DeedKind::Refund { amount_minor: 1 };
             let number = OrderNumber { sequence: 100 + sequence, ..order.number };
             let (merchant, payment) = (order.merchant, Arc::clone(&past.payment));
             let deed = PastDeed { id: 100, deed: Deed { number, merchant, payment, kind } };
-            history.keep(Left { fresh: Some(past.clone()), free: Some(past), deed: Some(deed) });
+            let (fresh, free) = (Some(past.clone()), Some(past));
+            history.keep(Left { fresh, free, deed: Some(deed), bill: None });
         }
-        for (sequence, decided) in (3..).zip([None, Some(true)]) {
+        let act = |decided| Wait::Customer(Action { attempt: "att_1".into(), decided });
+        for (sequence, wait) in (3..).zip([act(None), act(Some(true)), Wait::Reviewer]) {
             let order = draw(sequence, &faults, &empty).order();
             let payment = Arc::from(format!("pay_{sequence}"));
-            let action = Some(Action { attempt: "att_1".into(), decided });
-            let funds = Funds::default();
-            let past = Past { id: sequence as usize, order, payment, funds, action };
+            let (funds, wait) = (Funds::default(), Some(wait));
+            let past = Past { id: sequence as usize, order, payment, funds, wait };
             history.keep(Left { free: Some(past), ..Left::default() });
         }
+        let name = ShopOrderName::of("ord_1").unwrap();
+        let bill = Bill { id: 200, name, merchant: 0, currency: Currency::Inr, open: 900 };
+        history.keep(Left { bill: Some(bill), ..Left::default() });
         history
     }
 
@@ -225,7 +255,9 @@ mod tests {
             assert_eq!(one.operation, operation);
             let before = operation.draw(&mut draw(9, &faults, &History::default()));
             match one.subject {
-                Subject::Order { .. } | Subject::Refusal { .. } => {
+                // What of an order is open depends on what was answered.
+                _ if one.bill.is_some() => assert_eq!(before.operation, Operation::ShopOrder),
+                Subject::Order { .. } | Subject::ShopOrder(_) | Subject::Refusal { .. } => {
                     assert_eq!(one.request, before.request);
                 }
                 Subject::Repeat(_)
@@ -239,6 +271,7 @@ mod tests {
                         Operation::CardPayment,
                         Operation::ManualAuthorization,
                         Operation::ThreeDSecure,
+                        Operation::ReviewPayment,
                     ];
                     assert!(payments.contains(&before.operation));
                 }

@@ -7,7 +7,8 @@ use parking_lot::Mutex;
 use crate::answer::Outcome;
 use crate::auditor::RecordId;
 use crate::deed::{Deed, DeedKind};
-use crate::order::PaymentOrder;
+use crate::order::{Capture, Currency, PaymentOrder};
+use crate::shop_order::ShopOrderName;
 
 /// So many of each kind are within reach; older ones are let go in turn.
 pub(super) const REMEMBERED: usize = 4_096;
@@ -19,8 +20,26 @@ pub(crate) struct Past {
     pub(crate) order: PaymentOrder,
     pub(crate) payment: Arc<str>,
     pub(crate) funds: Funds,
-    /// While it waits for its customer, as far as is known.
-    pub(crate) action: Option<Action>,
+    /// Whom it waits for, as far as is known.
+    pub(crate) wait: Option<Wait>,
+}
+
+/// Whom a payment waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Wait {
+    Customer(Action),
+    /// It is held for a review.
+    Reviewer,
+}
+
+/// An order of which something is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bill {
+    pub(crate) id: RecordId,
+    pub(crate) name: ShopOrderName,
+    pub(crate) merchant: u32,
+    pub(crate) currency: Currency,
+    pub(crate) open: i64,
 }
 
 /// What a customer has to do.
@@ -56,6 +75,8 @@ pub(crate) struct Left {
     /// A payment to which something can be done from now on, or again.
     pub(crate) free: Option<Past>,
     pub(crate) deed: Option<PastDeed>,
+    /// An order that can be paid from now on, or further.
+    pub(crate) bill: Option<Bill>,
 }
 
 /// The payments and deeds that later operations come back to.
@@ -72,11 +93,16 @@ struct Shelves {
     waiting: Ring<Past>,
     /// He has, and the merchant has not been told.
     acted: Ring<Past>,
+    /// A reviewer has to decide.
+    in_review: Ring<Past>,
+    /// Something is open of it.
+    bills: Ring<Bill>,
     /// Something is reserved.
     held: Ring<Past>,
-    /// All is taken, and nothing was given back.
+    /// All is taken, and nothing was given back. What pays an order is not among them: a reversal
+    /// would open the order again, and what is open of it is to be known.
     untouched: Ring<Past>,
-    /// Something was given back, and something is left.
+    /// Something was given back, or pays an order, and something is left.
     taken: Ring<Past>,
 }
 
@@ -91,19 +117,24 @@ impl Funds {
         match outcome {
             Outcome::Completed => Self { captured: order.amount_minor, ..Self::default() },
             Outcome::Authorized => Self { held: order.amount_minor, ..Self::default() },
+            Outcome::Review => Self { held: order.amount_minor, ..Self::default() },
             Outcome::ActionRequired | Outcome::Failed => Self::default(),
         }
     }
 
     /// After the deed was done.
-    pub(crate) fn after(self, kind: DeedKind) -> Self {
+    pub(crate) fn after(self, kind: DeedKind, order: &PaymentOrder) -> Self {
         match kind {
+            DeedKind::Approval => match order.capture {
+                Capture::Automatic => Self { held: 0, captured: self.held, ..self },
+                Capture::Manual => self,
+            },
             DeedKind::Capture { amount_minor, is_final } => Self {
                 held: if is_final { 0 } else { self.held - amount_minor },
                 captured: self.captured + amount_minor,
                 ..self
             },
-            DeedKind::Void => Self { held: 0, ..self },
+            DeedKind::Void | DeedKind::Rejection => Self { held: 0, ..self },
             // What came of it is told by the payment.
             DeedKind::Confirmation | DeedKind::Cancellation => self,
             DeedKind::Reversal => Self::default(),
@@ -121,7 +152,7 @@ impl Funds {
 
 impl History {
     pub(crate) fn keep(&self, left: Left) {
-        let Left { fresh, free, deed } = left;
+        let Left { fresh, free, deed, bill } = left;
         let mut shelves = self.0.lock();
         if let Some(fresh) = fresh {
             shelves.payments.push(fresh);
@@ -129,12 +160,20 @@ impl History {
         if let Some(deed) = deed {
             shelves.deeds.push(deed);
         }
+        if let Some(bill) = bill.filter(|bill| bill.open > 0) {
+            shelves.bills.push(bill);
+        }
         if let Some(past) = free {
-            match (&past.action, past.funds) {
-                (Some(Action { decided: None, .. }), _) => shelves.waiting.push(past),
-                (Some(Action { decided: Some(_), .. }), _) => shelves.acted.push(past),
+            match (&past.wait, past.funds) {
+                (Some(Wait::Customer(Action { decided: None, .. })), _) => {
+                    shelves.waiting.push(past);
+                }
+                (Some(Wait::Customer(_)), _) => shelves.acted.push(past),
+                (Some(Wait::Reviewer), _) => shelves.in_review.push(past),
                 (None, Funds { held: 1.., .. }) => shelves.held.push(past),
-                (None, Funds { captured: 1.., refunded: 0, .. }) => shelves.untouched.push(past),
+                (None, Funds { captured: 1.., refunded: 0, .. }) if past.order.pays.is_none() => {
+                    shelves.untouched.push(past);
+                }
                 (None, funds) if funds.refundable() > 0 => shelves.taken.push(past),
                 (None, _) => {}
             }
@@ -158,6 +197,16 @@ impl History {
     /// One whose customer has decided, which the merchant may not know.
     pub(crate) fn take_acted(&self, drawn: u64) -> Option<Past> {
         self.0.lock().acted.take(drawn)
+    }
+
+    /// One that is held for a review.
+    pub(crate) fn take_in_review(&self, drawn: u64) -> Option<Past> {
+        self.0.lock().in_review.take(drawn)
+    }
+
+    /// An order of which something is open; nobody else gets it until it is kept again.
+    pub(crate) fn take_bill(&self, drawn: u64) -> Option<Bill> {
+        self.0.lock().bills.take(drawn)
     }
 
     /// One of which something is reserved.
@@ -213,7 +262,7 @@ impl<T> Default for Ring<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::order::{Capture, Card, Currency, Method, OrderNumber};
+    use crate::order::{Card, Method, OrderNumber};
 
     fn past(sequence: u32, funds: Funds) -> Past {
         let order = PaymentOrder {
@@ -224,10 +273,11 @@ mod tests {
             method: Method::Card(Card::Approved),
             capture: Capture::Automatic,
             fault: None,
+            pays: None,
             respond_async: false,
         };
         let payment = Arc::from(format!("pay_{sequence}"));
-        Past { id: sequence as usize, order, payment, funds, action: None }
+        Past { id: sequence as usize, order, payment, funds, wait: None }
     }
 
     fn free(history: &History, past: Past) {
@@ -250,18 +300,29 @@ mod tests {
     #[test]
     fn a_payment_waits_for_its_customer_and_then_for_its_merchant() {
         let history = History::default();
-        let action = Some(Action { attempt: "att_0".into(), decided: None });
-        free(&history, Past { action, ..past(0, Funds::default()) });
+        let wait = |decided| Some(Wait::Customer(Action { attempt: "att_0".into(), decided }));
+        free(&history, Past { wait: wait(None), ..past(0, Funds::default()) });
         assert!(history.take_acted(0).is_none());
-        let mut taken = history.take_waiting(3).unwrap();
+        let taken = history.take_waiting(3).unwrap();
         assert!(history.take_waiting(3).is_none());
-        taken.action.as_mut().unwrap().decided = Some(true);
-        free(&history, taken);
+        free(&history, Past { wait: wait(Some(true)), ..taken });
         assert!(history.take_waiting(0).is_none() && history.take_held(0).is_none());
         let taken = history.take_acted(0).unwrap();
         let funds = Funds::of(&taken.order, Outcome::Completed);
-        free(&history, Past { action: None, funds, ..taken });
+        free(&history, Past { wait: None, funds, ..taken });
         assert!(history.take_untouched(0).is_some());
+    }
+
+    #[test]
+    fn an_order_is_open_until_it_is_paid() {
+        let history = History::default();
+        let name = ShopOrderName::of("ord_1").unwrap();
+        let bill = Bill { id: 1, name, merchant: 0, currency: Currency::Inr, open: 50 };
+        history.keep(Left { bill: Some(bill), ..Left::default() });
+        assert_eq!(history.take_bill(7), Some(bill));
+        assert_eq!(history.take_bill(7), None);
+        history.keep(Left { bill: Some(Bill { open: 0, ..bill }), ..Left::default() });
+        assert_eq!(history.take_bill(0), None);
     }
 
     #[test]
@@ -271,23 +332,21 @@ mod tests {
         let taken = history.take_held(5).unwrap();
         assert!(history.take_held(5).is_none());
         let capture = DeedKind::Capture { amount_minor: 60, is_final: false };
-        let funds = taken.funds.after(capture);
+        let funds = taken.funds.after(capture, &taken.order);
         assert_eq!(funds, Funds { held: 40, captured: 60, refunded: 0 });
         free(&history, Past { funds, ..taken });
         let taken = history.take_held(9).unwrap();
-        let funds = taken.funds.after(DeedKind::Void);
+        let funds = taken.funds.after(DeedKind::Void, &taken.order);
         free(&history, Past { funds, ..taken });
         assert!(history.take_held(0).is_none());
         let taken = history.take_taken(0).unwrap();
-        let funds = taken.funds.after(DeedKind::Refund { amount_minor: 10 });
+        let funds = taken.funds.after(DeedKind::Refund { amount_minor: 10 }, &taken.order);
         assert_eq!(funds.refundable(), 50);
         free(&history, Past { funds, ..taken });
         assert!(history.take_untouched(0).is_none());
         let taken = history.take_taken(1).unwrap();
-        free(
-            &history,
-            Past { funds: taken.funds.after(DeedKind::Refund { amount_minor: 50 }), ..taken },
-        );
+        let funds = taken.funds.after(DeedKind::Refund { amount_minor: 50 }, &taken.order);
+        free(&history, Past { funds, ..taken });
         assert!(history.take_taken(0).is_none());
     }
 }

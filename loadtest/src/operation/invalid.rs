@@ -23,7 +23,8 @@ pub(super) fn draw(draw: &mut Draw<'_>) -> Task {
     let &(right, wrong, why) = draw.one_of(FAULTS);
     let body = order.body().replacen(right, wrong, 1);
     let request = Request { body: Some(body), ..order.request() };
-    Task { operation: Operation::Invalid, request, subject: Subject::Refusal { status: 400, why } }
+    let subject = Subject::Refusal { status: 400, why };
+    Task { operation: Operation::Invalid, request, subject, bill: None }
 }
 
 #[cfg(test)]
@@ -41,6 +42,7 @@ mod tests {
             method: Method::Card(Card::Approved),
             capture: Capture::Automatic,
             fault: None,
+            pays: None,
             respond_async: false,
         };
         for (right, wrong, why) in FAULTS {

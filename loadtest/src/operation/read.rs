@@ -12,6 +12,7 @@ pub(super) fn draw(draw: &mut Draw<'_>) -> Task {
             operation: Operation::Read,
             request: client::read(past.order.merchant, &past.payment),
             subject: Subject::Read(past),
+            bill: None,
         },
     }
 }

@@ -12,6 +12,7 @@ pub(super) fn draw(draw: &mut Draw<'_>) -> Task {
             operation: Operation::Repeat,
             request: past.order.request(),
             subject: Subject::Repeat(past),
+            bill: None,
         },
     }
 }

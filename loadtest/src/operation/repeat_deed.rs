@@ -11,6 +11,7 @@ pub(super) fn draw(draw: &mut Draw<'_>) -> Task {
             operation: Operation::RepeatDeed,
             request: past.deed.request(),
             subject: Subject::RepeatDeed(past),
+            bill: None,
         },
     }
 }

@@ -11,6 +11,7 @@ pub(super) fn draw(draw: &mut Draw<'_>) -> Task {
             operation: Operation::Reuse,
             request: past.order.request_for_another_amount(),
             subject: Subject::Reuse(past),
+            bill: None,
         },
     }
 }

@@ -12,6 +12,7 @@ pub(super) fn draw(draw: &mut Draw<'_>) -> Task {
             operation: Operation::ReuseDeed,
             request: past.deed.request_for_something_else(),
             subject: Subject::ReuseDeed(past),
+            bill: None,
         },
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::{Action, Failure, Funds, Left, Operation, Past, PastDeed};
+use super::{Action, Bill, Failure, Funds, Left, Operation, Past, PastDeed, Wait, shop_order};
 use crate::answer::{Answer, Outcome, PaymentAnswer, PaymentView};
 use crate::auditor::{Auditor, Moment, Reading, RecordId, Standing, outcome_of};
 use crate::connection::Silence;
@@ -14,6 +14,7 @@ use crate::deed_answer::{DeedAnswer, DeedEnd, Shown};
 use crate::meaning::Meaning;
 use crate::order::PaymentOrder;
 use crate::request::Request;
+use crate::shop_order::{ShopOrder, ShopOrderAnswer, ShopOrderName};
 
 /// One request of a load.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct Task {
     pub(crate) operation: Operation,
     pub(crate) request: Request,
     pub(crate) subject: Subject,
+    /// The order that it is for, for this request alone.
+    pub(crate) bill: Option<Bill>,
 }
 
 /// What the request is about.
@@ -32,6 +35,8 @@ pub(crate) enum Subject {
         order: PaymentOrder,
         expected: Expected,
     },
+    /// A new order.
+    ShopOrder(ShopOrder),
     Repeat(Past),
     Reuse(Past),
     Read(Past),
@@ -88,12 +93,19 @@ pub(crate) struct Intent {
 
 impl Task {
     pub(super) fn order(operation: Operation, order: PaymentOrder, expected: Expected) -> Self {
-        Self { operation, request: order.request(), subject: Subject::Order { order, expected } }
+        let subject = Subject::Order { order, expected };
+        Self { operation, request: order.request(), subject, bill: None }
+    }
+
+    pub(super) fn shop_order(order: ShopOrder) -> Self {
+        let (operation, subject) = (shop_order::OPERATION, Subject::ShopOrder(order));
+        Self { operation, request: order.request(), subject, bill: None }
     }
 
     pub(super) fn act(operation: Operation, past: Past, action: Action, approves: bool) -> Self {
         let act = CustomerAct { attempt: action.attempt, approves };
-        Self { operation, request: act.request(PAGES), subject: Subject::Act { past, act } }
+        let request = act.request(PAGES);
+        Self { operation, request, subject: Subject::Act { past, act }, bill: None }
     }
 
     /// Tells the auditor what is about to be sent.
@@ -101,6 +113,7 @@ impl Task {
         let mut auditor = auditor.lock();
         let (id, reading) = match &self.subject {
             Subject::Order { order, .. } => (Some(auditor.intend(*order)), None),
+            Subject::ShopOrder(order) => (Some(auditor.intend_shop_order(*order)), None),
             Subject::Repeat(past) | Subject::Reuse(past) => (Some(past.id), None),
             Subject::Read(past) => (Some(past.id), Some(auditor.begin_reading(past.id))),
             Subject::Act { past, act } => {
@@ -134,8 +147,11 @@ impl Task {
         };
         match (&self.subject, id) {
             (Subject::Order { order, expected }, Some(id)) => {
-                judge_order(*order, *expected, id, answer, auditor)
+                let left = judge_order(*order, *expected, id, answer, auditor)?;
+                let bill = self.bill.map(|bill| bill.less(order.amount_minor));
+                Ok(Left { bill, ..left })
             }
+            (Subject::ShopOrder(order), Some(id)) => judge_shop_order(*order, id, answer, auditor),
             (Subject::Repeat(_), Some(id)) => {
                 let (status, meaning) = (answer.status, PaymentAnswer::of(&answer));
                 let right = as_repeat(status, &meaning);
@@ -173,7 +189,7 @@ impl Task {
             (Subject::Refusal { status, why }, _) => {
                 let mut auditor = auditor.lock();
                 match answer.status {
-                    given if given == *status => Ok(Left::default()),
+                    given if given == *status => Ok(Left { bill: self.bill, ..Left::default() }),
                     given @ (429 | 503) => Err(Failure::Refused(given)),
                     200..=299 | 402 => {
                         auditor.observe_invalid_accepted(why, &answer);
@@ -184,6 +200,7 @@ impl Task {
             }
             (
                 Subject::Order { .. }
+                | Subject::ShopOrder(_)
                 | Subject::Repeat(_)
                 | Subject::Reuse(_)
                 | Subject::Read(_)
@@ -253,7 +270,39 @@ fn judge_order(
         Meaning::Rejected { .. } | Meaning::Nothing(_) => (Err(Failure::Status(status)), None),
     };
     unbroken(auditor.lock().observe(id, answer, meaning, Moment::Load))?;
-    judged.map(|()| Left { fresh: past.clone(), free: past, deed: None })
+    judged.map(|()| Left { fresh: past.clone(), free: past, ..Left::default() })
+}
+
+fn judge_shop_order(
+    order: ShopOrder,
+    id: RecordId,
+    answer: Answer,
+    auditor: &Mutex<Auditor>,
+) -> Result<Left, Failure> {
+    let meaning = ShopOrderAnswer::of(&answer);
+    let status = answer.status;
+    let bill = match &meaning {
+        Meaning::Final(view) => ShopOrderName::of(&view.id).map(|name| {
+            let ShopOrder { merchant, currency, amount_minor: open, .. } = order;
+            Bill { id, name, merchant, currency, open }
+        }),
+        Meaning::Accepted(never) => match *never {},
+        Meaning::Rejected { .. } | Meaning::Nothing(_) => None,
+    };
+    let refused = meaning.is_refused();
+    unbroken(auditor.lock().observe_shop_order(id, answer, meaning, Moment::Load))?;
+    match bill {
+        Some(bill) => Ok(Left { bill: Some(bill), ..Left::default() }),
+        None if refused => Err(Failure::Refused(status)),
+        None => Err(Failure::Status(status)),
+    }
+}
+
+impl Bill {
+    /// After a payment of so much.
+    fn less(self, paid: i64) -> Self {
+        Self { open: self.open - paid, ..self }
+    }
 }
 
 /// Whether the page took the customer's decision; the payment is free again with it.
@@ -276,8 +325,8 @@ fn judge_act(
     if approved != act.approves {
         return Err(Failure::Outcome(if approved { "approved" } else { "declined" }));
     }
-    let action = Some(Action { attempt: Arc::clone(&act.attempt), decided: Some(approved) });
-    let free = Some(Past { action, ..past.clone() });
+    let action = Action { attempt: Arc::clone(&act.attempt), decided: Some(approved) };
+    let free = Some(Past { wait: Some(Wait::Customer(action)), ..past.clone() });
     Ok(Left { free, ..Left::default() })
 }
 
@@ -300,7 +349,7 @@ fn judge_deed(
             let free = after(past, deed.kind, *end, shown);
             (
                 expected.judge_end(deed.kind, *end, shown),
-                Left { fresh: None, free, deed: Some(known) },
+                Left { free, deed: Some(known), ..Left::default() },
             )
         }
         Meaning::Accepted(_) => {
@@ -371,25 +420,37 @@ fn after(past: &Past, kind: DeedKind, end: DeedEnd, shown: &Shown) -> Option<Pas
                 Outcome::ActionRequired => Some(past.clone()),
                 outcome => {
                     let funds = Funds::of(&past.order, outcome);
-                    Some(Past { funds, action: None, ..past.clone() })
+                    Some(Past { funds, wait: None, ..past.clone() })
                 }
             }
         }
+        // The review is over, whatever became of the capture that follows.
+        (DeedKind::Approval, DeedEnd::Undone, _) => Some(Past { wait: None, ..past.clone() }),
         (_, DeedEnd::Undone, _) => Some(past.clone()),
-        (_, DeedEnd::Done, _) => Some(Past { funds: past.funds.after(kind), ..past.clone() }),
+        (_, DeedEnd::Done, _) => {
+            let funds = past.funds.after(kind, &past.order);
+            Some(Past { funds, wait: None, ..past.clone() })
+        }
     }
 }
 
 /// A payment to which the rules forbid something is no longer waiting, where its customer has decided.
 fn as_decided(past: &Past) -> Past {
-    let Some(Action { decided: Some(approved), .. }) = past.action else { return past.clone() };
+    let Some(Wait::Customer(Action { decided: Some(approved), .. })) = past.wait else {
+        return past.clone();
+    };
     let funds = Funds::of(&past.order, outcome_of(&past.order, approved));
-    Past { funds, action: None, ..past.clone() }
+    Past { funds, wait: None, ..past.clone() }
 }
 
 fn past(id: RecordId, order: PaymentOrder, payment: &PaymentView, outcome: Outcome) -> Past {
     let funds = Funds::of(&order, outcome);
-    let attempt = payment.last_attempt().filter(|_| outcome == Outcome::ActionRequired);
-    let action = attempt.map(|attempt| Action { attempt: Arc::from(attempt), decided: None });
-    Past { id, order, payment: Arc::from(payment.id.as_str()), funds, action }
+    let wait = match outcome {
+        Outcome::ActionRequired => payment
+            .last_attempt()
+            .map(|attempt| Wait::Customer(Action { attempt: Arc::from(attempt), decided: None })),
+        Outcome::Review => Some(Wait::Reviewer),
+        Outcome::Completed | Outcome::Authorized | Outcome::Failed => None,
+    };
+    Past { id, order, payment: Arc::from(payment.id.as_str()), funds, wait }
 }

@@ -190,6 +190,8 @@ pub struct AuditReport {
     pub resolved_afterwards: u64,
     pub completed: u64,
     pub authorized: u64,
+    /// Payments that were held for a review.
+    pub held: u64,
     pub action_required: u64,
     pub failed: u64,
     /// Customers whose decision the provider told.
@@ -198,6 +200,11 @@ pub struct AuditReport {
     pub confirmations: u64,
     /// Payments called off while their customers had to act.
     pub cancellations: u64,
+    /// Reviews that were approved, and that were rejected.
+    pub approvals: u64,
+    pub rejections: u64,
+    /// Orders that were created.
+    pub orders: u64,
     pub captures: u64,
     pub voids: u64,
     pub reversals: u64,
@@ -462,11 +469,15 @@ impl AuditReport {
             resolved_afterwards: tally.unanswered_resolved + tally.accepted_resolved,
             completed: tally.completed,
             authorized: tally.authorized,
+            held: tally.held,
             action_required: tally.action_required,
             failed: tally.failed,
             decisions: tally.decisions,
             confirmations: tally.confirmations,
             cancellations: tally.cancellations,
+            approvals: tally.approvals,
+            rejections: tally.rejections,
+            orders: tally.orders,
             captures: tally.captures,
             voids: tally.voids,
             reversals: tally.reversals,

@@ -13,6 +13,7 @@ use super::RunOptions;
 use crate::auditor::Auditor;
 use crate::client::{self, Client};
 use crate::credentials::{Credentials, operator_key};
+use crate::order::HOLD_FROM;
 use crate::server::{ANYWHERE, Launch, Server as Process};
 use crate::violation::ViolationKind;
 use crate::work_directory::WorkDirectory;
@@ -72,7 +73,7 @@ impl Target {
                     data_dir: directory.data(),
                     listen: ANYWHERE,
                     more_arguments: arguments.clone(),
-                    environment: Vec::new(),
+                    environment: vec![(HOLD_FROM.0, HOLD_FROM.1.into())],
                     log: directory.server_log(),
                     ready_within: READY_WITHIN,
                 };

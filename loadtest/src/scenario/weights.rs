@@ -25,6 +25,11 @@ impl<T: Copy> Weights<T> {
         Self::new(choices.iter().map(|&choice| (choice, 1.0))).expect("there is a choice")
     }
 
+    /// Without those that are not wanted; `None` where nothing is left.
+    pub(crate) fn only(&self, wanted: impl Fn(T) -> bool) -> Option<Self> {
+        Self::new(self.choices.iter().copied().filter(|(choice, _)| wanted(*choice)))
+    }
+
     pub(crate) fn draw(&self, random: &mut StdRng) -> T {
         let mut left = random.random::<f64>() * self.total;
         let mut drawn = self.choices[0].0;

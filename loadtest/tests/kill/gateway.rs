@@ -170,6 +170,7 @@ fn end(gateway: &Shared, id: String) {
     let mut guard = gateway.lock();
     let payment = &guard.model.payments[&id];
     let status = match payment.charges.last() {
+        Some(true) if payment.is_held() => "review",
         Some(true) if payment.is_manual() => "authorized",
         Some(true) => "completed",
         Some(false) | None => "failed",
@@ -194,6 +195,11 @@ async fn answer(gateway: &Shared, request: Request<Incoming>) -> Response<Full<B
             let request = serde_json::from_slice(&body).unwrap();
             let asynchronous = header("prefer") == Some("respond-async");
             pay(gateway, header("idempotency-key").unwrap(), request, asynchronous).await
+        }
+        (&Method::POST, "/api/v1/orders") if authorized(MERCHANT) => {
+            let key = header("idempotency-key").unwrap().to_owned();
+            let body = body.collect().await.unwrap().to_bytes();
+            order(&mut gateway.lock(), &key, serde_json::from_slice(&body).unwrap())
         }
         (&Method::POST, _) if authorized(MERCHANT) => {
             let key = header("idempotency-key").unwrap().to_owned();
@@ -230,6 +236,9 @@ async fn pay(
                 (None, false) => respond(409, false, &json!({"code": "idempotency_key_in_use"})),
             };
         }
+        if let Some((status, code)) = guard.model.judge_payment(&request) {
+            return respond(status, false, &json!({"code": code}));
+        }
         let id = format!("pay_{:016x}", rand::random::<u64>());
         let (merchant, key) = slot(key);
         guard.record(Fact::Created { merchant, key, request, payment: id.clone() });
@@ -265,7 +274,8 @@ fn operate(
     path: &str,
     request: Value,
 ) -> Response<Full<Bytes>> {
-    let path = path.strip_prefix("/api/v1/payments/").unwrap();
+    let whose = path.strip_prefix("/api/v1/payments/");
+    let path = whose.or(path.strip_prefix("/api/v1/reviews/")).unwrap();
     let (payment, kind) = path.split_once('/').unwrap();
     let slot = slot(&key);
     if let Some(Keyed::Deed { request: known, status, body }) = gateway.model.keys.get(&slot) {
@@ -287,8 +297,22 @@ fn operate(
     gateway.record(Fact::Done { merchant, key, payment, kind, request, amount });
     match gateway.model.keys.get(&slot) {
         Some(Keyed::Deed { status, body, .. }) => respond(*status, false, body),
-        Some(Keyed::Payment(_)) | None => unreachable!("it was done"),
+        Some(Keyed::Payment(_) | Keyed::Order(_)) | None => unreachable!("it was done"),
     }
+}
+
+fn order(gateway: &mut Gateway, key: &str, request: Value) -> Response<Full<Bytes>> {
+    let (merchant, key) = slot(key);
+    if let Some(Keyed::Order(id)) = gateway.model.keys.get(&(merchant.clone(), key.clone())) {
+        let known = gateway.model.order(id);
+        if known.request != request && gateway.fault != "accepts_reuse" {
+            return respond(422, false, &json!({"code": "idempotency_key_reused"}));
+        }
+        return respond(201, true, &known.first);
+    }
+    let order = format!("ord_{:016x}", rand::random::<u64>());
+    gateway.record(Fact::Ordered { merchant, key, request, order: order.clone() });
+    respond(201, false, &gateway.model.order(&order).first)
 }
 
 fn slot(key: &str) -> (String, String) {

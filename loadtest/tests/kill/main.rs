@@ -71,9 +71,10 @@ async fn an_honest_gateway_passes() {
     assert_eq!((report.rounds_done, report.exit_code), (3, Some(0)));
     assert_eq!(report.time_to_ready.unwrap().starts, 4);
     assert_eq!(report.kept_directory, None);
-    let payments = report.completed + report.authorized + report.failed;
-    let deeds = report.captures + report.voids + report.reversals + report.refunds;
-    assert_eq!(payments + deeds + report.rejected, report.keys);
+    let payments = report.completed + report.authorized + report.held + report.failed;
+    let decided = report.approvals + report.rejections;
+    let deeds = decided + report.captures + report.voids + report.reversals + report.refunds;
+    assert_eq!(payments + deeds + report.orders + report.rejected, report.keys);
     for (what, count) in [
         ("acknowledged", report.acknowledged),
         ("replays", report.replays_checked),
@@ -89,6 +90,7 @@ async fn an_honest_gateway_passes() {
         ("voids", report.voids),
         ("reversals", report.reversals),
         ("refunds", report.refunds),
+        ("orders", report.orders),
         ("forbidden", report.rejected),
         ("postings", report.postings_checked),
         ("events", report.events_heard),

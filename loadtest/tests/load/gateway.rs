@@ -113,12 +113,16 @@ async fn answer(gateway: &Shared, request: Request<Incoming>) -> Response<Full<B
             let asynchronous = header("prefer") == "respond-async";
             pay(&mut gateway.lock(), key, header("idempotency-key"), &body, asynchronous)
         }
+        (&Method::POST, "/api/v1/orders") if key.starts_with("sk_test_") => {
+            order(&mut gateway.lock(), key, header("idempotency-key"), &body)
+        }
         (&Method::POST, path) if path.starts_with("/simulator/actions/") => {
             let attempt = path.rsplit('/').next().unwrap();
             decide(&mut gateway.lock(), attempt, &body[..] == b"decision=approve")
         }
         (&Method::POST, path) if key.starts_with("sk_test_") => {
-            let path = path.strip_prefix("/api/v1/payments/").unwrap();
+            let whose = path.strip_prefix("/api/v1/payments/");
+            let path = whose.or(path.strip_prefix("/api/v1/reviews/")).unwrap();
             let (payment, kind) = path.split_once('/').unwrap();
             operate(&mut gateway.lock(), key, header("idempotency-key"), (payment, kind), &body)
         }
@@ -179,7 +183,12 @@ fn pay(
         }
         return settled(gateway, &id, true);
     }
+    if let Some((status, code)) = gateway.model.judge_payment(&request) {
+        return respond(status, false, &json!({"code": code}));
+    }
+    let held = request["amount_minor"].as_i64().is_some_and(|amount| amount >= 2_000_000);
     let status = match (request["card"]["number"].as_str(), request["capture"].as_str()) {
+        _ if held => "review",
         (Some("4000000000000002" | "4000000000009995"), _) => "failed",
         (Some("4000000000003220"), _) => "requires_action",
         (_, Some("manual")) => "authorized",
@@ -199,7 +208,9 @@ fn charge_and_end(gateway: &mut Gateway, id: &str, status: &str) {
     let payment = id.to_owned();
     let tenth = id.ends_with('0');
     let approved = match (status, gateway.fault) {
-        ("completed" | "authorized", _) | ("failed", Fault::ChargesDeclined) => Some(true),
+        ("completed" | "authorized" | "review", _) | ("failed", Fault::ChargesDeclined) => {
+            Some(true)
+        }
         ("failed", _) => Some(false),
         _ => None,
     };
@@ -251,8 +262,24 @@ fn operate(
     gateway.model.apply(Fact::Done { merchant, key, payment, kind, request, amount });
     match gateway.model.keys.get(&slot) {
         Some(Keyed::Deed { status, body, .. }) => respond(*status, false, body),
-        Some(Keyed::Payment(_)) | None => unreachable!("it was done"),
+        Some(Keyed::Payment(_) | Keyed::Order(_)) | None => unreachable!("it was done"),
     }
+}
+
+fn order(
+    gateway: &mut Gateway,
+    merchant: String,
+    key: String,
+    body: &[u8],
+) -> Response<Full<Bytes>> {
+    let request: Value = serde_json::from_slice(body).unwrap();
+    if let Some(Keyed::Order(id)) = gateway.model.keys.get(&(merchant.clone(), key.clone())) {
+        return respond(201, true, &gateway.model.order(id).first);
+    }
+    let order = format!("ord_{}", gateway.payments);
+    gateway.payments += 1;
+    gateway.model.apply(Fact::Ordered { merchant, key, request, order: order.clone() });
+    respond(201, false, &gateway.model.order(&order).first)
 }
 
 /// The provider's page: the first decision stands. It calls back at once, or not at once.

@@ -21,11 +21,12 @@ use gateway::Fault;
 use model::Lie;
 
 /// A little of everything, for half a second.
-const MIXED: &str = "about = \"a test\"\naudit = true\n[load]\nrate = 500\n[merchants]\ncount = 3\n\
+const MIXED: &str = "about = \"a test\"\naudit = true\n[load]\nrate = 700\n[merchants]\ncount = 3\n\
     [[phase]]\nname = \"warm-up\"\nseconds = 0.1\ncounted = false\n\
     [[phase]]\nname = \"steady\"\nseconds = 0.4\n\
     [mix]\ncard_payment = 25\nmanual_authorization = 15\nasync_payment = 5\nthree_d_secure = 12\n\
-    customer_action = 9\nconfirmation = 6\ncancellation = 10\ndecline = 5\ncapture = 4\npartial_capture = 5\nvoid = 3\nreversal = 4\nrefund = 4\n\
+    customer_action = 9\nconfirmation = 6\ncancellation = 10\ndecline = 5\nreview_payment = 8\n\
+    review_approval = 6\nreview_rejection = 6\nshop_order = 6\norder_payment = 9\norder_excess = 4\ncapture = 4\npartial_capture = 5\nvoid = 3\nreversal = 4\nrefund = 4\n\
     partial_refund = 6\nrepeat = 7\nrepeat_deed = 5\nreuse = 7\nreuse_deed = 4\nread = 8\n\
     invalid = 7\nexcess = 4\nwrong_state = 4\n\
     [expect]\nerror_ratio = 0.0\np99_ms = 5000\n[expect.of.card_payment]\nmax_ms = 5000\n";
@@ -49,10 +50,23 @@ const ACTING: &str = "about = \"a test\"\naudit = true\n[load]\nrate = 500\n[mer
     [mix]\ncard_payment = 5\nthree_d_secure = 30\ncustomer_action = 25\nconfirmation = 10\n\
     cancellation = 30\n";
 
+/// Orders and reviews, and little else.
+const ORDERING: &str = "about = \"a test\"\naudit = true\n[load]\nrate = 500\n[merchants]\ncount = 3\n\
+    [[phase]]\nname = \"steady\"\nseconds = 0.4\n\
+    [mix]\ncard_payment = 5\nreview_payment = 15\nreview_approval = 7\nreview_rejection = 7\n\
+    shop_order = 20\norder_payment = 40\norder_excess = 10\n";
+
+fn ordering() -> Scenario {
+    Scenario::parse("ordering-test", "test.toml", ORDERING).unwrap()
+}
+
 /// What a lie is told about.
 fn about(fault: Fault) -> Scenario {
     match fault {
         Fault::Lies(Lie::ForgetsApprovals | Lie::ConfirmsNobody | Lie::KeepsCalledOff) => acting(),
+        Fault::Lies(
+            Lie::RejectsNothing | Lie::LosesOrders | Lie::OrdersOffByOne | Lie::OverpaysOrders,
+        ) => ordering(),
         _ => mixed(),
     }
 }
@@ -78,7 +92,11 @@ async fn an_honest_gateway_passes() {
         ("reads", audit.reads_checked),
         ("completed", audit.completed),
         ("authorized", audit.authorized),
+        ("held", audit.held),
         ("waiting", audit.action_required),
+        ("approvals", audit.approvals),
+        ("rejections", audit.rejections),
+        ("orders", audit.orders),
         ("failed", audit.failed),
         ("settled afterwards", audit.resolved_afterwards),
         ("ledger", audit.ledger_entries),
@@ -100,7 +118,11 @@ async fn an_honest_gateway_passes() {
         audit.keys,
         audit.completed
             + audit.authorized
+            + audit.held
             + audit.action_required
+            + audit.orders
+            + audit.approvals
+            + audit.rejections
             + audit.failed
             + audit.confirmations
             + audit.cancellations
@@ -133,6 +155,10 @@ async fn each_lie_is_named() {
         (Fault::Lies(Lie::ForgetsApprovals), ViolationKind::Unresolved),
         (Fault::Lies(Lie::ConfirmsNobody), ViolationKind::StatusChanged),
         (Fault::Lies(Lie::KeepsCalledOff), ViolationKind::Unresolved),
+        (Fault::Lies(Lie::RejectsNothing), ViolationKind::NotDone),
+        (Fault::Lies(Lie::LosesOrders), ViolationKind::OrderLost),
+        (Fault::Lies(Lie::OrdersOffByOne), ViolationKind::OrderDiffers),
+        (Fault::Lies(Lie::OverpaysOrders), ViolationKind::InvalidAccepted),
         (Fault::Lies(Lie::BooksOffByOne), ViolationKind::BooksDiffer),
         (Fault::Lies(Lie::PostsTwice), ViolationKind::PostedTwice),
         (Fault::Lies(Lie::LosesEvents), ViolationKind::EventMissing),
@@ -210,6 +236,7 @@ async fn the_json_report_has_its_documented_shape() {
     expect![[r#"
         about
         audit.action_required
+        audit.approvals
         audit.asked_again
         audit.authorized
         audit.cancellations
@@ -220,15 +247,18 @@ async fn the_json_report_has_its_documented_shape() {
         audit.decisions
         audit.events_heard
         audit.failed
+        audit.held
         audit.kept_directory
         audit.keys
         audit.ledger_entries
         audit.one_in
+        audit.orders
         audit.passed
         audit.postings_checked
         audit.reads_checked
         audit.refunds
         audit.rejected
+        audit.rejections
         audit.remembered
         audit.replays_checked
         audit.resolved_afterwards
@@ -255,6 +285,9 @@ async fn the_json_report_has_its_documented_shape() {
         expectations[].of
         expectations[].passed
         expectations[].what
+        failures[].count
+        failures[].kind
+        failures[].operation
         format
         latency.corrected.count
         latency.corrected.max_ms
@@ -301,6 +334,8 @@ async fn the_json_report_has_its_documented_shape() {
         load.mix.excess
         load.mix.invalid
         load.mix.manual_authorization
+        load.mix.order_excess
+        load.mix.order_payment
         load.mix.partial_capture
         load.mix.partial_refund
         load.mix.read
@@ -310,6 +345,10 @@ async fn the_json_report_has_its_documented_shape() {
         load.mix.reuse
         load.mix.reuse_deed
         load.mix.reversal
+        load.mix.review_approval
+        load.mix.review_payment
+        load.mix.review_rejection
+        load.mix.shop_order
         load.mix.three_d_secure
         load.mix.void
         load.mix.wrong_state

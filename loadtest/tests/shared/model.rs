@@ -17,6 +17,12 @@ pub(crate) enum Fact {
         request: Value,
         payment: String,
     },
+    Ordered {
+        merchant: String,
+        key: String,
+        request: Value,
+        order: String,
+    },
     /// In the provider's own books.
     Charged {
         payment: String,
@@ -73,6 +79,14 @@ pub(crate) enum Lie {
     ConfirmsNobody,
     /// An approval that won against a void stands.
     KeepsCalledOff,
+    /// What a reviewer has rejected stays reserved at the provider.
+    RejectsNothing,
+    /// Orders cannot be read.
+    LosesOrders,
+    /// Orders say that one more was paid than was.
+    OrdersOffByOne,
+    /// Orders are paid beyond their amount.
+    OverpaysOrders,
 }
 
 #[derive(Default)]
@@ -81,6 +95,7 @@ pub(crate) struct Model {
     pub(crate) payments: BTreeMap<String, Payment>,
     pub(crate) keys: HashMap<(String, String), Keyed>,
     refunds: HashMap<String, Value>,
+    orders: BTreeMap<String, Order>,
     /// The provider's books, in order.
     pub(crate) provider: Vec<Value>,
     events: HashMap<String, Vec<Value>>,
@@ -91,7 +106,16 @@ pub(crate) struct Model {
 /// What a key stands for.
 pub(crate) enum Keyed {
     Payment(String),
+    Order(String),
     Deed { request: Value, status: u16, body: Value },
+}
+
+pub(crate) struct Order {
+    merchant: String,
+    pub(crate) request: Value,
+    /// As it was first answered.
+    pub(crate) first: Value,
+    sequence: u32,
 }
 
 pub(crate) struct Payment {
@@ -136,6 +160,14 @@ impl Model {
                 self.payments.insert(payment.clone(), fresh);
                 self.tell(&payment, "payment.created", None);
             }
+            Fact::Ordered { merchant, key, request, order } => {
+                self.keys.insert((merchant.clone(), key), Keyed::Order(order.clone()));
+                let fresh = Order { merchant, request, first: Value::Null, sequence: 0 };
+                self.orders.insert(order.clone(), fresh);
+                let view = self.view_order(&order);
+                self.orders.get_mut(&order).unwrap().first = view;
+                self.tell_of_order(&order, "order.created");
+            }
             Fact::Charged { payment, approved } => self.charge(&payment, approved),
             Fact::Ended { payment, status } => self.end(&payment, &status),
             Fact::Decided { payment, approved } => {
@@ -153,6 +185,44 @@ impl Model {
         }
     }
 
+    /// How a payment is refused that is more than is open of its order.
+    pub(crate) fn judge_payment(&self, request: &Value) -> Option<(u16, &'static str)> {
+        let order = self.orders.get(request["order_id"].as_str()?)?;
+        let reserved = |payment: &&Payment| {
+            payment.request["order_id"] == request["order_id"]
+                && !["failed", "voided", "reversed"].contains(&payment.status.as_str())
+        };
+        let reserved = self.payments.values().filter(reserved).map(Payment::amount).sum::<i64>();
+        let amount = request["amount_minor"].as_i64().unwrap();
+        let exceeds = reserved + amount > order.request["amount_minor"].as_i64().unwrap();
+        (exceeds && self.lie != Lie::OverpaysOrders).then_some((400, "order_amount_exceeded"))
+    }
+
+    pub(crate) fn order(&self, id: &str) -> &Order {
+        &self.orders[id]
+    }
+
+    fn view_order(&self, id: &str) -> Value {
+        let order = &self.orders[id];
+        let of = |payment: &&Payment| payment.request["order_id"] == id;
+        let taken: i64 = self.payments.values().filter(of).map(|payment| payment.captured).sum();
+        let attempts = self.payments.values().filter(of).count();
+        let amount = order.request["amount_minor"].as_i64().unwrap();
+        let paid =
+            taken + i64::from(self.lie == Lie::OrdersOffByOne && taken > 0 && taken < amount);
+        let status = match (paid, attempts) {
+            (0, 0) => "created",
+            (0, _) => "attempted",
+            _ if paid < amount => "partially_paid",
+            _ => "paid",
+        };
+        json!({
+            "id": id, "object": "order", "status": status, "amount_minor": amount,
+            "currency": order.request["currency"], "amount_paid_minor": paid,
+            "amount_due_minor": (amount - paid).max(0), "attempts": attempts,
+        })
+    }
+
     /// Whether this can be done to a payment, and for how much; or how it is refused.
     pub(crate) fn judge(
         &self,
@@ -167,6 +237,7 @@ impl Model {
         let (status, left) = (payment.status.as_str(), payment.captured - payment.refunded);
         match (kind, status) {
             ("confirm" | "void", "requires_action") => Ok(0),
+            ("approve" | "reject" | "void", "review") => Ok(payment.held),
             ("capture", "authorized" | "partially_captured") => match asked.unwrap_or(payment.held)
             {
                 amount if amount > payment.held => Err((400, "capture_exceeds_authorized")),
@@ -214,6 +285,11 @@ impl Model {
             }
             (Some(merchant), path) => {
                 let last = path.rsplit('/').next().unwrap();
+                if let Some(order) = self.orders.get(last).filter(|_| self.lie != Lie::LosesOrders)
+                {
+                    let owned = order.merchant == merchant;
+                    return if owned { (200, self.view_order(last)) } else { lost };
+                }
                 match (self.payments.get(last), self.refunds.get(last)) {
                     (Some(payment), _) if payment.merchant == merchant => (200, self.view(last)),
                     (_, Some(refund)) if self.lie != Lie::LosesRefunds => (200, refund.clone()),
@@ -255,8 +331,9 @@ impl Model {
         let payment = self.payments.get_mut(id).unwrap();
         payment.charges.push(approved);
         payment.sequence += 1;
-        let (state, manual) = (if approved { "approved" } else { "declined" }, payment.is_manual());
-        let moved = if approved && !manual { payment.amount() } else { 0 };
+        let state = if approved { "approved" } else { "declined" };
+        let reserved = payment.is_manual() || payment.is_held();
+        let moved = if approved && !reserved { payment.amount() } else { 0 };
         let (attempt, amount) = (self.provider.len(), payment.amount());
         let currency = payment.currency();
         let entry = json!({
@@ -290,10 +367,11 @@ impl Model {
                 payment.captured = amount;
                 self.post(id, "txn_0", "capture", amount);
             }
-            "authorized" => payment.held = amount,
+            "authorized" | "review" => payment.held = amount,
             _ => {}
         }
         self.tell(id, &format!("payment.{status}"), None);
+        self.tell_of_order_of(id);
         let view = self.view(id);
         self.payments.get_mut(id).unwrap().first.get_or_insert(view);
     }
@@ -314,6 +392,21 @@ impl Model {
                     _ => (200, view),
                 }
             }
+            "approve" if payment.is_manual() => {
+                payment.status = "authorized".to_owned();
+                self.tell(id, "payment.authorized", None);
+                (200, self.view(id))
+            }
+            "approve" => {
+                self.tell(id, "payment.authorized", None);
+                self.carry_out(id, "capture", amount, request)
+            }
+            "reject" if self.lie == Lie::RejectsNothing => {
+                (payment.held, payment.status) = (0, "voided".to_owned());
+                self.tell(id, "payment.voided", None);
+                (200, self.view(id))
+            }
+            "reject" => self.carry_out(id, "void", amount, request),
             // The approval has won, and is undone.
             "void" if payment.status == "requires_action" && payment.decision == Some(true) => {
                 let body = json!({"code": "operation_failed", "payment": self.view(id)});
@@ -337,6 +430,7 @@ impl Model {
                 self.provide(id, &operation, kind, taken, taken);
                 self.post(id, &transaction, kind, taken);
                 self.tell(id, name, None);
+                self.tell_of_order_of(id);
                 (200, self.view(id))
             }
             "void" => {
@@ -428,6 +522,10 @@ impl Model {
         let data = refund.cloned().unwrap_or_else(
             || json!({"id": id, "payment_id": id, "object": "payment", "status": payment.status}),
         );
+        self.tell_merchant(merchant, name, sequence, &data);
+    }
+
+    fn tell_merchant(&mut self, merchant: String, name: &str, sequence: u32, data: &Value) {
         let number = self.told.entry(merchant.clone()).or_default();
         *number += 1;
         let tenth = number.is_multiple_of(10);
@@ -441,6 +539,23 @@ impl Model {
         };
         let events = self.events.entry(merchant).or_default();
         events.extend(std::iter::repeat_n(event, times));
+    }
+
+    /// How far the order is now that the payment pays.
+    fn tell_of_order_of(&mut self, payment: &str) {
+        let order = self.payments[payment].request["order_id"].as_str().map(str::to_owned);
+        if let Some(order) = order.filter(|order| self.orders.contains_key(order)) {
+            let status = self.view_order(&order)["status"].as_str().unwrap().to_owned();
+            self.tell_of_order(&order, &format!("order.{status}"));
+        }
+    }
+
+    fn tell_of_order(&mut self, id: &str, name: &str) {
+        let order = self.orders.get_mut(id).unwrap();
+        order.sequence += 1;
+        let (merchant, sequence) = (order.merchant.clone(), order.sequence);
+        let data = json!({"id": id, "object": "order"});
+        self.tell_merchant(merchant, name, sequence, &data);
     }
 
     fn events(&self, merchant: &str, after: Option<&str>, limit: &str) -> Value {
@@ -490,6 +605,11 @@ impl Model {
 impl Payment {
     pub(crate) fn is_manual(&self) -> bool {
         self.request["capture"] == "manual"
+    }
+
+    /// Of an amount that is held for a review.
+    pub(crate) fn is_held(&self) -> bool {
+        self.status == "review" || self.amount() >= 2_000_000
     }
 
     /// Its customer had to act.

@@ -14,6 +14,8 @@ pub(crate) struct Deed {
     pub(crate) act: Act,
     pub(crate) cause: Cause,
     pub(crate) doing: Doing,
+    /// What of our fee a refund gives back while it stands, in minor units.
+    pub(super) fee: i64,
     /// What its key tells for ever, once it has had a final answer.
     pub(super) first: Option<Told>,
 }
@@ -74,7 +76,7 @@ impl Act {
 
 impl Deed {
     pub(crate) fn new(id: OperationId, act: Act, cause: Cause) -> Self {
-        Self { id, act, cause, doing: Doing::Open { tries: 0 }, first: None }
+        Self { id, act, cause, doing: Doing::Open { tries: 0 }, fee: 0, first: None }
     }
 
     pub(crate) fn is_unsettled(&self) -> bool {
@@ -122,6 +124,11 @@ impl Deed {
             Doing::Done(_) | Doing::TooLate => "succeeded",
             Doing::Failed(_) | Doing::Returned => "failed",
         }
+    }
+
+    /// What of our fee it has given back.
+    pub(super) fn fee_returned(&self) -> i64 {
+        if matches!(self.doing, Doing::Done(_)) { self.fee } else { 0 }
     }
 
     /// What it returns, if it is a refund, in minor units.

@@ -9,6 +9,7 @@ use super::{
     Owed,
     asking::{Asking, after},
     deed::{Act, Deed, Doing},
+    fees::{Tariff, due_back},
     matters::ExpectedCase,
 };
 
@@ -22,6 +23,7 @@ pub(crate) struct Expected {
     pub(crate) review: bool,
     pub(crate) order: Option<OrderId>,
     pub(super) by_upi: bool,
+    tariff: Tariff,
     pub(crate) attempt: AttemptId,
     pub(crate) status: PaymentStatus,
     pub(crate) heard: Heard,
@@ -29,6 +31,8 @@ pub(crate) struct Expected {
     pub(crate) until: Option<Timestamp>,
     pub(crate) held: i64,
     pub(crate) captured: i64,
+    /// Our fee for what was taken.
+    charged: i64,
     pub(crate) deeds: Vec<Deed>,
     pub(crate) cases: Vec<ExpectedCase>,
     /// What its key tells for ever, once it has had a final answer.
@@ -88,12 +92,14 @@ impl Expected {
             review: command.hold_for_review,
             order: command.order,
             by_upi: matches!(command.method, PaymentMethod::Upi(_)),
+            tariff: Tariff::of(&command.method),
             attempt,
             status: PaymentStatus::Processing,
             heard: Heard::Nothing,
             until: None,
             held: 0,
             captured: 0,
+            charged: 0,
             deeds: Vec::new(),
             cases: Vec::new(),
             first: None,
@@ -136,6 +142,35 @@ impl Expected {
     pub(crate) fn refunded(&self) -> i64 {
         let done = self.deeds.iter().filter(|deed| matches!(deed.doing, Doing::Done(_)));
         done.map(Deed::refund).sum()
+    }
+
+    /// Our fee that stands: what was charged, less what refunds gave back.
+    pub(crate) fn fee(&self) -> i64 {
+        self.charged - self.deeds.iter().map(Deed::fee_returned).sum::<i64>()
+    }
+
+    pub(crate) fn gave_fee_back(&self) -> bool {
+        self.fee() < self.charged
+    }
+
+    /// So much is taken, and charged for.
+    pub(super) fn take(&mut self, minor_units: i64, policy: &Policy) {
+        let first = self.captured == 0;
+        let taken = (minor_units, self.money.currency);
+        self.charged += self.tariff.charge(&policy.fees, taken, first);
+        self.captured += minor_units;
+    }
+
+    /// All that was taken is undone, our fee included.
+    pub(super) fn untake(&mut self) {
+        (self.captured, self.charged) = (0, 0);
+    }
+
+    /// What of our fee goes back with a refund of so much that is about to stand.
+    pub(super) fn fee_back(&self, minor_units: i64, policy: &Policy) -> i64 {
+        let refunded = self.refunded() + minor_units;
+        let due = due_back(&policy.fees, self.charged, refunded, self.captured);
+        (due - (self.charged - self.fee())).clamp(0, self.fee())
     }
 
     /// What may yet be returned, by refunds under way.

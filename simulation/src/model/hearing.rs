@@ -101,7 +101,7 @@ impl Expected {
     fn approve(&mut self, at: &Circumstances) {
         self.heard = Heard::Yes(Doubt::None);
         if self.is_taken_at_once() {
-            self.captured = self.asked();
+            self.take(self.asked(), at.policy);
             self.end(PaymentStatus::Completed);
         } else {
             self.held = self.asked();
@@ -268,7 +268,7 @@ impl Expected {
     fn hear_done(&mut self, id: OperationId, at: &Circumstances) -> Hearing {
         match self.doing(id) {
             Doing::Open { .. } | Doing::Waiting { .. } | Doing::Later(_) | Doing::Unsure(_) => {
-                self.carry_out(id);
+                self.carry_out(id, at);
                 self.move_on(id, Doing::Done(Doubt::None))
             }
             Doing::Failed(_) | Doing::Returned => self.hear_done_late(id, at),
@@ -281,7 +281,7 @@ impl Expected {
     }
 
     /// What an operation does to the payment.
-    fn carry_out(&mut self, id: OperationId) {
+    fn carry_out(&mut self, id: OperationId, at: &Circumstances) {
         let deed = self.deed(id).expect("an operation of this payment");
         let ended = if deed.cause == Cause::Expiry {
             PaymentStatus::Expired
@@ -289,9 +289,14 @@ impl Expected {
             PaymentStatus::Voided
         };
         match deed.act {
-            Act::Confirm | Act::Refund { .. } => {}
+            Act::Confirm => {}
+            Act::Refund { minor_units } => {
+                let fee = self.fee_back(minor_units, at.policy);
+                let deed = self.deeds.iter_mut().find(|deed| deed.id == id);
+                deed.expect("an operation of this payment").fee = fee;
+            }
             Act::Capture { minor_units, release_rest } => {
-                self.captured += minor_units;
+                self.take(minor_units, at.policy);
                 self.held -= minor_units;
                 if release_rest || self.held == 0 {
                     self.end(PaymentStatus::Completed);
@@ -328,7 +333,7 @@ impl Expected {
         }
     }
 
-    fn hear_done_late(&mut self, id: OperationId, _at: &Circumstances) -> Hearing {
+    fn hear_done_late(&mut self, id: OperationId, at: &Circumstances) -> Hearing {
         let nothing_open = self.exclusive().is_none();
         let deed = self.deed(id).expect("an operation of this payment");
         let late = self.heard == Heard::TooLateYes;
@@ -349,7 +354,7 @@ impl Expected {
             }
         };
         if room {
-            self.carry_out(id);
+            self.carry_out(id, at);
             return self.move_on(id, Doing::Done(Doubt::None));
         }
         self.open(Matter::OperationLate(id), booked);
@@ -484,7 +489,7 @@ impl Expected {
     fn end(&mut self, status: PaymentStatus) {
         (self.status, self.held, self.until) = (status, 0, None);
         if status == PaymentStatus::Reversed {
-            self.captured = 0;
+            self.untake();
         }
     }
 

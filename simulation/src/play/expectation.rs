@@ -160,7 +160,8 @@ impl Play<'_> {
             };
             let (refunded, refunding) = (expected.refunded(), expected.refunding());
             let (exceptional, assigned) = expected.exceptional();
-            let earned = expected.captured - refunded - refunding + assigned;
+            let earned = expected.captured - refunded - refunding + assigned - expected.fee();
+            credit(Account::Fees, expected.fee());
             credit(Account::MerchantPayable(expected.merchant), earned);
             credit(Account::RefundsPending(expected.merchant), refunding);
             credit(Account::Exceptions, exceptional);
@@ -196,6 +197,12 @@ impl Play<'_> {
 
     pub(super) fn note_standings(&mut self, index: usize) {
         for expected in self.models[index].payments.values() {
+            if expected.fee() > 0 {
+                self.coverage.saw("fee: charged");
+            }
+            if expected.gave_fee_back() {
+                self.coverage.saw("fee: given back with a refund");
+            }
             self.coverage.saw(match expected.status {
                 PaymentStatus::Processing => "payment: processing",
                 PaymentStatus::RequiresAction => "payment: requires_action",
@@ -228,6 +235,7 @@ pub(super) fn compare(payment: &Payment, expected: &Expected) {
     ];
     let wanted = [expected.captured, expected.held, expected.refunded(), expected.refunding()];
     assert_eq!(found.map(tollgate_domain::Amount::minor_units), wanted, "{payment:?}");
+    assert_eq!(payment.fee().minor_units(), expected.fee(), "our fee: {payment:?}");
     assert_eq!(payment.operations().len(), expected.deeds.len());
     for operation in payment.operations() {
         let deed = expected.deed(operation.id()).expect("an operation of the model");

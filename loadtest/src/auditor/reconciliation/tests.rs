@@ -1,8 +1,8 @@
 //! The provider's books as they should be, and with every lie.
 
 use super::super::tests::{
-    authorized, completed, failed, failed_operation, intend_deed, kinds, order, refund, say,
-    say_deed, shown, waiting,
+    authorized, completed, failed, failed_operation, in_review, intend_deed, kinds, order, refund,
+    say, say_deed, shown, waiting,
 };
 use super::*;
 use crate::auditor::LedgerPage;
@@ -340,4 +340,30 @@ fn an_approval_that_won_against_a_void_is_reversed_at_the_provider() {
     let kinds: Vec<_> =
         auditor.compare(reconciliation, None).into_iter().map(|found| found.kind).collect();
     assert_eq!(kinds, [ViolationKind::MoneyDiffers, ViolationKind::SumMismatch]);
+}
+
+#[test]
+fn what_a_reviewer_decided_is_done_at_the_provider_once() {
+    let approved = || {
+        let capture = operated("op_1", EntryKind::Capture, 10_000, EntryState::Succeeded);
+        vec![reserved(), capture]
+    };
+    let void = || operated("op_1", EntryKind::Void, 10_000, EntryState::Succeeded);
+    for (kind, status, entries, expected) in [
+        (DeedKind::Approval, "completed", approved(), None),
+        (DeedKind::Approval, "completed", vec![reserved()], Some(ViolationKind::NotDone)),
+        (DeedKind::Rejection, "voided", vec![reserved(), void()], None),
+        (DeedKind::Rejection, "voided", vec![reserved()], Some(ViolationKind::NotDone)),
+        (DeedKind::Rejection, "voided", approved(), Some(ViolationKind::DoneTwice)),
+    ] {
+        let (mut auditor, id) = in_review(Capture::Automatic);
+        let deed = intend_deed(&mut auditor, id, kind);
+        say_deed(&mut auditor, deed, 200, false, &shown(status, "0.00"));
+        let mut reconciliation = Reconciliation::default();
+        for entry in entries.clone() {
+            reconciliation.add(entry, &auditor);
+        }
+        let found = auditor.compare(reconciliation, None);
+        assert_eq!(found.first().map(|found| found.kind), expected, "{kind:?} {entries:?}");
+    }
 }

@@ -327,6 +327,16 @@ fn audit(report: &LoadReport, out: &mut String) -> std::fmt::Result {
                 ),
             ),
             (
+                "reviews and orders",
+                format!(
+                    "{} held, {} approved, {} rejected; {} orders",
+                    count(audit.held),
+                    count(audit.approvals),
+                    count(audit.rejections),
+                    count(audit.orders)
+                ),
+            ),
+            (
                 "done to payments",
                 format!(
                     "{} captures, {} voids, {} reversals, {} refunds; {} undone, {} forbidden",

@@ -149,10 +149,14 @@ fn write_audit(audit: &AuditReport, out: &mut String) -> std::fmt::Result {
         )?;
         writeln!(
             out,
-            "              {} customers decided, {} confirmations, {} called off",
+            "              {} customers decided, {} confirmations, {} called off; {} held for review, {} approved, {} rejected; {} orders",
             count(audit.decisions),
             count(audit.confirmations),
             count(audit.cancellations),
+            count(audit.held),
+            count(audit.approvals),
+            count(audit.rejections),
+            count(audit.orders),
         )?;
         writeln!(
             out,

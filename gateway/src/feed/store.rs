@@ -48,8 +48,16 @@ const REALM_LENGTH: usize = 17;
 /// Threads that write tables and merge them: one keeps up with the writer.
 const BACKGROUND_THREADS: usize = 1;
 
-/// The most that lies in the store's journal before tables are written from it, in bytes.
-const JOURNAL_BYTES: u64 = 256 << 20;
+/// Bytes of new events in memory before a table is written of them. The store's journal is read whole at
+/// every start, so that what lies there is what a start takes longer.
+const TABLE_BYTES: u64 = 16 << 20;
+
+/// The same of what is small: as long as it is in memory alone, the journal is kept for it.
+const SMALL_TABLE_BYTES: u64 = 2 << 20;
+
+/// The most that lies in journals that are full before tables are written from them, in bytes: the least
+/// that the store takes.
+const JOURNAL_BYTES: u64 = 64 << 20;
 
 /// How far a shard's records are taken in.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -79,9 +87,14 @@ impl FeedStore {
             .worker_threads(BACKGROUND_THREADS)
             .max_journaling_size(JOURNAL_BYTES);
         let database = at_low_priority(|| builder.open()).map_err(FeedError::Thread)??;
-        let keyspace = |name| database.keyspace(name, KeyspaceCreateOptions::default);
-        let (events, chapters) = (keyspace("events")?, keyspace("chapters")?);
-        let (books, orders) = (keyspace("books")?, keyspace("orders")?);
+        let keyspace = |name, bytes| {
+            let sized = || KeyspaceCreateOptions::default().max_memtable_size(bytes);
+            database.keyspace(name, sized)
+        };
+        let events = keyspace("events", TABLE_BYTES)?;
+        let chapters = keyspace("chapters", TABLE_BYTES)?;
+        let books = keyspace("books", SMALL_TABLE_BYTES)?;
+        let orders = keyspace("orders", SMALL_TABLE_BYTES)?;
         let outbox = Outbox::open(&database)?;
         let (positions, heads) = read_books(&books)?;
         let positions = RwLock::new(positions);

@@ -38,8 +38,16 @@ pub(super) const ID_LENGTH: usize = 16;
 /// Threads that write tables and merge them: one keeps up with the writer.
 const BACKGROUND_THREADS: usize = 1;
 
-/// The most that lies in the store's journal before tables are written from it, in bytes.
-const JOURNAL_BYTES: u64 = 256 << 20;
+/// Bytes of new rows in memory before a table is written of them. The store's journal is read whole at
+/// every start, so that what lies there is what a start takes longer.
+const TABLE_BYTES: u64 = 16 << 20;
+
+/// The same of what is small: as long as it is in memory alone, the journal is kept for it.
+const SMALL_TABLE_BYTES: u64 = 2 << 20;
+
+/// The most that lies in journals that are full before tables are written from them, in bytes: the least
+/// that the store takes.
+const JOURNAL_BYTES: u64 = 64 << 20;
 
 /// The file that says that the store was found damaged, so that the next start does not use it.
 const DAMAGED: &str = "damaged";
@@ -94,9 +102,13 @@ impl ViewStore {
             .worker_threads(BACKGROUND_THREADS)
             .max_journaling_size(JOURNAL_BYTES);
         let database = at_low_priority(|| builder.open()).map_err(ViewError::Thread)??;
-        let keyspace = |name| database.keyspace(name, KeyspaceCreateOptions::default);
-        let (rows, index) = (keyspace("rows")?, keyspace("index")?);
-        let (tallies, books) = (keyspace("tallies")?, keyspace("books")?);
+        let keyspace = |name, bytes| {
+            let sized = || KeyspaceCreateOptions::default().max_memtable_size(bytes);
+            database.keyspace(name, sized)
+        };
+        let (rows, index) = (keyspace("rows", TABLE_BYTES)?, keyspace("index", TABLE_BYTES)?);
+        let tallies = keyspace("tallies", SMALL_TABLE_BYTES)?;
+        let books = keyspace("books", SMALL_TABLE_BYTES)?;
         match books.get(VERSION)? {
             Some(format) if *format == FORMAT.to_be_bytes() => {}
             Some(_other) => return Err(ViewError::Format),

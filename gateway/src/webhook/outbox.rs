@@ -71,9 +71,13 @@ pub(crate) struct Outbox {
 /// How many attempts are removed at once.
 const SWEPT_AT_ONCE: usize = 10_000;
 
+/// Bytes of each kind in memory before a table is written of them; see `feed/store.rs`.
+const TABLE_BYTES: u64 = 4 << 20;
+
 impl Outbox {
     pub(crate) fn open(database: &Database) -> Result<Self, FeedError> {
-        let keyspace = |name| database.keyspace(name, KeyspaceCreateOptions::default);
+        let sized = || KeyspaceCreateOptions::default().max_memtable_size(TABLE_BYTES);
+        let keyspace = |name| database.keyspace(name, sized);
         Ok(Self {
             queues: keyspace("queues")?,
             retries: keyspace("retries")?,

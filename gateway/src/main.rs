@@ -3,7 +3,13 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use mimalloc::MiMalloc;
 use tollgate::cli::Cli;
+
+/// A payment's memory is taken by one thread and given back by another, many times on its way: what
+/// the system's allocator makes expensive (docs/adr/0033-allocator.md).
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

@@ -22,6 +22,12 @@ pub enum Error {
         /// Why.
         source: CodecError,
     },
+    /// More of the log is asked for than there is.
+    #[error("the log ends with record {records}")]
+    EndsBefore {
+        /// The number of its last record.
+        records: u64,
+    },
     /// What the log tells breaks an invariant.
     #[error("shard {} breaks an invariant", shard.0)]
     Invariant {

@@ -6,7 +6,7 @@
 use std::{ops::ControlFlow, path::Path};
 
 use tollgate_domain::{ControlEvent, Event, Record, ShardId, codec};
-use tollgate_wal::{RecordRef, Tail, Visit, VisitError};
+use tollgate_wal::{Gap, RecordRef, Salvage, Tail, Visit, VisitError, salvage};
 
 use crate::error::Error;
 
@@ -54,6 +54,34 @@ pub type Show<'s> = dyn FnMut(LoggedRecord) -> ControlFlow<()> + 's;
 pub fn dump(directory: &Path, selection: Selection, show: &mut Show<'_>) -> Result<(), Error> {
     let mut reader = Reader { number: 0, selection };
     reader.read(show, |visit| tollgate_wal::verify::verify(directory, visit)).map(|_end| ())
+}
+
+/// As [`dump`], around what is damaged in both copies; `tell` is told of each gap in its place. Gives how
+/// many it has been told of.
+///
+/// # Errors
+/// Where there is no log or it is in use, and where a record that is whole is not known to this build.
+pub fn dump_around_damage(
+    directory: &Path,
+    selection: Selection,
+    show: &mut Show<'_>,
+    tell: &mut dyn FnMut(&Gap),
+) -> Result<usize, Error> {
+    let mut reader = Reader { number: 0, selection };
+    let mut told = 0;
+    let mut ended = None;
+    let read = salvage(directory, &mut |found| match found {
+        Salvage::Record(number, record) => {
+            reader.number = number - 1;
+            reader.visit(record, show, &mut ended)
+        }
+        Salvage::Gap(gap) => {
+            told += 1;
+            tell(gap);
+            Ok(())
+        }
+    });
+    Reader::outcome(read, ended).map(|_end| told)
 }
 
 /// Follows a log that may be in use. What is shown is durable, in whole groups; see
@@ -117,17 +145,34 @@ impl Reader {
         read: impl FnOnce(&mut Visit<'_>) -> Result<T, tollgate_wal::Error>,
     ) -> Result<ControlFlow<()>, Error> {
         let mut ended = None;
-        let read = read(&mut |record| match self.take(record, show) {
+        let read = read(&mut |record| self.visit(record, show, &mut ended));
+        Self::outcome(read, ended)
+    }
+
+    /// Shows a record, and stops the visit where that is enough or fails.
+    fn visit(
+        &mut self,
+        record: RecordRef<'_>,
+        show: &mut Show<'_>,
+        ended: &mut Option<Ended>,
+    ) -> Result<(), VisitError> {
+        match self.take(record, show) {
             Ok(ControlFlow::Continue(())) => Ok(()),
             Ok(ControlFlow::Break(())) => {
-                ended = Some(Ended::Enough);
+                *ended = Some(Ended::Enough);
                 Err(VisitError::from("enough"))
             }
             Err(error) => {
-                ended = Some(Ended::Failed(error));
+                *ended = Some(Ended::Failed(error));
                 Err(VisitError::from("not understood"))
             }
-        });
+        }
+    }
+
+    fn outcome<T>(
+        read: Result<T, tollgate_wal::Error>,
+        ended: Option<Ended>,
+    ) -> Result<ControlFlow<()>, Error> {
         match (read, ended) {
             (Ok(_), _) => Ok(ControlFlow::Continue(())),
             (Err(_stopped), Some(Ended::Enough)) => Ok(ControlFlow::Break(())),

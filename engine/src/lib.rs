@@ -57,6 +57,7 @@ mod record_observer;
 mod recovery;
 mod release;
 mod releaser;
+mod replay;
 mod router;
 mod shard;
 mod shard_actor;
@@ -76,7 +77,9 @@ pub use durable_record::{DurableContent, DurableRecord};
 pub use effects::{Attachment, EffectSink, OwedCall, PreparedCall};
 pub use engine::{Answer, Engine, EngineHealth, OrderAnswer, Patience};
 pub use error::{CommandError, Error};
-pub use inspect::{LogTail, LoggedRecord, RecordContent, Selection, Show, dump};
+pub use inspect::{
+    LogTail, LoggedRecord, RecordContent, Selection, Show, dump, dump_around_damage,
+};
 pub use lane::Lane;
 pub use options::{EngineOptions, NoObserver, Observer, SnapshotObservation};
 pub use payment_command::PaymentCommand;
@@ -84,6 +87,7 @@ pub use provider_report::{CallOutcome, ProviderReport};
 pub use record_observer::{RecordObserver, RecordObservers};
 pub use recovery::{RecoveryReport, Replayed, recover};
 pub use release::{Outlet, release};
+pub use replay::{ReplayReport, Until, replay};
 pub use shard::{
     Absent, Caller, Finding, Found, Moment, NewRecord, PaymentReply, Request, Shard, Step,
     Submission, Unheard, Unreadable, Unsettled,
@@ -93,5 +97,7 @@ pub use snapshot::{
     NoSnapshots, RecordsByShard, ShardOfSnapshot, SnapshotError, SnapshotSink, SnapshotSource,
     Snapshots, prove_snapshot, write_shards,
 };
-pub use tollgate_wal::{Error as LogError, GroupObservation, LogEnd, LogFile, Repair};
+pub use tollgate_wal::{
+    Error as LogError, Gap, GroupObservation, LogEnd, LogFile, LostRecords, Repair,
+};
 pub use verify::{SnapshotVerdict, VerifyReport, verify, verify_against};

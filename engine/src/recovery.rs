@@ -6,7 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tollgate_domain::{ControlState, ShardId, ShardState, StateHash, codec, invariant};
+use tollgate_domain::{
+    ControlState, Event, Record, ShardId, ShardState, StateHash, Timestamp, codec, invariant,
+};
 use tollgate_wal::{
     Checkpoint, Geometry, LogStore, RecordRef, Recovery, Repair, Visit, VisitError,
 };
@@ -69,26 +71,24 @@ impl Replayed {
         archive: &mut ArchiveFeed,
         read: impl FnOnce(&mut Visit<'_>) -> Result<T, tollgate_wal::Error>,
     ) -> Result<T, Error> {
-        self.replay_with(feed, archive, &mut |_replayed, _shard, _sequence| {}, read)
+        self.replay_with(feed, archive, &mut Unwatched, read)
     }
 
-    /// As [`Replayed::replay`]; `look` is called behind each record.
+    /// As [`Replayed::replay`], of the records that a watcher takes.
     pub(crate) fn replay_with<T>(
         &mut self,
         mut feed: ReplayFeed,
         archive: &mut ArchiveFeed,
-        look: &mut dyn FnMut(&Self, ShardId, u64),
+        watcher: &mut dyn Watcher,
         read: impl FnOnce(&mut Visit<'_>) -> Result<T, tollgate_wal::Error>,
     ) -> Result<T, Error> {
         let mut failure = None;
         let read = read(&mut |record| {
-            self.apply(record, &mut feed, archive).map_err(|error| {
+            self.apply(record, &mut feed, archive, watcher).map_err(|error| {
                 let text = error.to_string();
                 failure = Some(error);
                 VisitError::from(text)
-            })?;
-            look(self, ShardId(record.stream.0), record.sequence);
-            Ok(())
+            })
         });
         let found = match (read, failure) {
             (Ok(found), _) => found,
@@ -120,22 +120,30 @@ impl Replayed {
         record: RecordRef<'_>,
         feed: &mut ReplayFeed,
         archive: &mut ArchiveFeed,
+        watcher: &mut dyn Watcher,
     ) -> Result<(), Error> {
         let shard = ShardId(record.stream.0);
         let index = usize::from(shard.0);
         let failed = |source| Error::Replay { shard, sequence: record.sequence, source };
         if shard == ShardId::CONTROL {
             let decoded = codec::decode_control(record.bytes).map_err(failed)?;
+            if !watcher.takes(decoded.at) {
+                return Ok(());
+            }
             self.control.apply(&decoded);
             feed.read(shard, record.sequence, record.bytes.len(), || {
                 DurableRecord::of_control(&self.control, record.sequence, decoded)
             });
         } else {
             let mut decoded = codec::decode(record.bytes).map_err(failed)?;
+            if !watcher.takes(decoded.at) {
+                return Ok(());
+            }
             if is_planted(PlantedFault::ReplayedBackwards) {
                 decoded.events.reverse();
             }
             let state = &mut self.shards[index - 1];
+            watcher.about_to_apply(state, &decoded);
             let leaving = archive.leaving(state, &decoded, record.bytes.len());
             state.apply(&decoded);
             if let Some(departures) = leaving {
@@ -146,9 +154,30 @@ impl Replayed {
             });
         }
         self.sequences[index] = record.sequence;
+        watcher.applied(self, shard, record.sequence);
         Ok(())
     }
 }
+
+/// Looks on while a log is replayed.
+pub(crate) trait Watcher {
+    /// Whether a record of this time is to be replayed. A shard's records behind one that is not must
+    /// not be either.
+    fn takes(&mut self, _at: Timestamp) -> bool {
+        true
+    }
+
+    /// This record is applied next, to a shard that is as it was before.
+    fn about_to_apply(&mut self, _state: &ShardState, _record: &Record<Event>) {}
+
+    /// A record has been applied.
+    fn applied(&mut self, _replayed: &Replayed, _shard: ShardId, _sequence: u64) {}
+}
+
+/// Nobody looks.
+struct Unwatched;
+
+impl Watcher for Unwatched {}
 
 /// Begins at the newest snapshot that is good, replays the log from there on and checks what it comes
 /// to. `open` calls its visitor for each record behind the checkpoint, in log order, and then takes

@@ -11,7 +11,7 @@ use crate::{
     backup::StateClaim,
     error::Error,
     record_observer::{RecordObservers, ReplayFeed},
-    recovery::Replayed,
+    recovery::{Replayed, Watcher},
     snapshot::snapshot_ends,
 };
 
@@ -59,17 +59,12 @@ pub fn verify_against(directory: &Path, claims: &[StateClaim]) -> Result<VerifyR
     // there is room for as many as there can be, and those without a record cost little.
     let mut replayed = Replayed::new(NonZeroU16::MAX.min(MOST_SHARDS));
     let feed = ReplayFeed::new(&RecordObservers::none(), replayed.sequences.len());
-    let mut claimed = Claim::of(claims);
-    let mut claims = claims_of_snapshots(directory)?;
-    let log = replayed.replay_with(
-        feed,
-        &mut ArchiveFeed::none(),
-        &mut |replayed, shard, sequence| {
-            claims.iter_mut().for_each(|claim| claim.check(replayed, shard, sequence));
-            claimed.check(replayed, shard, sequence);
-        },
-        |visit| tollgate_wal::verify::verify(directory, visit),
-    )?;
+    let mut claims =
+        Claims { of_snapshots: claims_of_snapshots(directory)?, other: Claim::of(claims) };
+    let log = replayed.replay_with(feed, &mut ArchiveFeed::none(), &mut claims, |visit| {
+        tollgate_wal::verify::verify(directory, visit)
+    })?;
+    let Claims { of_snapshots: claims, other: claimed } = claims;
     let shards = usize::from(log.geometry.streams).saturating_sub(1);
     replayed.shards.truncate(shards);
     let found = claimed.found;
@@ -87,6 +82,19 @@ pub fn verify_against(directory: &Path, claims: &[StateClaim]) -> Result<VerifyR
 
 fn payments_of(state: &ShardState) -> u64 {
     state.payment_count() as u64 + state.departed_count()
+}
+
+/// Everything that the log is held against.
+struct Claims {
+    of_snapshots: Vec<Claim>,
+    other: Claim,
+}
+
+impl Watcher for Claims {
+    fn applied(&mut self, replayed: &Replayed, shard: ShardId, sequence: u64) {
+        self.of_snapshots.iter_mut().for_each(|claim| claim.check(replayed, shard, sequence));
+        self.other.check(replayed, shard, sequence);
+    }
 }
 
 /// What a snapshot says the log comes to, and how far that has been found true.

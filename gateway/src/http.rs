@@ -71,4 +71,7 @@ pub(crate) use router::{Route, api, metrics};
 pub(crate) use server::{Server, ServerOptions};
 pub(crate) use simulator_ledger::parameters as ledger_parameters;
 pub(crate) use state::{Gateway, LiveReading, Serving};
-pub(crate) use wire::{IdText, LedgerPageBody, Rfc3339, TransactionBody};
+pub(crate) use wire::{
+    AccountBody, AccountLine, AccountLines, IdText, LedgerPageBody, Rfc3339, TransactionBody,
+    parse_rfc3339,
+};

@@ -4,12 +4,16 @@
 
 #[path = "cli/backup.rs"]
 mod backup;
+#[path = "cli/damage.rs"]
+mod damage;
 #[path = "cli/events.rs"]
 mod events;
 #[path = "cli/export.rs"]
 mod export;
 #[path = "cli/keys.rs"]
 mod keys;
+#[path = "cli/replay.rs"]
+mod replay;
 #[path = "process/server.rs"]
 mod server;
 

@@ -86,7 +86,9 @@ impl LogCopy {
         let segments = journal_segments(root)?;
         if segments.first().is_some_and(|first| *first > FIRST) {
             let fault = DamageFault::SegmentMissing;
-            return Err(Damage { segment: FIRST, offset: 0, sequence: FIRST, fault }.into());
+            return Err(
+                Damage { segment: FIRST, offset: 0, sequence: FIRST, behind: 0, fault }.into()
+            );
         }
         for segment in segments.into_iter().filter(|segment| *segment <= last) {
             let path = journal_path(root, segment);

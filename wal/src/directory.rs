@@ -295,6 +295,18 @@ pub(crate) fn superblock_path(root: &Path) -> PathBuf {
     root.join("superblock")
 }
 
+/// The superblock of a log, which may be in use.
+pub(crate) fn read_superblock(root: &Path) -> Result<Superblock, Error> {
+    let path = superblock_path(root);
+    match fs::read(&path) {
+        Ok(bytes) => Superblock::parse(&bytes).map_err(|fault| unusable(root, fault)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(unusable(root, SuperblockFault::Missing))
+        }
+        Err(error) => Err(Error::io("read", path)(error)),
+    }
+}
+
 /// The segments that have a journal, in order.
 pub(crate) fn journal_segments(root: &Path) -> Result<Vec<u64>, Error> {
     let mut segments: Vec<_> = entries(&journals(root))?

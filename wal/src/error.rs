@@ -139,7 +139,10 @@ pub enum RecordFault {
 
 /// Damage that neither copy of the log can heal.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the log is damaged in segment {segment:020} at byte {offset}, frame {sequence}")]
+#[error(
+    "the log is damaged in segment {segment:020} at byte {offset}, frame {sequence}, behind record \
+     {behind}"
+)]
 pub struct Damage {
     /// First frame sequence of the segment, which names its files.
     pub segment: u64,
@@ -147,6 +150,8 @@ pub struct Damage {
     pub offset: u64,
     /// The frame that should stand there.
     pub sequence: u64,
+    /// The last whole record before it, by its number in the log; 0 if it is the beginning.
+    pub behind: u64,
     /// What is wrong.
     #[source]
     pub fault: DamageFault,

@@ -135,14 +135,20 @@ pub(crate) fn seal(buffer: &mut Vec<u8>, start: usize, header: &Header) {
 
 /// Every intact frame in `bytes`, wherever it begins: damage in between is stepped over.
 pub(crate) fn intact(bytes: &[u8]) -> impl Iterator<Item = Frame<'_>> {
+    intact_at(bytes).map(|(_at, frame)| frame)
+}
+
+/// The same, each with the place where it begins.
+pub(crate) fn intact_at(bytes: &[u8]) -> impl Iterator<Item = (usize, Frame<'_>)> {
     let mut at = 0;
     std::iter::from_fn(move || {
         loop {
             let rest = &bytes[at..];
             match Frame::parse(rest) {
                 Ok(frame) => {
+                    let begins = at;
                     at += frame.bytes.len();
-                    return Some(frame);
+                    return Some((begins, frame));
                 }
                 Err(_) if rest.len() <= HEADER => return None,
                 Err(_) => {

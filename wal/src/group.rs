@@ -242,6 +242,11 @@ impl Positions {
         &self.0
     }
 
+    /// How many records there are of all streams.
+    pub(crate) fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
     /// Whether the group continues its streams without a gap; changes nothing if not.
     pub(crate) fn check(&mut self, group: &[Record]) -> Result<(), RecordFault> {
         let mut taken = 0;

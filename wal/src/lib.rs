@@ -38,6 +38,7 @@ mod journal;
 pub mod planted_fault;
 mod record;
 mod recovery;
+mod salvage;
 mod sled_segment;
 mod sled_store;
 mod snapshot_store;
@@ -55,6 +56,7 @@ pub use group_writer::{
 };
 pub use record::{MAX_RECORD, Record, RecordRef, Stream, Visit};
 pub use recovery::{Recovery, Repair};
+pub use salvage::{Gap, LostRecords, Salvage, ShowSalvage, salvage};
 pub use sled_store::{MAX_SEGMENT_BYTES, Options, SledStore, drop_sled_before};
 pub use snapshot_store::{SealedSnapshot, SnapshotReader, SnapshotStore, SnapshotWriter};
 pub use store::{Committed, FreeSpace, LogStore, Syncs};

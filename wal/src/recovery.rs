@@ -167,10 +167,9 @@ pub(crate) fn recover(
     let mut segments = copies.segments()?;
     segments.retain(|segment| *segment >= tip.sequence);
     if segments.is_empty() && tip != Tip::GENESIS {
-        let (segment, sequence) = (tip.sequence, tip.sequence);
-        return Err(
-            Damage { segment, offset: 0, sequence, fault: DamageFault::SegmentMissing }.into()
-        );
+        let (segment, sequence, behind) = (tip.sequence, tip.sequence, positions.total());
+        let fault = DamageFault::SegmentMissing;
+        return Err(Damage { segment, offset: 0, sequence, behind, fault }.into());
     }
     let mut replay = Replay {
         log: Recovered { tip, positions, records: 0, torn_bytes: 0, repairs: Vec::new() },
@@ -227,9 +226,21 @@ struct Place {
 }
 
 impl Place {
-    fn damage(&self, offset: usize, sequence: u64, fault: DamageFault) -> Error {
-        let offset = offset as u64;
-        Damage { segment: self.segment, offset, sequence, fault }.into()
+    /// What should continue `log` here is damaged.
+    fn damage(&self, offset: usize, log: &Recovered, fault: DamageFault) -> Error {
+        self.damage_at(offset, log.tip.sequence, log, fault)
+    }
+
+    /// A frame that belongs behind `log` is damaged.
+    fn damage_at(
+        &self,
+        offset: usize,
+        sequence: u64,
+        log: &Recovered,
+        fault: DamageFault,
+    ) -> Error {
+        let (segment, offset, behind) = (self.segment, offset as u64, log.positions.total());
+        Damage { segment, offset, sequence, behind, fault }.into()
     }
 }
 
@@ -257,10 +268,10 @@ impl Replay<'_, '_> {
     ) -> Result<(), Error> {
         let segment = place.segment;
         if segment > self.log.tip.sequence {
-            return Err(place.damage(0, self.log.tip.sequence, DamageFault::SegmentMissing));
+            return Err(place.damage(0, &self.log, DamageFault::SegmentMissing));
         }
         if segment < self.log.tip.sequence {
-            return Err(place.damage(0, self.log.tip.sequence, DamageFault::Overlap));
+            return Err(place.damage(0, &self.log, DamageFault::Overlap));
         }
         let unread = copies.read_journal(segment, journal)?;
         let walked = self.walk(journal, &place, 0)?;
@@ -276,7 +287,7 @@ impl Replay<'_, '_> {
         added.truncate(healed.length);
         let pieces = [kept, added.as_slice()];
 
-        check_agreement(&place, pieces, sled)?;
+        check_agreement(&place, &self.log, pieces, sled)?;
         let ends = [&walked, &healed];
         let torn = self.judge_end(&place, ends, rest, unread, sled, fault.as_ref())?;
         let repairs_before = self.log.repairs.len();
@@ -346,13 +357,13 @@ impl Replay<'_, '_> {
                 Ok(Some(record)) => record,
                 Ok(None) => return Ok(()),
                 Err(crate::group::Malformed) => {
-                    return Err(place.damage(offset, log.tip.sequence, DamageFault::Malformed));
+                    return Err(place.damage(offset, log, DamageFault::Malformed));
                 }
             };
             let (stream, sequence) = (record.stream, record.sequence);
-            log.positions.advance(stream, sequence).map_err(|fault| {
-                place.damage(offset, log.tip.sequence, DamageFault::Record(fault))
-            })?;
+            log.positions
+                .advance(stream, sequence)
+                .map_err(|fault| place.damage(offset, log, DamageFault::Record(fault)))?;
             log.records += 1;
             (self.visit)(record).map_err(|source| Error::Visit { stream, sequence, source })?;
         }
@@ -373,7 +384,7 @@ impl Replay<'_, '_> {
             if sequence >= tip.sequence
                 && candidates.insert(sequence, frame.bytes).is_some_and(|had| had != frame.bytes)
             {
-                return Err(place.damage(offset, sequence, DamageFault::Conflict));
+                return Err(place.damage_at(offset, sequence, &self.log, DamageFault::Conflict));
             }
         }
         let mut frames = Vec::new();
@@ -409,16 +420,16 @@ impl Replay<'_, '_> {
         match place.end {
             Some(end) if end == tip.sequence => Ok(None),
             Some(end) if end < tip.sequence => {
-                Err(place.damage(walked.length, tip.sequence, DamageFault::Overlap))
+                Err(place.damage(walked.length, &self.log, DamageFault::Overlap))
             }
-            Some(_) => Err(place.damage(walked.length, tip.sequence, lost())),
+            Some(_) => Err(place.damage(walked.length, &self.log, lost())),
             None => {
                 let beyond = |frame: &Frame<'_>| frame.header.sequence >= tip.sequence;
                 if intact(journal)
                     .chain(intact(sled))
                     .any(|frame| beyond(&frame) && !tip.admits(&frame.header))
                 {
-                    return Err(place.damage(walked.length, tip.sequence, lost()));
+                    return Err(place.damage(walked.length, &self.log, lost()));
                 }
                 // What was healed stood at the same place in the journal.
                 let journal_bytes = journal.len().saturating_sub(healed.length) as u64;
@@ -428,7 +439,7 @@ impl Replay<'_, '_> {
                 // of the sled copy that would complete it, may have been acknowledged.
                 let sled_unread = matches!(fault, Some(SledFault::Unread(_)));
                 if journal_unread || (sled_unread && journal_bytes > 0) {
-                    return Err(place.damage(walked.length, tip.sequence, lost()));
+                    return Err(place.damage(walked.length, &self.log, lost()));
                 }
                 if journal_bytes == 0 && sled_bytes == 0 {
                     return Ok(None);
@@ -479,7 +490,12 @@ impl Replay<'_, '_> {
 
 /// Refuses a sled copy with an intact frame that differs from the accepted one in its place.
 /// One incarnation writes a sequence once, so that nothing here can say which is right.
-fn check_agreement(place: &Place, pieces: [&[u8]; 2], sled: &[u8]) -> Result<(), Error> {
+fn check_agreement(
+    place: &Place,
+    log: &Recovered,
+    pieces: [&[u8]; 2],
+    sled: &[u8],
+) -> Result<(), Error> {
     let mut offset = 0;
     let accepted: BTreeMap<u64, (usize, &[u8])> = pieces
         .into_iter()
@@ -494,7 +510,7 @@ fn check_agreement(place: &Place, pieces: [&[u8]; 2], sled: &[u8]) -> Result<(),
         let sequence = frame.header.sequence;
         match accepted.get(&sequence) {
             Some(&(offset, accepted)) if accepted != frame.bytes => {
-                return Err(place.damage(offset, sequence, DamageFault::Conflict));
+                return Err(place.damage_at(offset, sequence, log, DamageFault::Conflict));
             }
             Some(_) | None => {}
         }

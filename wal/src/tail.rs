@@ -23,12 +23,11 @@ use crate::{
     chain::{Tip, next_group},
     checkpoint::Checkpoint,
     copy::LogEnd,
-    directory::{journal_path, journal_segments, superblock_path, unusable},
-    error::{Damage, DamageFault, Error, SuperblockFault},
+    directory::{journal_path, journal_segments, read_superblock},
+    error::{Damage, DamageFault, Error},
     frame::FrameFault,
     group::{Positions, Unpacker},
     record::Visit,
-    superblock::Superblock,
 };
 
 /// A place in a log, from the beginning to the end and on with it.
@@ -65,15 +64,7 @@ impl Tail {
     ///
     /// [`Error::Superblock`] where there is no log.
     pub fn open(root: &Path) -> Result<Self, Error> {
-        let path = superblock_path(root);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(unusable(root, SuperblockFault::Missing));
-            }
-            Err(error) => return Err(Error::io("read", path)(error)),
-        };
-        let superblock = Superblock::parse(&bytes).map_err(|fault| unusable(root, fault))?;
+        let superblock = read_superblock(root)?;
         Ok(Self::open_from(root, Checkpoint::genesis(superblock.geometry.streams)))
     }
 
@@ -233,17 +224,14 @@ impl Tail {
                     Ok(Some(record)) => record,
                     Ok(None) => break,
                     Err(crate::group::Malformed) => {
-                        return Err(damage(
-                            self.segment,
-                            self.offset,
-                            &self.tip,
-                            DamageFault::Malformed,
-                        ));
+                        return Err(self.damage(DamageFault::Malformed));
                     }
                 };
                 let (stream, sequence) = (record.stream, record.sequence);
-                self.positions.advance(stream, sequence).map_err(|fault| {
-                    damage(self.segment, self.offset, &self.tip, DamageFault::Record(fault))
+                let advanced = self.positions.advance(stream, sequence);
+                advanced.map_err(|fault| {
+                    let place = (self.segment, self.offset);
+                    damage(place, &self.tip, &self.positions, DamageFault::Record(fault))
                 })?;
                 visit(record).map_err(|source| Error::Visit { stream, sequence, source })?;
             }
@@ -255,12 +243,18 @@ impl Tail {
     }
 
     fn damage(&self, fault: DamageFault) -> Error {
-        damage(self.segment, self.offset, &self.tip, fault)
+        damage((self.segment, self.offset), &self.tip, &self.positions, fault)
     }
 }
 
-fn damage(segment: u64, offset: u64, tip: &Tip, fault: DamageFault) -> Error {
-    Damage { segment, offset, sequence: tip.sequence, fault }.into()
+fn damage(
+    (segment, offset): (u64, u64),
+    tip: &Tip,
+    positions: &Positions,
+    fault: DamageFault,
+) -> Error {
+    let (sequence, behind) = (tip.sequence, positions.total());
+    Damage { segment, offset, sequence, behind, fault }.into()
 }
 
 /// Reads a file from a place in it, without a cursor of the file's own.

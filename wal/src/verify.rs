@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     checkpoint::Checkpoint,
-    directory::{Directory, unusable},
+    directory::{Directory, read_superblock, unusable},
     error::{Error, SledFault, SuperblockFault},
     record::Visit,
     recovery::{Compare, Copies, Repair, recover},
@@ -70,8 +70,17 @@ pub fn verify(directory: &Path, visit: &mut Visit<'_>) -> Result<VerifyReport, E
     })
 }
 
+/// What was fixed when a log was created; it may be in use.
+///
+/// # Errors
+///
+/// [`Error::Superblock`] where there is no log.
+pub fn geometry(root: &Path) -> Result<Geometry, Error> {
+    read_superblock(root).map(|superblock| superblock.geometry)
+}
+
 /// The directory without the means to mend it.
-struct ReadOnly(Directory);
+pub(crate) struct ReadOnly(pub(crate) Directory);
 
 impl Copies for ReadOnly {
     fn segments(&self) -> Result<Vec<u64>, Error> {

@@ -1,6 +1,7 @@
 //! `tollgate wal`: looks into the write-ahead log.
 
 mod dump;
+mod replay;
 
 use std::path::{Path, PathBuf};
 
@@ -40,7 +41,8 @@ enum WalCommand {
     /// Only while no server runs; `tollgate wal tail --from 1 --no-follow` reads the log of one that
     /// does. Each line has the record's sequence in the log, its shard and its sequence there, its
     /// time, kind, events, idempotency entry and owed calls. Card numbers, security codes and
-    /// personal data are in no record.
+    /// personal data are in no record. It ends where both copies are damaged; with --skip-damaged
+    /// it goes on behind that, tells what is missing, and exits with 1.
     #[command(after_help = DUMP_EXAMPLES)]
     Dump(dump::DumpArguments),
     /// Print records as they are written, also of a server that runs.
@@ -52,12 +54,21 @@ enum WalCommand {
     /// tells whether the second copy has the rest.
     #[command(after_help = TAIL_EXAMPLES)]
     Tail(dump::TailArguments),
+    /// Replay the log up to a record or a time, and tell what it comes to there.
+    ///
+    /// Only while no server runs. It is the replay of a start, with every invariant checked: prints
+    /// how many payments stood how, the books by currency, and sequence and state hash of each
+    /// shard. What lies behind the record is not looked at, so that it may be damaged; for a time
+    /// all of the log is read, since each shard has its own.
+    #[command(after_help = REPLAY_EXAMPLES)]
+    Replay(replay::ReplayArguments),
 }
 
 const DUMP_EXAMPLES: &str = "\
 Examples:
   tollgate wal dump --data-dir ./data --from 1000 --to 2000
   tollgate wal dump --shard 0                  Merchants and keys alone
+  tollgate wal dump --skip-damaged             What is left of a log that does not verify
   tollgate wal dump | jq 'select(.events[].payment == \"pay_...\")'";
 
 const TAIL_EXAMPLES: &str = "\
@@ -65,6 +76,12 @@ Examples:
   tollgate wal tail --data-dir ./data          What comes from now on
   tollgate wal tail --from 1 --no-follow       What is there already
   tollgate wal tail --from 5000 --limit 10";
+
+const REPLAY_EXAMPLES: &str = "\
+Examples:
+  tollgate wal replay --data-dir ./data        All of it
+  tollgate wal replay --until 1000             Up to the record that `wal dump` shows as 1000
+  tollgate wal replay --until 2026-01-15T10:30:00Z --json";
 
 /// Why a log cannot be shown, or does not verify.
 #[derive(Debug, thiserror::Error)]
@@ -90,9 +107,28 @@ pub enum WalError {
         /// Why.
         source: Box<EngineError>,
     },
+    /// It cannot be replayed so far.
+    #[error("cannot replay {} so far", directory.display())]
+    Replay {
+        /// Which log.
+        directory: PathBuf,
+        /// Why.
+        source: Box<EngineError>,
+    },
     /// The records cannot be told.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// Not all of it is there any more.
+    #[error(
+        "the log is damaged in {gaps} place{}, and {records} records are known to be missing",
+        if *gaps == 1 { "" } else { "s" }
+    )]
+    Incomplete {
+        /// Where nothing whole is.
+        gaps: usize,
+        /// Those whose numbers show it.
+        records: u64,
+    },
     /// It is damaged, in use, or breaks an invariant.
     #[error("{} does not verify", directory.display())]
     Verify {
@@ -111,6 +147,7 @@ pub(super) fn run(arguments: WalArguments) -> Result<(), WalError> {
         WalCommand::Verify { data_dir, verbose } => verify(&data_dir, verbose),
         WalCommand::Dump(arguments) => dump::dump(arguments),
         WalCommand::Tail(arguments) => dump::tail(arguments),
+        WalCommand::Replay(arguments) => replay::run(arguments),
     }
 }
 
@@ -130,12 +167,8 @@ fn verify(data_dir: &Path, verbose: bool) -> Result<(), WalError> {
     println!("state hash  {}", hex(&state_hash(&report.hashes)));
     if verbose {
         for (shard, hash) in &report.hashes {
-            let name = match *shard {
-                ShardId::CONTROL => "control".to_owned(),
-                ShardId(number) => number.to_string(),
-            };
-            let hash = hash.to_string();
-            println!("shard       {name:<8}{}", hash.get(..SHORT_DIGEST).unwrap_or(&hash));
+            let name = shard_name(*shard);
+            println!("shard       {name:<8}{}", short_digest(&hash.to_string()));
         }
     }
     for snapshot in &report.snapshots {
@@ -149,6 +182,17 @@ fn verify(data_dir: &Path, verbose: bool) -> Result<(), WalError> {
     }
     println!("invariants  hold");
     Ok(())
+}
+
+fn shard_name(shard: ShardId) -> String {
+    match shard {
+        ShardId::CONTROL => "control".to_owned(),
+        ShardId(number) => number.to_string(),
+    }
+}
+
+fn short_digest(hash: &str) -> &str {
+    hash.get(..SHORT_DIGEST).unwrap_or(hash)
 }
 
 /// SHA-256 over the number (big-endian) and the hash, in hexadecimal, of each shard: two copies of

@@ -4,6 +4,7 @@
 //! do so while a server writes it.
 
 use std::{
+    fmt,
     io::{self, BufWriter, StdoutLock, Write},
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -12,7 +13,7 @@ use std::{
 
 use clap::Args;
 use tollgate_domain::ShardId;
-use tollgate_engine::{Error as EngineError, LogTail, LoggedRecord, Selection};
+use tollgate_engine::{Error as EngineError, Gap, LogTail, LoggedRecord, LostRecords, Selection};
 
 use super::WalError;
 use crate::record_line::RecordLine;
@@ -37,6 +38,9 @@ pub(super) struct DumpArguments {
     /// The last record to print, by its sequence.
     #[arg(long, value_name = "SEQUENCE")]
     to: Option<u64>,
+    /// Pass over what is damaged in both copies; tell on standard error what is missing.
+    #[arg(long)]
+    skip_damaged: bool,
     #[command(flatten)]
     choice: Choice,
 }
@@ -68,7 +72,7 @@ struct Choice {
 }
 
 pub(super) fn dump(arguments: DumpArguments) -> Result<(), WalError> {
-    let DumpArguments { data_dir, from, to, choice } = arguments;
+    let DumpArguments { data_dir, from, to, skip_damaged, choice } = arguments;
     let _idle = IdleDataDirectory::look_into(&data_dir).map_err(|error| match error {
         data_directory::Error::InUse { path } => WalError::Running { path },
         other => WalError::DataDirectory(other),
@@ -76,9 +80,60 @@ pub(super) fn dump(arguments: DumpArguments) -> Result<(), WalError> {
     let directory = log_directory(&data_dir);
     let selection = choice.selection(from, to.unwrap_or(u64::MAX));
     let mut printer = Printer::new(choice.limit);
+    if skip_damaged {
+        return dump_around_damage(&directory, selection, printer);
+    }
     let dumped = tollgate_engine::dump(&directory, selection, &mut |record| printer.print(&record));
     printer.finish()?;
     dumped.map_err(unreadable(&directory))
+}
+
+/// Prints what is whole; what is missing is told where it is missing, and fails the command.
+fn dump_around_damage(
+    directory: &Path,
+    selection: Selection,
+    mut printer: Printer,
+) -> Result<(), WalError> {
+    let mut records = 0;
+    let dumped = tollgate_engine::dump_around_damage(
+        directory,
+        selection,
+        &mut |record| printer.print(&record),
+        &mut |gap| {
+            records += gap.lost_records();
+            eprintln!("tollgate: missing {}", Missing(gap));
+        },
+    );
+    printer.finish()?;
+    match dumped.map_err(unreadable(directory))? {
+        0 => Ok(()),
+        gaps => Err(WalError::Incomplete { gaps, records }),
+    }
+}
+
+/// What a gap in the log has swallowed, for people.
+struct Missing<'g>(&'g Gap);
+
+impl fmt::Display for Missing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Gap { segment, offset, frames, behind, lost } = self.0;
+        write!(f, "behind record {behind}: from byte {offset} of segment {segment:020} on, ")?;
+        match (frames.end.checked_sub(1), frames.end) {
+            (_, u64::MAX) => write!(f, "frame {} and all behind it", frames.start)?,
+            (Some(last), _) if last > frames.start => {
+                write!(f, "frames {} to {last}", frames.start)?;
+            }
+            (Some(last), _) if last == frames.start => write!(f, "frame {last}")?,
+            _ => write!(f, "no frame, but frame {} does not follow it", frames.start)?,
+        }
+        for LostRecords { stream, first, last } in lost {
+            match last - first {
+                0 => write!(f, "; shard {}: record {first}", stream.0)?,
+                _ => write!(f, "; shard {}: records {first} to {last}", stream.0)?,
+            }
+        }
+        Ok(())
+    }
 }
 
 pub(super) fn tail(arguments: TailArguments) -> Result<(), WalError> {

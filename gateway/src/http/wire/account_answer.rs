@@ -155,6 +155,16 @@ impl AccountBody {
     }
 }
 
+/// For people, on one line.
+impl fmt::Display for AccountBody {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { account, provider, currency, balance, livemode, .. } = self;
+        let (mode, owner) = (if *livemode { "live" } else { "test" }, provider.as_deref());
+        let account = owner.map_or_else(|| (*account).into(), |owner| format!("{account} {owner}"));
+        write!(formatter, "{mode} {currency} {account:<32}{:>18}", balance.to_string())
+    }
+}
+
 impl BalancesBody {
     /// Of a merchant's own accounts in one mode.
     pub(crate) fn of(mode: Mode, accounts: &[(AccountKey, Balance)]) -> Self {

@@ -1,0 +1,136 @@
+//! A log that nobody has open, replayed up to a place or a time, and what it came to there.
+//!
+//! It is the replay of a start, with every invariant checked. Both copies are read, as far as that
+//! place, so that a log which is damaged behind it can still be replayed up to it.
+//!
+//! A time is each shard's own: its records up to that time are replayed, and no others. Shards stand
+//! for themselves, so that this is what the gateway knew then.
+//!
+//! Not here: whether snapshots say the same (`verify.rs`).
+
+use std::{collections::BTreeMap, num::NonZeroU16, path::Path};
+
+use tollgate_domain::{
+    Event, PaymentStatus, Record, ShardId, ShardState, StateHash, Timestamp,
+    ledger::{AccountKey, Balance},
+};
+use tollgate_wal::{VisitError, verify};
+
+use crate::{
+    archive::ArchiveFeed,
+    error::Error,
+    record_observer::{RecordObservers, ReplayFeed},
+    recovery::{Replayed, Watcher},
+};
+
+/// How far.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Until {
+    /// To the end.
+    End,
+    /// To the record with this number in the log, included.
+    Record(u64),
+    /// To this time, included.
+    Time(Timestamp),
+}
+
+/// What a log came to.
+#[derive(Clone, Debug)]
+pub struct ReplayReport {
+    /// Records that were replayed.
+    pub records: u64,
+    /// When the last of them was decided; `None` where there is none.
+    pub last_at: Option<Timestamp>,
+    /// By shard, the control shard first: its last record, and the hash of its state.
+    pub shards: Vec<(ShardId, u64, StateHash)>,
+    /// Merchants.
+    pub merchants: usize,
+    /// How many payments stood how, in memory or not.
+    pub payments: BTreeMap<PaymentStatus, u64>,
+    /// Every account of every shard, as the books stood.
+    pub accounts: Vec<(AccountKey, Balance)>,
+}
+
+/// Replays a log from its beginning.
+///
+/// # Errors
+/// Where the log is damaged before that place, in use, or breaks an invariant; and where it ends
+/// before the record that is asked for.
+pub fn replay(directory: &Path, until: Until) -> Result<ReplayReport, Error> {
+    let streams = verify::geometry(directory)?.streams;
+    // A log has a control shard and at least one other.
+    let shards = NonZeroU16::new(streams.saturating_sub(1)).unwrap_or(NonZeroU16::MIN);
+    let mut replayed = Replayed::new(shards);
+    let feed = ReplayFeed::new(&RecordObservers::none(), replayed.sequences.len());
+    let last = if let Until::Record(last) = until { last } else { u64::MAX };
+    let up_to = if let Until::Time(time) = until { Some(time) } else { None };
+    let mut watch = Watch { up_to, records: 0, last_at: None, departed: BTreeMap::new() };
+    let mut number = 0;
+    replayed.replay_with(feed, &mut ArchiveFeed::none(), &mut watch, |visit| {
+        let read = verify::verify(directory, &mut |record| {
+            if number == last {
+                return Err(VisitError::from("far enough"));
+            }
+            number += 1;
+            visit(record)
+        });
+        match read {
+            Err(tollgate_wal::Error::Visit { .. }) if number == last => Ok(()),
+            other => other.map(|_report| ()),
+        }
+    })?;
+    if number < last && last != u64::MAX {
+        return Err(Error::EndsBefore { records: number });
+    }
+    Ok(watch.report(&replayed))
+}
+
+/// Notes what is replayed.
+struct Watch {
+    up_to: Option<Timestamp>,
+    records: u64,
+    last_at: Option<Timestamp>,
+    /// How many payments that have left memory stood how.
+    departed: BTreeMap<PaymentStatus, u64>,
+}
+
+impl Watcher for Watch {
+    fn takes(&mut self, at: Timestamp) -> bool {
+        let takes = self.up_to.is_none_or(|up_to| at <= up_to);
+        if takes {
+            self.records += 1;
+            self.last_at = self.last_at.max(Some(at));
+        }
+        takes
+    }
+
+    fn about_to_apply(&mut self, state: &ShardState, record: &Record<Event>) {
+        for event in record.events.iter().filter(|event| event.is_of_archive()) {
+            if let Event::PaymentRecalled { history, .. } = event {
+                let status = history.payment().state().status();
+                *self.departed.get_mut(&status).expect("it left in this state") -= 1;
+            } else if let Some(payment) = event.payment().and_then(|id| state.payment(id)) {
+                *self.departed.entry(payment.state().status()).or_default() += 1;
+            }
+        }
+    }
+}
+
+impl Watch {
+    fn report(self, replayed: &Replayed) -> ReplayReport {
+        let in_memory = replayed.shards.iter().flat_map(ShardState::payments_sorted);
+        let in_memory = in_memory.map(|payment| payment.state().status());
+        let mut payments = self.departed;
+        in_memory.for_each(|status| *payments.entry(status).or_default() += 1);
+        payments.retain(|_status, count| *count > 0);
+        let shards = (0..=u16::MAX).map(ShardId).zip(&replayed.sequences);
+        ReplayReport {
+            records: self.records,
+            last_at: self.last_at,
+            shards: shards.map(|(id, last)| (id, *last, replayed.hash_of(id))).collect(),
+            merchants: replayed.control.merchants().count(),
+            payments,
+            accounts: replayed.shards.iter().flat_map(|state| state.ledger().sorted()).collect(),
+        }
+    }
+}

@@ -166,6 +166,7 @@ mod tests {
     #[test]
     fn keys_lie_in_the_data_directory_or_elsewhere() {
         assert_eq!(Config::defaults().storage.key_store(), PathBuf::from("./data/keys"));
+        assert_eq!(Config::defaults().storage.retention(), None, "all is kept");
         let elsewhere = load("[storage]\nkey_store_dir = \"/mnt/keys\"").unwrap();
         assert_eq!(elsewhere.storage.key_store(), PathBuf::from("/mnt/keys"));
     }

@@ -1,6 +1,6 @@
 //! `[storage]`: the data directory.
 
-use std::{num::NonZeroU16, path::PathBuf};
+use std::{num::NonZeroU16, path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 
@@ -20,11 +20,22 @@ pub struct Storage {
     pub segment_bytes: u64,
     /// Bytes of sealed segments after which a snapshot is made; 0 for none but on request.
     pub snapshot_bytes: u64,
+    /// For how many days the log keeps its records; 0 for ever.
+    pub retention_days: u32,
     /// With less than this left on the disk, new payments are refused.
     pub min_free_bytes: u64,
 }
 
+const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
+
 impl Storage {
+    /// How long the log keeps its records; `None` for ever.
+    #[must_use]
+    pub fn retention(&self) -> Option<Duration> {
+        let seconds = u64::from(self.retention_days) * SECONDS_PER_DAY;
+        (seconds > 0).then(|| Duration::from_secs(seconds))
+    }
+
     /// The directory of the keys of personal data.
     #[must_use]
     pub fn key_store(&self) -> PathBuf {

@@ -99,6 +99,9 @@ pub enum ArchiveError {
     /// An earlier failure: it has taken nothing since.
     #[error("the archive has failed before")]
     Failed,
+    /// It lacks what the log has let go of: nothing can make it again.
+    #[error("the archive lacks payments of shard {} that are in the log no longer", .0.0)]
+    Gone(ShardId),
     /// It has more than the log: it is another log's, or the log is an old copy of its own.
     #[error("the archive has payments of shard {} that have not left it", .0.0)]
     Ahead(ShardId),

@@ -256,9 +256,8 @@ impl<A: Attachment> Engine<A> {
         spawn_vital(runtime, releaser.run());
         spawn_vital(runtime, Arc::clone(&router).carry_mail());
         let live = Arc::clone(&router) as Arc<dyn LiveShards>;
-        let (root, interval) = (&options.directory, options.snapshot_bytes);
         let snapshotter = kept
-            .map(|archive| Snapshotter::start(root, interval, live, archive, observer))
+            .map(|archive| Snapshotter::start(&options, live, archive, observers.clone(), observer))
             .transpose()?;
         let inner = Inner {
             router,

@@ -28,6 +28,26 @@ pub enum Error {
         /// The number of its last record.
         records: u64,
     },
+    /// Less of the log is asked for than has been let go of.
+    #[error("the log begins behind record {records}")]
+    BeginsBehind {
+        /// The number of the last record that was let go of.
+        records: u64,
+    },
+    /// The log begins at a snapshot, and that is of no use.
+    #[error("the log begins at the snapshot {frame:020}, which cannot be used")]
+    Beginning {
+        /// The frame that names it.
+        frame: u64,
+        /// Why.
+        source: SnapshotError,
+    },
+    /// The log begins at a snapshot, and neither that nor a later one is of use.
+    #[error("the log begins at the snapshot {frame:020}, and no snapshot can be used")]
+    NoBeginning {
+        /// The frame that names it.
+        frame: u64,
+    },
     /// What the log tells breaks an invariant.
     #[error("shard {} breaks an invariant", shard.0)]
     Invariant {
@@ -55,7 +75,7 @@ pub enum Error {
     #[error("no snapshots are kept")]
     NoSnapshots,
     /// The archive cannot be opened or written.
-    #[error("the archive of payments that have left memory; it is made again where it is removed")]
+    #[error("the archive of payments that have left memory")]
     Archive(#[source] ArchiveError),
     /// A thread cannot be started.
     #[error("cannot start a thread")]

@@ -52,7 +52,7 @@ pub type Show<'s> = dyn FnMut(LoggedRecord) -> ControlFlow<()> + 's;
 /// Where the log is in use, damaged, or holds a record that this build does not know. Records before
 /// the fault have been shown by then.
 pub fn dump(directory: &Path, selection: Selection, show: &mut Show<'_>) -> Result<(), Error> {
-    let mut reader = Reader { number: 0, selection };
+    let mut reader = Reader { number: records_let_go(directory)?, selection };
     reader.read(show, |visit| tollgate_wal::verify::verify(directory, visit)).map(|_end| ())
 }
 
@@ -98,7 +98,9 @@ impl LogTail {
     /// # Errors
     /// Where there is no log.
     pub fn open(directory: &Path, selection: Selection) -> Result<Self, Error> {
-        Ok(Self { tail: Tail::open(directory)?, reader: Reader { number: 0, selection } })
+        let tail = Tail::open(directory)?;
+        let reader = Reader { number: tail.records_before(), selection };
+        Ok(Self { tail, reader })
     }
 
     /// Shows what has come since the last time. Breaks where `show` did, or behind the last selected
@@ -123,6 +125,14 @@ impl LogTail {
         })?;
         Ok(())
     }
+}
+
+/// How many records the log has let go of: it begins behind them.
+///
+/// # Errors
+/// Where there is no log, or what says so is damaged.
+pub fn records_let_go(directory: &Path) -> Result<u64, Error> {
+    Ok(tollgate_wal::beginning(directory)?.positions().iter().sum())
 }
 
 #[derive(Debug)]

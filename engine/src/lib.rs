@@ -58,6 +58,7 @@ mod recovery;
 mod release;
 mod releaser;
 mod replay;
+mod retention;
 mod router;
 mod shard;
 mod shard_actor;
@@ -78,7 +79,7 @@ pub use effects::{Attachment, EffectSink, OwedCall, PreparedCall};
 pub use engine::{Answer, Engine, EngineHealth, OrderAnswer, Patience};
 pub use error::{CommandError, Error};
 pub use inspect::{
-    LogTail, LoggedRecord, RecordContent, Selection, Show, dump, dump_around_damage,
+    LogTail, LoggedRecord, RecordContent, Selection, Show, dump, dump_around_damage, records_let_go,
 };
 pub use lane::Lane;
 pub use options::{EngineOptions, NoObserver, Observer, SnapshotObservation};

@@ -22,6 +22,8 @@ pub struct EngineOptions {
     pub min_free_bytes: u64,
     /// Bytes of sealed segments after which a snapshot is made; 0 where that is done on request alone.
     pub snapshot_bytes: u64,
+    /// How long the log keeps its records; `None` for ever.
+    pub retention: Option<Duration>,
     /// Commands from outside in flight at the most.
     pub max_in_flight: usize,
     /// Of these, to one shard.
@@ -46,6 +48,7 @@ impl EngineOptions {
             min_free_bytes: log.min_free_bytes,
             // Two segments: some 400,000 records, which are replayed in under a second.
             snapshot_bytes: 2 * log.segment_bytes,
+            retention: None,
             max_in_flight: 200_000,
             max_in_flight_per_shard: 100_000,
             policy: Policy::default(),

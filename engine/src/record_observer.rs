@@ -20,7 +20,7 @@ use crate::durable_record::DurableRecord;
 /// Derives something from the log.
 pub trait RecordObserver: Send + Sync + 'static {
     /// The last record of this shard that it needs not be shown any more, 0 where it has none. Asked
-    /// once for each shard, before the log is replayed.
+    /// for each shard before the log is replayed, and later before the log lets go of records.
     fn position(&self, shard: ShardId) -> u64;
 
     /// Is shown records while the log is replayed: the ones above its position. May block, so that a
@@ -64,6 +64,15 @@ impl RecordObservers {
     #[must_use]
     pub fn have_room(&self) -> bool {
         self.0.iter().all(|observer| observer.has_room())
+    }
+
+    /// Whether somebody lacks any of the records up to these, by shard.
+    pub(crate) fn lack_any(&self, up_to: &[u64]) -> bool {
+        let lacks = |observer: &Arc<dyn RecordObserver>| {
+            let mut shards = (0..=u16::MAX).map(ShardId).zip(up_to);
+            shards.any(|(shard, last)| observer.position(shard) < *last)
+        };
+        self.0.iter().any(lacks)
     }
 
     /// Shows everybody a durable group, in its order.

@@ -2,6 +2,7 @@
 
 use std::{
     num::NonZeroU16,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -10,11 +11,11 @@ use tollgate_domain::{
     ControlState, Event, Record, ShardId, ShardState, StateHash, Timestamp, codec, invariant,
 };
 use tollgate_wal::{
-    Checkpoint, Geometry, LogStore, RecordRef, Recovery, Repair, Visit, VisitError,
+    Checkpoint, Geometry, LogStore, RecordRef, Recovery, Repair, SnapshotStore, Visit, VisitError,
 };
 
 use crate::{
-    archive::{Archive, ArchiveFeed},
+    archive::{Archive, ArchiveError, ArchiveFeed},
     durable_record::DurableRecord,
     error::Error,
     planted_fault::{PlantedFault, is_planted},
@@ -233,17 +234,31 @@ fn begin(
     snapshots: &dyn Snapshots,
 ) -> Result<Begun, Error> {
     let mut damaged = 0;
+    let beginning = snapshots.beginning()?;
     for name in snapshots.list()? {
+        let is_beginning = name == beginning;
+        let mut archive_lacks = None;
         let loaded = snapshots.read(name).map_err(SnapshotError::from).and_then(|mut source| {
-            if feed.lacks_any(source.checkpoint().positions()) {
+            // What the log has let go of nobody can be shown any more.
+            if !is_beginning && feed.lacks_any(source.checkpoint().positions()) {
                 return Ok(None);
             }
             let (checkpoint, replayed) = load_snapshot(source.as_mut(), shards)?;
-            let lacks = replayed.shards.iter().any(|state| archive.lacks(state));
-            Ok((!lacks).then_some((checkpoint, replayed)))
+            let lacks = replayed.shards.iter().find(|state| archive.lacks(state));
+            archive_lacks = lacks.map(ShardState::shard);
+            Ok(archive_lacks.is_none().then_some((checkpoint, replayed)))
         });
+        if let (true, Some(shard)) = (is_beginning, archive_lacks) {
+            return Err(Error::Archive(ArchiveError::Gone(shard)));
+        }
         match loaded {
             Ok(Some((checkpoint, replayed))) => {
+                if feed.lacks_any(checkpoint.positions()) {
+                    tracing::warn!(
+                        name,
+                        "a view lacks records that the log has let go of, and begins behind them"
+                    );
+                }
                 return Ok(Begun { replayed, checkpoint: Some(checkpoint), damaged });
             }
             Ok(None) => tracing::info!(
@@ -257,5 +272,28 @@ fn begin(
             }
         }
     }
+    if beginning > 1 {
+        return Err(Error::NoBeginning { frame: beginning });
+    }
     Ok(Begun { replayed: Replayed::new(shards), checkpoint: None, damaged })
+}
+
+/// What a log that nobody has open begins with: nothing, or what its snapshot there says.
+///
+/// # Errors
+/// Where there is no log, or that snapshot is of no use.
+pub(crate) fn before_the_log(directory: &Path) -> Result<Replayed, Error> {
+    let beginning = tollgate_wal::beginning(directory)?;
+    // A log has a control shard and at least one other.
+    let shards = u16::try_from(beginning.positions().len().saturating_sub(1)).unwrap_or(u16::MAX);
+    let shards = NonZeroU16::new(shards).unwrap_or(NonZeroU16::MIN);
+    if beginning.frame() == 1 {
+        return Ok(Replayed::new(shards));
+    }
+    let read = SnapshotStore::look(directory).read(beginning.frame());
+    let loaded = read.map_err(SnapshotError::from).and_then(|mut source| {
+        let (checkpoint, replayed) = load_snapshot(&mut source, shards)?;
+        if checkpoint == beginning { Ok(replayed) } else { Err(SnapshotError::Shape) }
+    });
+    loaded.map_err(|source| Error::Beginning { frame: beginning.frame(), source })
 }

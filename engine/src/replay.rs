@@ -8,10 +8,13 @@
 //!
 //! Not here: whether snapshots say the same (`verify.rs`).
 
-use std::{collections::BTreeMap, num::NonZeroU16, path::Path};
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::Path,
+};
 
 use tollgate_domain::{
-    Event, PaymentStatus, Record, ShardId, ShardState, StateHash, Timestamp,
+    Event, PaymentId, PaymentStatus, Record, ShardId, ShardState, StateHash, Timestamp,
     ledger::{AccountKey, Balance},
 };
 use tollgate_wal::{VisitError, verify};
@@ -20,7 +23,7 @@ use crate::{
     archive::ArchiveFeed,
     error::Error,
     record_observer::{RecordObservers, ReplayFeed},
-    recovery::{Replayed, Watcher},
+    recovery::{Replayed, Watcher, before_the_log},
 };
 
 /// How far.
@@ -37,7 +40,7 @@ pub enum Until {
 /// What a log came to.
 #[derive(Clone, Debug)]
 pub struct ReplayReport {
-    /// Records that were replayed.
+    /// The number of the last record that was replayed, or let go of.
     pub records: u64,
     /// When the last of them was decided; `None` where there is none.
     pub last_at: Option<Timestamp>,
@@ -47,6 +50,8 @@ pub struct ReplayReport {
     pub merchants: usize,
     /// How many payments stood how, in memory or not.
     pub payments: BTreeMap<PaymentStatus, u64>,
+    /// How many had left memory before the log begins: it does not tell how they stood.
+    pub departed_before: u64,
     /// Every account of every shard, as the books stood.
     pub accounts: Vec<(AccountKey, Balance)>,
 }
@@ -57,15 +62,28 @@ pub struct ReplayReport {
 /// Where the log is damaged before that place, in use, or breaks an invariant; and where it ends
 /// before the record that is asked for.
 pub fn replay(directory: &Path, until: Until) -> Result<ReplayReport, Error> {
-    let streams = verify::geometry(directory)?.streams;
-    // A log has a control shard and at least one other.
-    let shards = NonZeroU16::new(streams.saturating_sub(1)).unwrap_or(NonZeroU16::MIN);
-    let mut replayed = Replayed::new(shards);
+    let mut replayed = before_the_log(directory)?;
+    let let_go: u64 = replayed.sequences.iter().sum();
+    let is_behind = match until {
+        Until::End => false,
+        Until::Record(last) => last < let_go,
+        Until::Time(time) => replayed.shards.iter().any(|state| state.last_time() > time),
+    };
+    if is_behind {
+        return Err(Error::BeginsBehind { records: let_go });
+    }
     let feed = ReplayFeed::new(&RecordObservers::none(), replayed.sequences.len());
     let last = if let Until::Record(last) = until { last } else { u64::MAX };
     let up_to = if let Until::Time(time) = until { Some(time) } else { None };
-    let mut watch = Watch { up_to, records: 0, last_at: None, departed: BTreeMap::new() };
-    let mut number = 0;
+    let mut watch = Watch {
+        up_to,
+        records: let_go,
+        last_at: None,
+        departed: BTreeMap::new(),
+        departed_before: replayed.shards.iter().map(ShardState::departed_count).sum(),
+        departed_since: (let_go > 0).then(HashSet::new),
+    };
+    let mut number = let_go;
     replayed.replay_with(feed, &mut ArchiveFeed::none(), &mut watch, |visit| {
         let read = verify::verify(directory, &mut |record| {
             if number == last {
@@ -92,6 +110,10 @@ struct Watch {
     last_at: Option<Timestamp>,
     /// How many payments that have left memory stood how.
     departed: BTreeMap<PaymentStatus, u64>,
+    /// How many left before the log begins, and are still away.
+    departed_before: u64,
+    /// Those that have left since, where others had before.
+    departed_since: Option<HashSet<PaymentId>>,
 }
 
 impl Watcher for Watch {
@@ -106,11 +128,18 @@ impl Watcher for Watch {
 
     fn about_to_apply(&mut self, state: &ShardState, record: &Record<Event>) {
         for event in record.events.iter().filter(|event| event.is_of_archive()) {
-            if let Event::PaymentRecalled { history, .. } = event {
+            if let Event::PaymentRecalled { payment, history } = event {
+                if self.departed_since.as_mut().is_some_and(|since| !since.remove(payment)) {
+                    self.departed_before -= 1;
+                    continue;
+                }
                 let status = history.payment().state().status();
                 *self.departed.get_mut(&status).expect("it left in this state") -= 1;
             } else if let Some(payment) = event.payment().and_then(|id| state.payment(id)) {
                 *self.departed.entry(payment.state().status()).or_default() += 1;
+                if let Some(since) = &mut self.departed_since {
+                    since.insert(payment.id());
+                }
             }
         }
     }
@@ -130,6 +159,7 @@ impl Watch {
             shards: shards.map(|(id, last)| (id, *last, replayed.hash_of(id))).collect(),
             merchants: replayed.control.merchants().count(),
             payments,
+            departed_before: self.departed_before,
             accounts: replayed.shards.iter().flat_map(|state| state.ledger().sorted()).collect(),
         }
     }

@@ -37,6 +37,14 @@ pub trait Snapshots {
     /// Where they cannot be listed.
     fn list(&self) -> Result<Vec<u64>, tollgate_wal::Error>;
 
+    /// The name of the one that the log begins at; 1 where it begins with its first record.
+    ///
+    /// # Errors
+    /// Where that is not known.
+    fn beginning(&self) -> Result<u64, tollgate_wal::Error> {
+        Ok(1)
+    }
+
     /// Begins to read one.
     ///
     /// # Errors
@@ -406,6 +414,10 @@ impl Snapshots for NoSnapshots {
 impl Snapshots for SnapshotStore {
     fn list(&self) -> Result<Vec<u64>, tollgate_wal::Error> {
         self.list()
+    }
+
+    fn beginning(&self) -> Result<u64, tollgate_wal::Error> {
+        self.beginning()
     }
 
     fn read(&self, name: u64) -> Result<Box<dyn SnapshotSource + '_>, tollgate_wal::Error> {

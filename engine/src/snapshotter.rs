@@ -17,7 +17,7 @@
 
 use std::{
     ops::Range,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -30,18 +30,19 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tollgate_domain::{ShardId, ShardState, StateHash, codec};
-use tollgate_wal::{Checkpoint, SnapshotStore, Tail, VisitError, crash_point, drop_sled_before};
+use tollgate_wal::{
+    Checkpoint, Cut, SnapshotStore, Tail, VisitError, crash_point, cut_before, drop_sled_before,
+};
 
 use crate::{
     abort_guard::AbortOnPanic,
     archive::Archive,
     error::Error,
-    options::{Observer, SnapshotObservation},
+    options::{EngineOptions, Observer, SnapshotObservation},
+    record_observer::RecordObservers,
+    retention::{Aged, plan},
     snapshot::{RecordsByShard, SnapshotError, SnapshotSource, prove_snapshot, write_shards},
 };
-
-/// How many snapshots are kept: the newest, and one in case that is damaged.
-const KEPT: usize = 2;
 
 /// How often the thread looks whether enough of the log is sealed.
 const LOOK: Duration = Duration::from_secs(1);
@@ -81,8 +82,11 @@ struct Worker {
     streams: u16,
     /// Sealed bytes after which a snapshot is made; 0 where that is done on request alone.
     interval: u64,
+    /// How long the log keeps its records.
+    retention: Option<Duration>,
     live: Arc<dyn LiveShards>,
     archive: Arc<dyn Archive>,
+    observers: RecordObservers,
     observer: Arc<dyn Observer>,
     stopping: Arc<AtomicBool>,
     /// When the next is tried after a failure.
@@ -97,20 +101,23 @@ impl Snapshotter {
     /// # Errors
     /// Where the system gives none, or the directory of snapshots cannot be had.
     pub(crate) fn start(
-        root: &Path,
-        interval: u64,
+        options: &EngineOptions,
         live: Arc<dyn LiveShards>,
         archive: Arc<dyn Archive>,
+        observers: RecordObservers,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, Error> {
+        let root = &options.directory;
         let stopping = Arc::new(AtomicBool::new(false));
         let mut worker = Worker {
-            root: root.to_owned(),
+            root: root.clone(),
             store: SnapshotStore::open(root)?,
             streams: live.count() + 1,
-            interval,
+            interval: options.snapshot_bytes,
+            retention: options.retention,
             live,
             archive,
+            observers,
             observer,
             stopping: Arc::clone(&stopping),
             quiet_until: Instant::now(),
@@ -336,17 +343,38 @@ impl Worker {
         }
     }
 
-    /// Lets go of what the two newest snapshots make needless: older ones, and the second copies of
-    /// segments before the older of the two.
+    /// Lets go of what the two newest snapshots make needless: older ones, the second copies of segments
+    /// before the older of the two, and what the log need not keep any longer.
     fn retire(&self) -> Result<(), Error> {
-        let oldest = self.store.keep(KEPT)?;
-        crash_point::reach("snapshot: older ones are gone");
-        if self.store.list()?.len() == KEPT
-            && let Some(frame) = oldest
+        let aged = |frame| Ok(Aged { frame, age: self.store.age(frame)? });
+        let snapshots = self.store.list()?.into_iter().map(aged);
+        let snapshots = snapshots.collect::<Result<Vec<Aged>, tollgate_wal::Error>>()?;
+        let beginning = self.store.beginning()?;
+        let mut plan = plan(&snapshots, beginning, self.retention);
+        if let Some(frame) = plan.cut
+            && !self.cut(frame)?
         {
+            // Whoever lags behind by all that time is to be mended before, or switched off.
+            plan.snapshots = snapshots.iter().map(|snapshot| snapshot.frame).collect();
+        }
+        self.store.keep(&plan.snapshots)?;
+        crash_point::reach("snapshot: older ones are gone");
+        if let Some(frame) = plan.proven {
             drop_sled_before(&self.root, frame)?;
         }
         Ok(())
+    }
+
+    /// Lets the log begin at a snapshot; false where somebody who observes has not come so far.
+    fn cut(&self, frame: u64) -> Result<bool, Error> {
+        let checkpoint = self.store.read(frame)?.checkpoint().clone();
+        if self.observers.lack_any(checkpoint.positions()) {
+            tracing::warn!(frame, "the log is not cut: a view or the feed has not read so far");
+            return Ok(false);
+        }
+        let Cut { segments, bytes } = cut_before(&self.root, &checkpoint)?;
+        tracing::info!(frame, segments, bytes, "the log has let go of what it need not keep");
+        Ok(true)
     }
 
     /// Where the newest snapshot stands that is whole, and its name; or the beginning. One that is

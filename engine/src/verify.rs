@@ -1,7 +1,7 @@
 //! Examines a log that nobody has open: its bytes, whether what they tell holds together, and whether
 //! its snapshots say the same.
 
-use std::{num::NonZeroU16, path::Path};
+use std::path::Path;
 
 use tollgate_domain::{ShardId, ShardState, StateHash};
 use tollgate_wal::SnapshotStore;
@@ -11,7 +11,7 @@ use crate::{
     backup::StateClaim,
     error::Error,
     record_observer::{RecordObservers, ReplayFeed},
-    recovery::{Replayed, Watcher},
+    recovery::{Replayed, Watcher, before_the_log},
     snapshot::snapshot_ends,
 };
 
@@ -55,18 +55,15 @@ pub fn verify(directory: &Path) -> Result<VerifyReport, Error> {
 /// # Errors
 /// As [`verify`]. That a claim does not hold is no error: the report says so.
 pub fn verify_against(directory: &Path, claims: &[StateClaim]) -> Result<VerifyReport, Error> {
-    // How many shards there are stands in the log's superblock, which is read with the records: so
-    // there is room for as many as there can be, and those without a record cost little.
-    let mut replayed = Replayed::new(NonZeroU16::MAX.min(MOST_SHARDS));
+    let mut replayed = before_the_log(directory)?;
     let feed = ReplayFeed::new(&RecordObservers::none(), replayed.sequences.len());
     let mut claims =
         Claims { of_snapshots: claims_of_snapshots(directory)?, other: Claim::of(claims) };
+    claims.begin(&replayed);
     let log = replayed.replay_with(feed, &mut ArchiveFeed::none(), &mut claims, |visit| {
         tollgate_wal::verify::verify(directory, visit)
     })?;
     let Claims { of_snapshots: claims, other: claimed } = claims;
-    let shards = usize::from(log.geometry.streams).saturating_sub(1);
-    replayed.shards.truncate(shards);
     let found = claimed.found;
     let control = (ShardId::CONTROL, replayed.control.hash());
     let payments = replayed.shards.iter().map(|state| (state.shard(), state.hash()));
@@ -88,6 +85,16 @@ fn payments_of(state: &ShardState) -> u64 {
 struct Claims {
     of_snapshots: Vec<Claim>,
     other: Claim,
+}
+
+impl Claims {
+    /// Of the one that the log begins at all is found before the first record is read.
+    fn begin(&mut self, replayed: &Replayed) {
+        let shards = (0..=u16::MAX).map(ShardId).zip(&replayed.sequences);
+        for (shard, sequence) in shards.filter(|(_shard, sequence)| **sequence > 0) {
+            self.applied(replayed, shard, *sequence);
+        }
+    }
 }
 
 impl Watcher for Claims {
@@ -158,6 +165,3 @@ fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
-
-/// The largest number of payment shards: the control shard takes one of 65,535 streams.
-const MOST_SHARDS: NonZeroU16 = NonZeroU16::new(u16::MAX - 1).expect("not zero");

@@ -74,6 +74,12 @@ fn nothing_is_lost_while_segments_rotate() {
 }
 
 #[test]
+fn nothing_is_lost_while_the_log_lets_go_of_its_beginning() {
+    dies_without_loss("retention: the log begins later");
+    dies_without_loss("retention: a segment is gone");
+}
+
+#[test]
 fn nothing_is_lost_while_payments_leave_memory() {
     dies_without_loss("archive: payments have left");
     dies_without_loss("archive: payments are written down");
@@ -89,7 +95,7 @@ async fn is_killed() {
     let place = env::var(PLACE).unwrap();
     let mut answers = File::create(directory.join(ANSWERS)).unwrap();
     let log = directory.join("log");
-    let stage = Stage::archiving_in_segments(SEGMENT_BYTES, &log, Script::approving());
+    let stage = open(&log, &place);
     let mut oldest = None;
     for round in 0..ROUNDS {
         if round == SPARED_ROUNDS {
@@ -111,6 +117,15 @@ async fn is_killed() {
         let amount = refunded.amount_refunded().minor_units();
         writeln!(answers, "{} {amount} 0-0", refunded.id()).unwrap();
         stage.engine.take_snapshot().await.unwrap();
+    }
+}
+
+/// A log keeps everything, unless it is to die while it does not.
+fn open(log: &Path, place: &str) -> Stage {
+    if place.starts_with("retention") {
+        Stage::letting_go(log, Script::approving(), &[]).unwrap()
+    } else {
+        Stage::archiving_in_segments(SEGMENT_BYTES, log, Script::approving())
     }
 }
 
@@ -138,7 +153,7 @@ fn dies_without_loss(place: &str) {
     assert!(found.payments >= payments as u64, "{place}");
     assert!(found.snapshots.iter().all(|snapshot| snapshot.finding.is_ok()), "{place}: {found:?}");
     runtime.block_on(async {
-        let stage = Stage::archiving_in_segments(SEGMENT_BYTES, &log, Script::approving());
+        let stage = open(&log, place);
         assert!(stage.report.in_snapshot > 0, "{place}: the snapshots before are of use");
         for answered in &answers {
             answered.is_there(&stage, place).await;

@@ -16,6 +16,7 @@ use std::{
 };
 
 use crate::{
+    beginning::beginning,
     checkpoint::Checkpoint,
     directory::{journal_path, journal_segments, superblock_path},
     error::{Damage, DamageFault, Error},
@@ -74,7 +75,8 @@ impl LogCopy {
     /// # Errors
     ///
     /// Where the journal is damaged behind the checkpoint or does not continue it, where its beginning
-    /// is gone, so that a copy would lack it, and where the file system refuses.
+    /// is gone, so that a copy would lack it, and where the file system refuses. [`Error::Cut`] where
+    /// the log has let go of its first records: what they came to is not in its files alone.
     pub fn of(root: &Path, from: Option<Checkpoint>) -> Result<Self, Error> {
         let mut tail = match from {
             Some(checkpoint) => Tail::open_from(root, checkpoint),
@@ -84,11 +86,14 @@ impl LogCopy {
         let (last, length, end) = tail.end();
         let mut files = Vec::new();
         let segments = journal_segments(root)?;
+        let begins = beginning(root)?;
+        if begins.frame() > FIRST {
+            return Err(Error::Cut { behind: begins.positions().iter().sum() });
+        }
         if segments.first().is_some_and(|first| *first > FIRST) {
+            let (segment, offset, sequence, behind) = (FIRST, 0, FIRST, 0);
             let fault = DamageFault::SegmentMissing;
-            return Err(
-                Damage { segment: FIRST, offset: 0, sequence: FIRST, behind: 0, fault }.into()
-            );
+            return Err(Damage { segment, offset, sequence, behind, fault }.into());
         }
         for segment in segments.into_iter().filter(|segment| *segment <= last) {
             let path = journal_path(root, segment);

@@ -4,6 +4,7 @@
 //! ```text
 //!  lock                          held while the log is in use
 //!  superblock                    superblock.rs
+//!  beginning                     where the log begins, once it was cut: beginning.rs
 //!  journal/<first frame>.log     one segment's frames, back to back
 //!  sled/<first frame>/           the same frames in a sled directory of their own
 //!  snapshots/<first frame>.snap  what the log comes to before that frame: snapshot_store.rs
@@ -24,6 +25,7 @@ use std::{
 use rustix::io::Errno;
 
 use crate::{
+    beginning::{first_frame, remove_leftovers},
     crash_point,
     error::{Error, SledFault, SuperblockFault},
     recovery::Copies,
@@ -56,6 +58,7 @@ impl Directory {
             fs::create_dir_all(&part).map_err(Error::io("create", part))?;
         }
         directory.clear_scratch()?;
+        remove_leftovers(root)?;
         sync_directory(root)?;
         let superblock = directory.superblock_path();
         if !superblock.try_exists().map_err(Error::io("find", superblock))? {
@@ -282,7 +285,7 @@ impl Copies for Directory {
     }
 }
 
-fn journals(root: &Path) -> PathBuf {
+pub(crate) fn journals(root: &Path) -> PathBuf {
     root.join("journal")
 }
 
@@ -307,8 +310,20 @@ pub(crate) fn read_superblock(root: &Path) -> Result<Superblock, Error> {
     }
 }
 
-/// The segments that have a journal, in order.
+/// The segments of the log that have a journal, in order.
 pub(crate) fn journal_segments(root: &Path) -> Result<Vec<u64>, Error> {
+    from_beginning(root, all_journal_segments(root)?)
+}
+
+/// Those among these that the log has not let go of.
+fn from_beginning(root: &Path, mut segments: Vec<u64>) -> Result<Vec<u64>, Error> {
+    let first = first_frame(root)?;
+    segments.retain(|segment| *segment >= first);
+    Ok(segments)
+}
+
+/// Every journal that is there, also before the log's beginning.
+pub(crate) fn all_journal_segments(root: &Path) -> Result<Vec<u64>, Error> {
     let mut segments: Vec<_> = entries(&journals(root))?
         .iter()
         .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
@@ -326,12 +341,17 @@ fn sled_path(root: &Path, segment: u64) -> PathBuf {
     sleds(root).join(format!("{segment:020}"))
 }
 
-fn scratch_root(root: &Path) -> PathBuf {
+pub(crate) fn scratch_root(root: &Path) -> PathBuf {
     root.join("scratch")
 }
 
-/// Names of the sled directories, in order.
+/// Names of the sled directories of the log's segments, in order.
 pub(crate) fn sled_segments(root: &Path) -> Result<Vec<u64>, Error> {
+    from_beginning(root, all_sled_segments(root)?)
+}
+
+/// Every sled directory that is there, also before the log's beginning.
+pub(crate) fn all_sled_segments(root: &Path) -> Result<Vec<u64>, Error> {
     let mut segments: Vec<_> =
         entries(&sleds(root))?.iter().filter_map(|path| segment_of(path)).collect();
     segments.sort_unstable();

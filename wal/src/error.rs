@@ -61,6 +61,12 @@ pub enum Error {
     /// The log cannot be read back whole.
     #[error(transparent)]
     Damaged(#[from] Damage),
+    /// The log has let go of its first records, and so its files are not all that a copy needs.
+    #[error("the log begins behind record {behind}: its files are not all that a copy needs")]
+    Cut {
+        /// The number of the last record that was let go of.
+        behind: u64,
+    },
     /// A snapshot cannot be read back whole.
     #[error("the snapshot {} is damaged", path.display())]
     Snapshot {
@@ -227,6 +233,9 @@ pub enum SuperblockFault {
     /// It was written by another version of the format.
     #[error("format version {0} is not supported")]
     Version(u16),
+    /// What says where the log begins cannot be read: its length, magic number or checksum is wrong.
+    #[error("the file that says where the log begins is damaged")]
+    Beginning,
     /// A checkpoint has another number of streams.
     #[error("the checkpoint is another log's")]
     Checkpoint,

@@ -25,6 +25,7 @@
 //! Not here: payments, what a snapshot says, replies. The log knows no meaning of its bytes.
 
 mod abort_guard;
+mod beginning;
 mod chain;
 mod checkpoint;
 mod copy;
@@ -47,6 +48,7 @@ mod superblock;
 mod tail;
 pub mod verify;
 
+pub use beginning::{Cut, beginning, cut_before};
 pub use checkpoint::Checkpoint;
 pub use copy::{LogCopy, LogEnd, LogFile};
 pub use error::{Damage, DamageFault, Error, RecordFault, SledFault, SuperblockFault, VisitError};

@@ -20,10 +20,11 @@ use std::{
 };
 
 use crate::{
+    beginning::beginning,
     chain::{Tip, next_group},
     checkpoint::Checkpoint,
-    directory::{Directory, unusable},
-    error::{Error, SuperblockFault, VisitError},
+    directory::Directory,
+    error::{Error, VisitError},
     frame::{Frame, Header, intact_at},
     group::Unpacker,
     record::{RecordRef, Stream},
@@ -86,10 +87,7 @@ impl Gap {
 /// Where there is no log or it is in use, where the file system refuses, and what `show` returned.
 pub fn salvage(directory: &Path, show: &mut ShowSalvage<'_>) -> Result<usize, Error> {
     let directory = Directory::inspect(directory)?;
-    let superblock = directory
-        .superblock()?
-        .ok_or_else(|| unusable(directory.root(), SuperblockFault::Missing))?;
-    let from = Checkpoint::genesis(superblock.geometry.streams);
+    let from = beginning(directory.root())?;
     let mut copies = ReadOnly(directory);
 
     let mut survey = Survey::new(&from);

@@ -14,6 +14,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::{
     abort_guard::AbortOnPanic,
+    beginning::beginning,
     chain::Tip,
     checkpoint::Checkpoint,
     crash_point,
@@ -128,7 +129,8 @@ impl SledStore {
         Self::open_from(options, geometry, None, visit)
     }
 
-    /// As [`SledStore::open`], from a checkpoint on: what lies before it is neither read nor mended.
+    /// As [`SledStore::open`], from a checkpoint on, or from the log's beginning: what lies before it is
+    /// neither read nor mended.
     ///
     /// # Errors
     ///
@@ -150,7 +152,11 @@ impl SledStore {
         };
         superblock.agree(geometry).map_err(|fault| unusable(directory.root(), fault))?;
         let geometry = superblock.geometry;
-        let from = from.unwrap_or_else(|| Checkpoint::genesis(geometry.streams));
+        let from = match from {
+            Some(from) => from,
+            None if created => Checkpoint::genesis(geometry.streams),
+            None => beginning(directory.root())?,
+        };
         if from.positions().len() != usize::from(geometry.streams) {
             return Err(unusable(directory.root(), SuperblockFault::Checkpoint));
         }

@@ -20,9 +20,11 @@ use std::{
     fs::{self, File},
     io::{self, BufReader, Read, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use crate::{
+    beginning::first_frame,
     checkpoint::Checkpoint,
     crash_point,
     directory::{entries, sync_directory},
@@ -103,12 +105,20 @@ impl SnapshotStore {
         Self { directory: snapshots(root) }
     }
 
-    /// The frames that follow each snapshot's checkpoint, which name them; the newest first.
+    /// The frames that follow each snapshot's checkpoint, which name them; the newest first. One before
+    /// the log's beginning, which a kill has left, is none.
     ///
     /// # Errors
     ///
     /// Where the file system refuses.
     pub fn list(&self) -> Result<Vec<u64>, Error> {
+        let (mut frames, beginning) = (self.all()?, self.beginning()?);
+        frames.retain(|frame| *frame >= beginning);
+        Ok(frames)
+    }
+
+    /// Every one that is there.
+    fn all(&self) -> Result<Vec<u64>, Error> {
         let mut frames: Vec<u64> = entries(&self.directory)?
             .iter()
             .filter(|path| path.extension().is_some_and(|extension| extension == "snap"))
@@ -150,19 +160,41 @@ impl SnapshotStore {
         SnapshotReader::open(self.path(frame))
     }
 
-    /// Deletes all but the newest `count`, and gives the frame of the oldest that is left.
+    /// Deletes all but these.
     ///
     /// # Errors
     ///
     /// Where the file system refuses.
-    pub fn keep(&self, count: usize) -> Result<Option<u64>, Error> {
-        let frames = self.list()?;
-        for frame in frames.iter().skip(count) {
-            let path = self.path(*frame);
+    pub fn keep(&self, frames: &[u64]) -> Result<(), Error> {
+        for frame in self.all()?.into_iter().filter(|frame| !frames.contains(frame)) {
+            let path = self.path(frame);
             fs::remove_file(&path).map_err(Error::io("delete", path))?;
         }
-        sync_directory(&self.directory)?;
-        Ok(frames.get(..count.min(frames.len())).and_then(<[u64]>::last).copied())
+        sync_directory(&self.directory)
+    }
+
+    /// The frame that the log begins with. Where that is not the first, the snapshot of this name is
+    /// all that is left of what came before.
+    ///
+    /// # Errors
+    ///
+    /// Where what says so is damaged.
+    pub fn beginning(&self) -> Result<u64, Error> {
+        let root = self.directory.parent().expect("snapshots lie in the log's directory");
+        // The first frame of a log is 1.
+        first_frame(root).map(|frame| frame.max(1))
+    }
+
+    /// For how long a snapshot has lain there; nothing where the clock was set back.
+    ///
+    /// # Errors
+    ///
+    /// Where the file system refuses.
+    pub fn age(&self, frame: u64) -> Result<Duration, Error> {
+        let path = self.path(frame);
+        let made = fs::metadata(&path).and_then(|file| file.modified());
+        let made = made.map_err(Error::io("find", path))?;
+        Ok(made.elapsed().unwrap_or_default())
     }
 
     /// Takes one out of the list, for somebody to look at.

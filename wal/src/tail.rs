@@ -20,10 +20,11 @@ use std::{
 };
 
 use crate::{
+    beginning::beginning,
     chain::{Tip, next_group},
     checkpoint::Checkpoint,
     copy::LogEnd,
-    directory::{journal_path, journal_segments, read_superblock},
+    directory::{journal_path, journal_segments},
     error::{Damage, DamageFault, Error},
     frame::FrameFault,
     group::{Positions, Unpacker},
@@ -58,14 +59,13 @@ enum Step {
 }
 
 impl Tail {
-    /// A tail before the first record.
+    /// A tail before the first record that the log has.
     ///
     /// # Errors
     ///
     /// [`Error::Superblock`] where there is no log.
     pub fn open(root: &Path) -> Result<Self, Error> {
-        let superblock = read_superblock(root)?;
-        Ok(Self::open_from(root, Checkpoint::genesis(superblock.geometry.streams)))
+        Ok(Self::open_from(root, beginning(root)?))
     }
 
     /// A tail before the first record behind a checkpoint. That the log continues it shows when it is
@@ -83,6 +83,12 @@ impl Tail {
             buffer: Vec::new(),
             spill: Vec::new(),
         }
+    }
+
+    /// How many records of the log lie before where it is.
+    #[must_use]
+    pub fn records_before(&self) -> u64 {
+        self.positions.total()
     }
 
     /// Visits what is left of the segment that the tail is in, if that is sealed, and gives the

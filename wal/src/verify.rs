@@ -10,8 +10,8 @@ use std::{
 };
 
 use crate::{
-    checkpoint::Checkpoint,
-    directory::{Directory, read_superblock, unusable},
+    beginning::beginning,
+    directory::{Directory, unusable},
     error::{Error, SledFault, SuperblockFault},
     record::Visit,
     recovery::{Compare, Copies, Repair, recover},
@@ -27,6 +27,8 @@ pub struct VerifyReport {
     pub epoch: u32,
     /// Segments, an empty one at the end included.
     pub segments: u64,
+    /// Records that the log has let go of: it begins behind them.
+    pub begins_behind: u64,
     /// Frames of the chain.
     pub frames: u64,
     /// Groups of the chain.
@@ -55,28 +57,22 @@ pub fn verify(directory: &Path, visit: &mut Visit<'_>) -> Result<VerifyReport, E
         .ok_or_else(|| unusable(directory.root(), SuperblockFault::Missing))?;
     let segments = directory.segments()?.len() as u64;
     let geometry = superblock.geometry;
-    let from = Checkpoint::genesis(geometry.streams);
+    let from = beginning(directory.root())?;
+    let (frames, groups) = (from.tip.sequence, from.tip.group);
+    let begins_behind = from.positions.total();
     let recovered = recover(&mut ReadOnly(directory), from, Compare::Every, Ending::Closed, visit)?;
     Ok(VerifyReport {
         geometry,
         epoch: superblock.epoch,
         segments,
-        frames: recovered.tip.sequence - 1,
-        groups: recovered.tip.group - 1,
+        begins_behind,
+        frames: recovered.tip.sequence - frames,
+        groups: recovered.tip.group - groups,
         records: recovered.records,
         last_hash: recovered.tip.hash,
         findings: recovered.repairs,
         elapsed: began.elapsed(),
     })
-}
-
-/// What was fixed when a log was created; it may be in use.
-///
-/// # Errors
-///
-/// [`Error::Superblock`] where there is no log.
-pub fn geometry(root: &Path) -> Result<Geometry, Error> {
-    read_superblock(root).map(|superblock| superblock.geometry)
 }
 
 /// The directory without the means to mend it.

@@ -4,6 +4,7 @@
 mod archive;
 mod backups;
 mod operations;
+mod retention;
 mod snapshots;
 mod stage;
 

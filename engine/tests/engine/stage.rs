@@ -184,6 +184,19 @@ impl Stage {
         Self::try_open_with(options, directory, script, &[]).unwrap()
     }
 
+    /// The same on a log that keeps nothing for longer than it has to, with some who observe.
+    pub(crate) fn letting_go(
+        directory: &Path,
+        script: Arc<Script>,
+        notes: &[&Arc<Notes>],
+    ) -> Result<Self, Error> {
+        let mut options = options();
+        options.policy.archive = ArchiveRules { after: tollgate_domain::Millis(0), most: 0 };
+        options.segment_bytes = 8 << 10;
+        options.retention = Some(Duration::ZERO);
+        Self::try_open_with(options, directory, script, notes)
+    }
+
     /// On a real log, with some who observe.
     pub(crate) fn try_open(
         directory: &Path,

@@ -8,7 +8,9 @@ use std::{
 
 use clap::{Args, Subcommand};
 use tollgate_config::Config;
-use tollgate_engine::{Error as EngineError, RecordObserver, RecordObservers, show_log};
+use tollgate_engine::{
+    Error as EngineError, RecordObserver, RecordObservers, records_let_go, show_log,
+};
 
 use super::output::{OutputError, print};
 use crate::{
@@ -34,6 +36,9 @@ enum ViewsCommand {
         /// The data directory.
         #[arg(long, default_value = "./data", value_name = "DIRECTORY")]
         data_dir: PathBuf,
+        /// Build what the log still has, where it has let go of its first records.
+        #[arg(long)]
+        from_the_beginning_of_the_log: bool,
     },
 }
 
@@ -46,6 +51,12 @@ pub enum ViewsError {
     /// There is nothing to build them from.
     #[error("there is no log in {}", .0.display())]
     NoLog(PathBuf),
+    /// What would be dropped cannot all be built anew.
+    #[error(
+        "the log begins behind record {0}, and what came before would be missing in lists; \
+         --from-the-beginning-of-the-log builds them all the same"
+    )]
+    Cut(u64),
     /// The secrets cannot be had.
     #[error("cannot open the secrets")]
     Secrets(#[from] secrets::Error),
@@ -64,12 +75,18 @@ pub enum ViewsError {
 }
 
 pub(super) fn run(arguments: ViewsArguments) -> Result<(), ViewsError> {
-    let ViewsCommand::Rebuild { data_dir } = arguments.command;
+    let ViewsCommand::Rebuild { data_dir, from_the_beginning_of_the_log } = arguments.command;
     let log = log_directory(&data_dir);
     if !log.is_dir() {
         return Err(ViewsError::NoLog(data_dir));
     }
     let _ours = DataDirectory::take(&data_dir)?;
+    match records_let_go(&log).map_err(Box::new)? {
+        let_go if let_go > 0 && !from_the_beginning_of_the_log => {
+            return Err(ViewsError::Cut(let_go));
+        }
+        _whatever => {}
+    }
     let secrets = Secrets::open(&data_dir)?;
     let directory = views_directory(&data_dir);
     Views::remove(&directory)?;

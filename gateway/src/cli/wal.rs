@@ -157,6 +157,9 @@ fn verify(data_dir: &Path, verbose: bool) -> Result<(), WalError> {
     let directory = log_directory(data_dir);
     let report = tollgate_engine::verify(&directory)
         .map_err(|source| WalError::Verify { directory, source: Box::new(source) })?;
+    if report.log.begins_behind > 0 {
+        println!("begins      behind record {}", report.log.begins_behind);
+    }
     println!("segments    {}", report.log.segments);
     println!("groups      {}", report.log.groups);
     println!("frames      {}", report.log.frames);

@@ -62,6 +62,8 @@ struct State {
     time: Option<Rfc3339>,
     merchants: usize,
     payments: BTreeMap<&'static str, u64>,
+    /// Of these the log does not tell how they stood: they had left memory before it begins.
+    archived_before: u64,
     /// By kind, mode, currency and, where it is a provider's, provider.
     accounts: Vec<AccountBody>,
     /// Over all shards: two logs that print the same hold the same state.
@@ -79,7 +81,8 @@ struct Shard {
 
 impl State {
     fn of(report: &ReplayReport) -> Self {
-        let ReplayReport { records, last_at, shards, merchants, payments, accounts } = report;
+        let ReplayReport { records, last_at, shards, merchants, payments, .. } = report;
+        let ReplayReport { departed_before, accounts, .. } = report;
         let mut lines = AccountLines::new();
         for (key, balance) in accounts {
             let sum = lines.entry(AccountLine::of_kind(key)).or_default();
@@ -92,6 +95,7 @@ impl State {
             time: last_at.map(Rfc3339),
             merchants: *merchants,
             payments: payments.iter().map(|(status, count)| (status.as_str(), *count)).collect(),
+            archived_before: *departed_before,
             accounts: lines.iter().map(AccountBody::of).collect(),
             state_hash: hex(&state_hash(&hashes)),
             shards: with_records
@@ -105,13 +109,18 @@ impl State {
     }
 
     fn to_text(&self) -> String {
-        let Self { records, time, merchants, payments, accounts, state_hash, shards } = self;
+        let Self { records, time, merchants, payments, archived_before, .. } = self;
+        let Self { accounts, state_hash, shards, .. } = self;
         let mut text = format!("records     {records}\n");
         let told = time.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
         // Writing to a string cannot fail.
         let _ = writeln!(text, "time        {told}\nmerchants   {merchants}");
         for (status, count) in payments {
             let _ = writeln!(text, "payments    {status:<20}{count:>12}");
+        }
+        if *archived_before > 0 {
+            let name = "archived before";
+            let _ = writeln!(text, "payments    {name:<20}{archived_before:>12}");
         }
         for account in accounts {
             let _ = writeln!(text, "account     {account}");

@@ -1,0 +1,161 @@
+//! A log that lets go of what it need not keep, and what is still known afterwards.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::{fs, ops::ControlFlow, path::Path, sync::Arc};
+
+use tollgate_domain::{Amount, Payment, PaymentStatus, RefundPayment, ShardId};
+use tollgate_engine::{
+    ArchiveError, Error, PaymentCommand, RecordObserver, RecordObservers, Selection, Until, dump,
+    replay, show_log, verify,
+};
+use tollgate_wal::{SnapshotStore, beginning};
+
+use super::{
+    PATIENT,
+    stage::{Notes, Script, Stage, payment, target},
+};
+
+const ROUNDS: u32 = 4;
+const PER_ROUND: u32 = 4;
+
+/// Pays in rounds, each with a snapshot behind it.
+async fn pay_in_rounds(stage: &Stage) -> Vec<Payment> {
+    let mut paid = Vec::new();
+    for round in 0..ROUNDS {
+        for number in 0..PER_ROUND {
+            let command = payment(&format!("{round}-{number}"));
+            paid.push(stage.create(command, PATIENT).await.unwrap().payment);
+        }
+        let count = paid.len() as u64;
+        stage.until_health(|health| health.archived == count && health.payments == 0).await;
+        stage.engine.take_snapshot().await.unwrap();
+    }
+    paid
+}
+
+/// A log of four rounds that begins behind the second.
+async fn cut_log(directory: &Path) -> Vec<Payment> {
+    let stage = Stage::letting_go(directory, Script::approving(), &[]).unwrap();
+    let paid = pay_in_rounds(&stage).await;
+    stage.close().await;
+    paid
+}
+
+fn let_go(directory: &Path) -> u64 {
+    beginning(directory).unwrap().positions().iter().sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_log_has_let_go_of_is_still_read_repeated_and_refunded() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    let paid = cut_log(directory).await;
+    let gone = let_go(directory);
+    assert!(gone >= u64::from(2 * PER_ROUND * 2), "two records for each payment, and who left");
+    let report = verify(directory).unwrap();
+    assert_eq!((report.log.begins_behind, report.payments), (gone, 16));
+    assert_eq!(report.snapshots.len(), 3, "the two newest, and the one that it begins at");
+    assert!(report.snapshots.iter().all(|snapshot| snapshot.finding.is_ok()), "{report:?}");
+
+    let stage = Stage::letting_go(directory, Script::approving(), &[]).unwrap();
+    for payment in &paid {
+        assert_eq!(*stage.engine.payment(payment.id()).await.unwrap().unwrap(), *payment);
+    }
+    assert!(stage.create(payment("0-0"), PATIENT).await.unwrap().replayed);
+    let command = PaymentCommand::Refund(RefundPayment {
+        target: target(&paid[0], "refund"),
+        amount: Some(Amount::from_minor_units(10).unwrap()),
+        reason: None,
+        metadata: Vec::new(),
+    });
+    let refunded = stage.engine.operate(command, PATIENT).await.unwrap().payment;
+    assert_eq!(refunded.amount_refunded().minor_units(), 10);
+    assert!(stage.engine.ledger_imbalances().values().all(|difference| *difference == 0));
+    stage.close().await;
+    verify(directory).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_keep_their_numbers_and_are_replayed_from_the_beginning_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    cut_log(directory).await;
+    let gone = let_go(directory);
+    let mut first = None;
+    let selection = Selection { from: 1, to: u64::MAX, shard: None };
+    dump(directory, selection, &mut |record| {
+        first = Some(record.number);
+        ControlFlow::Break(())
+    })
+    .unwrap();
+    assert_eq!(first, Some(gone + 1));
+
+    let refused = replay(directory, Until::Record(gone - 1));
+    assert!(matches!(refused, Err(Error::BeginsBehind { records }) if records == gone));
+    let at_its_beginning = replay(directory, Until::Record(gone)).unwrap();
+    assert_eq!((at_its_beginning.records, at_its_beginning.departed_before), (gone, 8));
+    let whole = replay(directory, Until::End).unwrap();
+    let completed = whole.payments.get(&PaymentStatus::Completed).copied();
+    assert_eq!((whole.departed_before, completed), (8, Some(8)));
+    let hashes: Vec<_> = whole.shards.iter().map(|(shard, _last, hash)| (*shard, *hash)).collect();
+    assert_eq!(hashes, verify(directory).unwrap().hashes);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_needs_one_good_snapshot_and_the_archive() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    cut_log(directory).await;
+    let store = SnapshotStore::look(directory);
+    let begins = store.beginning().unwrap();
+    // The last resort is the one that the log begins at.
+    for frame in store.list().unwrap() {
+        if frame != begins {
+            fs::remove_file(store.path(frame)).unwrap();
+        }
+    }
+    let stage = Stage::letting_go(directory, Script::approving(), &[]).unwrap();
+    assert_eq!(stage.report.in_snapshot, let_go(directory));
+    assert!(stage.report.records > 0);
+    stage.close().await;
+
+    let archive = directory.join("archive");
+    let aside = directory.join("aside");
+    fs::rename(&archive, &aside).unwrap();
+    let refused = Stage::letting_go(directory, Script::approving(), &[]).err();
+    assert!(matches!(refused, Some(Error::Archive(ArchiveError::Gone(_)))), "{refused:?}");
+    fs::remove_dir_all(&archive).unwrap();
+    fs::rename(&aside, &archive).unwrap();
+
+    fs::remove_file(store.path(begins)).unwrap();
+    let refused = Stage::letting_go(directory, Script::approving(), &[]).err();
+    assert!(matches!(refused, Some(Error::NoBeginning { .. })), "{refused:?}");
+    assert!(matches!(verify(directory), Err(Error::Beginning { .. })));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_lags_behind_holds_the_log_and_whoever_is_new_begins_where_it_begins() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    let slow = Arc::new(Notes::default());
+    let stage = Stage::letting_go(directory, Script::approving(), &[&slow]).unwrap();
+    pay_in_rounds(&stage).await;
+    assert_eq!(let_go(directory), 0, "nobody is to lose what he has not read");
+    slow.keep((0..=4).map(|shard| (ShardId(shard), u64::MAX)).collect());
+    stage.create(payment("last"), PATIENT).await.unwrap();
+    stage.engine.take_snapshot().await.unwrap();
+    stage.close().await;
+    let gone = let_go(directory);
+    assert!(gone > 0);
+
+    let newcomer = Arc::new(Notes::default());
+    let stage = Stage::letting_go(directory, Script::approving(), &[&newcomer]).unwrap();
+    assert_eq!(stage.report.in_snapshot, gone);
+    stage.close().await;
+    assert!(!newcomer.shown().is_empty());
+
+    let other = Arc::new(Notes::default());
+    let observers = RecordObservers::new(vec![Arc::clone(&other) as Arc<dyn RecordObserver>]);
+    assert_eq!(show_log(directory, &observers).unwrap(), other.shown().len() as u64);
+}

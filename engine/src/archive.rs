@@ -42,6 +42,11 @@ pub trait Archive: Send + Sync + 'static {
     /// Whether it keeps up. Where it does not, nothing leaves until it does.
     fn has_room(&self) -> bool;
 
+    /// Whether it has failed: it takes nothing more until the next start, and nothing leaves.
+    fn has_failed(&self) -> bool {
+        false
+    }
+
     /// The history of a payment, encoded, as it was when it left the last time; `None` where it never
     /// has. May block.
     ///

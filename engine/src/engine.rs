@@ -135,6 +135,9 @@ pub struct EngineHealth {
     pub payments: usize,
     /// Payments that have left memory, as of the shards' last ticks.
     pub archived: u64,
+    /// Whether the archive has failed: payments stay in memory, and no snapshot is made, until the
+    /// next start.
+    pub archive_failed: bool,
     /// How often one has come back since the start, as of the shards' last ticks.
     pub recalls: u64,
     /// Idempotency keys that are remembered, as of the shards' last ticks.
@@ -427,6 +430,7 @@ impl<A: Attachment> Engine<A> {
             mailbox_depth: self.0.router.gauges().mail(),
             payments: totals.payments,
             archived: totals.archived,
+            archive_failed: self.0.archive.as_ref().is_some_and(|archive| archive.has_failed()),
             recalls: totals.recalls,
             idempotency_keys: totals.idempotency_keys,
             unknown: totals.unknown,

@@ -23,6 +23,7 @@ use tollgate_domain::{
     codec::{self, CodecError},
 };
 
+use recall::Sought;
 pub use recall::{Absent, Finding, Found, Unheard, Unreadable};
 
 use crate::{
@@ -41,6 +42,8 @@ pub struct Shard<C> {
     /// Requests that wait until what they asked for has settled. Not part of the state: nobody waits
     /// any more after a restart.
     waiters: HashMap<Subject, C>,
+    /// Payments that are looked for in the archive.
+    sought: HashMap<PaymentId, Sought>,
     /// How often a payment has come back in this life.
     recalls: u64,
     log_failed: bool,
@@ -119,7 +122,8 @@ impl<C: Caller> Shard<C> {
     /// A shard as replay left it.
     #[must_use]
     pub fn new(state: ShardState, policy: Arc<Policy>) -> Self {
-        Self { state, policy, waiters: HashMap::new(), recalls: 0, log_failed: false }
+        let (waiters, sought) = (HashMap::new(), HashMap::new());
+        Self { state, policy, waiters, sought, recalls: 0, log_failed: false }
     }
 
     /// What it knows.
@@ -326,13 +330,16 @@ impl<C: Caller> Shard<C> {
     }
 
     fn decide(&self, command: Command, moment: Moment) -> Result<Decision, Rejection> {
-        let env = Env {
+        self.state.decide(command, &self.env(moment))
+    }
+
+    fn env(&self, moment: Moment) -> Env<'_> {
+        Env {
             now: self.now(moment),
             shard: self.state.shard(),
             entropy: moment.entropy,
             policy: &self.policy,
-        };
-        self.state.decide(command, &env)
+        }
     }
 
     fn now(&self, moment: Moment) -> Timestamp {

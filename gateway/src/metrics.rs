@@ -107,6 +107,10 @@ const PAYMENTS_ARCHIVED: Series = Series::gauge(
     "tollgate_payments_archived",
     "Payments that have left memory and are read from the archive.",
 );
+const ARCHIVE_FAILED: Series = Series::gauge(
+    "tollgate_archive_failed",
+    "1 once payments stay in memory, because the archive has failed, until the next start.",
+);
 const PAYMENTS_RECALLED: Series = Series::gauge(
     "tollgate_payments_recalled",
     "Payments that have come back from the archive since the start, because something was done to them.",
@@ -239,6 +243,7 @@ const ALL: &[&Series] = &[
     &MAILBOX,
     &PAYMENTS_HELD,
     &PAYMENTS_ARCHIVED,
+    &ARCHIVE_FAILED,
     &PAYMENTS_RECALLED,
     &KEYS_HELD,
     &UNKNOWN,
@@ -392,6 +397,7 @@ struct EngineGauges {
     mailbox: Gauge,
     payments: Gauge,
     archived: Gauge,
+    archive_failed: Gauge,
     recalled: Gauge,
     idempotency_keys: Gauge,
     unknown: Gauge,
@@ -483,6 +489,7 @@ impl Metrics {
                 mailbox: MAILBOX.register_gauge(&recorder, &[]),
                 payments: PAYMENTS_HELD.register_gauge(&recorder, &[]),
                 archived: PAYMENTS_ARCHIVED.register_gauge(&recorder, &[]),
+                archive_failed: ARCHIVE_FAILED.register_gauge(&recorder, &[]),
                 recalled: PAYMENTS_RECALLED.register_gauge(&recorder, &[]),
                 idempotency_keys: KEYS_HELD.register_gauge(&recorder, &[]),
                 unknown: UNKNOWN.register_gauge(&recorder, &[]),
@@ -707,6 +714,7 @@ impl EngineGauges {
         self.mailbox.set(health.mailbox_depth as f64);
         self.payments.set(health.payments as f64);
         self.archived.set(health.archived as f64);
+        self.archive_failed.set(f64::from(u8::from(health.archive_failed)));
         self.recalled.set(health.recalls as f64);
         self.idempotency_keys.set(health.idempotency_keys as f64);
         self.unknown.set(health.unknown as f64);

@@ -16,6 +16,7 @@ const EXPECTED: &[&str] = &[
     "archive: looked into again",
     "archive: lost",
     "archive: read from",
+    "archive: refuses without bringing back",
     "answer: changes nothing",
     "answer: has consequences",
     "answer: recorded",

@@ -13,7 +13,7 @@ use tollgate_simulation::find_failure;
 use tollgate_wal::planted_fault::{self as log, PlantedFault as LogFault};
 
 /// Seeds in which each mistake has to be found, and which find nothing without one.
-const SEEDS: u64 = 500;
+const SEEDS: u64 = 2_000;
 
 #[derive(Clone, Copy, Debug)]
 enum Mistake {

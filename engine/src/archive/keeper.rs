@@ -128,6 +128,10 @@ impl Archive for Keeper {
             && self.shared.bytes.load(Ordering::Acquire) < MOST_BYTES
     }
 
+    fn has_failed(&self) -> bool {
+        self.shared.failed.load(Ordering::Acquire)
+    }
+
     fn history(&self, payment: PaymentId) -> Result<Option<Vec<u8>>, ArchiveError> {
         // What leaves for a second time is on its way while the files have how it left before.
         if let Some(bytes) = self.shared.histories.get(&payment) {
@@ -236,5 +240,25 @@ impl Shared {
         self.store.persist()?;
         crash_point::reach("archive: what is written down outlives a power cut");
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_has_failed_says_so_and_takes_nothing_more() {
+        let directory = tempfile::tempdir().unwrap();
+        let keeper = Keeper::open(directory.path()).unwrap();
+        assert!(keeper.has_room() && !keeper.has_failed());
+        keeper.persist().unwrap();
+        keeper.shared.failed.store(true, Ordering::Release);
+        assert!(keeper.has_failed() && !keeper.has_room());
+        assert!(matches!(keeper.persist(), Err(ArchiveError::Failed)));
+        let payments = Vec::new();
+        keeper.replay(Departures { shard: ShardId(1), before: 0, payments });
+        keeper.close();
+        assert_eq!(keeper.position(ShardId(1)), 0);
     }
 }

@@ -2,10 +2,10 @@
 //! the archive has been looked into.
 //!
 //! Invariant: a payment comes back as it left the last time. Between look-up and recall it may have
-//! been back and have left again; so the look-up is repeated where any payment of the shard has come
-//! back meanwhile.
+//! been back and have left again; so the look-up is repeated where it has. A command that would be
+//! refused anyhow brings nothing back.
 
-use std::sync::Arc;
+use std::{collections::hash_map::Entry, sync::Arc};
 
 use tollgate_domain::{Command, Decision, History, PaymentId, Rejection, Subject};
 
@@ -23,10 +23,19 @@ use crate::{
 pub struct Absent<T> {
     /// Which payment.
     pub payment: PaymentId,
-    /// How often a payment of this shard had come back when it was asked.
+    /// How often it had come back when it was asked, of the times that are counted.
     since: u64,
     /// What waits.
     pub asked: Box<T>,
+}
+
+/// A payment that somebody looks for. It is counted only as long as that goes on.
+#[derive(Default)]
+pub(super) struct Sought {
+    /// Look-ups that are under way.
+    lookups: usize,
+    /// How often it has come back since the first of them began.
+    recalls: u64,
 }
 
 /// What the archive has of a payment.
@@ -64,8 +73,23 @@ impl<C: Caller> Shard<C> {
         self.state.departed_count() > 0 && self.state.payment(payment).is_none()
     }
 
-    pub(super) fn absent<T>(&self, payment: PaymentId, asked: T) -> Absent<T> {
-        Absent { payment, since: self.recalls, asked: Box::new(asked) }
+    pub(super) fn absent<T>(&mut self, payment: PaymentId, asked: T) -> Absent<T> {
+        let sought = self.sought.entry(payment).or_default();
+        sought.lookups += 1;
+        Absent { payment, since: sought.recalls, asked: Box::new(asked) }
+    }
+
+    /// A look-up has ended; whether what it found may not be how the payment left the last time.
+    fn end_lookup(&mut self, payment: PaymentId, since: u64) -> bool {
+        let Entry::Occupied(mut sought) = self.sought.entry(payment) else {
+            unreachable!("what ends was begun: {payment}")
+        };
+        let came_back = sought.get().recalls != since;
+        sought.get_mut().lookups -= 1;
+        if sought.get().lookups == 0 {
+            sought.remove();
+        }
+        came_back && !is_planted(PlantedFault::RecalledAsItOnceLeft)
     }
 
     /// Goes on with a request for a payment whose key stands for one that was not in memory.
@@ -77,10 +101,11 @@ impl<C: Caller> Shard<C> {
     ) -> Found<C, A, Submission<C, A>> {
         let Absent { payment, since, asked } = absent;
         let asked = *asked;
+        let is_outdated = self.end_lookup(payment, since);
         if !self.may_be_away(payment) {
             return Found::Back(None, asked);
         }
-        if self.may_be_outdated(since) {
+        if is_outdated {
             return Found::Again(self.absent(payment, asked));
         }
         let decision = self.decide(Command::CreatePayment(asked.command.clone()), moment);
@@ -103,10 +128,11 @@ impl<C: Caller> Shard<C> {
     ) -> Found<C, A, Request<C>> {
         let Absent { payment, since, asked } = absent;
         let asked = *asked;
+        let is_outdated = self.end_lookup(payment, since);
         if !self.may_be_away(payment) {
             return Found::Back(None, asked);
         }
-        if self.may_be_outdated(since) {
+        if is_outdated {
             return Found::Again(self.absent(payment, asked));
         }
         let reply = match (self.decide(asked.command.clone().into(), moment), found) {
@@ -114,10 +140,13 @@ impl<C: Caller> Shard<C> {
             (Err(Rejection::PaymentNotFound(_)), Ok(Some(history)))
                 if is_for(&asked.command, history) =>
             {
-                if room {
-                    return Found::Back(Some(self.recall(history, moment)), asked);
+                match self.refused_if_back(history, &asked.command, moment) {
+                    Some(rejection) => Err(CommandError::Rejected(rejection)),
+                    None if room => {
+                        return Found::Back(Some(self.recall(history, moment)), asked);
+                    }
+                    None => Err(CommandError::StorageFull),
                 }
-                Err(CommandError::StorageFull)
             }
             (Err(Rejection::PaymentNotFound(_)), Err(Unreadable)) => {
                 Err(CommandError::ArchiveUnreadable)
@@ -142,10 +171,11 @@ impl<C: Caller> Shard<C> {
     ) -> Result<Found<C, A, ProviderReport>, Unheard> {
         let Absent { payment, since, asked } = absent;
         let asked = *asked;
+        let is_outdated = self.end_lookup(payment, since);
         if !self.may_be_away(payment) {
             return Ok(Found::Back(None, asked));
         }
-        if self.may_be_outdated(since) {
+        if is_outdated {
             return Ok(Found::Again(self.absent(payment, asked)));
         }
         match found {
@@ -161,12 +191,19 @@ impl<C: Caller> Shard<C> {
             unreachable!("a payment that is away comes back: {decision:?}")
         };
         self.recalls += 1;
+        if let Some(sought) = self.sought.get_mut(&history.id()) {
+            sought.recalls += 1;
+        }
         self.accept(record)
     }
 
-    /// Whether what was found then may not be how the payment left the last time.
-    fn may_be_outdated(&self, since: u64) -> bool {
-        since != self.recalls && !is_planted(PlantedFault::RecalledAsItOnceLeft)
+    fn refused_if_back(
+        &self,
+        history: &History,
+        command: &PaymentCommand,
+        moment: Moment,
+    ) -> Option<Rejection> {
+        self.state.refused_if_back(history, command.clone().into(), &self.env(moment))
     }
 }
 

@@ -2,14 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 use tollgate_domain::{
-    Amount, MerchantId, OperationId, OutcomeSource, Payment, PaymentId, ProviderOutcome,
-    RecordProviderOutcome, RefundPayment, Rejection, TransactionId,
+    Amount, ArchiveRules, MerchantId, Millis, OperationId, OutcomeSource, Payment, PaymentId,
+    Policy, ProviderOutcome, RecordProviderOutcome, RefundPayment, Rejection, ShardId, ShardState,
+    Subject, Timestamp, TransactionId,
 };
-use tollgate_engine::{ArchiveError, CommandError, Error, PaymentCommand, ProviderReport, verify};
+use tollgate_engine::{
+    Absent, ArchiveError, Caller, CommandError, Error, Found, Moment, PaymentCommand,
+    ProviderReport, Request, Shard, Submission, verify,
+};
 
 use super::{
     PATIENT,
@@ -65,6 +69,13 @@ async fn a_payment_that_has_left_is_read_repeated_and_refunded() {
     let transaction = stage.engine.transaction(TransactionId::of_payment(paid.id())).await;
     assert_eq!(transaction.unwrap(), Some((Box::new(paid.clone()), None)));
     assert_eq!(stage.engine.health().recalls, 0, "nothing was done to it");
+
+    let too_much = stage.engine.operate(refund(&paid, "much", 10_001), PATIENT).await;
+    let refused = too_much.map(|_answer| ()).unwrap_err();
+    let CommandError::Rejected(Rejection::RefundExceedsCaptured { .. }) = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(stage.engine.health().recalls, 0, "what is refused brings nothing back");
 
     let refunded = stage.engine.operate(refund(&paid, "r", 300), PATIENT).await.unwrap();
     let operation = refunded.operation.unwrap();
@@ -255,4 +266,90 @@ async fn the_log_proves_itself_while_payments_leave() {
     assert_eq!(report.payments, 24);
     assert_eq!(report.snapshots.len(), 2);
     assert!(report.snapshots.iter().all(|snapshot| snapshot.finding.is_ok()), "{report:?}");
+}
+
+/// Who asks a shard that nobody drives.
+struct Somebody;
+
+impl Caller for Somebody {
+    fn is_waiting(&self) -> bool {
+        true
+    }
+}
+
+/// A shard by itself, from which finished payments leave at once.
+struct Alone {
+    shard: Shard<Somebody>,
+    now: u64,
+}
+
+impl Alone {
+    fn new() -> Self {
+        let archive = ArchiveRules { after: Millis(0), most: 0 };
+        let policy = Arc::new(Policy { archive, ..Policy::default() });
+        Self { shard: Shard::new(ShardState::new(ShardId(1)), policy), now: 1_768_473_000_000 }
+    }
+
+    fn moment(&mut self) -> Moment {
+        self.now += 1;
+        Moment { time: Timestamp::from_millis(self.now), entropy: [self.now, 1, 2] }
+    }
+
+    fn pay(&mut self, key: &str) -> Payment {
+        let command = Box::new(payment(key));
+        let asked = Submission { command, attachment: (), caller: Somebody, until_settled: false };
+        let moment = self.moment();
+        let Ok(step) = self.shard.create_payment(asked, true, moment) else { panic!("it is new") };
+        let Some(Subject::Payment(id)) = step.begun else { panic!("it is begun") };
+        let attempt = self.shard.state().payment(id).unwrap().attempts()[0].id;
+        let outcome = ProviderOutcome::Approved(super::stage::receipt());
+        let (payment, source) = (id, OutcomeSource::Call);
+        let report = RecordProviderOutcome { payment, attempt, source, outcome };
+        let moment = self.moment();
+        let told = self.shard.record_outcome::<()>(ProviderReport::Attempt(report), moment);
+        assert!(told.is_ok_and(|step| step.is_some()));
+        self.shard.state().payment(id).unwrap().clone()
+    }
+
+    fn let_leave(&mut self) {
+        let moment = self.moment();
+        assert!(self.shard.archive::<()>(moment).is_some(), "somebody leaves");
+    }
+
+    /// Asks for a refund of a payment that is away.
+    fn refund(&mut self, paid: &Payment, key: &str) -> Absent<Request<Somebody>> {
+        let command = refund(paid, key, 10);
+        let moment = self.moment();
+        let request = Request { command, caller: Somebody, until_settled: false };
+        let Err(absent) = self.shard.operate::<()>(request, true, moment) else {
+            panic!("it is away")
+        };
+        absent
+    }
+}
+
+/// Bug: every payment that came back made all look-ups of its shard look again.
+#[test]
+fn a_payment_that_comes_back_makes_nobody_look_again_for_another() {
+    let mut alone = Alone::new();
+    let [first, second] = ["a", "b"].map(|key| alone.pay(key));
+    let [of_first, of_second] = [&first, &second]
+        .map(|paid| Ok(Some(Arc::new(alone.shard.state().history(paid.id()).unwrap().clone()))));
+    alone.let_leave();
+    let [one, other] = ["r1", "r2"].map(|key| alone.refund(&first, key));
+    let of_another = alone.refund(&second, "r3");
+
+    let moment = alone.moment();
+    let found = alone.shard.found_for_operation::<()>(one, &of_first, true, moment);
+    assert!(matches!(found, Found::Back(Some(_), _)), "the first comes back");
+    let found = alone.shard.found_for_operation::<()>(of_another, &of_second, true, moment);
+    assert!(matches!(found, Found::Back(Some(_), _)), "the second does without a second look");
+
+    // Both leave once more. What was found of the first before it was back may be outdated.
+    alone.let_leave();
+    let moment = alone.moment();
+    let found = alone.shard.found_for_operation::<()>(other, &of_first, true, moment);
+    let Found::Again(other) = found else { panic!("it has been back") };
+    let found = alone.shard.found_for_operation::<()>(other, &of_first, true, moment);
+    assert!(matches!(found, Found::Back(Some(_), _)));
 }

@@ -24,6 +24,7 @@ struct Components {
     vault: Component,
     event_feed: Component,
     views: ViewsComponent,
+    archive: Component,
     providers: ProvidersComponent,
 }
 
@@ -156,6 +157,10 @@ impl HealthBody {
                     lag_records: serving.views.waiting(),
                     lag_ms: u64::try_from(serving.views.lag().as_millis()).unwrap_or(u64::MAX),
                 },
+                // Nor with the archive: what would leave for it stays in memory.
+                archive: Component {
+                    status: if health.archive_failed { Status::Down } else { Status::Up },
+                },
                 providers: ProvidersComponent {
                     status: Status::Up,
                     calls_in_flight: health.provider_calls,
@@ -187,6 +192,7 @@ impl HealthBody {
                 vault: Component { status },
                 event_feed: Component { status },
                 views: ViewsComponent { status, lag_records: 0, lag_ms: 0 },
+                archive: Component { status },
                 providers: ProvidersComponent { status, calls_in_flight: 0 },
             },
         }

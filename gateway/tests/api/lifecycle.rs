@@ -21,7 +21,7 @@ async fn probes_are_answered_before_replay_and_operations_are_not() {
     let running = app.open(None).await.unwrap();
     assert_eq!(exchange(running.address(), &ask("/ready")).await.status, 200);
     let health = exchange(running.address(), &ask("/health")).await.json();
-    for component in ["http", "engine", "log", "storage", "providers"] {
+    for component in ["http", "engine", "log", "storage", "archive", "providers"] {
         assert_eq!(health["components"][component]["status"], "up", "{component}");
     }
     for file in ["demo.key", "operator.key", "secrets/digest.key"] {

@@ -122,7 +122,7 @@ pub(super) enum Waits {
 }
 
 impl Waits {
-    fn payment(&self) -> PaymentId {
+    pub(super) fn payment(&self) -> PaymentId {
         match self {
             Self::Pay(absent, ..) => absent.payment,
             Self::Ask(absent, ..) => absent.payment,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tollgate_domain::{
     AttemptId, AttemptState, Contradiction, Effect, Operation, OperationState, OrderStatus,
-    Payment, PaymentId, PaymentStatus, ProviderId, Subject, invariant,
+    Payment, PaymentId, PaymentStatus, ProviderId, Rejection, Subject, invariant,
     ledger::{Account, AccountKey},
 };
 use tollgate_engine::{CommandError, PaymentReply, PreparedCall, Step as Decided};
@@ -326,6 +326,18 @@ pub(super) fn authorized_by(step: &Decided<Client, Card>, id: PaymentId, card: C
     };
     assert_eq!((payment, call.attempt, *attachment), (id, attempt, Some(card)));
     attempt
+}
+
+/// A request is refused because of the state that its payment is in.
+pub(super) fn expect_unexpected(step: &Decided<Client, Card>, status: PaymentStatus) {
+    let [(_client, Err(CommandError::Rejected(found)))] = &step.replies[..] else {
+        panic!("not while the payment is {status:?}");
+    };
+    let Rejection::UnexpectedState { status: found, .. } = *found else {
+        panic!("{found} instead of the state, which is {status:?}");
+    };
+    assert_eq!(found, status);
+    assert!(step.record.is_none() && step.calls.is_empty(), "no trace is left");
 }
 
 pub(super) fn expect_error(step: &Decided<Client, Card>, error: CommandError) {

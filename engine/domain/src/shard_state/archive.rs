@@ -8,13 +8,15 @@ use std::sync::Arc;
 
 use super::{Books, Listed, OrderKey, ShardState, move_entry};
 use crate::{
-    env::ArchiveRules,
+    command::Command,
+    env::{ArchiveRules, Env},
     history::{Chapter, History},
     id::{MerchantId, PaymentId},
     ledger::Ledger,
     merchant::Mode,
     order::{Order, OrderImage, Share},
     payment::Payment,
+    rejection::Rejection,
     timestamp::Timestamp,
 };
 
@@ -117,6 +119,22 @@ impl ShardState {
             .collect();
         paid.sort_unstable_by_key(|paid| paid.payment);
         paid
+    }
+
+    /// Why a command would be refused if its payment, which is away, were back. Its idempotency key
+    /// stands for nothing, as [`ShardState::decide`] has shown: beside that, what is asked of a payment
+    /// that exists looks at the payment alone.
+    #[must_use]
+    pub fn refused_if_back(
+        &self,
+        history: &History,
+        command: Command,
+        env: &Env<'_>,
+    ) -> Option<Rejection> {
+        let mut alone = Self::new(self.shard());
+        let payment = history.payment();
+        alone.payments.insert(payment.id(), Box::new(Kept::new(payment, history.clone())));
+        alone.decide(command, env).err()
     }
 
     /// A payment leaves memory.

@@ -880,6 +880,7 @@ pub(super) fn health() -> Value {
             "vault": {"status": "up"},
             "event_feed": {"status": "up"},
             "views": {"status": "up", "lag_records": 0, "lag_ms": 0},
+            "archive": {"status": "up"},
             "providers": {"status": "up", "calls_in_flight": 0},
         },
     })

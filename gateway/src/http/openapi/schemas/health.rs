@@ -38,6 +38,7 @@ struct Components {
     vault: Component,
     event_feed: Component,
     views: ViewsComponent,
+    archive: Component,
     providers: ProvidersComponent,
 }
 

@@ -44,6 +44,7 @@ const BORDERS: &[(&str, &[&str])] = &[
     ("serde_json", &["tollgate", "tollgate-benches", "tollgate-loadtest"]),
     ("sled", &["tollgate-wal"]),
     ("toml_edit", &["tollgate-config"]),
+    ("zstd", &["tollgate-wal"]),
 ];
 
 /// What the pure crate lives on. It has no IO, clock, randomness, thread or async to borrow.

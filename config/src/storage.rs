@@ -22,6 +22,8 @@ pub struct Storage {
     pub snapshot_bytes: u64,
     /// For how many days the log keeps its records; 0 for ever.
     pub retention_days: u32,
+    /// Whether segments that a snapshot stands for are compressed.
+    pub compress_sealed: bool,
     /// With less than this left on the disk, new payments are refused.
     pub min_free_bytes: u64,
 }

@@ -24,6 +24,8 @@ pub struct EngineOptions {
     pub snapshot_bytes: u64,
     /// How long the log keeps its records; `None` for ever.
     pub retention: Option<Duration>,
+    /// Whether segments that the older of two snapshots stands for are compressed.
+    pub compress_sealed: bool,
     /// Commands from outside in flight at the most.
     pub max_in_flight: usize,
     /// Of these, to one shard.
@@ -49,6 +51,7 @@ impl EngineOptions {
             // Two segments: some 400,000 records, which are replayed in under a second.
             snapshot_bytes: 2 * log.segment_bytes,
             retention: None,
+            compress_sealed: false,
             max_in_flight: 200_000,
             max_in_flight_per_shard: 100_000,
             policy: Policy::default(),

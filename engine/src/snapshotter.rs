@@ -31,7 +31,8 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tollgate_domain::{ShardId, ShardState, StateHash, codec};
 use tollgate_wal::{
-    Checkpoint, Cut, SnapshotStore, Tail, VisitError, crash_point, cut_before, drop_sled_before,
+    Checkpoint, Compressed, Cut, SnapshotStore, Tail, VisitError, compress_before, crash_point,
+    cut_before, drop_sled_before,
 };
 
 use crate::{
@@ -84,6 +85,7 @@ struct Worker {
     interval: u64,
     /// How long the log keeps its records.
     retention: Option<Duration>,
+    compresses: bool,
     live: Arc<dyn LiveShards>,
     archive: Arc<dyn Archive>,
     observers: RecordObservers,
@@ -115,6 +117,7 @@ impl Snapshotter {
             streams: live.count() + 1,
             interval: options.snapshot_bytes,
             retention: options.retention,
+            compresses: options.compress_sealed,
             live,
             archive,
             observers,
@@ -361,6 +364,19 @@ impl Worker {
         crash_point::reach("snapshot: older ones are gone");
         if let Some(frame) = plan.proven {
             drop_sled_before(&self.root, frame)?;
+            if self.compresses {
+                self.compress(frame)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Compresses what is sealed before a snapshot, as far as there is time before the end.
+    fn compress(&self, frame: u64) -> Result<(), Error> {
+        let go_on = || !self.stopping.load(Ordering::Acquire);
+        let Compressed { segments, before, after } = compress_before(&self.root, frame, &go_on)?;
+        if segments > 0 {
+            tracing::info!(segments, before, after, "segments of the log are compressed");
         }
         Ok(())
     }

@@ -80,6 +80,12 @@ fn nothing_is_lost_while_the_log_lets_go_of_its_beginning() {
 }
 
 #[test]
+fn nothing_is_lost_while_segments_are_compressed() {
+    dies_without_loss("compression: it is whole, without its name");
+    dies_without_loss("compression: both forms are there");
+}
+
+#[test]
 fn nothing_is_lost_while_payments_leave_memory() {
     dies_without_loss("archive: payments have left");
     dies_without_loss("archive: payments are written down");
@@ -120,12 +126,15 @@ async fn is_killed() {
     }
 }
 
-/// A log keeps everything, unless it is to die while it does not.
+/// A log keeps everything as it was written, unless it is to die while it does not.
 fn open(log: &Path, place: &str) -> Stage {
+    let script = Script::approving();
     if place.starts_with("retention") {
-        Stage::letting_go(log, Script::approving(), &[]).unwrap()
+        Stage::letting_go(log, script, &[]).unwrap()
+    } else if place.starts_with("compression") {
+        Stage::compressing(SEGMENT_BYTES, log, script)
     } else {
-        Stage::archiving_in_segments(SEGMENT_BYTES, log, Script::approving())
+        Stage::archiving_in_segments(SEGMENT_BYTES, log, script)
     }
 }
 

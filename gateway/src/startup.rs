@@ -638,6 +638,7 @@ fn engine_options(config: &Config) -> EngineOptions {
         min_free_bytes: storage.min_free_bytes,
         snapshot_bytes: storage.snapshot_bytes,
         retention: storage.retention(),
+        compress_sealed: storage.compress_sealed,
         max_in_flight: engine.max_in_flight,
         max_in_flight_per_shard: engine.max_in_flight_per_shard,
         policy: Policy {

@@ -22,11 +22,12 @@ use crate::{
     checkpoint::Checkpoint,
     crash_point,
     directory::{
-        all_journal_segments, all_sled_segments, journal_path, journals, read_superblock,
-        remove_sled, scratch_root, sync_directory, unusable,
+        all_journal_segments, all_sled_segments, journals, read_superblock, remove_sled,
+        scratch_root, sync_directory, unusable,
     },
     error::{Error, SuperblockFault},
     frame::field,
+    journal_file::remove_journal,
 };
 
 const MAGIC: [u8; 8] = *b"\xFFTGBEG\0\xFE";
@@ -97,9 +98,7 @@ fn remove_before(root: &Path, frame: u64) -> Result<Cut, Error> {
         remove_sled(root, segment)?;
     }
     for segment in all_journal_segments(root)?.into_iter().filter(|segment| *segment < frame) {
-        let path = journal_path(root, segment);
-        cut.bytes += fs::metadata(&path).map_err(Error::io("find", &path))?.len();
-        fs::remove_file(&path).map_err(Error::io("delete", path))?;
+        cut.bytes += remove_journal(root, segment)?;
         cut.segments += 1;
         crash_point::reach("retention: a segment is gone");
     }

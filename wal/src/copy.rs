@@ -20,6 +20,7 @@ use crate::{
     checkpoint::Checkpoint,
     directory::{journal_path, journal_segments, superblock_path},
     error::{Damage, DamageFault, Error},
+    journal_file::packed_path,
     snapshot_store::SnapshotStore,
     tail::Tail,
 };
@@ -96,7 +97,9 @@ impl LogCopy {
             return Err(Damage { segment, offset, sequence, behind, fault }.into());
         }
         for segment in segments.into_iter().filter(|segment| *segment <= last) {
-            let path = journal_path(root, segment);
+            let plain = journal_path(root, segment);
+            let is_plain = plain.try_exists().map_err(Error::io("find", &plain))?;
+            let path = if is_plain { plain } else { packed_path(root, segment) };
             let bytes = if segment == last {
                 length
             } else {
@@ -131,7 +134,8 @@ impl LogFile {
     ///
     /// # Errors
     ///
-    /// Where the file system refuses, as it does once somebody has deleted the file.
+    /// Where the file system refuses, as it does once somebody has deleted the file: a segment is
+    /// compressed now and then, and its plain form goes.
     pub fn into_file(self) -> Result<File, Error> {
         match self.source {
             Source::Open(file) => Ok(file),

@@ -5,7 +5,7 @@
 //!  lock                          held while the log is in use
 //!  superblock                    superblock.rs
 //!  beginning                     where the log begins, once it was cut: beginning.rs
-//!  journal/<first frame>.log     one segment's frames, back to back
+//!  journal/<first frame>.log     one segment's frames, back to back; compressed: journal_file.rs
 //!  sled/<first frame>/           the same frames in a sled directory of their own
 //!  snapshots/<first frame>.snap  what the log comes to before that frame: snapshot_store.rs
 //!  scratch/                      half-made things; emptied at every open
@@ -28,6 +28,7 @@ use crate::{
     beginning::{first_frame, remove_leftovers},
     crash_point,
     error::{Error, SledFault, SuperblockFault},
+    journal_file::{JournalFile, unpack},
     recovery::Copies,
     sled_segment,
     superblock::{Ending, Geometry, Superblock},
@@ -207,9 +208,16 @@ impl Copies for Directory {
     fn read_journal(&mut self, segment: u64, into: &mut Vec<u8>) -> Result<usize, Error> {
         into.clear();
         let path = self.journal(segment);
-        let read = File::open(&path).and_then(|file| {
-            let length = file.metadata()?.len();
-            read_around_errors(file, length, into)
+        let read = JournalFile::open(&self.root, segment).and_then(|file| match file {
+            Some(JournalFile::Plain(file)) => {
+                let length = file.metadata()?.len();
+                read_around_errors(file, length, into)
+            }
+            Some(JournalFile::Packed(file)) => {
+                unpack(file, segment, into);
+                Ok(0)
+            }
+            None => Ok(0),
         });
         match read {
             Ok(0) => Ok(0),
@@ -217,7 +225,6 @@ impl Copies for Directory {
                 tracing::error!(path = %path.display(), unread, "a journal could not all be read");
                 Ok(unread)
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
             Err(error) if disk_failed(&error) => {
                 let error = &error as &dyn std::error::Error;
                 tracing::error!(path = %path.display(), error, "a journal could not be opened");
@@ -236,6 +243,13 @@ impl Copies for Directory {
 
     fn truncate_journal(&mut self, segment: u64, length: usize) -> Result<(), Error> {
         let path = self.journal(segment);
+        if !path.try_exists().map_err(Error::io("find", &path))? {
+            // A compressed one gives way to what is whole of it.
+            let mut bytes = Vec::new();
+            self.read_journal(segment, &mut bytes)?;
+            bytes.truncate(length);
+            return self.rewrite_journal(segment, [&bytes, &[]]);
+        }
         File::options()
             .write(true)
             .open(&path)
@@ -326,10 +340,12 @@ fn from_beginning(root: &Path, mut segments: Vec<u64>) -> Result<Vec<u64>, Error
 pub(crate) fn all_journal_segments(root: &Path) -> Result<Vec<u64>, Error> {
     let mut segments: Vec<_> = entries(&journals(root))?
         .iter()
-        .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+        .filter(|path| path.extension().is_some_and(|form| form == "log" || form == "zst"))
         .filter_map(|path| segment_of(path))
         .collect();
     segments.sort_unstable();
+    // Between two forms it has both.
+    segments.dedup();
     Ok(segments)
 }
 

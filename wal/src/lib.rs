@@ -36,6 +36,7 @@ mod frame;
 mod group;
 mod group_writer;
 mod journal;
+mod journal_file;
 pub mod planted_fault;
 mod record;
 mod recovery;
@@ -56,6 +57,7 @@ pub use frame::FrameFault;
 pub use group_writer::{
     GroupObservation, GroupWriter, InlineWriter, LogHandle, Released, WriterOptions, WriterThread,
 };
+pub use journal_file::{Compressed, compress_before};
 pub use record::{MAX_RECORD, Record, RecordRef, Stream, Visit};
 pub use recovery::{Recovery, Repair};
 pub use salvage::{Gap, LostRecords, Salvage, ShowSalvage, salvage};

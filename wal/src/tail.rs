@@ -13,7 +13,7 @@
 //! [`verify`](crate::verify) tells whether sled has the rest.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Read},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
@@ -28,6 +28,7 @@ use crate::{
     error::{Damage, DamageFault, Error},
     frame::FrameFault,
     group::{Positions, Unpacker},
+    journal_file::{JournalFile, unpack},
     record::Visit,
 };
 
@@ -45,6 +46,14 @@ pub struct Tail {
     chunk: usize,
     buffer: Vec<u8>,
     spill: Vec<u8>,
+    /// The segment being read, where its journal is compressed.
+    unpacked: Option<Unpacked>,
+}
+
+#[derive(Debug)]
+struct Unpacked {
+    segment: u64,
+    bytes: Vec<u8>,
 }
 
 /// Bytes read at once: several groups, which the writer keeps to about 1 MiB.
@@ -82,6 +91,7 @@ impl Tail {
             chunk: CHUNK,
             buffer: Vec::new(),
             spill: Vec::new(),
+            unpacked: None,
         }
     }
 
@@ -121,8 +131,9 @@ impl Tail {
         let sealed = segments.split_last().map_or(&[][..], |(_live, sealed)| sealed);
         let mut bytes = 0;
         for segment in sealed.iter().filter(|segment| **segment >= self.segment) {
-            let path = journal_path(&self.root, *segment);
-            bytes += fs::metadata(&path).map_err(Error::io("find", path))?.len();
+            let length = |file: Option<JournalFile>| file.map_or(Ok(0), |file| file.length());
+            let length = JournalFile::open(&self.root, *segment).and_then(length);
+            bytes += length.map_err(Error::io("find", journal_path(&self.root, *segment)))?;
         }
         Ok(bytes)
     }
@@ -195,12 +206,25 @@ impl Tail {
     /// Reads what follows, up to a chunk, and syncs it; false if there is no such file.
     fn fill(&mut self) -> Result<bool, Error> {
         self.buffer.clear();
+        if let Some(unpacked) = self.unpacked.take_if(|unpacked| unpacked.segment == self.segment) {
+            self.fill_from(&unpacked.bytes);
+            self.unpacked = Some(unpacked);
+            return Ok(true);
+        }
+        self.unpacked = None;
         let path = journal_path(&self.root, self.segment);
         // Opened anew each time: recovery may have put another file in its place.
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(Error::io("open", path)(error)),
+        let found = JournalFile::open(&self.root, self.segment);
+        let file = match found.map_err(Error::io("open", &path))? {
+            Some(JournalFile::Plain(file)) => file,
+            Some(JournalFile::Packed(file)) => {
+                let mut bytes = Vec::new();
+                unpack(file, self.segment, &mut bytes);
+                self.fill_from(&bytes);
+                self.unpacked = Some(Unpacked { segment: self.segment, bytes });
+                return Ok(true);
+            }
+            None => return Ok(false),
         };
         let from = FromOffset { file: &file, at: self.offset };
         from.take(self.chunk as u64)
@@ -210,6 +234,13 @@ impl Tail {
             file.sync_data().map_err(Error::io("sync", &path))?;
         }
         Ok(true)
+    }
+
+    /// Takes what follows from a journal that is held whole.
+    fn fill_from(&mut self, bytes: &[u8]) {
+        let from = usize::try_from(self.offset).unwrap_or(usize::MAX).min(bytes.len());
+        let to = from.saturating_add(self.chunk).min(bytes.len());
+        self.buffer.extend_from_slice(&bytes[from..to]);
     }
 
     /// Visits the whole groups at the head of the buffer: their length, and why there is no further

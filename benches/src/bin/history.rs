@@ -47,6 +47,9 @@ struct Arguments {
     /// Only what a life costs: no further starts at the end.
     #[arg(long)]
     one_life: bool,
+    /// Segments that a snapshot stands for are compressed.
+    #[arg(long)]
+    compress: bool,
     /// Where the log lies; a temporary directory where nothing is said.
     #[arg(long)]
     directory: Option<std::path::PathBuf>,
@@ -71,7 +74,7 @@ fn main() {
     let temporary = tempfile::tempdir().expect("a directory");
     let directory = arguments.directory.clone().unwrap_or_else(|| temporary.path().to_owned());
     runtime.block_on(async {
-        let (engine, _report) = start(&directory, arguments.finished);
+        let (engine, _report) = start(&directory, &arguments);
         for round in 0..arguments.rounds {
             let beside = round % 2 == 1;
             let snapshot = beside.then(|| {
@@ -104,11 +107,19 @@ fn main() {
         for part in ["journal", "sled", "archive", "snapshots"] {
             println!("{part} {} MiB", size(&directory.join(part)) >> 20);
         }
+        let (plain, compressed) = journals(&directory.join("journal"));
+        println!(
+            "of the journal {} segments of {} MiB plain, {} of {} MiB compressed",
+            plain.0,
+            plain.1 >> 20,
+            compressed.0,
+            compressed.1 >> 20,
+        );
         if arguments.one_life {
             return;
         }
 
-        let (engine, report) = start(&directory, arguments.finished);
+        let (engine, report) = start(&directory, &arguments);
         tell("from the last snapshot", &report);
         let made = engine.take_snapshot().await.expect("a snapshot");
         println!(
@@ -120,21 +131,22 @@ fn main() {
         engine.stop(Duration::from_secs(5)).await;
         drop(engine);
 
-        let (engine, report) = start(&directory, arguments.finished);
+        let (engine, report) = start(&directory, &arguments);
         tell("from a snapshot of all", &report);
         engine.stop(Duration::from_secs(5)).await;
         drop(engine);
 
         fs::rename(directory.join("snapshots"), directory.join("away")).expect("put away");
-        let (engine, report) = start(&directory, arguments.finished);
+        let (engine, report) = start(&directory, &arguments);
         tell("from the whole log", &report);
         engine.stop(Duration::from_secs(5)).await;
     });
 }
 
-fn start(directory: &Path, finished: usize) -> (Engine<()>, RecoveryReport) {
+fn start(directory: &Path, arguments: &Arguments) -> (Engine<()>, RecoveryReport) {
     let mut options = EngineOptions::new(directory);
-    options.policy.archive.most = finished / usize::from(options.shards.get());
+    options.compress_sealed = arguments.compress;
+    options.policy.archive.most = arguments.finished / usize::from(options.shards.get());
     options.min_free_bytes = 0;
     options.snapshot_bytes = 0;
     Engine::start(
@@ -200,6 +212,18 @@ fn resident_mib() -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     kib.unwrap_or_default() >> 10
+}
+
+/// How many segments there are, and their bytes: as they were written, and compressed.
+fn journals(directory: &Path) -> ((u64, u64), (u64, u64)) {
+    let (mut plain, mut compressed) = ((0, 0), (0, 0));
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let is_compressed = entry.path().extension().is_some_and(|form| form == "zst");
+        let count = if is_compressed { &mut compressed } else { &mut plain };
+        count.0 += 1;
+        count.1 += entry.metadata().map_or(0, |file| file.len());
+    }
+    (plain, compressed)
 }
 
 /// The bytes of everything below a directory.

@@ -77,6 +77,34 @@ async fn what_the_log_has_let_go_of_is_still_read_repeated_and_refunded() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_is_compressed_comes_to_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    let stage = Stage::compressing(8 << 10, directory, Script::approving());
+    let paid = pay_in_rounds(&stage).await;
+    stage.close().await;
+    let journals = fs::read_dir(directory.join("journal")).unwrap();
+    let compressed = journals.filter(|entry| {
+        entry.as_ref().unwrap().path().extension().is_some_and(|extension| extension == "zst")
+    });
+    assert!(compressed.count() > 0);
+    let report = verify(directory).unwrap();
+    assert_eq!((report.log.begins_behind, report.payments), (0, 16));
+    assert!(report.snapshots.iter().all(|snapshot| snapshot.finding.is_ok()), "{report:?}");
+
+    // From the whole log, for neither snapshots nor the archive are there.
+    fs::remove_dir_all(directory.join("snapshots")).unwrap();
+    fs::remove_dir_all(directory.join("archive")).unwrap();
+    let stage = Stage::compressing(8 << 10, directory, Script::approving());
+    assert_eq!(stage.report.in_snapshot, 0);
+    for payment in &paid {
+        assert_eq!(*stage.engine.payment(payment.id()).await.unwrap().unwrap(), *payment);
+    }
+    stage.close().await;
+    assert_eq!(verify(directory).unwrap().payments, 16);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn records_keep_their_numbers_and_are_replayed_from_the_beginning_on() {
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path();

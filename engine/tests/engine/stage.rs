@@ -184,6 +184,15 @@ impl Stage {
         Self::try_open_with(options, directory, script, &[]).unwrap()
     }
 
+    /// The same on a log that compresses what is sealed.
+    pub(crate) fn compressing(segment_bytes: u64, directory: &Path, script: Arc<Script>) -> Self {
+        let mut options = options();
+        options.policy.archive = ArchiveRules { after: tollgate_domain::Millis(0), most: 0 };
+        options.segment_bytes = segment_bytes;
+        options.compress_sealed = true;
+        Self::try_open_with(options, directory, script, &[]).unwrap()
+    }
+
     /// The same on a log that keeps nothing for longer than it has to, with some who observe.
     pub(crate) fn letting_go(
         directory: &Path,

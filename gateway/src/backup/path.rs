@@ -10,11 +10,8 @@ use std::{fmt, path::Path, path::PathBuf};
 pub(crate) struct BackupPath(String);
 
 /// Directories that hold files, and what those end in.
-const PLACES: [(&str, &[&str]); 3] = [
-    ("log/journal", &[".log", ".log.zst"]),
-    ("log/snapshots", &[".snap"]),
-    ("callbacks", &[".json"]),
-];
+const PLACES: [(&str, &[&str]); 3] =
+    [("log/journal", &[".log", ".zst"]), ("log/snapshots", &[".snap"]), ("callbacks", &[".json"])];
 
 const SUPERBLOCK: &str = "log/superblock";
 
@@ -67,7 +64,7 @@ mod tests {
         for path in [
             "log/superblock",
             "log/journal/00000000000000000001.log",
-            "log/journal/00000000000000000001.log.zst",
+            "log/journal/00000000000000000001.zst",
             "log/snapshots/00000000000000000077.snap",
             "callbacks/cbk_06f1q8zr2w000092mt7v4x1c8h.json",
         ] {

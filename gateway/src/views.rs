@@ -163,8 +163,8 @@ impl Views {
         let reading = self.store.read();
         let counted = if selection.is_tallied() {
             tally::tallies(&reading, selection.realm).map(|tallies| {
-                let wanted = tallies.iter().filter(|(of, _tally)| of.is_asked_for(selection));
-                let rows: i64 = wanted.map(|(_of, tally)| tally.rows).sum();
+                let wanted = tallies.iter().filter(|(of, _rows)| of.is_asked_for(selection));
+                let rows: i64 = wanted.map(|(_of, rows)| rows).sum();
                 u64::try_from(rows).unwrap_or(0)
             })
         } else {

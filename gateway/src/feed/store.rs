@@ -376,6 +376,9 @@ impl Change<'_> {
         let open: Vec<Realm> = self.facts.keys().copied().collect();
         open.into_iter().for_each(|realm| self.finish_entry(realm));
         let Self { store, mut batch, positions, heads, orders: _, facts: _, chapters } = self;
+        // In the order of the keys, each of which is then found near the one before.
+        let mut chapters: Vec<_> = chapters.into_iter().collect();
+        chapters.sort_unstable_by_key(|(payment, _chapters)| *payment);
         for (payment, (first_event, bytes)) in chapters {
             batch.insert(&store.chapters, chapter_key(payment, first_event), bytes);
         }

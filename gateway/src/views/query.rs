@@ -11,7 +11,7 @@ use tollgate_domain::{Currency, PaymentId, PaymentStatus, ShardId, Timestamp};
 
 use super::{
     ViewError,
-    facet::{self, FacetKey},
+    facet::{self, Facet},
     row::{MethodKind, Row, RowKind, RowStatus, Standing, TextDigest},
     store::Reading,
 };
@@ -174,7 +174,7 @@ fn of_kind(
     kind: RowKind,
     status: Option<RowStatus>,
     standing: Option<Standing>,
-) -> Vec<FacetKey> {
+) -> Vec<Facet> {
     let mut facets = Vec::new();
     let statuses = RowStatus::all_of(kind).into_iter();
     for status in statuses.filter(|one| status.is_none_or(|wanted| wanted == *one)) {
@@ -190,7 +190,7 @@ enum Source {
     /// All rows.
     Rows,
     /// Those with one of these.
-    Facets(Vec<FacetKey>),
+    Facets(Vec<Facet>),
     /// A payment, and what is done to it.
     Payment(PaymentId),
 }
@@ -222,7 +222,7 @@ fn candidates<'r>(reading: &'r Reading<'_>, selection: &'r Selection, part: Part
         return Box::new(std::iter::empty());
     }
     let realm = selection.realm;
-    let facet = |facet: &FacetKey| -> Ids {
+    let facet = |facet: &Facet| -> Ids {
         let ids = reading.indexed(facet, from, to);
         if part.newest_first { Box::new(ids.rev()) } else { Box::new(ids) }
     };

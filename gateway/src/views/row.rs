@@ -1,5 +1,4 @@
-//! A payment, or what is done to it, as the views keep it: as much as lists filter by and
-//! counters sum.
+//! A payment, or what is done to it, as the views keep it: as much as lists filter by.
 //!
 //! ```text
 //!    0   1  kind
@@ -9,19 +8,16 @@
 //!    4   1  what follows: 1 was held for review, 2 order, 4 customer
 //!    5   2  currency, its ISO 4217 number
 //!    7   8  amount, in minor units
-//!   15   8  captured
-//!   23   8  refunded
-//!   31   8  our fee
-//!   39  16  payment
-//!   55  16  digest of the order, where it has one
+//!   15  16  payment, where the row is of what is done to one
+//!       16  digest of the order, where it has one
 //!       16  digest of the customer, where it has one
 //! ```
 //!
-//! Numbers are big-endian. Invariant: it follows from the payment alone, but for whether that was
+//! Numbers are big-endian. A payment's own row has the payment's id. Invariant: it follows from the payment alone, but for whether that was
 //! ever held for review; nothing in it tells who a customer is.
 
 use tollgate_domain::{
-    Amount, Currency, Operation, OperationId, OperationKind, Payment, PaymentId, PaymentMethod,
+    Currency, Operation, OperationId, OperationKind, Payment, PaymentId, PaymentMethod,
     PaymentStatus,
 };
 
@@ -78,9 +74,6 @@ pub(crate) struct Row {
     pub(crate) was_held: bool,
     pub(crate) currency: Currency,
     pub(crate) amount: i64,
-    pub(crate) captured: i64,
-    pub(crate) refunded: i64,
-    pub(crate) fee: i64,
     pub(crate) payment: PaymentId,
     pub(crate) order: Option<TextDigest>,
     pub(crate) customer: Option<TextDigest>,
@@ -97,8 +90,8 @@ const WAS_HELD: u8 = 1;
 const HAS_ORDER: u8 = 2;
 const HAS_CUSTOMER: u8 = 4;
 
-/// Before the digests.
-const HEAD_LENGTH: usize = 55;
+/// Before the payment and the digests.
+const HEAD_LENGTH: usize = 15;
 
 impl RowKind {
     /// All, in the order of their stored numbers.
@@ -287,9 +280,6 @@ impl Row {
             was_held: status == PaymentStatus::Review || before.is_some_and(|row| row.was_held),
             currency: intent.money.currency,
             amount: intent.money.amount.minor_units(),
-            captured: payment.amount_captured().minor_units(),
-            refunded: payment.amount_refunded().minor_units(),
-            fee: payment.fee().minor_units(),
             payment: payment.id(),
             order: digests.order,
             customer: digests.customer,
@@ -299,7 +289,6 @@ impl Row {
     /// That of something done to a payment.
     pub(super) fn of_operation(payment: &Payment, operation: &Operation, digests: Digests) -> Self {
         let body = TransactionBody { payment, operation: Some(operation) };
-        let nothing = Amount::ZERO.minor_units();
         Self {
             kind: RowKind::of(&operation.intent.kind),
             status: RowStatus::Operation(standing_named(operation.state.as_str())),
@@ -308,9 +297,6 @@ impl Row {
             was_held: false,
             currency: payment.intent().money.currency,
             amount: body.amount().minor_units(),
-            captured: nothing,
-            refunded: nothing,
-            fee: nothing,
             payment: payment.id(),
             order: digests.order,
             customer: digests.customer,
@@ -339,7 +325,7 @@ impl Row {
 
     /// The bytes that are stored.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(HEAD_LENGTH + 32);
+        let mut bytes = Vec::with_capacity(HEAD_LENGTH + 48);
         let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
         bytes.extend([
             self.kind.code(),
@@ -351,23 +337,31 @@ impl Row {
                 | flag(self.customer.is_some(), HAS_CUSTOMER),
         ]);
         bytes.extend(self.currency.numeric().to_be_bytes());
-        for amount in [self.amount, self.captured, self.refunded, self.fee] {
-            bytes.extend(amount.to_be_bytes());
+        bytes.extend(self.amount.to_be_bytes());
+        if self.kind != RowKind::Payment {
+            bytes.extend(self.payment.to_u128().to_be_bytes());
         }
-        bytes.extend(self.payment.to_u128().to_be_bytes());
         bytes.extend(self.order.iter().flatten());
         bytes.extend(self.customer.iter().flatten());
         bytes
     }
 
-    /// The row of stored bytes; `None` where they are none.
-    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+    /// The row of stored bytes, which has this id; `None` where they are none.
+    pub(super) fn decode(id: u128, bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader(bytes);
         let [kind, status, standing, method, flags] = *reader.array()?;
         let currency = Currency::from_numeric(u16::from_be_bytes(*reader.array()?)).ok()?;
-        let mut amount = || reader.array().map(|bytes| i64::from_be_bytes(*bytes));
-        let (total, captured, refunded, fee) = (amount()?, amount()?, amount()?, amount()?);
-        let payment = PaymentId::from_u128(u128::from_be_bytes(*reader.array()?));
+        let amount = i64::from_be_bytes(*reader.array()?);
+        let kind = RowKind::from_code(kind)?;
+        let payment = match kind {
+            RowKind::Payment => id,
+            RowKind::Confirmation
+            | RowKind::Capture
+            | RowKind::Void
+            | RowKind::Reversal
+            | RowKind::Refund => u128::from_be_bytes(*reader.array()?),
+        };
+        let payment = PaymentId::from_u128(payment);
         let mut digest = |flag: u8| match flags & flag {
             0 => Some(None),
             _set => reader.array().map(|bytes| Some(*bytes)),
@@ -376,7 +370,6 @@ impl Row {
         if !reader.0.is_empty() {
             return None;
         }
-        let kind = RowKind::from_code(kind)?;
         Some(Self {
             kind,
             status: RowStatus::from_code(kind, status)?,
@@ -384,10 +377,7 @@ impl Row {
             method: MethodKind::ALL.into_iter().find(|known| known.code() == method)?,
             was_held: flags & WAS_HELD != 0,
             currency,
-            amount: total,
-            captured,
-            refunded,
-            fee,
+            amount,
             payment,
             order,
             customer,
@@ -428,18 +418,20 @@ mod tests {
             was_held: true,
             currency: Currency::INR,
             amount: i64::MAX,
-            captured: 1,
-            refunded: 2,
-            fee: 3,
             payment: PaymentId::from_u128(7),
             order: Some([4; 16]),
             customer: Some([5; 16]),
         };
-        assert_eq!(Row::decode(&row.encode()), Some(row.clone()));
+        assert_eq!(Row::decode(8, &row.encode()), Some(row.clone()));
         let bare = Row { order: None, customer: None, ..row };
-        assert_eq!(Row::decode(&bare.encode()), Some(bare.clone()));
-        for length in 0..HEAD_LENGTH {
-            assert_eq!(Row::decode(&bare.encode()[..length]), None, "of {length} bytes");
+        let status = RowStatus::Payment(PaymentStatus::Failed);
+        let own = Row { kind: RowKind::Payment, status, payment: PaymentId::from_u128(8), ..bare };
+        for row in [bare, own] {
+            let bytes = row.encode();
+            assert_eq!(Row::decode(8, &bytes), Some(row));
+            for length in 0..bytes.len() {
+                assert_eq!(Row::decode(8, &bytes[..length]), None, "of {length} bytes");
+            }
         }
     }
 

@@ -22,11 +22,11 @@ use fjall::{
 use parking_lot::RwLock;
 use tollgate_domain::ShardId;
 
-use super::{ViewError, row::Row};
+use super::{ViewError, facet::Facet, row::Row};
 use crate::{low_priority::at_low_priority, vault::Realm};
 
 /// The number of the format that this build reads and writes. Anything else is built anew.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 
 const VERSION: &[u8] = b"v";
 const POSITION: u8 = b'p';
@@ -134,7 +134,7 @@ impl ViewStore {
 
     /// The row as it was last written.
     pub(super) fn row(&self, realm: Realm, id: u128) -> Result<Option<Row>, ViewError> {
-        self.rows.get(row_key(realm, id))?.map(|bytes| decode(&bytes)).transpose()
+        self.rows.get(row_key(realm, id))?.map(|bytes| decode(id, &bytes)).transpose()
     }
 
     /// A tally's bytes as they were last written.
@@ -161,7 +161,7 @@ impl ViewStore {
 impl Reading<'_> {
     pub(super) fn row(&self, realm: Realm, id: u128) -> Result<Option<Row>, ViewError> {
         let bytes = self.snapshot.get(&self.store.rows, row_key(realm, id))?;
-        bytes.map(|bytes| decode(&bytes)).transpose()
+        bytes.map(|bytes| decode(id, &bytes)).transpose()
     }
 
     /// The rows between two ids, both included, by id.
@@ -175,18 +175,19 @@ impl Reading<'_> {
             self.snapshot.range(&self.store.rows, row_key(realm, from)..=row_key(realm, to));
         range.map(|entry| {
             let (key, value) = entry.into_inner()?;
-            Ok((id_of(&key)?, decode(&value)?))
+            let id = id_of(&key)?;
+            Ok((id, decode(id, &value)?))
         })
     }
 
     /// The ids between two, both included, that have this facet.
     pub(super) fn indexed(
         &self,
-        facet: &[u8],
+        facet: &Facet,
         from: u128,
         to: u128,
     ) -> impl DoubleEndedIterator<Item = Result<u128, ViewError>> + use<> {
-        let key = |id: u128| [facet, &id.to_be_bytes()].concat();
+        let key = |id: u128| index_key(facet, id);
         let range = self.snapshot.range(&self.store.index, key(from)..=key(to));
         range.map(|entry| id_of(&entry.key()?))
     }
@@ -215,12 +216,12 @@ impl Change<'_> {
         self.batch.insert(&self.store.rows, row_key(realm, id), row.encode());
     }
 
-    pub(super) fn put_facet(&mut self, facet: &[u8], id: u128) {
-        self.batch.insert(&self.store.index, [facet, &id.to_be_bytes()].concat(), []);
+    pub(super) fn put_facet(&mut self, facet: &Facet, id: u128) {
+        self.batch.insert(&self.store.index, index_key(facet, id), []);
     }
 
-    pub(super) fn remove_facet(&mut self, facet: &[u8], id: u128) {
-        self.batch.remove(&self.store.index, [facet, &id.to_be_bytes()].concat());
+    pub(super) fn remove_facet(&mut self, facet: &Facet, id: u128) {
+        self.batch.remove(&self.store.index, index_key(facet, id));
     }
 
     pub(super) fn put_tally(&mut self, key: &[u8], tally: &[u8]) {
@@ -279,6 +280,15 @@ fn id_of(key: &[u8]) -> Result<u128, ViewError> {
     id.ok_or(ViewError::Damaged("key"))
 }
 
-fn decode(bytes: &[u8]) -> Result<Row, ViewError> {
-    Row::decode(bytes).ok_or(ViewError::Damaged("row"))
+fn index_key(facet: &Facet, id: u128) -> fjall::UserKey {
+    let mut key = [0; Facet::LONGEST + ID_LENGTH];
+    let facet = facet.as_bytes();
+    let end = facet.len() + ID_LENGTH;
+    key[..facet.len()].copy_from_slice(facet);
+    key[facet.len()..end].copy_from_slice(&id.to_be_bytes());
+    key[..end].into()
+}
+
+fn decode(id: u128, bytes: &[u8]) -> Result<Row, ViewError> {
+    Row::decode(id, bytes).ok_or(ViewError::Damaged("row"))
 }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use tollgate_domain::{Event, OperationId, Payment, Record};
 use tollgate_engine::{DurableContent, DurableRecord};
 
@@ -167,7 +167,10 @@ impl Intake {
             change.reach(record.shard, record.sequence);
         }
         let mut deltas = Deltas::default();
-        for ((realm, id), touched) in batch {
+        // In the order of the keys, each of which is then found near the one before.
+        let mut rows: Vec<_> = batch.into_iter().collect();
+        rows.sort_unstable_by_key(|((_realm, id), _touched)| *id);
+        for ((realm, id), touched) in rows {
             write(&mut change, &mut deltas, realm, id, &touched);
             self.recent.put((realm, id), touched.now);
         }
@@ -186,7 +189,7 @@ impl Intake {
         record: &Record<Event>,
         payment: &Payment,
     ) -> Result<(), ViewError> {
-        let Happened { created, begun, moved } = Happened::to(payment, record);
+        let Happened { created, moved } = Happened::to(payment, record);
         let place = (realm, payment.id().to_u128());
         let before = self.before(batch, place, created)?;
         let digests = match before {
@@ -195,10 +198,10 @@ impl Intake {
         };
         let now = Row::of_payment(payment, digests, before);
         self.note(batch, place, created, now)?;
-        for id in moved {
+        for (id, begun) in moved {
             let Some(operation) = payment.operation(id) else { continue };
             let now = Row::of_operation(payment, operation, digests);
-            self.note(batch, (realm, id.to_u128()), begun.contains(&id), now)?;
+            self.note(batch, (realm, id.to_u128()), begun, now)?;
         }
         Ok(())
     }
@@ -248,23 +251,20 @@ impl Intake {
 /// What a record's events did to one payment.
 struct Happened {
     created: bool,
-    /// Operations that began.
-    begun: FxHashSet<OperationId>,
-    /// Operations that began or changed.
-    moved: FxHashSet<OperationId>,
+    /// Operations that began or changed, each once, and whether it began.
+    moved: Vec<(OperationId, bool)>,
 }
 
 impl Happened {
     fn to(payment: &Payment, record: &Record<Event>) -> Self {
-        let mut happened =
-            Self { created: false, begun: FxHashSet::default(), moved: FxHashSet::default() };
+        let mut happened = Self { created: false, moved: Vec::new() };
         for event in record.events.iter().filter(|event| event.payment() == Some(payment.id())) {
             happened.created |= matches!(event, Event::PaymentCreated(_));
-            if let Some(operation) = event.operation() {
-                happened.moved.insert(operation);
-                if matches!(event, Event::OperationStarted { .. }) {
-                    happened.begun.insert(operation);
-                }
+            let Some(operation) = event.operation() else { continue };
+            let began = matches!(event, Event::OperationStarted { .. });
+            match happened.moved.iter_mut().find(|(known, _began)| *known == operation) {
+                Some((_known, known)) => *known |= began,
+                None => happened.moved.push((operation, began)),
             }
         }
         happened
@@ -284,12 +284,16 @@ fn write(
     }
     change.put_row(realm, id, now);
     deltas.change(realm, id, stored.as_ref(), now);
-    let before: Vec<_> = stored.iter().flat_map(|row| facet::all_of(realm, row)).collect();
-    let after: Vec<_> = facet::all_of(realm, now).collect();
-    for gone in before.iter().filter(|facet| !after.contains(facet)) {
-        change.remove_facet(gone, id);
-    }
-    for new in after.iter().filter(|facet| !before.contains(facet)) {
-        change.put_facet(new, id);
+    let before = stored.as_ref().map_or([None; 5], |row| facet::all_of(realm, row));
+    for (before, after) in before.iter().zip(&facet::all_of(realm, now)) {
+        if before == after {
+            continue;
+        }
+        if let Some(gone) = before {
+            change.remove_facet(gone, id);
+        }
+        if let Some(new) = after {
+            change.put_facet(new, id);
+        }
     }
 }

@@ -92,6 +92,14 @@ impl Loaded {
         })
     }
 
+    /// A fault of what the key says, which a component has found: with who said it.
+    #[must_use]
+    pub fn fault(&self, key: &str, reason: String) -> Fault {
+        let said = self.said.iter().find(|setting| setting.path.iter().eq(key.split('.')));
+        let origin = said.map_or(Origin::Default, |setting| setting.origin.clone());
+        Fault { origin, key: key.to_owned(), reason, suggestion: None }
+    }
+
     /// The whole configuration as the text of a file: the defaults with their comments, and in them
     /// what was said instead, each with its origin. Given with `--config` it comes to the same.
     ///

@@ -9,6 +9,7 @@ mod export;
 mod keys;
 mod merchants;
 mod output;
+mod refusal;
 mod serve;
 mod simulator;
 mod told_events;
@@ -185,8 +186,6 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Configuration(_)
-            | Self::Serve(ServeError::LogLevel(_))
-            | Self::Simulator(SimulatorError::Faults(_))
             | Self::Events(EventsError::Secret | EventsError::NotHeld(_)) => 2,
             Self::Api(error)
             | Self::Events(EventsError::Api(error))
@@ -196,7 +195,6 @@ impl Error {
                 2
             }
             Self::Backup(error) if error.is_usage() => 2,
-            Self::Serve(ServeError::Startup(error)) if error.is_configuration() => 2,
             Self::Serve(_)
             | Self::Api(_)
             | Self::Export(_)

@@ -35,10 +35,10 @@ pub(crate) struct Offer {
 #[derive(Debug, thiserror::Error)]
 pub enum OfferError {
     /// The table of cards cannot be had.
-    #[error("methods.card_bins")]
+    #[error(transparent)]
     CardBins(#[from] CardBinsError),
     /// A network that is not known.
-    #[error("emi.brands: \"{0}\" is no card network")]
+    #[error("\"{0}\" is no card network")]
     Brand(String),
 }
 

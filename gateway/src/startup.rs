@@ -124,13 +124,13 @@ pub enum Error {
     #[error("cannot open the provider simulator")]
     Simulator(#[from] OpenError),
     /// The secret of its callbacks cannot be had.
-    #[error("providers.simulator.callback_secret_file")]
+    #[error(transparent)]
     CallbackSecret(#[from] callback_secret::Error),
     /// The simulator is to be another process's, and has no address.
-    #[error("providers.simulator.url")]
+    #[error(transparent)]
     SimulatorUrl(#[from] UrlError),
     /// The faults that every payment is to have are none.
-    #[error("providers.simulator.faults")]
+    #[error(transparent)]
     SimulatorFaults(#[from] UnknownFault),
     /// What is to be offered cannot be.
     #[error(transparent)]
@@ -142,7 +142,7 @@ pub enum Error {
     #[error("cannot open the views")]
     Views(#[from] ViewError),
     /// The authorities that receivers may have cannot be read.
-    #[error("webhooks.ca_file: cannot read {path}")]
+    #[error("cannot read {path}")]
     Authorities {
         /// The file.
         path: PathBuf,
@@ -164,28 +164,45 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the configuration asks for something that cannot be.
+    /// The key of the configuration that asks for something that cannot be, if one does.
     #[must_use]
-    pub fn is_configuration(&self) -> bool {
+    pub fn refused_key(&self) -> Option<&'static str> {
         use tollgate_engine::{Error as EngineError, LogError};
-        // The log knows best what it can do, so its options are checked there alone.
-        matches!(
-            self,
-            Self::Engine(EngineError::Log(LogError::Option { .. }))
-                | Self::SimulatorUrl(_)
-                | Self::SimulatorFaults(_)
-                | Self::Offer(_)
-                | Self::CallbackSecret(_)
-                | Self::Simulator(OpenError::CallbackUrl(_))
-                | Self::Authorities { .. }
-        )
+        match self {
+            // The log knows best what it can do, so its options are checked there alone.
+            Self::Engine(EngineError::Log(LogError::Option { option, .. })) => {
+                Some(match *option {
+                    "segment_bytes" => "storage.segment_bytes",
+                    "min_free_bytes" => "storage.min_free_bytes",
+                    _streams => "storage.shards",
+                })
+            }
+            Self::SimulatorUrl(_) => Some("providers.simulator.url"),
+            Self::SimulatorFaults(_) => Some("providers.simulator.faults"),
+            Self::Offer(OfferError::CardBins(_)) => Some("methods.card_bins"),
+            Self::Offer(OfferError::Brand(_)) => Some("emi.brands"),
+            Self::CallbackSecret(_) => Some("providers.simulator.callback_secret_file"),
+            Self::Simulator(OpenError::CallbackUrl(_)) => Some("providers.simulator.callback_url"),
+            Self::Authorities { .. } => Some("webhooks.ca_file"),
+            Self::Engine(_)
+            | Self::Simulator(_)
+            | Self::Listen { .. }
+            | Self::DataDirectory(_)
+            | Self::Secrets(_)
+            | Self::Vault(_)
+            | Self::Feed(_)
+            | Self::Views(_)
+            | Self::Deliveries(_)
+            | Self::ParkedCallbacks(_)
+            | Self::Keys(_) => None,
+        }
     }
 }
 
 /// Whether a start would accept what the configuration asks of the components. Touches nothing.
 ///
 /// # Errors
-/// [`Error::is_configuration`] holds of every one.
+/// Each has an [`Error::refused_key`].
 pub fn check(config: &Config) -> Result<(), Error> {
     Offer::new(config)?;
     config.providers.simulator.faults.parse::<Faults>()?;

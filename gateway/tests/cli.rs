@@ -217,6 +217,36 @@ fn a_check_of_the_configuration_knows_what_a_start_would_refuse() {
     }
 }
 
+/// Whoever finds a fault, it is told with the line that has to be changed.
+#[test]
+fn what_a_component_refuses_is_told_with_its_line() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("tollgate.toml");
+    let file = path.to_str().unwrap();
+    let data = parent.path().join("data");
+    let free = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--data-dir"];
+    for (text, told) in [
+        ("[emi]\nbrands = [\"Visa\"]\n", "emi.brands: \"Visa\" is no card network\n"),
+        (
+            "[methods]\ncard_bins = \"/nowhere.csv\"\n",
+            "methods.card_bins: cannot read /nowhere.csv: ",
+        ),
+        ("[storage]\nsegment_bytes = 0\n", "storage.segment_bytes: "),
+        ("[log]\nlevel = \"===\"\n", "log.level: no level and no list of directives: "),
+        ("[providers.simulator]\nfaults = \"sulk\"\n", "providers.simulator.faults: "),
+    ] {
+        fs::write(&path, text).unwrap();
+        let expected = format!("tollgate: {file}:2: {told}");
+        let mut serve = vec!["serve", "--config", file];
+        serve.extend(free.into_iter().chain([data.to_str().unwrap()]));
+        for command in [&["config", "check", "--config", file][..], &serve] {
+            let (code, line) = run(command, &[]);
+            assert_eq!((code, line.lines().count()), (Some(2), 1), "{line}");
+            assert!(line.starts_with(&expected), "{command:?}: {line}");
+        }
+    }
+}
+
 #[test]
 fn help_teaches_and_shells_can_complete() {
     for arguments in [&["--help"][..], &["serve", "--help"]] {

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use tollgate_config::{DEFAULTS, Flags, Loaded};
 
-use super::{Error, output, serve};
+use super::{
+    Error, output, refusal,
+    serve::{self, ServeError},
+};
 use crate::startup;
 
 #[derive(Debug, Args)]
@@ -55,8 +58,9 @@ pub(super) fn run(arguments: ConfigArguments) -> Result<(), Error> {
 fn check(sources: Sources) -> Result<(), Error> {
     let loaded = sources.read()?;
     // What is asked of a key's own component, and not of the configuration.
-    serve::log_filter(&loaded.config)?;
-    startup::check(&loaded.config).map_err(serve::ServeError::Startup)?;
+    let refused = |error| refusal::told(error, ServeError::refusal, &loaded);
+    serve::log_filter(&loaded.config).map_err(refused)?;
+    startup::check(&loaded.config).map_err(|error| refused(ServeError::Startup(error)))?;
     let mut text = "good\n".to_owned();
     for (key, value, origin) in loaded.said() {
         text += &format!("{key} = {value}  # {origin}\n");

@@ -12,11 +12,14 @@ use tokio::{
     runtime::Builder,
     signal::unix::{SignalKind, signal},
 };
-use tollgate_config::{Config, Flags, LogFormat};
+use tollgate_config::{Config, Flags, Loaded, LogFormat};
 use tracing_subscriber::EnvFilter;
 use zeroize::Zeroizing;
 
-use super::Error;
+use super::{
+    Error,
+    refusal::{self, Refusal, reason},
+};
 use crate::startup::{self, App, Ending, Running};
 
 /// Sets the operator's key.
@@ -49,7 +52,7 @@ pub(super) struct ServeArguments {
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The log level is none.
-    #[error("log.level is no level and no list of directives")]
+    #[error("no level and no list of directives")]
     LogLevel(#[source] tracing_subscriber::filter::ParseError),
     /// Threads or signals cannot be had.
     #[error("cannot prepare the process")]
@@ -60,6 +63,17 @@ pub enum ServeError {
     /// The write-ahead log failed.
     #[error("the write-ahead log failed; what was under way was answered as unknown")]
     LogFailed,
+}
+
+impl ServeError {
+    /// What of the configuration is refused, if that is why.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::LogLevel(_) => Some(("log.level", reason(self))),
+            Self::Startup(error) => error.refused_key().map(|key| (key, reason(error))),
+            Self::Process(_) | Self::LogFailed => None,
+        }
+    }
 }
 
 impl ServeArguments {
@@ -80,18 +94,18 @@ impl ServeArguments {
 }
 
 pub(super) fn run(arguments: ServeArguments) -> Result<(), Error> {
-    let config = Config::load(&arguments.into_flags())?;
-    start_logging(&config)?;
+    let loaded = Loaded::read(&arguments.into_flags())?;
+    start_logging(&loaded)?;
     let runtime = Builder::new_multi_thread()
-        .worker_threads(http_threads(config.server.threads))
+        .worker_threads(http_threads(loaded.config.server.threads))
         .enable_all()
         .thread_name("tollgate-http")
         .build()
         .map_err(ServeError::Process)?;
-    let served = runtime.block_on(serve(config));
+    let served = runtime.block_on(serve(loaded.config.clone()));
     // A replay that was cut short is of no use to anybody and is not waited for.
     runtime.shutdown_background();
-    served.map_err(Error::Serve)
+    served.map_err(|error| refusal::told(error, ServeError::refusal, &loaded))
 }
 
 /// As configured, or half of the processors: log and shards need the others. With a thread for each
@@ -157,8 +171,10 @@ pub(super) fn log_filter(config: &Config) -> Result<EnvFilter, ServeError> {
     EnvFilter::try_new(&config.log.level).map_err(ServeError::LogLevel)
 }
 
-pub(super) fn start_logging(config: &Config) -> Result<(), ServeError> {
-    let filter = log_filter(config)?;
+pub(super) fn start_logging(loaded: &Loaded) -> Result<(), Error> {
+    let config = &loaded.config;
+    let filter =
+        log_filter(config).map_err(|error| refusal::told(error, ServeError::refusal, loaded))?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(io::stderr().is_terminal())

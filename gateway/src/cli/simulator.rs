@@ -8,10 +8,14 @@ use tokio::{
     runtime::{Builder, Handle},
     signal::unix::{SignalKind, signal},
 };
-use tollgate_config::{Config, Flags, Simulator as Settings};
+use tollgate_config::{Config, Flags, Loaded, Simulator as Settings};
 use tollgate_domain::Millis;
 
-use super::{Error, serve};
+use super::{
+    Error,
+    refusal::{self, Refusal, reason},
+    serve,
+};
 use crate::{
     callback_secret,
     clock::system_clock,
@@ -68,7 +72,7 @@ pub enum SimulatorError {
     #[error("providers.simulator.callback_secret_file")]
     CallbackSecret(#[from] callback_secret::Error),
     /// Callbacks have an address, and nothing to be signed with.
-    #[error("providers.simulator.callback_url needs providers.simulator.callback_secret_file")]
+    #[error("callbacks are signed, and need providers.simulator.callback_secret_file")]
     Unsigned,
     /// The configured faults are none.
     #[error("providers.simulator.faults")]
@@ -85,15 +89,36 @@ pub enum SimulatorError {
 
 pub(super) fn run(arguments: SimulatorArguments) -> Result<(), Error> {
     let flags = Flags { config: arguments.config.clone(), ..Flags::default() };
-    let config = Config::load(&flags)?;
-    serve::start_logging(&config)?;
+    let loaded = Loaded::read(&flags)?;
+    serve::start_logging(&loaded)?;
+    let config = &loaded.config;
     let runtime = Builder::new_multi_thread()
         .worker_threads(serve::http_threads(config.server.threads))
         .enable_all()
         .thread_name("simulator-http")
         .build()
         .map_err(SimulatorError::Process)?;
-    Ok(runtime.block_on(simulate(&config, arguments))?)
+    let simulated = runtime.block_on(simulate(config, arguments));
+    simulated.map_err(|error| refusal::told(error, SimulatorError::refusal, &loaded))
+}
+
+impl SimulatorError {
+    /// What of the configuration is refused, if that is why.
+    fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::CallbackSecret(error) => {
+                Some(("providers.simulator.callback_secret_file", reason(error)))
+            }
+            Self::Unsigned => Some(("providers.simulator.callback_url", reason(self))),
+            Self::Faults(error) => Some(("providers.simulator.faults", reason(error))),
+            Self::Books(OpenError::CallbackUrl(error)) => {
+                Some(("providers.simulator.callback_url", reason(error)))
+            }
+            Self::Process(_) | Self::DataDirectory(_) | Self::Books(_) | Self::Listen { .. } => {
+                None
+            }
+        }
+    }
 }
 
 async fn simulate(config: &Config, arguments: SimulatorArguments) -> Result<(), SimulatorError> {

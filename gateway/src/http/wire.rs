@@ -105,11 +105,11 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem
     // the kind of what it found; a number or string found in the wrong place is cut out below.
     serde_json::from_slice(body).map_err(|error| {
         let what = match error.classify() {
-            serde_json::error::Category::Eof => "the body ends early",
+            serde_json::error::Category::Eof => "The body ends early",
             serde_json::error::Category::Syntax | serde_json::error::Category::Io => {
-                "the body is not JSON"
+                "The body is not JSON"
             }
-            serde_json::error::Category::Data => "the body is not of the documented form",
+            serde_json::error::Category::Data => "The body is not of the documented form",
         };
         let message = error.to_string();
         // Duplicate fields are told by name, because names are no secret; a value might be a card
@@ -121,7 +121,7 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem
             .unwrap_or_default();
         Problem::new(
             ErrorCode::BodyInvalid,
-            format!("{what}{which} (line {}, column {})", error.line(), error.column()),
+            format!("{what}{which} (line {}, column {}).", error.line(), error.column()),
         )
     })
 }

@@ -283,7 +283,7 @@ async fn forms_are_taken_flat_and_nested() {
     assert_eq!(error["errors"][1]["pointer"], "/card/number");
     let twice =
         assert_error(&process_form(&server, "amount=1&amount=2").await, 400, "body_invalid");
-    assert!(twice["error"].as_str().unwrap().ends_with("`amount` is given twice"), "{twice}");
+    assert!(twice["error"].as_str().unwrap().ends_with("`amount` is given twice."), "{twice}");
     assert_error(&process_form(&server, "card=4242424242424242").await, 400, "body_invalid");
     // Not on the newer surface.
     let key = format!("Bearer {}", server.key());

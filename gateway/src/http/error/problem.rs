@@ -90,10 +90,12 @@ impl Problem {
 
     /// The payment's state does not allow what is asked for.
     fn unexpected(status: PaymentStatus, allowed: &'static [&'static str]) -> Self {
+        let status_text = status.as_str();
         let detail = match allowed {
-            [] => format!("The payment is {}, which allows no operation.", status.as_str()),
+            [] => format!("The payment's status is {status_text}, which allows no operation."),
             [..] => {
-                format!("The payment is {}, which allows: {}.", status.as_str(), allowed.join(", "))
+                let allowed = allowed.join(", ");
+                format!("The payment's status is {status_text}, which allows: {allowed}.")
             }
         };
         let mut problem = Self::new(ErrorCode::PaymentUnexpectedState, detail);

@@ -117,7 +117,7 @@ impl FormNames {
 }
 
 fn invalid(what: String) -> Problem {
-    Problem::new(ErrorCode::BodyInvalid, format!("the body is not a form as documented: {what}"))
+    Problem::new(ErrorCode::BodyInvalid, format!("The body is not a form as documented: {what}."))
 }
 
 fn decoded(bytes: &[u8]) -> Result<Zeroizing<String>, Problem> {

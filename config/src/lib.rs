@@ -213,7 +213,7 @@ mod tests {
             ),
             ("[events]\nretention_days = 1", "events.retention_days"),
             ("[views]\ncache_bytes = 1", "views.cache_bytes"),
-            ("[views]\nmost_rows = 99", "views.most_rows"),
+            ("[views]\nmost_rows = 999", "views.most_rows"),
             ("[webhooks]\nconcurrency = 0", "webhooks.concurrency"),
             ("[webhooks]\nallowed_cidrs = [\"10.0.0.0/33\"]", "webhooks.allowed_cidrs"),
             ("[log]\naccess = \"some\"", "log.access"),

@@ -20,9 +20,9 @@ impl Views {
             let key = "views.cache_bytes";
             return Err(Error::Value { key, fault: "must be at least 1048576" });
         }
-        if self.most_rows < 100 {
-            // A page has as many.
-            return Err(Error::Value { key: "views.most_rows", fault: "must be at least 100" });
+        if self.most_rows < 1_000 {
+            // The largest page, and the rows of other kinds that lie among as many of one.
+            return Err(Error::Value { key: "views.most_rows", fault: "must be at least 1000" });
         }
         Ok(())
     }

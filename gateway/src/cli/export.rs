@@ -5,6 +5,7 @@
 use std::{
     fs::File,
     io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -116,7 +117,7 @@ pub(super) fn run(arguments: ExportArguments) -> Result<(), ExportError> {
     let partial = PathBuf::from(partial);
     runtime()?.block_on(async {
         let body = api.open(&path, HeaderMap::new()).await?;
-        let mut file = File::create(&partial).map_err(failed(&partial))?;
+        let mut file = private_file(&partial).map_err(failed(&partial))?;
         let written = |part: &[u8]| {
             file.write_all(part).map_err(failed(&partial))?;
             Ok(Reader::There)
@@ -125,6 +126,17 @@ pub(super) fn run(arguments: ExportArguments) -> Result<(), ExportError> {
         file.sync_all().map_err(failed(&partial))?;
         std::fs::rename(&partial, &output).map_err(failed(&output))
     })
+}
+
+/// A new file for its owner alone: JSON lines tell who paid. One that was left over is not kept, for
+/// others might have it open.
+fn private_file(path: &Path) -> io::Result<File> {
+    if let Err(error) = std::fs::remove_file(path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
+    File::options().write(true).create_new(true).mode(0o600).open(path)
 }
 
 impl ExportArguments {

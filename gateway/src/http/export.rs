@@ -82,6 +82,8 @@ struct Export {
     /// What is left.
     part: Part,
     rows: u64,
+    /// When it was asked for: rows of later may follow, whatever span was asked for.
+    asked_at: Timestamp,
     _turn: OwnedSemaphorePermit,
 }
 
@@ -120,6 +122,7 @@ pub(in crate::http) async fn open(
     let turn = Arc::clone(&gateway.exports).try_acquire_owned().map_err(|_full| {
         Problem::new(ErrorCode::Overloaded, format!("{MOST} exports are under way."))
     })?;
+    let asked_at = (gateway.clock)();
     listing::catch_up(serving).await?;
     let selection = Arc::new(listing::selection(serving, realm, &query.filters));
     let part = Part { from: 0, to: u128::MAX, newest_first: false };
@@ -130,6 +133,7 @@ pub(in crate::http) async fn open(
         selection,
         part,
         rows: 0,
+        asked_at,
         _turn: turn,
     };
     let first = export.page(serving).await?;
@@ -153,15 +157,19 @@ impl Export {
 
     /// Sends everything, of which the first page is read already.
     async fn send(mut self, first: Vec<Listed>, writer: BodyWriter) {
-        match self.send_all(first, &writer).await {
-            Ok(Ok(())) => tracing::info!(of = self.of.name(), rows = self.rows, "exported"),
+        let sent = match self.send_all(first, &writer).await {
+            Ok(Ok(())) => writer.finish().await,
             Ok(Err(problem)) => {
                 let code = problem.code().as_str();
                 tracing::error!(of = self.of.name(), rows = self.rows, code, "an export broke off");
-                writer.break_off().await;
+                return;
             }
+            Err(Gone) => Err(Gone),
+        };
+        match sent {
+            Ok(()) => tracing::info!(of = self.of.name(), rows = self.rows, "exported"),
             Err(Gone) => {
-                tracing::info!(of = self.of.name(), rows = self.rows, "an export was left")
+                tracing::info!(of = self.of.name(), rows = self.rows, "an export was left");
             }
         }
     }
@@ -233,7 +241,7 @@ impl Export {
             complete: true,
             rows: self.rows,
             from: Rfc3339(Timestamp::from_millis(from)),
-            to: Rfc3339(Timestamp::from_millis(to)),
+            to: Rfc3339(Timestamp::from_millis(to).min(self.asked_at)),
         };
         match self.format {
             Format::Csv => Vec::new(),

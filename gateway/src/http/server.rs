@@ -4,18 +4,25 @@
 //! over to another protocol, as long as whoever took it keeps its [`Seat`] and goes when told.
 
 use std::{
+    convert::Infallible,
     io,
     net::{IpAddr, SocketAddr},
-    pin::pin,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
+    task::{Context, Poll},
     time::Duration,
 };
 
 use axum::{Router, body::Body};
-use hyper::{Request, body::Incoming, service::service_fn};
+use bytes::Bytes;
+use hyper::{
+    Request,
+    body::{Frame, Incoming, SizeHint},
+    service::service_fn,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
@@ -231,9 +238,8 @@ async fn connection(
             let busy = Busy::new(Arc::clone(&activity));
             let answer = router.clone().call(request.map(Body::new));
             CONNECTION.scope(seat.clone(), async move {
-                let answer = answer.await;
-                drop(busy);
-                answer
+                let Ok(answer) = answer.await;
+                Ok::<_, Infallible>(answer.map(|body| AnswerBody { body, _busy: busy }))
             })
         })
     };
@@ -316,8 +322,36 @@ impl Activity {
     }
 }
 
-/// Marks a request, even one whose client goes away before its answer.
+/// Marks a request until its answer is on its way to the last byte, even one whose client goes away
+/// before that.
 struct Busy(Arc<Activity>);
+
+/// What an answer says. As long as it is being made the connection has something to do: a backup takes
+/// longer than a connection may be idle.
+struct AnswerBody {
+    body: Body,
+    _busy: Busy,
+}
+
+impl hyper::body::Body for AnswerBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
 
 impl Busy {
     fn new(activity: Arc<Activity>) -> Self {
@@ -331,5 +365,26 @@ impl Drop for Busy {
         let now = u64::try_from(self.0.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.0.last.store(now, Ordering::Release);
         self.0.requests.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+    use crate::http::stream_body::stream;
+
+    #[tokio::test]
+    async fn a_connection_is_busy_until_its_answer_ends() {
+        let activity = Arc::new(Activity::new());
+        let (writer, body) = stream();
+        let mut answer = AnswerBody { body, _busy: Busy::new(Arc::clone(&activity)) };
+        writer.write(Bytes::from_static(b"a part")).await.unwrap();
+        assert!(answer.frame().await.unwrap().is_ok());
+        assert!(!activity.is_idle(), "more may follow");
+        assert_eq!(activity.idle_for(), None);
+        drop(answer);
+        assert!(activity.is_idle());
     }
 }

@@ -1,8 +1,9 @@
 //! A body that is made while it is sent, no faster than it is taken, and that breaks off where it
 //! cannot be made to its end.
 //!
-//! Invariant: an answer that ends as HTTP has it is whole. Whoever makes it and cannot go on breaks the
-//! body off, which every client is told of by its transport.
+//! Invariant: an answer that ends as HTTP has it is whole. It ends so where its writer says that all is
+//! written, and in no other way: who cannot go on, gives the client up or panics has broken it off, of
+//! which the transport tells the client. HTTP/1.0 has no such end, and none of it for answers like these.
 
 use std::{
     io,
@@ -16,8 +17,14 @@ use bytes::Bytes;
 use hyper::body::Frame;
 use tokio::{sync::mpsc, time::timeout};
 
-/// Where a body is written to.
-pub(super) struct BodyWriter(mpsc::Sender<io::Result<Bytes>>);
+/// Where a body is written to. Dropped before [`BodyWriter::finish`] it breaks the body off.
+pub(super) struct BodyWriter(mpsc::Sender<Part>);
+
+enum Part {
+    Bytes(Bytes),
+    /// Nothing follows, and nothing is missing.
+    End,
+}
 
 /// Nobody takes the body any more: the client has gone, or has taken nothing for too long.
 #[derive(Debug, thiserror::Error)]
@@ -33,34 +40,38 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A body, and where it is written to.
 pub(super) fn stream() -> (BodyWriter, Body) {
     let (sender, receiver) = mpsc::channel(ROOM);
-    (BodyWriter(sender), Body::new(StreamBody(receiver)))
+    (BodyWriter(sender), Body::new(StreamBody { parts: receiver, is_whole: false }))
 }
 
 impl BodyWriter {
     /// Writes a part, once there is room for it.
     ///
     /// # Errors
-    /// Where nobody takes it.
+    /// Where nobody takes it. Nothing more can be written then.
     pub(super) async fn write(&self, part: Bytes) -> Result<(), Gone> {
-        match timeout(PATIENCE, self.0.send(Ok(part))).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_gone)) => Err(Gone),
-            Err(_elapsed) => {
-                self.break_off().await;
-                Err(Gone)
-            }
-        }
+        self.send(Part::Bytes(part)).await
     }
 
-    /// Ends the body so that nobody takes it for a whole one.
-    pub(super) async fn break_off(&self) {
-        let broken = io::Error::other("the answer cannot be made to its end");
-        // Where nobody takes that either, the connection is closed for its own idleness.
-        let _ = timeout(PATIENCE, self.0.send(Err(broken))).await;
+    /// Ends the body: it is whole.
+    ///
+    /// # Errors
+    /// Where nobody takes its end.
+    pub(super) async fn finish(self) -> Result<(), Gone> {
+        self.send(Part::End).await
+    }
+
+    async fn send(&self, part: Part) -> Result<(), Gone> {
+        match timeout(PATIENCE, self.0.send(part)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Gone),
+        }
     }
 }
 
-struct StreamBody(mpsc::Receiver<io::Result<Bytes>>);
+struct StreamBody {
+    parts: mpsc::Receiver<Part>,
+    is_whole: bool,
+}
 
 impl hyper::body::Body for StreamBody {
     type Data = Bytes;
@@ -70,7 +81,17 @@ impl hyper::body::Body for StreamBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        self.0.poll_recv(context).map(|part| part.map(|part| part.map(Frame::data)))
+        if self.is_whole {
+            return Poll::Ready(None);
+        }
+        self.parts.poll_recv(context).map(|part| match part {
+            Some(Part::Bytes(bytes)) => Some(Ok(Frame::data(bytes))),
+            Some(Part::End) => {
+                self.is_whole = true;
+                None
+            }
+            None => Some(Err(io::Error::other("the answer was not made to its end"))),
+        })
     }
 }
 
@@ -81,15 +102,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_body_is_whole_or_breaks_off() {
+    async fn a_body_is_whole_where_its_writer_says_so() {
         let (writer, body) = stream();
         writer.write(Bytes::from_static(b"all")).await.unwrap();
-        drop(writer);
+        writer.finish().await.unwrap();
         assert_eq!(body.collect().await.unwrap().to_bytes(), "all");
 
         let (writer, body) = stream();
         writer.write(Bytes::from_static(b"not all")).await.unwrap();
-        writer.break_off().await;
         drop(writer);
         assert!(body.collect().await.is_err());
     }
@@ -101,7 +121,8 @@ mod tests {
             writer.write(Bytes::from_static(b"x")).await.unwrap();
         }
         assert!(writer.write(Bytes::from_static(b"x")).await.is_err());
-        drop((body, writer));
+        drop(writer);
+        assert!(body.collect().await.is_err(), "taken after all, it is not whole");
 
         let (writer, body) = stream();
         drop(body);

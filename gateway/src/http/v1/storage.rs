@@ -92,17 +92,19 @@ struct TarSink {
 impl TarSink {
     /// Sends all of a backup. Blocks, as reading does.
     fn send(mut self, source: BackupSource) {
-        let sent = match source.copy(&mut self) {
-            Ok(manifest) => self.finish(&manifest).map_err(CopyError::Sink).map(|()| manifest),
-            Err(error) => Err(error),
-        };
+        let copied = source.copy(&mut self);
+        let sent = copied.and_then(|manifest| {
+            self.finish(&manifest).map_err(CopyError::Sink)?;
+            let Self { writer, runtime, .. } = self;
+            runtime.block_on(writer.finish()).map_err(CopyError::Sink)?;
+            Ok(manifest)
+        });
         match sent {
             Ok(manifest) => tracing::info!(bytes = manifest.bytes(), "a backup was sent"),
             Err(CopyError::Sink(Gone)) => tracing::warn!("a backup was left by its client"),
             Err(CopyError::Source(error)) => {
                 let error: &dyn std::error::Error = &error;
                 tracing::error!(error, "a backup broke off");
-                self.runtime.block_on(self.writer.break_off());
             }
         }
     }

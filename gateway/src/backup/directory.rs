@@ -6,8 +6,9 @@
 
 use std::{
     collections::BTreeSet,
-    fs::{self, File},
+    fs::{self, DirBuilder, File},
     io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -165,9 +166,10 @@ fn differing(said: &[FilePart], came: &[FilePart]) -> Option<String> {
     })
 }
 
-/// Makes a directory, or makes sure that it is empty.
+/// Makes a directory that is its owner's alone, or makes sure that it is empty.
 pub(super) fn make_empty(root: &Path) -> Result<(), DirectoryError> {
-    fs::create_dir_all(root).map_err(failed("create", root))?;
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(root);
+    made.map_err(failed("create", root))?;
     let mut entries = fs::read_dir(root).map_err(failed("list", root))?;
     if entries.next().is_some() {
         return Err(DirectoryError::NotEmpty(root.to_owned()));
@@ -175,9 +177,9 @@ pub(super) fn make_empty(root: &Path) -> Result<(), DirectoryError> {
     Ok(())
 }
 
-/// A file that was not there, nor a link of its name.
+/// A file that was not there, nor a link of its name, for its owner alone: callbacks tell of customers.
 pub(super) fn create_new(path: &Path) -> io::Result<File> {
-    File::options().write(true).create_new(true).open(path)
+    File::options().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// Makes a directory's list of names durable.

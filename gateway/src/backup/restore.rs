@@ -143,9 +143,10 @@ pub(crate) fn restore(
     create_new(&lock).map_err(failed("create", &lock))?;
     sync_all(data_dir, &paths)?;
     let (path, file) = superblock.ok_or_else(|| RestoreError::Names("no log".to_owned()))?;
-    copy(backup, data_dir, path, file)?;
-    let checked =
-        if options.replay { check(&log, &manifest, &claims, options).map(Some) } else { Ok(None) };
+    let checked = copy(backup, data_dir, path, file).and_then(|()| match options.replay {
+        true => check(&log, &manifest, &claims, options).map(Some),
+        false => Ok(None),
+    });
     match checked {
         Ok(report) => {
             sync(&log)?;
@@ -153,8 +154,12 @@ pub(crate) fn restore(
         }
         Err(error) => {
             let place = path.below(data_dir);
-            fs::remove_file(&place).map_err(failed("remove", &place))?;
-            sync(&log)?;
+            match fs::remove_file(&place) {
+                Ok(()) => sync(&log)?,
+                // The backup has none, so that there is none to take away.
+                Err(gone) if gone.kind() == io::ErrorKind::NotFound => {}
+                Err(kept) => return Err(failed("remove", &place)(kept).into()),
+            }
             Err(error)
         }
     }

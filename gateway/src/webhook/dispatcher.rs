@@ -28,7 +28,7 @@ use std::{
 use rand::random;
 use tokio::{
     sync::{Notify, watch},
-    task::JoinSet,
+    task::{JoinError, JoinSet},
     time::sleep,
 };
 use tollgate_domain::{DeliveryId, DisableReason, DisableWebhookEndpoint, ShardId, Timestamp};
@@ -124,6 +124,9 @@ struct Landing {
     retry_after: Option<Duration>,
 }
 
+/// A try that is over, or why it was none.
+type Landed = Result<Result<Landing, FeedError>, JoinError>;
+
 /// Why a dispatcher ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Ended {
@@ -197,15 +200,11 @@ impl Dispatcher {
             tokio::select! {
                 biased;
                 Some(landed) = self.flights.join_next(), if !self.flights.is_empty() => {
-                    let mut landings = Vec::new();
-                    let mut landed = Some(landed);
-                    while let Some(one) = landed {
-                        if let Ok(landing) = one {
-                            landings.push(landing?);
-                        }
-                        landed = self.flights.try_join_next();
+                    let mut landed_too = vec![landed];
+                    while let Some(landed) = self.flights.try_join_next() {
+                        landed_too.push(landed);
                     }
-                    self.settle(landings)?;
+                    self.settle_all(landed_too)?;
                 }
                 () = self.reach.notify.notified() => {}
                 _ = stopping.changed() => {}
@@ -217,15 +216,29 @@ impl Dispatcher {
 
     /// Waits for what is in flight, and starts nothing.
     async fn land_all(&mut self) -> Result<(), FeedError> {
-        let mut landings = Vec::new();
-        while let Some(landed) = self.flights.join_next().await {
-            if let Ok(landing) = landed {
-                landings.push(landing?);
+        let mut landed = Vec::new();
+        while let Some(one) = self.flights.join_next().await {
+            landed.push(one);
+        }
+        self.settle_all(landed)?;
+        self.reach.in_flight.store(0, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Writes down every try that is over, also beside one whose event could not be read: what was
+    /// delivered is not delivered again on its account.
+    fn settle_all(&mut self, landed: Vec<Landed>) -> Result<(), FeedError> {
+        let (mut landings, mut unread) = (Vec::new(), Ok(()));
+        for one in landed {
+            match one {
+                Ok(Ok(landing)) => landings.push(landing),
+                Ok(Err(error)) => unread = unread.and(Err(error)),
+                // A panic in it has been told, and the try counts as none.
+                Err(_panic) => {}
             }
         }
         self.settle(landings)?;
-        self.reach.in_flight.store(0, Ordering::Relaxed);
-        Ok(())
+        unread
     }
 
     /// After a start: which payments wait for an event that failed.

@@ -44,6 +44,11 @@ impl Clock {
         self.time_at(wall(), monotonic())
     }
 
+    /// The same, where wall time agrees with it; `None` while that has jumped.
+    pub(crate) fn agreed_time(&self) -> Option<Timestamp> {
+        self.agreed_time_at(wall(), monotonic())
+    }
+
     /// The time of a shard whose last record was at `last`: never goes back.
     pub(crate) fn now(&self, last: Timestamp) -> Timestamp {
         self.time().max(last)
@@ -52,8 +57,16 @@ impl Clock {
     /// The time that is trusted where the two clocks show this.
     #[must_use]
     pub fn time_at(&self, wall: Duration, monotonic: Duration) -> Timestamp {
-        let expected = self.began_wall + monotonic.saturating_sub(self.began);
-        let stray = expected.abs_diff(wall);
+        self.agreed_time_at(wall, monotonic)
+            .unwrap_or_else(|| to_timestamp(self.expected(monotonic)))
+    }
+
+    fn expected(&self, monotonic: Duration) -> Duration {
+        self.began_wall + monotonic.saturating_sub(self.began)
+    }
+
+    fn agreed_time_at(&self, wall: Duration, monotonic: Duration) -> Option<Timestamp> {
+        let stray = self.expected(monotonic).abs_diff(wall);
         let strays = stray > JUMP;
         if self.strays.load(Ordering::Relaxed) != strays {
             self.strays.store(strays, Ordering::Relaxed);
@@ -64,7 +77,7 @@ impl Clock {
                 tracing::warn!(stray_seconds, "wall clock agrees again");
             }
         }
-        to_timestamp(if strays { expected } else { wall })
+        (!strays).then(|| to_timestamp(wall))
     }
 }
 
@@ -117,6 +130,20 @@ mod tests {
         assert_eq!(seconds(&clock, 1_000_000 + 2 * 86_400, 15), 1_000_005, "ahead");
         assert_eq!(seconds(&clock, 900_000, 25), 1_000_015, "back");
         assert_eq!(seconds(&clock, 1_000_036, 35), 1_000_036, "mended");
+    }
+
+    #[test]
+    fn no_time_is_agreed_upon_while_wall_time_has_jumped() {
+        let clock = clock();
+        let agreed = |wall, monotonic| {
+            let agreed =
+                clock.agreed_time_at(Duration::from_secs(wall), Duration::from_secs(monotonic));
+            agreed.map(Timestamp::as_seconds)
+        };
+        assert_eq!(agreed(1_000_005, 15), Some(1_000_005));
+        assert_eq!(agreed(1_000_000 + 90 * 86_400, 15), None, "ahead");
+        assert_eq!(agreed(900_000, 25), None, "back");
+        assert_eq!(agreed(1_000_036, 35), Some(1_000_036), "mended");
     }
 
     #[test]

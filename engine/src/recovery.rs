@@ -92,8 +92,8 @@ impl Replayed {
             })
         });
         let found = match (read, failure) {
-            (Ok(found), _) => found,
-            (Err(_stopped), Some(failure)) => return Err(failure),
+            (_, Some(failure)) => return Err(failure),
+            (Ok(found), None) => found,
             (Err(error), None) => return Err(error.into()),
         };
         invariant::control(&self.control)

@@ -2,7 +2,8 @@
 //!
 //! A log that is cut begins at a snapshot: that holds what the records before came to, and is the
 //! only thing that does. So snapshots are kept as milestones, an eighth of the retention apart, and
-//! the log is cut at the newest of them that is older than the retention.
+//! the log is cut at the oldest of them once that is older than the retention: by one at a time, so
+//! that a mistake about the time does not cost more.
 //!
 //! ```text
 //!            cut here                          kept in any case
@@ -23,7 +24,7 @@ const NEWEST: usize = 2;
 /// Into how many parts milestones divide the retention.
 const PARTS: u32 = 8;
 
-/// A snapshot, by the frame that names it, and how long ago it was made.
+/// A snapshot, by the frame that names it, and how long ago it was made, about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Aged {
     pub(crate) frame: u64,
@@ -35,38 +36,43 @@ pub(crate) struct Aged {
 pub(crate) struct Plan {
     /// Snapshots, the newest first.
     pub(crate) snapshots: Vec<u64>,
-    /// The snapshot at which the log is to begin; `None` where it begins as it does.
-    pub(crate) cut: Option<u64>,
     /// Before which second copies are needless: the older of the two newest.
     pub(crate) proven: Option<u64>,
+}
+
+/// The snapshot at which a log is to begin that begins with the frame `beginning`, of these, the newest
+/// first; `None` where it is to begin as it does.
+pub(crate) fn next_beginning(
+    snapshots: &[Aged],
+    beginning: u64,
+    retention: Duration,
+) -> Option<u64> {
+    let mut milestones = snapshots.iter().skip(NEWEST).rev();
+    let next = milestones.find(|snapshot| snapshot.frame > beginning)?;
+    (next.age >= retention).then_some(next.frame)
 }
 
 /// Plans for snapshots, the newest first, of a log that begins with the frame `beginning`.
 pub(crate) fn plan(snapshots: &[Aged], beginning: u64, retention: Option<Duration>) -> Plan {
     let (newest, others) = snapshots.split_at(snapshots.len().min(NEWEST));
     let proven = newest.get(NEWEST - 1).map(|snapshot| snapshot.frame);
-    let cut = retention.and_then(|retention| {
-        let old = others.iter().find(|snapshot| snapshot.age >= retention);
-        old.map(|snapshot| snapshot.frame).filter(|frame| *frame > beginning)
-    });
-    let begins = cut.unwrap_or(beginning);
     let mut kept: Vec<u64> = Vec::new();
     let mut last_age = None;
     for Aged { frame, age } in others.iter().rev().copied() {
-        if frame < begins {
+        if frame < beginning {
             continue;
         }
         let is_milestone = retention.is_some_and(|retention| {
             last_age.is_none_or(|last: Duration| last.saturating_sub(age) >= retention / PARTS)
         });
-        if frame == begins || is_milestone {
+        if frame == beginning || is_milestone {
             kept.push(frame);
             last_age = Some(age);
         }
     }
     kept.extend(newest.iter().rev().map(|snapshot| snapshot.frame));
     kept.reverse();
-    Plan { snapshots: kept, cut, proven }
+    Plan { snapshots: kept, proven }
 }
 
 #[cfg(test)]
@@ -84,11 +90,14 @@ mod tests {
         snapshots.iter().map(aged).collect()
     }
 
+    /// Where the log is cut, and what is kept then.
     fn of(snapshots: &[(u64, u64)], beginning: u64, days: Option<u64>) -> (Vec<u64>, Option<u64>) {
+        let snapshots = aged(snapshots);
         let retention = days.map(|days| Duration::from_secs(days * DAY));
-        let plan = plan(&aged(snapshots), beginning, retention);
-        assert_eq!(plan.proven, snapshots.get(1).map(|(frame, _age)| *frame));
-        (plan.snapshots, plan.cut)
+        let cut = retention.and_then(|retention| next_beginning(&snapshots, beginning, retention));
+        let plan = plan(&snapshots, cut.unwrap_or(beginning), retention);
+        assert_eq!(plan.proven, snapshots.get(1).map(|snapshot| snapshot.frame));
+        (plan.snapshots, cut)
     }
 
     #[test]
@@ -115,11 +124,21 @@ mod tests {
     }
 
     #[test]
-    fn the_log_is_cut_at_the_newest_snapshot_that_is_old_enough() {
-        let snapshots = [(90, 0), (80, 1), (70, 30), (60, 180), (50, 192), (40, 200), (30, 220)];
-        assert_eq!(of(&snapshots, 1, Some(8)), (vec![90, 80, 70, 50], Some(50)));
+    fn the_log_is_cut_by_one_milestone_at_a_time() {
+        let snapshots = [(90, 0), (80, 1), (70, 30), (60, 180), (50, 192), (40, 216), (30, 240)];
+        assert_eq!(of(&snapshots, 1, Some(8)), (vec![90, 80, 70, 50, 40, 30], Some(30)));
+        assert_eq!(of(&snapshots, 30, Some(8)), (vec![90, 80, 70, 50, 40], Some(40)));
+        assert_eq!(of(&snapshots, 40, Some(8)), (vec![90, 80, 70, 50], Some(50)));
         assert_eq!(of(&snapshots, 50, Some(8)), (vec![90, 80, 70, 50], None));
         // What the two newest stand for stays, however old it is.
         assert_eq!(of(&[(90, 500), (80, 600)], 1, Some(8)), (vec![90, 80], None));
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_cut_keeps_milestones_alone() {
+        let hourly: Vec<(u64, u64)> = (0..400).map(|hours| (1_000 - hours, hours)).collect();
+        let kept = plan(&aged(&hourly), 1, Some(Duration::from_secs(8 * DAY))).snapshots;
+        assert_eq!(kept.len(), 2 + 17, "the two newest, and one for each day");
+        assert!(kept.contains(&601), "where it is to be cut, once it can be");
     }
 }

@@ -140,4 +140,8 @@ impl<A: Attachment> LiveShards for Router<A> {
         self.send(shard, Mail::Hash(reply));
         told
     }
+
+    fn clock(&self) -> &Clock {
+        &self.clock
+    }
 }

@@ -182,7 +182,10 @@ pub fn write_shards(
         // The control shard is kept as all of its records.
         let copy = &mut |item: &[u8]| sink.push(item);
         let (mut state, mut sequence) = match &mut previous {
-            Some(previous) => read_shard(*previous, shard, copy)?,
+            Some(previous) => {
+                let (state, end) = read_shard(*previous, shard, copy)?;
+                (state, end.sequence)
+            }
             None => (AnyState::new(shard), 0),
         };
         for (number, bytes) in records.iter() {
@@ -220,18 +223,22 @@ pub fn prove_snapshot(source: &mut dyn SnapshotSource) -> Result<(), SnapshotErr
     snapshot_ends(source).map(drop)
 }
 
-/// What stands at each shard's end, once it is proved that the snapshot comes to that.
+/// What stands at each shard's end, once it is proved that the snapshot comes to that, and that it is
+/// as far as its checkpoint says.
 ///
 /// # Errors
-/// Where it does not.
+/// Where it does not, or is not.
 pub(crate) fn snapshot_ends(
     source: &mut dyn SnapshotSource,
-) -> Result<Vec<(u64, StateHash)>, SnapshotError> {
-    let streams = source.checkpoint().positions().len();
-    let mut ends = Vec::with_capacity(streams);
-    for shard in (0..=u16::MAX).map(ShardId).take(streams) {
-        let (state, sequence) = read_shard(source, shard, &mut |_item| Ok(()))?;
-        ends.push((sequence, state.hash()));
+) -> Result<Vec<ImageEnd>, SnapshotError> {
+    let positions = source.checkpoint().positions().to_vec();
+    let mut ends = Vec::with_capacity(positions.len());
+    for (shard, position) in (0..=u16::MAX).map(ShardId).zip(positions) {
+        let (_state, end) = read_shard(source, shard, &mut |_item| Ok(()))?;
+        if end.sequence != position {
+            return Err(SnapshotError::Shape);
+        }
+        ends.push(end);
     }
     expect_end(source)?;
     Ok(ends)
@@ -251,11 +258,11 @@ pub(crate) fn load_snapshot(
         return Err(SnapshotError::Shape);
     }
     for (shard, position) in (0..=u16::MAX).map(ShardId).zip(checkpoint.positions()) {
-        let (state, sequence) = read_shard(source, shard, &mut |_item| Ok(()))?;
-        if sequence != *position {
+        let (state, end) = read_shard(source, shard, &mut |_item| Ok(()))?;
+        if end.sequence != *position {
             return Err(SnapshotError::Shape);
         }
-        replayed.sequences[usize::from(shard.0)] = sequence;
+        replayed.sequences[usize::from(shard.0)] = end.sequence;
         match state {
             AnyState::Control(control) => replayed.control = *control,
             AnyState::Payments(state) => replayed.shards[usize::from(shard.0) - 1] = *state,
@@ -277,7 +284,7 @@ fn read_shard(
     source: &mut dyn SnapshotSource,
     shard: ShardId,
     copy: &mut Copy<'_>,
-) -> Result<(AnyState, u64), SnapshotError> {
+) -> Result<(AnyState, ImageEnd), SnapshotError> {
     let (state, end) = if shard == ShardId::CONTROL {
         read_control(source, copy)?
     } else {
@@ -289,7 +296,7 @@ fn read_shard(
     if state.hash() != end.hash {
         return Err(SnapshotError::Hash(shard));
     }
-    Ok((state, end.sequence))
+    Ok((state, end))
 }
 
 fn read_control(

@@ -24,12 +24,12 @@ use std::{
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     thread::JoinHandle,
-    time::{Duration, Instant},
+    time::{Duration, Instant, UNIX_EPOCH},
 };
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
-use tollgate_domain::{ShardId, ShardState, StateHash, codec};
+use tollgate_domain::{ShardId, ShardState, StateHash, Timestamp, codec};
 use tollgate_wal::{
     Checkpoint, Compressed, Cut, SnapshotStore, Tail, VisitError, compress_before, crash_point,
     cut_before, drop_sled_before,
@@ -38,11 +38,14 @@ use tollgate_wal::{
 use crate::{
     abort_guard::AbortOnPanic,
     archive::Archive,
+    clock::Clock,
     error::Error,
     options::{EngineOptions, Observer, SnapshotObservation},
     record_observer::RecordObservers,
-    retention::{Aged, plan},
-    snapshot::{RecordsByShard, SnapshotError, SnapshotSource, prove_snapshot, write_shards},
+    retention::{Aged, Plan, next_beginning, plan},
+    snapshot::{
+        RecordsByShard, SnapshotError, SnapshotSource, prove_snapshot, snapshot_ends, write_shards,
+    },
 };
 
 /// How often the thread looks whether enough of the log is sealed.
@@ -65,6 +68,9 @@ pub(crate) trait LiveShards: Send + Sync {
 
     /// Asks a shard for the hash of its state and the record that it is after, once that is durable.
     fn hash_of(&self, shard: ShardId) -> oneshot::Receiver<(u64, StateHash)>;
+
+    /// The shards' clock.
+    fn clock(&self) -> &Clock;
 }
 
 /// The thread, from outside.
@@ -269,6 +275,10 @@ impl Worker {
     fn doubt(&self, frame: Option<u64>, error: &SnapshotError) {
         let (Some(frame), true) = (frame, error.is_of_content()) else { return };
         tracing::error!(frame, %error, "a snapshot does not come to its own state, and is put aside");
+        self.put_aside(frame);
+    }
+
+    fn put_aside(&self, frame: u64) {
         if let Err(error) = self.store.put_aside(frame) {
             let error: &dyn std::error::Error = &error;
             tracing::error!(frame, error, "a snapshot cannot be put aside");
@@ -349,20 +359,23 @@ impl Worker {
     /// Lets go of what the two newest snapshots make needless: older ones, the second copies of segments
     /// before the older of the two, and what the log need not keep any longer.
     fn retire(&self) -> Result<(), Error> {
-        let aged = |frame| Ok(Aged { frame, age: self.store.age(frame)? });
-        let snapshots = self.store.list()?.into_iter().map(aged);
-        let snapshots = snapshots.collect::<Result<Vec<Aged>, tollgate_wal::Error>>()?;
-        let beginning = self.store.beginning()?;
-        let mut plan = plan(&snapshots, beginning, self.retention);
-        if let Some(frame) = plan.cut
-            && !self.cut(frame)?
+        // While the clock is in doubt, so is every age.
+        if let (Some(retention), Some(now)) = (self.retention, self.live.clock().agreed_time())
+            && let Some(frame) =
+                next_beginning(&self.aged(now)?, self.store.beginning()?, retention)
+            && let Err(error) = self.cut(frame, now, retention)
         {
-            // Whoever lags behind by all that time is to be mended before, or switched off.
-            plan.snapshots = snapshots.iter().map(|snapshot| snapshot.frame).collect();
+            // What can be done besides is done all the same.
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(frame, error, "the log is not cut");
+            self.observer.snapshot_failed();
         }
-        self.store.keep(&plan.snapshots)?;
+        let now = self.live.clock().time();
+        let Plan { snapshots, proven } =
+            plan(&self.aged(now)?, self.store.beginning()?, self.retention);
+        self.store.keep(&snapshots)?;
         crash_point::reach("snapshot: older ones are gone");
-        if let Some(frame) = plan.proven {
+        if let Some(frame) = proven {
             drop_sled_before(&self.root, frame)?;
             if self.compresses {
                 self.compress(frame)?;
@@ -381,16 +394,46 @@ impl Worker {
         Ok(())
     }
 
-    /// Lets the log begin at a snapshot; false where somebody who observes has not come so far.
-    fn cut(&self, frame: u64) -> Result<bool, Error> {
-        let checkpoint = self.store.read(frame)?.checkpoint().clone();
-        if self.observers.lack_any(checkpoint.positions()) {
+    /// Lets the log begin at a snapshot, which is the only one that knows what came before from then on: so
+    /// it is proved again. Nothing happens where somebody who observes has not come so far, nor where
+    /// its records are younger than its file.
+    fn cut(&self, frame: u64, now: Timestamp, retention: Duration) -> Result<(), Error> {
+        let proved =
+            self.store.read(frame).map_err(SnapshotError::from).and_then(|mut snapshot| {
+                if self.observers.lack_any(snapshot.checkpoint().positions()) {
+                    return Ok(None);
+                }
+                let ends = snapshot_ends(&mut snapshot)?;
+                let last = ends.iter().map(|end| end.last_time).max().unwrap_or_default();
+                Ok(Some((snapshot.checkpoint().clone(), last)))
+            });
+        let proved = proved.inspect_err(|error| {
+            tracing::error!(frame, %error, "a snapshot is damaged, and is put aside");
+            self.put_aside(frame);
+        })?;
+        let Some((checkpoint, last)) = proved else {
+            // Whoever lags behind by all that time is to be mended before, or switched off.
             tracing::warn!(frame, "the log is not cut: a view or the feed has not read so far");
-            return Ok(false);
+            return Ok(());
+        };
+        if Duration::from_millis(now.since(last).0) < retention {
+            tracing::warn!(frame, "the log is not cut: a snapshot is younger than its file says");
+            return Ok(());
         }
         let Cut { segments, bytes } = cut_before(&self.root, &checkpoint)?;
         tracing::info!(frame, segments, bytes, "the log has let go of what it need not keep");
-        Ok(true)
+        Ok(())
+    }
+
+    /// The snapshots that there are, the newest first, and how old their files are.
+    fn aged(&self, now: Timestamp) -> Result<Vec<Aged>, tollgate_wal::Error> {
+        let now = Duration::from_millis(now.as_millis());
+        let aged = |frame| {
+            // A file from the time to come is new.
+            let made = self.store.made_at(frame)?.duration_since(UNIX_EPOCH).unwrap_or_default();
+            Ok(Aged { frame, age: now.saturating_sub(made) })
+        };
+        self.store.list()?.into_iter().map(aged).collect()
     }
 
     /// Where the newest snapshot stands that is whole, and its name; or the beginning. One that is

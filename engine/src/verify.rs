@@ -155,6 +155,7 @@ fn claims_of_snapshots(directory: &Path) -> Result<Vec<Claim>, Error> {
     let claim = |frame: u64| {
         let read = store.read(frame).map_err(Into::into);
         let ends = read.and_then(|mut source| snapshot_ends(&mut source));
+        let ends = ends.map(|ends| ends.iter().map(|end| (end.sequence, end.hash)).collect());
         let ends = ends.map_err(|error| with_causes(&error));
         Claim { frame, ends, found: 0, differs: None }
     };

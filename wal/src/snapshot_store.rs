@@ -20,7 +20,7 @@ use std::{
     fs::{self, File},
     io::{self, BufReader, Read, Write},
     path::{Path, PathBuf},
-    time::Duration,
+    time::SystemTime,
 };
 
 use crate::{
@@ -185,16 +185,15 @@ impl SnapshotStore {
         first_frame(root).map(|frame| frame.max(1))
     }
 
-    /// For how long a snapshot has lain there; nothing where the clock was set back.
+    /// When a snapshot was made, as its file says: the wall clock of then, or of who copied it.
     ///
     /// # Errors
     ///
     /// Where the file system refuses.
-    pub fn age(&self, frame: u64) -> Result<Duration, Error> {
+    pub fn made_at(&self, frame: u64) -> Result<SystemTime, Error> {
         let path = self.path(frame);
         let made = fs::metadata(&path).and_then(|file| file.modified());
-        let made = made.map_err(Error::io("find", path))?;
-        Ok(made.elapsed().unwrap_or_default())
+        made.map_err(Error::io("find", path))
     }
 
     /// Takes one out of the list, for somebody to look at.

@@ -2,14 +2,22 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::{fs, ops::ControlFlow, path::Path, sync::Arc};
+use std::{
+    fs::{self, File},
+    ops::ControlFlow,
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use tollgate_domain::{Amount, Payment, PaymentStatus, RefundPayment, ShardId};
 use tollgate_engine::{
     ArchiveError, Error, PaymentCommand, RecordObserver, RecordObservers, Selection, Until, dump,
     replay, show_log, verify,
 };
-use tollgate_wal::{SnapshotStore, beginning};
+use tollgate_wal::{
+    Geometry, LogStore, Options, Record, SledStore, SnapshotStore, Stream, beginning,
+};
 
 use super::{
     PATIENT,
@@ -186,4 +194,88 @@ async fn whoever_lags_behind_holds_the_log_and_whoever_is_new_begins_where_it_be
     let other = Arc::new(Notes::default());
     let observers = RecordObservers::new(vec![Arc::clone(&other) as Arc<dyn RecordObserver>]);
     assert_eq!(show_log(directory, &observers).unwrap(), other.shown().len() as u64);
+}
+
+/// Sets a bit of a snapshot, so many bytes before its end.
+fn damage(store: &SnapshotStore, frame: u64, before_end: usize) {
+    let mut bytes = fs::read(store.path(frame)).unwrap();
+    let place = bytes.len() - before_end;
+    bytes[place] ^= 1;
+    fs::write(store.path(frame), bytes).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_milestone_that_is_damaged_does_not_become_the_beginning() {
+    // At its head, and behind it.
+    for before_end in [usize::MAX, 40] {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path();
+        let slow = Arc::new(Notes::default());
+        let stage = Stage::letting_go(directory, Script::approving(), &[&slow]).unwrap();
+        pay_in_rounds(&stage).await;
+        let store = SnapshotStore::look(directory);
+        let frames = store.list().unwrap();
+        assert_eq!((frames.len(), let_go(directory)), (4, 0), "somebody has not read so far");
+        let oldest = frames[3];
+        let length = usize::try_from(fs::metadata(store.path(oldest)).unwrap().len()).unwrap();
+        damage(&store, oldest, before_end.min(length));
+        slow.keep((0..=4).map(|shard| (ShardId(shard), u64::MAX)).collect());
+
+        stage.create(payment("behind"), PATIENT).await.unwrap();
+        stage.engine.take_snapshot().await.unwrap();
+        assert_eq!(let_go(directory), 0, "nothing else tells what came before");
+        assert!(!store.path(oldest).exists() && store.path(frames[2]).exists());
+        assert!(store.path(oldest).with_extension("damaged").exists());
+        // What can be done besides is done.
+        let newest = store.list().unwrap();
+        let copies = fs::read_dir(directory.join("sled")).unwrap();
+        let copies = copies.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+        let oldest_copy: Option<u64> = copies.min();
+        assert_eq!(oldest_copy, Some(newest[1]), "second copies are dropped as ever");
+
+        // The next milestone does.
+        stage.create(payment("behind that"), PATIENT).await.unwrap();
+        stage.engine.take_snapshot().await.unwrap();
+        assert_eq!(store.beginning().unwrap(), frames[2]);
+        stage.close().await;
+        verify(directory).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_claims_to_be_old_does_not_cut_the_log() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    let stage = Stage::keeping_for(DAY, directory, Script::approving(), &[]).unwrap();
+    pay_in_rounds(&stage).await;
+    let store = SnapshotStore::look(directory);
+    for frame in store.list().unwrap() {
+        let file = File::options().append(true).open(store.path(frame)).unwrap();
+        file.set_modified(SystemTime::now() - 365 * DAY).unwrap();
+    }
+    stage.create(payment("behind"), PATIENT).await.unwrap();
+    stage.engine.take_snapshot().await.unwrap();
+    assert_eq!(let_go(directory), 0, "its records are of today");
+    stage.close().await;
+}
+
+#[test]
+fn a_record_that_cannot_be_replayed_is_no_end_to_be_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    let geometry = Geometry { streams: 2 };
+    let mut store =
+        SledStore::open(Options::new(directory), Some(geometry), &mut |_record| Ok(())).unwrap().0;
+    for sequence in 1..=2 {
+        // Of no version that there is.
+        let record = Record { stream: Stream(1), sequence, bytes: vec![0xFF; 30] };
+        store.commit(&[record]).unwrap();
+    }
+    drop(store);
+    assert_eq!(replay(directory, Until::Record(0)).unwrap().records, 0, "nothing of it is read");
+    for until in [Until::Record(1), Until::Record(2), Until::End] {
+        let refused = replay(directory, until);
+        assert!(matches!(refused, Err(Error::Replay { sequence: 1, .. })), "{refused:?}");
+    }
 }

@@ -199,10 +199,20 @@ impl Stage {
         script: Arc<Script>,
         notes: &[&Arc<Notes>],
     ) -> Result<Self, Error> {
+        Self::keeping_for(Duration::ZERO, directory, script, notes)
+    }
+
+    /// The same on a log that keeps its records for so long.
+    pub(crate) fn keeping_for(
+        retention: Duration,
+        directory: &Path,
+        script: Arc<Script>,
+        notes: &[&Arc<Notes>],
+    ) -> Result<Self, Error> {
         let mut options = options();
         options.policy.archive = ArchiveRules { after: tollgate_domain::Millis(0), most: 0 };
         options.segment_bytes = 8 << 10;
-        options.retention = Some(Duration::ZERO);
+        options.retention = Some(retention);
         Self::try_open_with(options, directory, script, notes)
     }
 

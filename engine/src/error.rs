@@ -48,6 +48,14 @@ pub enum Error {
         /// The frame that names it.
         frame: u64,
     },
+    /// The log begins behind records that somebody who observes lacks, and does not do without.
+    #[error("the log begins at the snapshot {frame:020}, and {refusal}")]
+    Gap {
+        /// The frame that names it.
+        frame: u64,
+        /// What is lacking, and what there is to do.
+        refusal: &'static str,
+    },
     /// What the log tells breaks an invariant.
     #[error("shard {} breaks an invariant", shard.0)]
     Invariant {

@@ -30,6 +30,16 @@ pub trait RecordObserver: Send + Sync + 'static {
     /// Is shown a group that has become durable, before anybody is answered. Must not block.
     fn observe(&self, records: Vec<Arc<DurableRecord>>);
 
+    /// What to tell whoever starts where the log has let go of records that it lacks: the start is refused
+    /// with it. `None` where it may as well begin where the log does.
+    fn refuses_a_gap(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Is told, before it is shown a log from the beginning that this has, which records that one has let
+    /// go of, by shard, and that it is to do without them.
+    fn do_without(&self, _up_to: &[u64]) {}
+
     /// Whether it keeps up. Where one does not, no new payments are taken until it does: what it has
     /// not looked at yet lies in memory.
     fn has_room(&self) -> bool {
@@ -73,6 +83,11 @@ impl RecordObservers {
             shards.any(|(shard, last)| observer.position(shard) < *last)
         };
         self.0.iter().any(lacks)
+    }
+
+    /// Tells everybody to do without the records up to these.
+    pub(crate) fn do_without(&self, up_to: &[u64]) {
+        self.0.iter().for_each(|observer| observer.do_without(up_to));
     }
 
     /// Shows everybody a durable group, in its order.
@@ -131,10 +146,13 @@ impl ReplayFeed {
 
     /// Whether somebody lacks any of the records up to these, by shard.
     pub(crate) fn lacks_any(&self, up_to: &[u64]) -> bool {
-        let lacks = |pending: &Pending| {
-            pending.positions.iter().zip(up_to).any(|(position, last)| position < last)
-        };
-        self.pending.iter().any(lacks)
+        self.pending.iter().any(|pending| pending.lacks_any(up_to))
+    }
+
+    /// What somebody says who lacks any of them, and does not do without.
+    pub(crate) fn refusal(&self, up_to: &[u64]) -> Option<&'static str> {
+        let mut lacking = self.pending.iter().filter(|pending| pending.lacks_any(up_to));
+        lacking.find_map(|pending| pending.observer.refuses_a_gap())
     }
 
     /// A record of so many bytes is read; `observed` makes of it what observers see, and is asked
@@ -181,6 +199,10 @@ impl ReplayFeed {
 }
 
 impl Pending {
+    fn lacks_any(&self, up_to: &[u64]) -> bool {
+        self.positions.iter().zip(up_to).any(|(position, last)| position < last)
+    }
+
     fn lacks(&self, shard: ShardId, sequence: u64) -> bool {
         sequence > self.positions[usize::from(shard.0)]
     }

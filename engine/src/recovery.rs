@@ -253,11 +253,8 @@ fn begin(
         }
         match loaded {
             Ok(Some((checkpoint, replayed))) => {
-                if feed.lacks_any(checkpoint.positions()) {
-                    tracing::warn!(
-                        name,
-                        "a view lacks records that the log has let go of, and begins behind them"
-                    );
+                if let Some(refusal) = feed.refusal(checkpoint.positions()) {
+                    return Err(Error::Gap { frame: name, refusal });
                 }
                 return Ok(Begun { replayed, checkpoint: Some(checkpoint), damaged });
             }

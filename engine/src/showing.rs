@@ -16,13 +16,14 @@ use crate::{
 
 /// Replays the journal of a log, with every invariant checked, and shows observers the records that
 /// they lack; tells how many records there are. A group that a crash cut short is left out. What the log
-/// has let go of is not shown.
+/// has let go of is not shown, and they do without it from then on.
 ///
 /// # Errors
 /// Where there is no log, or it is damaged, or breaks an invariant.
 pub fn show_log(directory: &Path, observers: &RecordObservers) -> Result<u64, Error> {
     let mut replayed = before_the_log(directory)?;
     let before: u64 = replayed.sequences.iter().sum();
+    observers.do_without(&replayed.sequences);
     let feed = ReplayFeed::new(observers, replayed.sequences.len());
     let mut tail = Tail::open(directory)?;
     let mut archive = ArchiveFeed::new(None, replayed.sequences.len());

@@ -229,6 +229,11 @@ impl RecordObserver for EventFeed {
         self.queue.put(records);
     }
 
+    /// Without its first events it would give others' ids to the next ones, and would not know endpoints.
+    fn refuses_a_gap(&self) -> Option<&'static str> {
+        Some("the event feed lacks records before that: put back a copy of its directory, `feed`")
+    }
+
     fn has_room(&self) -> bool {
         !self.has_failed() && self.queue.has_room()
     }

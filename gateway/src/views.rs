@@ -232,6 +232,27 @@ impl RecordObserver for Views {
         self.queue.put(records);
     }
 
+    fn refuses_a_gap(&self) -> Option<&'static str> {
+        Some(
+            "the views lack records before that: `tollgate views rebuild \
+             --from-the-beginning-of-the-log` builds them of what the log still has",
+        )
+    }
+
+    fn do_without(&self, up_to: &[u64]) {
+        let mut change = self.store.begin();
+        for (shard, last) in (0..=u16::MAX).map(ShardId).zip(up_to) {
+            if self.store.position(shard) < *last {
+                change.reach(shard, *last);
+            }
+        }
+        if let Err(error) = change.commit() {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(error, "the views cannot be written");
+            self.queue.fail();
+        }
+    }
+
     /// After a failure nothing is kept, so that there is room for ever.
     fn has_room(&self) -> bool {
         self.has_failed() || self.queue.has_room()

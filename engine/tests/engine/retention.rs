@@ -279,3 +279,26 @@ fn a_record_that_cannot_be_replayed_is_no_end_to_be_asked_for() {
         assert!(matches!(refused, Err(Error::Replay { sequence: 1, .. })), "{refused:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_is_refused_for_whoever_lacks_what_the_log_has_let_go_of() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    cut_log(directory).await;
+    let notes = Arc::new(Notes::default());
+    notes.refuse_a_gap("the notes are lost");
+    let refused = Stage::letting_go(directory, Script::approving(), &[&notes]).err();
+    let begins = SnapshotStore::look(directory).beginning().unwrap();
+    assert!(
+        matches!(refused, Some(Error::Gap { frame, refusal: "the notes are lost" }) if frame == begins),
+        "{refused:?}"
+    );
+    assert!(notes.shown().is_empty());
+
+    // Who was told to do without it may start, however little of some shard is left.
+    let observers = RecordObservers::new(vec![Arc::clone(&notes) as Arc<dyn RecordObserver>]);
+    let shown = show_log(directory, &observers).unwrap();
+    assert_eq!(shown, notes.shown().len() as u64);
+    let stage = Stage::letting_go(directory, Script::approving(), &[&notes]).unwrap();
+    stage.close().await;
+}

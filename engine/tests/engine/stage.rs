@@ -109,6 +109,7 @@ pub(crate) struct Notes {
     shown: Mutex<Vec<Arc<DurableRecord>>>,
     kept: Mutex<BTreeMap<ShardId, u64>>,
     behind: AtomicBool,
+    refusal: Mutex<Option<&'static str>>,
 }
 
 impl Notes {
@@ -119,6 +120,11 @@ impl Notes {
     /// Everything up to these will be known to whoever comes next.
     pub(crate) fn keep(&self, positions: BTreeMap<ShardId, u64>) {
         *self.kept.lock() = positions;
+    }
+
+    /// The engine is not to start where the log has let go of what these lack.
+    pub(crate) fn refuse_a_gap(&self, refusal: &'static str) {
+        *self.refusal.lock() = Some(refusal);
     }
 
     pub(crate) fn fall_behind(&self, behind: bool) {
@@ -137,6 +143,15 @@ impl RecordObserver for Notes {
 
     fn observe(&self, records: Vec<Arc<DurableRecord>>) {
         self.shown.lock().extend(records);
+    }
+
+    fn refuses_a_gap(&self) -> Option<&'static str> {
+        *self.refusal.lock()
+    }
+
+    fn do_without(&self, up_to: &[u64]) {
+        let positions = (0..).map(ShardId).zip(up_to.iter().copied());
+        self.keep(positions.collect());
     }
 
     fn has_room(&self) -> bool {

@@ -15,7 +15,10 @@ use crate::{
         error::{ErrorCode, Fault, Problem},
         respond,
         state::Gateway,
-        v1::{events::blocking, webhooks::realm_of},
+        v1::{
+            events::{blocking, until_told},
+            webhooks::realm_of,
+        },
         wire::{ClassicEvent, ClassicEventPage, ClassicSuccess},
     },
 };
@@ -34,6 +37,7 @@ pub(in crate::http) async fn list(
     let serving = gateway.serving()?;
     let Rows { limit, offset } = Rows::parse(uri.query())?;
     let realm = realm_of(&own);
+    until_told(&serving.feed).await;
     let (feed, vault) = (Arc::clone(&serving.feed), Arc::clone(&serving.vault));
     let read = blocking(move || {
         let (head, first) = (feed.head(realm), feed.begins_behind(realm)?);

@@ -3,7 +3,7 @@
 //! Oldest first, from a cursor on: an event's id is the cursor behind it. What is read is on the disk,
 //! so it is read where it keeps no request waiting but its own.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -31,6 +31,9 @@ use crate::{
 const USUAL_LIMIT: usize = 10;
 const LARGEST_LIMIT: usize = 100;
 
+/// How long a page waits for what its reader may have been answered just before.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Lists events behind a cursor.
 pub(in crate::http) async fn list(
     State(gateway): State<Arc<Gateway>>,
@@ -41,6 +44,7 @@ pub(in crate::http) async fn list(
     let serving = gateway.serving()?;
     let FeedQuery { after, limit } = FeedQuery::parse(uri.query())?;
     let realm = realm_of(&own);
+    until_told(&serving.feed).await;
     let from = place_behind(&serving.feed, realm, after).await?;
     let (feed, vault) = (Arc::clone(&serving.feed), Arc::clone(&serving.vault));
     let read = blocking(move || {
@@ -54,6 +58,12 @@ pub(in crate::http) async fn list(
     let next_after = last.or(after).map(|id| id.to_string());
     let page = EventPageBody::new(data, has_more, uri.path(), next_after);
     Ok(respond::json(StatusCode::OK, &page))
+}
+
+/// Waits until the feed has what was durable by now. Where it is far behind, or takes nothing in any
+/// more, a page tells what there is: nothing is missed, for a cursor goes on from there.
+pub(in crate::http) async fn until_told(feed: &EventFeed) {
+    let _is_all_there = feed.catch_up(PATIENCE).await;
 }
 
 /// Shows an event.

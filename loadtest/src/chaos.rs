@@ -30,7 +30,7 @@ use crate::client::Client;
 use crate::credentials::Credentials;
 use crate::randomness::{Purpose, randomness};
 use crate::server::{Launch, Server};
-use crate::violation::ViolationKind;
+use crate::violation::{Violation, ViolationKind};
 use crate::work_directory::WorkDirectory;
 
 pub use mishap::Mishap;
@@ -76,12 +76,12 @@ pub struct ChaosOptions {
     /// New or empty, and kept; without it a temporary one that is kept only for violations.
     pub work_dir: Option<PathBuf>,
     /// Called after each round.
-    pub on_round: fn(&RoundSummary),
+    pub on_round: fn(&RoundSummary<'_>),
 }
 
 /// Progress of a run, after each round.
 #[derive(Debug, Clone, Copy)]
-pub struct RoundSummary {
+pub struct RoundSummary<'a> {
     /// From 1.
     pub round: u32,
     pub rounds: u32,
@@ -91,7 +91,10 @@ pub struct RoundSummary {
     pub keys: usize,
     /// Keys acknowledged under load, in all rounds so far.
     pub acknowledged: u64,
+    /// In all rounds so far.
     pub violations: u64,
+    /// Those of them that were found since the round before, as far as they are kept in full.
+    pub found: &'a [Violation],
 }
 
 /// Runs the audit. Violations are in the report; an error means that it could not be carried out.
@@ -160,6 +163,8 @@ struct ChaosAudit {
     events: EventReader,
     last_round: Range<RecordId>,
     rounds_done: u32,
+    /// Violations that the rounds' summaries have shown.
+    shown: usize,
     ledger_entries: u64,
     exit_code: Option<i32>,
 }
@@ -193,6 +198,7 @@ impl ChaosAudit {
             events: EventReader::default(),
             last_round: 0..0,
             rounds_done: 0,
+            shown: 0,
             ledger_entries: 0,
             exit_code: None,
         }
@@ -234,6 +240,7 @@ impl ChaosAudit {
             *self.mishaps.entry(plan.mishap).or_default() += 1;
         }
         let auditor = self.auditor.lock();
+        let violations = auditor.violations().first();
         (self.options.on_round)(&RoundSummary {
             round: round + 1,
             rounds: self.options.rounds,
@@ -242,7 +249,9 @@ impl ChaosAudit {
             keys: self.last_round.len(),
             acknowledged: auditor.tally().acknowledged,
             violations: auditor.violations().total(),
+            found: &violations[self.shown..],
         });
+        self.shown = violations.len();
         Ok(course)
     }
 

@@ -95,7 +95,7 @@ impl ChaosArguments {
     }
 }
 
-fn show_round(round: &RoundSummary) {
+fn show_round(round: &RoundSummary<'_>) {
     eprintln!(
         "round {}: {}, ready in {:?}, {} keys, {} acknowledged, {} violations",
         round.round,
@@ -105,6 +105,8 @@ fn show_round(round: &RoundSummary) {
         round.acknowledged,
         round.violations
     );
+    // At once: a run that is interrupted has no report.
+    round.found.iter().for_each(|violation| eprintln!("  {violation}"));
 }
 
 #[cfg(test)]

@@ -107,7 +107,7 @@ impl KillArguments {
     }
 }
 
-fn show_round(round: &RoundSummary) {
+fn show_round(round: &RoundSummary<'_>) {
     eprintln!(
         "round {} of {}: ready in {:?}, {} keys, {} acknowledged, {} violations",
         round.round,
@@ -117,6 +117,8 @@ fn show_round(round: &RoundSummary) {
         round.acknowledged,
         round.violations
     );
+    // At once: a run that is interrupted has no report.
+    round.found.iter().for_each(|violation| eprintln!("  {violation}"));
 }
 
 #[cfg(test)]

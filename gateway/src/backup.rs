@@ -29,6 +29,6 @@ pub(crate) use self::{
     directory::{BackupDirectory, DirectoryError},
     manifest::{MANIFEST, Manifest},
     restore::{RestoreError, RestoreOptions, Restored, restore},
-    source::{BackupSource, CopyError, Sink, SourceError},
+    source::{BackupSource, CopyError, ParkedFiles, Sink, SourceError},
     tar::{Part as TarPart, TarFault, TarReader, TarWriter},
 };

@@ -1,7 +1,7 @@
 //! What a backup is made of, read once, in order, and told to whoever keeps it.
 
 use std::{
-    fs::File,
+    fs,
     io::{self, Read},
     path::{Path, PathBuf},
 };
@@ -10,7 +10,10 @@ use sha2::{Digest, Sha256};
 use tollgate_domain::Timestamp;
 use tollgate_engine::{LogBackup, LogError, LogFile};
 
-use super::manifest::{FilePart, Manifest, hex};
+use super::{
+    manifest::{FilePart, Manifest, hex},
+    path::BackupPath,
+};
 use crate::http::Rfc3339;
 
 /// A backup that is about to be made.
@@ -65,22 +68,26 @@ pub(crate) enum CopyError<E> {
 
 enum SourceFile {
     OfLog(LogFile),
-    Plain { path: String, file: PathBuf },
+    /// Read already.
+    Read {
+        path: String,
+        bytes: Vec<u8>,
+    },
 }
+
+/// Callbacks that wait for their payments: nobody else has them any more.
+///
+/// Read before the log's end is chosen: one that finds its payment meanwhile is here and perhaps in the
+/// log, which does no harm, for callbacks are told more than once. The other way round it could be in
+/// neither. They are few, and small: `parked_callbacks.rs` bounds both.
+pub(crate) struct ParkedFiles(Vec<(String, Vec<u8>)>);
 
 /// Bytes that are read at once.
 const PART: usize = 256 << 10;
 
 impl BackupSource {
-    /// Of a log, and of what lies beside it in the data directory.
-    ///
-    /// # Errors
-    /// Where the directory cannot be read.
-    pub(crate) fn new(
-        log: LogBackup,
-        data_dir: &Path,
-        now: Timestamp,
-    ) -> Result<Self, SourceError> {
+    /// Of a log, and of the callbacks that were read before its end was chosen.
+    pub(crate) fn new(log: LogBackup, parked: ParkedFiles, now: Timestamp) -> Self {
         let LogBackup { files, end, claims } = log;
         let mut files: Vec<SourceFile> = files
             .into_iter()
@@ -91,10 +98,10 @@ impl BackupSource {
             .collect();
         // The superblock stays the last: without it the rest is no log.
         let superblock = files.pop();
-        files.extend(callbacks(data_dir)?);
+        files.extend(parked.0.into_iter().map(|(path, bytes)| SourceFile::Read { path, bytes }));
         files.extend(superblock);
         let manifest = Manifest::of(Rfc3339(now).to_string(), &end, &claims);
-        Ok(Self { files, manifest })
+        Self { files, manifest }
     }
 
     /// Copies everything, and tells what that is. What the sink has then becomes a backup with the
@@ -114,17 +121,9 @@ impl BackupSource {
                         .map_err(|error| CopyError::Source(SourceError::Log(Box::new(error))))?;
                     copy_file(path, bytes, file, &mut buffer, sink)?
                 }
-                SourceFile::Plain { path, file } => match File::open(&file) {
-                    Ok(file) => {
-                        let metadata = file.metadata();
-                        let bytes =
-                            metadata.map_err(unread(&path)).map_err(CopyError::Source)?.len();
-                        copy_file(path, bytes, file, &mut buffer, sink)?
-                    }
-                    // It has found its payment in the meantime.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                    Err(error) => return Err(CopyError::Source(unread(&path)(error))),
-                },
+                SourceFile::Read { path, bytes } => {
+                    copy_file(path, bytes.len() as u64, &bytes[..], &mut buffer, sink)?
+                }
             };
             manifest.files.push(copied);
         }
@@ -135,15 +134,15 @@ impl BackupSource {
 fn copy_file<S: Sink>(
     path: String,
     bytes: u64,
-    file: File,
+    from: impl Read,
     buffer: &mut [u8],
     sink: &mut S,
 ) -> Result<FilePart, CopyError<S::Error>> {
     sink.begin(&path, bytes).map_err(CopyError::Sink)?;
-    let mut file = file.take(bytes);
+    let mut from = from.take(bytes);
     let (mut digest, mut copied) = (Sha256::new(), 0);
     loop {
-        let read = file.read(buffer).map_err(unread(&path)).map_err(CopyError::Source)?;
+        let read = from.read(buffer).map_err(unread(&path)).map_err(CopyError::Source)?;
         if read == 0 {
             break;
         }
@@ -158,27 +157,94 @@ fn copy_file<S: Sink>(
     Ok(FilePart { path, bytes, sha256: hex(&digest.finalize()) })
 }
 
-/// Callbacks that wait for their payments: nobody else has them any more.
-fn callbacks(data_dir: &Path) -> Result<Vec<SourceFile>, SourceError> {
-    const PLACE: &str = "callbacks";
-    let list = || -> io::Result<Vec<PathBuf>> {
-        std::fs::read_dir(data_dir.join(PLACE))?.map(|entry| Ok(entry?.path())).collect()
-    };
-    let mut paths = match list() {
-        Ok(paths) => paths,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(unread(PLACE)(error)),
-    };
-    paths.sort_unstable();
-    let file = |file: PathBuf| {
-        let path = format!("{PLACE}/{}", file.file_name()?.to_str()?);
-        super::path::BackupPath::new(&path)?;
-        Some(SourceFile::Plain { path, file })
-    };
-    Ok(paths.into_iter().filter_map(file).collect())
+impl ParkedFiles {
+    /// Those of a data directory, as they are now.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    pub(crate) fn read(data_dir: &Path) -> Result<Self, SourceError> {
+        const PLACE: &str = "callbacks";
+        let list = || -> io::Result<Vec<PathBuf>> {
+            fs::read_dir(data_dir.join(PLACE))?.map(|entry| Ok(entry?.path())).collect()
+        };
+        let mut files = match list() {
+            Ok(files) => files,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(unread(PLACE)(error)),
+        };
+        files.sort_unstable();
+        let mut parked = Vec::new();
+        for file in files {
+            let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let path = format!("{PLACE}/{name}");
+            if BackupPath::new(&path).is_none() {
+                continue;
+            }
+            match fs::read(&file) {
+                Ok(bytes) => parked.push((path, bytes)),
+                // It has found its payment, and the log has it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(unread(&path)(error)),
+            }
+        }
+        Ok(Self(parked))
+    }
 }
 
 fn unread(path: &str) -> impl FnOnce(io::Error) -> SourceError {
     let path = path.to_owned();
     move |source| SourceError::Read { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use tollgate_domain::ParkedCallbackId;
+    use tollgate_engine::LogEnd;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Kept(Vec<(String, Vec<u8>)>);
+
+    impl Sink for Kept {
+        type Error = Infallible;
+
+        fn begin(&mut self, path: &str, _bytes: u64) -> Result<(), Infallible> {
+            self.0.push((path.to_owned(), Vec::new()));
+            Ok(())
+        }
+
+        fn data(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
+            self.0.last_mut().unwrap().1.extend(bytes);
+            Ok(())
+        }
+
+        fn end(&mut self) -> Result<(), Infallible> {
+            Ok(())
+        }
+    }
+
+    /// A callback finds its payment while the log is read: its record is behind the backup's end, and
+    /// its file is gone.
+    #[test]
+    fn callbacks_are_those_of_before_the_log_s_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = format!("callbacks/{}.json", ParkedCallbackId::from_u128(7));
+        fs::create_dir(directory.path().join("callbacks")).unwrap();
+        fs::write(directory.path().join(&place), "a callback").unwrap();
+        fs::write(directory.path().join("callbacks/half.tmp"), "none yet").unwrap();
+        let parked = ParkedFiles::read(directory.path()).unwrap();
+        fs::remove_dir_all(directory.path().join("callbacks")).unwrap();
+
+        let end = LogEnd { frames: 0, groups: 0, last_hash: [0; 32], positions: Vec::new() };
+        let log = LogBackup { files: Vec::new(), end, claims: Vec::new() };
+        let source = BackupSource::new(log, parked, Timestamp::from_millis(0));
+        let mut kept = Kept::default();
+        let Ok(manifest) = source.copy(&mut kept) else { panic!("nothing has to be read") };
+        assert_eq!(kept.0, [(place.clone(), b"a callback".to_vec())]);
+        assert_eq!(manifest.files[0].path, place);
+        assert!(ParkedFiles::read(directory.path()).unwrap().0.is_empty());
+    }
 }

@@ -15,8 +15,9 @@ use super::{
 };
 use crate::{
     backup::{
-        BackupDirectory, BackupSource, CopyError, DirectoryError, MANIFEST, Manifest, RestoreError,
-        RestoreOptions, Restored, Sink, SourceError, TarFault, TarPart, TarReader, restore,
+        BackupDirectory, BackupSource, CopyError, DirectoryError, MANIFEST, Manifest, ParkedFiles,
+        RestoreError, RestoreOptions, Restored, Sink, SourceError, TarFault, TarPart, TarReader,
+        restore,
     },
     clock::system_clock,
     data_directory::{self, IdleDataDirectory},
@@ -166,9 +167,10 @@ pub(super) fn backup(arguments: BackupArguments) -> Result<(), BackupError> {
         Some(data_dir) => {
             let _idle = IdleDataDirectory::look_into(&data_dir)?;
             let directory = log_directory(&data_dir);
+            let parked = ParkedFiles::read(&data_dir)?;
             let log = plan_idle_backup(&directory)
                 .map_err(|source| BackupError::Log { directory, source: Box::new(source) })?;
-            let source = BackupSource::new(log, &data_dir, system_clock()())?;
+            let source = BackupSource::new(log, parked, system_clock()());
             let mut kept = BackupDirectory::create(&backup)?;
             let manifest = source.copy(&mut kept).map_err(|error| match error {
                 CopyError::Source(error) => BackupError::Source(error),

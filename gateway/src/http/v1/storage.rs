@@ -9,12 +9,12 @@ use hyper::{
     HeaderMap, StatusCode,
     header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue},
 };
-use tokio::{runtime::Handle, sync::OwnedSemaphorePermit};
-use tollgate_domain::Scope;
+use tokio::{runtime::Handle, sync::OwnedSemaphorePermit, task::spawn_blocking};
+use tollgate_domain::{Scope, Timestamp};
 use tollgate_engine::Error as EngineError;
 
 use crate::{
-    backup::{BackupSource, CopyError, MANIFEST, Manifest, Sink, TarWriter},
+    backup::{BackupSource, CopyError, MANIFEST, Manifest, ParkedFiles, Sink, TarWriter},
     http::{
         authentication,
         error::{ErrorCode, Problem},
@@ -26,6 +26,8 @@ use crate::{
 };
 
 const TAR: HeaderValue = HeaderValue::from_static("application/x-tar");
+
+const UNBEGUN: &str = "no backup could be begun";
 
 /// Bytes that are sent at once.
 const PART: usize = 256 << 10;
@@ -47,19 +49,17 @@ pub(in crate::http) async fn backup(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     authentication::operator(&gateway, &headers, Scope::BackupsWrite)?;
-    let serving = gateway.serving()?;
     let turn = Arc::clone(&gateway.backups).try_acquire_owned().map_err(|_full| {
         Problem::new(ErrorCode::Overloaded, "A backup is under way, and there is one at a time.")
     })?;
-    let log = serving.engine.plan_backup().await;
-    let log = log.map_err(|error| unmade("no backup could be begun", &error))?;
     let now = (gateway.clock)();
-    let source = BackupSource::new(log, &serving.data_dir, now);
-    let source = source.map_err(|error| unmade("no backup could be begun", &error))?;
+    // A task of its own: where the client goes away meanwhile, the turn is over when the reading is.
+    let planned = tokio::spawn(plan(gateway, now, turn)).await;
+    let (source, turn) = planned.map_err(|error| unmade(UNBEGUN, &error))??;
     let (writer, body) = stream();
     let tar = TarWriter::new(now.as_seconds());
     let sink = TarSink { writer, runtime: Handle::current(), tar, part: Vec::new(), _turn: turn };
-    tokio::task::spawn_blocking(move || sink.send(source));
+    spawn_blocking(move || sink.send(source));
     let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_TYPE, TAR);
     let time = Rfc3339(now).to_string().replace(':', "-");
@@ -67,6 +67,22 @@ pub(in crate::http) async fn backup(
     let name = HeaderValue::from_str(&name).expect("a time is plain text");
     response.headers_mut().insert(CONTENT_DISPOSITION, name);
     Ok(response)
+}
+
+/// What a backup is to hold, and the turn that it takes.
+async fn plan(
+    gateway: Arc<Gateway>,
+    now: Timestamp,
+    turn: OwnedSemaphorePermit,
+) -> Result<(BackupSource, OwnedSemaphorePermit), Problem> {
+    let serving = gateway.serving()?;
+    let data_dir = serving.data_dir.clone();
+    let parked = spawn_blocking(move || ParkedFiles::read(&data_dir)).await;
+    let parked = parked.map_err(|error| unmade(UNBEGUN, &error))?;
+    let parked = parked.map_err(|error| unmade(UNBEGUN, &error))?;
+    let log = serving.engine.plan_backup().await;
+    let log = log.map_err(|error| unmade(UNBEGUN, &error))?;
+    Ok((BackupSource::new(log, parked, now), turn))
 }
 
 fn unmade(what: &'static str, error: &(dyn std::error::Error + 'static)) -> Problem {

@@ -15,6 +15,7 @@
 
 mod csv;
 mod query;
+mod turn;
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,10 +27,14 @@ use hyper::{
 };
 use serde::Serialize;
 use serde_json::Value;
-use tokio::{sync::OwnedSemaphorePermit, time::sleep};
+use tokio::time::sleep;
 use tollgate_domain::Timestamp;
 
-use self::query::{ExportQuery, Format};
+pub(super) use self::turn::ExportTurns;
+use self::{
+    query::{ExportQuery, Format},
+    turn::Turn,
+};
 use super::{
     error::{ErrorCode, Problem},
     list_query::ListOf,
@@ -39,9 +44,6 @@ use super::{
     wire::{PaymentBody, RefundBody, Rfc3339, TransactionBody},
 };
 use crate::views::{Part, Selection};
-
-/// How many are made at once. Each reads as fast as its client takes it.
-pub(super) const MOST: usize = 4;
 
 /// Rows that are read at once: as many as the largest page of a list, so that an export holds a shard
 /// up no longer than a list does.
@@ -84,7 +86,7 @@ struct Export {
     rows: u64,
     /// When it was asked for: rows of later may follow, whatever span was asked for.
     asked_at: Timestamp,
-    _turn: OwnedSemaphorePermit,
+    _turn: Turn,
 }
 
 impl ExportOf {
@@ -119,9 +121,7 @@ pub(in crate::http) async fn open(
     let serving = gateway.serving()?;
     let query = ExportQuery::parse(of.list(), query, headers)?;
     let realm = listing::realm_of(&gateway, headers, &query.filters, None)?;
-    let turn = Arc::clone(&gateway.exports).try_acquire_owned().map_err(|_full| {
-        Problem::new(ErrorCode::Overloaded, format!("{MOST} exports are under way."))
-    })?;
+    let turn = gateway.exports.take(realm)?;
     let asked_at = (gateway.clock)();
     listing::catch_up(serving).await?;
     let selection = Arc::new(listing::selection(serving, realm, &query.filters));

@@ -14,7 +14,7 @@ use super::{
     CallbackDesk,
     body::BodyLimits,
     error::{ErrorCode, Problem},
-    export,
+    export::ExportTurns,
 };
 use crate::{
     feed::EventFeed,
@@ -39,7 +39,7 @@ pub(crate) struct Gateway {
     pub(crate) wait: Duration,
     pub(crate) offer: Offer,
     /// Room for exports that are being made.
-    pub(super) exports: Arc<Semaphore>,
+    pub(super) exports: Arc<ExportTurns>,
     /// Room for the one backup that may be made at a time.
     pub(super) backups: Arc<Semaphore>,
     serving: OnceLock<Serving>,
@@ -81,7 +81,7 @@ impl Gateway {
         wait: Duration,
         offer: Offer,
     ) -> Arc<Self> {
-        let exports = Arc::new(Semaphore::new(export::MOST));
+        let exports = Arc::new(ExportTurns::default());
         let (serving, draining) = (OnceLock::new(), watch::Sender::new(false));
         Arc::new(Self {
             metrics,

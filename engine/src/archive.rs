@@ -19,12 +19,16 @@ mod feed;
 mod keeper;
 mod store;
 
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tollgate_domain::{Event, History, OperationId, PaymentId, Record, ShardId, ShardState, codec};
 
 pub(crate) use feed::ArchiveFeed;
 pub use keeper::Keeper;
+pub(crate) use store::Store;
 
 /// Keeps payments that have left memory.
 pub trait Archive: Send + Sync + 'static {
@@ -152,6 +156,11 @@ impl Departed {
     pub(crate) fn bytes(&self) -> usize {
         self.history.len()
     }
+}
+
+/// Where the archive of a log lies.
+pub(crate) fn archive_of(log: &Path) -> PathBuf {
+    log.join("archive")
 }
 
 /// Looks for a payment that is not in memory. May block.

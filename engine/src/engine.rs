@@ -34,7 +34,7 @@ use tollgate_wal::{
 use crate::{
     abort_guard::spawn_vital,
     admission::{Admission, Permit},
-    archive::{Archive, Keeper},
+    archive::{Archive, Keeper, archive_of},
     archive_desk::ArchiveDesk,
     backup::StateClaim,
     clock::Clock,
@@ -47,6 +47,7 @@ use crate::{
     error::{CommandError, Error},
     gauges::Gauges,
     lane::Lane,
+    log_hold::LogHold,
     options::{EngineOptions, Observer, SnapshotObservation},
     record_observer::RecordObservers,
     recovery::{RecoveryReport, Replayed, recover},
@@ -56,6 +57,7 @@ use crate::{
     shard_actor::{Mail, ReadPayment, ShardActor, SubmitPayment},
     snapshot::NoSnapshots,
     snapshotter::{LiveShards, Snapshotter},
+    tree_copy::TreeCopy,
 };
 
 /// A running engine; cheap to clone. `A` is what a provider call needs and the log must never see.
@@ -171,7 +173,7 @@ impl<A: Attachment> Engine<A> {
     ) -> Result<(Self, RecoveryReport), Error> {
         let log = options.log_options();
         let snapshots = SnapshotStore::look(&options.directory);
-        let archive = Arc::new(Keeper::open(&options.directory.join(ARCHIVE))?);
+        let archive = Arc::new(Keeper::open(&archive_of(&options.directory))?);
         let kept = Arc::clone(&archive) as Arc<dyn Archive>;
         let recovered = recover(
             options.shards,
@@ -388,6 +390,22 @@ impl<A: Attachment> Engine<A> {
         self.0.directory.as_deref()
     }
 
+    /// Keeps the log from letting go of its beginning for as long as what is given lives. Waits while it
+    /// is being cut.
+    ///
+    /// # Errors
+    /// Where the log lies in no directory, and where the engine stops.
+    pub async fn hold_log(&self) -> Result<LogHold, Error> {
+        let snapshotter = self.0.snapshotter.clone().ok_or(Error::NoSnapshots)?;
+        let held = tokio::task::spawn_blocking(move || snapshotter.hold_log()).await;
+        held.map_err(|_stopped| Error::Stopping)
+    }
+
+    /// What the archive has by now, where there is one.
+    pub(crate) fn archive_copy(&self) -> Option<TreeCopy> {
+        self.0.archive.as_ref().map(|archive| archive.copy())
+    }
+
     /// What each payment shard has come to, one after another, each once that is durable.
     pub(crate) async fn live_claims(&self) -> Result<Vec<StateClaim>, Error> {
         let mut claims = Vec::new();
@@ -505,9 +523,6 @@ impl<A: Attachment> Clone for Engine<A> {
         Self(Arc::clone(&self.0))
     }
 }
-
-/// Where the archive lies, in the log's directory.
-const ARCHIVE: &str = "archive";
 
 /// What shards are told of what is around them.
 #[derive(Clone)]

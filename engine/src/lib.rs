@@ -49,6 +49,7 @@ mod error;
 mod gauges;
 mod inspect;
 mod lane;
+mod log_hold;
 mod options;
 mod payment_command;
 pub mod planted_fault;
@@ -65,11 +66,12 @@ mod shard_actor;
 mod showing;
 mod snapshot;
 mod snapshotter;
+mod tree_copy;
 mod verify;
 
 pub use admission::Permit;
 pub use archive::{Archive, ArchiveError, Departed, Departures, Keeper, find};
-pub use backup::{LogBackup, StateClaim, plan_idle_backup};
+pub use backup::{LogBackup, StateClaim, check_archive, plan_idle_backup, restore_archive};
 pub use clock::Clock;
 pub use completion::Completion;
 pub use control_request::{ControlAnswer, ControlRequest};
@@ -82,6 +84,7 @@ pub use inspect::{
     LogTail, LoggedRecord, RecordContent, Selection, Show, dump, dump_around_damage, records_let_go,
 };
 pub use lane::Lane;
+pub use log_hold::LogHold;
 pub use options::{EngineOptions, NoObserver, Observer, SnapshotObservation};
 pub use payment_command::PaymentCommand;
 pub use provider_report::{CallOutcome, ProviderReport};
@@ -99,6 +102,7 @@ pub use snapshot::{
     Snapshots, prove_snapshot, write_shards,
 };
 pub use tollgate_wal::{
-    Error as LogError, Gap, GroupObservation, LogEnd, LogFile, LostRecords, Repair,
+    Error as LogError, Gap, GroupObservation, LogEnd, LogFile, LostRecords, OpenLogFile, Repair,
 };
+pub use tree_copy::{TreeBuilder, TreeCopy, TreeError};
 pub use verify::{SnapshotVerdict, VerifyReport, verify, verify_against};

@@ -40,6 +40,7 @@ use crate::{
     archive::Archive,
     clock::Clock,
     error::Error,
+    log_hold::{LogHold, LogHolds},
     options::{EngineOptions, Observer, SnapshotObservation},
     record_observer::RecordObservers,
     retention::{Aged, Plan, next_beginning, plan},
@@ -77,6 +78,7 @@ pub(crate) trait LiveShards: Send + Sync {
 #[derive(Debug)]
 pub(crate) struct Snapshotter {
     requests: Mutex<Option<Sender<Answer>>>,
+    holds: LogHolds,
     stopping: Arc<AtomicBool>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -96,6 +98,7 @@ struct Worker {
     archive: Arc<dyn Archive>,
     observers: RecordObservers,
     observer: Arc<dyn Observer>,
+    holds: LogHolds,
     stopping: Arc<AtomicBool>,
     /// When the next is tried after a failure.
     quiet_until: Instant,
@@ -116,7 +119,7 @@ impl Snapshotter {
         observer: Arc<dyn Observer>,
     ) -> Result<Self, Error> {
         let root = &options.directory;
-        let stopping = Arc::new(AtomicBool::new(false));
+        let (holds, stopping) = (LogHolds::default(), Arc::new(AtomicBool::new(false)));
         let mut worker = Worker {
             root: root.clone(),
             store: SnapshotStore::open(root)?,
@@ -128,6 +131,7 @@ impl Snapshotter {
             archive,
             observers,
             observer,
+            holds: holds.clone(),
             stopping: Arc::clone(&stopping),
             quiet_until: Instant::now(),
             turn: 0,
@@ -142,6 +146,7 @@ impl Snapshotter {
             .map_err(Error::Thread)?;
         Ok(Self {
             requests: Mutex::new(Some(requests)),
+            holds,
             stopping,
             thread: Mutex::new(Some(thread)),
         })
@@ -155,6 +160,11 @@ impl Snapshotter {
             let _ended = requests.send(answer);
         }
         answered
+    }
+
+    /// Keeps the log from being cut. Blocks while it is.
+    pub(crate) fn hold_log(&self) -> LogHold {
+        self.holds.hold()
     }
 
     /// Ends the thread, and gives up what it is at. Blocks for as long as that takes.
@@ -420,7 +430,11 @@ impl Worker {
             tracing::warn!(frame, "the log is not cut: a snapshot is younger than its file says");
             return Ok(());
         }
-        let Cut { segments, bytes } = cut_before(&self.root, &checkpoint)?;
+        let Some(cut) = self.holds.unless_held(|| cut_before(&self.root, &checkpoint)) else {
+            tracing::info!(frame, "the log is not cut: a backup is taken of it");
+            return Ok(());
+        };
+        let Cut { segments, bytes } = cut?;
         tracing::info!(frame, segments, bytes, "the log has let go of what it need not keep");
         Ok(())
     }

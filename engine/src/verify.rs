@@ -28,6 +28,8 @@ pub struct VerifyReport {
     pub hashes: Vec<(ShardId, StateHash)>,
     /// Each snapshot, the newest first.
     pub snapshots: Vec<SnapshotVerdict>,
+    /// By payment shard: how many have left memory before the log begins, and by its end.
+    pub departures: Vec<(ShardId, u64, u64)>,
     /// How many of the claims that were made beside the log hold; or why not all do.
     pub claimed: Result<usize, String>,
 }
@@ -60,6 +62,7 @@ pub fn verify_against(directory: &Path, claims: &[StateClaim]) -> Result<VerifyR
     let mut claims =
         Claims { of_snapshots: claims_of_snapshots(directory)?, other: Claim::of(claims) };
     claims.begin(&replayed);
+    let before: Vec<u64> = replayed.shards.iter().map(ShardState::departures).collect();
     let log = replayed.replay_with(feed, &mut ArchiveFeed::none(), &mut claims, |visit| {
         tollgate_wal::verify::verify(directory, visit)
     })?;
@@ -67,11 +70,14 @@ pub fn verify_against(directory: &Path, claims: &[StateClaim]) -> Result<VerifyR
     let found = claimed.found;
     let control = (ShardId::CONTROL, replayed.control.hash());
     let payments = replayed.shards.iter().map(|state| (state.shard(), state.hash()));
+    let departures = replayed.shards.iter().zip(before);
+    let departures = departures.map(|(state, before)| (state.shard(), before, state.departures()));
     Ok(VerifyReport {
         log,
         merchants: replayed.control.merchants().count(),
         payments: replayed.shards.iter().map(payments_of).sum(),
         hashes: std::iter::once(control).chain(payments).collect(),
+        departures: departures.collect(),
         snapshots: claims.into_iter().map(Claim::verdict).collect(),
         claimed: claimed.verdict().finding.map(|_records| found),
     })

@@ -4,6 +4,8 @@
 //!   log/journal/<first frame>.log      every segment, the newest up to its last whole group
 //!   log/snapshots/<first frame>.snap   what the log comes to there
 //!   log/superblock                     what the log is
+//!   log/beginning                      where the log begins, where that is not with its first record;
+//!   archive|feed|views/<number>.part   then also what it made of the records that it has let go of
 //!   callbacks/cbk_….json               callbacks that wait for their payments
 //!   manifest.json                      length and SHA-256 of each file, where the log ends, and the
 //!                                      hash of each shard's state at a record of it
@@ -23,6 +25,7 @@ mod manifest;
 mod path;
 mod restore;
 mod source;
+mod store;
 mod tar;
 
 pub(crate) use self::{
@@ -30,5 +33,6 @@ pub(crate) use self::{
     manifest::{MANIFEST, Manifest},
     restore::{RestoreError, RestoreOptions, Restored, restore},
     source::{BackupSource, CopyError, ParkedFiles, Sink, SourceError},
+    store::DerivedStores,
     tar::{Part as TarPart, TarFault, TarReader, TarWriter},
 };

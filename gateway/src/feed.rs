@@ -34,7 +34,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 use tollgate_domain::{FeedEventId, Millis, PaymentId, ShardId, Timestamp, codec::CodecError};
-use tollgate_engine::{DurableRecord, RecordObserver};
+use tollgate_engine::{DurableRecord, RecordObserver, TreeBuilder, TreeCopy};
 
 pub(crate) use self::{
     event::{Content, Cursor, FeedEvent, Rendered},
@@ -43,7 +43,7 @@ pub(crate) use self::{
     timeline::PaymentRecord,
 };
 use self::{
-    store::{FeedStore, Position},
+    store::FeedStore,
     writer::{FeedWriter, PACE},
 };
 use crate::{
@@ -72,6 +72,9 @@ pub(crate) struct FeedOptions {
     /// Memory for what is read again, in bytes.
     pub(crate) cache_bytes: u64,
 }
+
+/// What is kept in memory, in bytes, of a feed that is read once.
+const LITTLE_CACHE: u64 = 8 << 20;
 
 /// Why the feed cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -115,6 +118,28 @@ impl EventFeed {
             Box::new(created),
         )?;
         Ok(Self { store, queue, writer })
+    }
+
+    /// All of it as it is now, and how far deliveries are; not what became of each try.
+    pub(crate) fn copy(&self) -> TreeCopy {
+        self.store.copy()
+    }
+
+    /// The same of a feed that nobody has open.
+    pub(crate) fn copy_idle(directory: &Path) -> Result<TreeCopy, FeedError> {
+        Ok(FeedStore::open(directory, LITTLE_CACHE)?.copy())
+    }
+
+    /// Begins a feed, where there is none, that is to be made of a copy.
+    pub(crate) fn restore(directory: &Path) -> Result<TreeBuilder, FeedError> {
+        Ok(FeedStore::open(directory, LITTLE_CACHE)?.restore())
+    }
+
+    /// How far a feed that nobody has open has read the log: each shard's last record.
+    pub(crate) fn positions(directory: &Path, streams: usize) -> Result<Vec<u64>, FeedError> {
+        let store = FeedStore::open(directory, LITTLE_CACHE)?;
+        let shards = (0..=u16::MAX).take(streams).map(ShardId);
+        Ok(shards.map(|shard| store.position(shard).both()).collect())
     }
 
     /// The books of deliveries, which lie in the same store.
@@ -216,8 +241,7 @@ impl EventFeed {
 
 impl RecordObserver for EventFeed {
     fn position(&self, shard: ShardId) -> u64 {
-        let Position { told, kept } = self.store.position(shard);
-        told.min(kept)
+        self.store.position(shard).both()
     }
 
     fn replay(&self, records: Vec<Arc<DurableRecord>>) {

@@ -219,6 +219,11 @@ pub fn log_directory(data_dir: &Path) -> std::path::PathBuf {
     data_dir.join("log")
 }
 
+/// Where the event feed lies in a data directory.
+pub(crate) fn feed_directory(data_dir: &Path) -> PathBuf {
+    data_dir.join("feed")
+}
+
 /// Where the views lie in a data directory.
 pub(crate) fn views_directory(data_dir: &Path) -> PathBuf {
     data_dir.join("views")
@@ -520,7 +525,7 @@ fn open_feed(
             webhooks.look_at(queue);
         }
     };
-    let directory = config.storage.data_dir.join("feed");
+    let directory = feed_directory(&config.storage.data_dir);
     let feed = EventFeed::open(&directory, options, gateway.metrics.feed.clone(), created)?;
     let feed = Arc::new(feed);
     let webhooks = &config.webhooks;

@@ -28,7 +28,7 @@ use std::{io, path::Path, sync::Arc, time::Duration};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tollgate_domain::ShardId;
-use tollgate_engine::{DurableRecord, RecordObserver};
+use tollgate_engine::{DurableRecord, RecordObserver, TreeBuilder, TreeCopy};
 
 pub(crate) use self::{
     query::{Found, Part, Review, Selection},
@@ -58,6 +58,9 @@ pub(crate) struct ViewLimits {
     /// Rows that are looked at for one question.
     pub(crate) most_rows: usize,
 }
+
+/// What is kept in memory, in bytes, of views that are read once.
+const LITTLE_CACHE: u64 = 8 << 20;
 
 /// How many read at once.
 const READERS: usize = 8;
@@ -112,6 +115,40 @@ impl Views {
         let writer = ViewWriter::start(Arc::clone(&store), Arc::clone(&queue), secrets.clone())?;
         let readers = Arc::new(Semaphore::new(READERS));
         Ok(Self { store, queue, secrets, writer, readers, most_rows })
+    }
+
+    /// All of them as they are now; `None` where they have been found damaged.
+    pub(crate) fn copy(&self) -> Option<TreeCopy> {
+        self.store.copy()
+    }
+
+    /// The same of views that nobody has open; `None` also where another release has written them.
+    ///
+    /// # Errors
+    /// Where the directory cannot be used.
+    pub(crate) fn copy_idle(directory: &Path) -> Result<Option<TreeCopy>, ViewError> {
+        match ViewStore::open_as_is(directory, LITTLE_CACHE) {
+            Ok(store) => Ok(store.copy()),
+            Err(error) if error.is_damage() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Begins views, where there are none, that are to be made of a copy.
+    ///
+    /// # Errors
+    /// Where the directory cannot be used.
+    pub(crate) fn restore(directory: &Path) -> Result<TreeBuilder, ViewError> {
+        Ok(ViewStore::open_as_is(directory, LITTLE_CACHE)?.restore())
+    }
+
+    /// How far views that nobody has open have read the log: each shard's last record.
+    ///
+    /// # Errors
+    /// Where they cannot be used.
+    pub(crate) fn positions(directory: &Path, streams: usize) -> Result<Vec<u64>, ViewError> {
+        let store = ViewStore::open_as_is(directory, LITTLE_CACHE)?;
+        Ok((0..=u16::MAX).take(streams).map(|shard| store.position(ShardId(shard))).collect())
     }
 
     /// Removes the views of a directory that nobody has open.

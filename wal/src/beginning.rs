@@ -108,7 +108,7 @@ fn remove_before(root: &Path, frame: u64) -> Result<Cut, Error> {
     Ok(cut)
 }
 
-fn path(root: &Path) -> PathBuf {
+pub(crate) fn path(root: &Path) -> PathBuf {
     root.join("beginning")
 }
 

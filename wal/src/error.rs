@@ -61,12 +61,6 @@ pub enum Error {
     /// The log cannot be read back whole.
     #[error(transparent)]
     Damaged(#[from] Damage),
-    /// The log has let go of its first records, and so its files are not all that a copy needs.
-    #[error("the log begins behind record {behind}: its files are not all that a copy needs")]
-    Cut {
-        /// The number of the last record that was let go of.
-        behind: u64,
-    },
     /// A snapshot cannot be read back whole.
     #[error("the snapshot {} is damaged", path.display())]
     Snapshot {

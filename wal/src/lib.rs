@@ -51,7 +51,7 @@ pub mod verify;
 
 pub use beginning::{Cut, beginning, cut_before};
 pub use checkpoint::Checkpoint;
-pub use copy::{LogCopy, LogEnd, LogFile};
+pub use copy::{LogCopy, LogEnd, LogFile, OpenLogFile};
 pub use error::{Damage, DamageFault, Error, RecordFault, SledFault, SuperblockFault, VisitError};
 pub use frame::FrameFault;
 pub use group_writer::{

@@ -152,13 +152,7 @@ impl Tail {
 
     /// The segment that the tail is in, how much of it was visited, and what the log has come to there.
     pub(crate) fn end(&self) -> (u64, u64, LogEnd) {
-        let end = LogEnd {
-            frames: self.tip.sequence - 1,
-            groups: self.tip.group - 1,
-            last_hash: self.tip.hash,
-            positions: self.positions.as_slice().to_vec(),
-        };
-        (self.segment, self.offset, end)
+        (self.segment, self.offset, LogEnd::at(&self.tip, &self.positions))
     }
 
     fn step(&mut self, visit: &mut Visit<'_>) -> Result<Step, Error> {

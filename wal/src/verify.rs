@@ -11,6 +11,7 @@ use std::{
 
 use crate::{
     beginning::beginning,
+    copy::LogEnd,
     directory::{Directory, unusable},
     error::{Error, SledFault, SuperblockFault},
     record::Visit,
@@ -29,6 +30,10 @@ pub struct VerifyReport {
     pub segments: u64,
     /// Records that the log has let go of: it begins behind them.
     pub begins_behind: u64,
+    /// The last of them of every stream.
+    pub let_go: Vec<u64>,
+    /// Where it ends, counted from the first record that it ever had.
+    pub end: LogEnd,
     /// Frames of the chain.
     pub frames: u64,
     /// Groups of the chain.
@@ -59,13 +64,15 @@ pub fn verify(directory: &Path, visit: &mut Visit<'_>) -> Result<VerifyReport, E
     let geometry = superblock.geometry;
     let from = beginning(directory.root())?;
     let (frames, groups) = (from.tip.sequence, from.tip.group);
-    let begins_behind = from.positions.total();
+    let (begins_behind, let_go) = (from.positions.total(), from.positions.as_slice().to_vec());
     let recovered = recover(&mut ReadOnly(directory), from, Compare::Every, Ending::Closed, visit)?;
     Ok(VerifyReport {
         geometry,
         epoch: superblock.epoch,
         segments,
         begins_behind,
+        let_go,
+        end: LogEnd::at(&recovered.tip, &recovered.positions),
         frames: recovered.tip.sequence - frames,
         groups: recovered.tip.group - groups,
         records: recovered.records,

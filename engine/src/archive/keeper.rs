@@ -25,7 +25,7 @@ use tollgate_domain::{OperationId, PaymentId, ShardId};
 use tollgate_wal::crash_point;
 
 use super::{Archive, ArchiveError, Departures, store::Store};
-use crate::{abort_guard::AbortOnPanic, error::Error};
+use crate::{abort_guard::AbortOnPanic, error::Error, tree_copy::TreeCopy};
 
 /// Bytes on their way above which nothing more leaves memory.
 const MOST_BYTES: usize = 32 << 20;
@@ -96,6 +96,11 @@ impl Keeper {
             // A panic in it has aborted the process.
             let _ = thread.join();
         }
+    }
+
+    /// What is written down by now. What is still on its way is in the log behind its beginning.
+    pub(crate) fn copy(&self) -> TreeCopy {
+        self.shared.store.copy()
     }
 
     fn send(&self, letter: Letter) {

@@ -19,6 +19,7 @@ use fjall::{
 use tollgate_domain::{OperationId, PaymentId, ShardId};
 
 use super::{ArchiveError, Departures};
+use crate::tree_copy::{TreeBuilder, TreeCopy};
 
 /// What is kept of the files in memory, in bytes. Who reads old payments reads a few of them.
 const CACHE_BYTES: u64 = 16 << 20;
@@ -39,7 +40,7 @@ const BLOCK_BYTES: u32 = 16 << 10;
 const BACKGROUND_THREADS: usize = 1;
 
 /// The files.
-pub(super) struct Store {
+pub(crate) struct Store {
     database: Database,
     histories: Keyspace,
     operations: Keyspace,
@@ -47,7 +48,7 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn open(directory: &Path) -> Result<Self, ArchiveError> {
+    pub(crate) fn open(directory: &Path) -> Result<Self, ArchiveError> {
         let database = Database::builder(directory)
             .cache_size(CACHE_BYTES)
             .worker_threads(BACKGROUND_THREADS)
@@ -66,7 +67,7 @@ impl Store {
     }
 
     /// How many departures of each shard it has, where it has any.
-    pub(super) fn positions(&self) -> Result<HashMap<ShardId, u64>, ArchiveError> {
+    pub(crate) fn positions(&self) -> Result<HashMap<ShardId, u64>, ArchiveError> {
         let mut positions = HashMap::new();
         for entry in self.positions.iter() {
             let (key, value) = entry.into_inner()?;
@@ -108,6 +109,24 @@ impl Store {
             batch.insert(&self.positions, departures.shard.0.to_be_bytes(), position);
         }
         Ok(batch.commit()?)
+    }
+
+    /// All of it as it is now.
+    pub(crate) fn copy(&self) -> TreeCopy {
+        TreeCopy::of(&self.database, &self.trees())
+    }
+
+    /// Takes a copy in, where nothing is yet.
+    pub(crate) fn restore(&self) -> TreeBuilder {
+        TreeBuilder::into(&self.database, &self.trees())
+    }
+
+    fn trees(&self) -> [(&'static str, &Keyspace); 3] {
+        [
+            ("histories", &self.histories),
+            ("operations", &self.operations),
+            ("positions", &self.positions),
+        ]
     }
 
     /// Makes what was written outlive a power cut.

@@ -208,6 +208,16 @@ impl Stage {
         Self::try_open_with(options, directory, script, &[]).unwrap()
     }
 
+    /// The same on a log that also keeps nothing for longer than it has to.
+    pub(crate) fn compressing_and_letting_go(directory: &Path, script: Arc<Script>) -> Self {
+        let mut options = options();
+        options.policy.archive = ArchiveRules { after: tollgate_domain::Millis(0), most: 0 };
+        options.segment_bytes = 8 << 10;
+        options.compress_sealed = true;
+        options.retention = Some(Duration::ZERO);
+        Self::try_open_with(options, directory, script, &[]).unwrap()
+    }
+
     /// The same on a log that keeps nothing for longer than it has to, with some who observe.
     pub(crate) fn letting_go(
         directory: &Path,

@@ -129,6 +129,14 @@ impl Manifest {
         bytes
     }
 
+    /// Whether a log that ends there is the one that it describes.
+    pub(crate) fn ends_at(&self, end: &LogEnd) -> bool {
+        let LogEnd { frames, groups, last_hash, positions } = end;
+        (self.log.frames, self.log.groups) == (*frames, *groups)
+            && self.log.last_hash == hex(last_hash)
+            && self.log.last_records == *positions
+    }
+
     /// What the engine has to come to.
     ///
     /// # Errors

@@ -5,6 +5,8 @@
 
 use std::{fmt, path::Path, path::PathBuf};
 
+use super::store::DerivedStore;
+
 /// A place in a backup.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct BackupPath(String);
@@ -15,13 +17,20 @@ const PLACES: [(&str, &[&str]); 3] =
 
 const SUPERBLOCK: &str = "log/superblock";
 
+/// Where a log begins that has let go of its first segments.
+const BEGINNING: &str = "log/beginning";
+
+/// What a part of a store ends in, in the directory of the store's name.
+const PART: &str = ".part";
+
 /// Longer than any name of ours.
 const LONGEST_NAME: usize = 64;
 
 impl BackupPath {
     /// Takes a path with `/` between its parts; `None` where no backup has such a place.
     pub(crate) fn new(path: &str) -> Option<Self> {
-        let is_known = path == SUPERBLOCK
+        let is_known = [SUPERBLOCK, BEGINNING].contains(&path)
+            || store_of(path).is_some()
             || path.rsplit_once('/').is_some_and(|(directory, name)| {
                 PLACES.iter().any(|(place, endings)| {
                     *place == directory && endings.iter().any(|ending| is_name(name, ending))
@@ -34,10 +43,30 @@ impl BackupPath {
         root.join(&self.0)
     }
 
+    /// A part of a store, by its number.
+    pub(super) fn of_part(store: DerivedStore, number: u32) -> Self {
+        Self(format!("{store}/{number:08}{PART}"))
+    }
+
+    /// The store that this is a part of: it becomes none of the files of a data directory.
+    pub(super) fn store(&self) -> Option<DerivedStore> {
+        store_of(&self.0)
+    }
+
+    /// Whether this is there of a log that was cut alone.
+    pub(super) fn is_beginning(&self) -> bool {
+        self.0 == BEGINNING
+    }
+
     /// Whether this makes a log of the segments beside it.
     pub(crate) fn is_superblock(&self) -> bool {
         self.0 == SUPERBLOCK
     }
+}
+
+fn store_of(path: &str) -> Option<DerivedStore> {
+    let (directory, name) = path.rsplit_once('/')?;
+    is_name(name, PART).then(|| DerivedStore::of_name(directory)).flatten()
 }
 
 /// Whether that is a plain name of letters, digits and underscores before its ending.
@@ -63,6 +92,10 @@ mod tests {
     fn no_path_leads_out_of_a_backup() {
         for path in [
             "log/superblock",
+            "log/beginning",
+            "archive/00000001.part",
+            "feed/00000001.part",
+            "views/00000001.part",
             "log/journal/00000000000000000001.log",
             "log/journal/00000000000000000001.zst",
             "log/snapshots/00000000000000000077.snap",
@@ -88,6 +121,11 @@ mod tests {
             "log/journal/a\0.log",
             "log/archive/x.log",
             "log/lock",
+            "log/archive/00000001.part",
+            "views/../x.part",
+            "views/store/x.part",
+            "feed/x.log",
+            "keys/x.part",
             "keys/keys.store",
             "secrets/digest.key",
             "callbacks/cbk.log",

@@ -5,6 +5,7 @@
 //! and without it no server starts on the segments that lie there.
 
 use std::{
+    collections::{BTreeMap, BTreeSet, HashSet, btree_map::Entry},
     fs::{self, File},
     io::{self, Read, Write},
     os::unix::fs::OpenOptionsExt,
@@ -12,12 +13,13 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
-use tollgate_engine::{Error as EngineError, VerifyReport, verify_against};
+use tollgate_engine::{Error as EngineError, TreeBuilder, VerifyReport, verify_against};
 
 use super::{
     directory::{DirectoryError, create_new, failed, make_empty, sync},
     manifest::{FilePart, MANIFEST, Manifest, ManifestFault, hex},
     path::BackupPath,
+    store::{DerivedStore, StoreError},
 };
 use crate::startup::log_directory;
 
@@ -36,6 +38,8 @@ pub(crate) struct Restored {
     pub(crate) manifest: Manifest,
     /// What the log comes to, where it was replayed.
     pub(crate) report: Option<VerifyReport>,
+    /// Whether the log was cut, and the backup has no views, which it cannot make again whole.
+    pub(crate) lacks_views: bool,
 }
 
 /// Why a backup cannot be restored.
@@ -88,6 +92,9 @@ pub enum RestoreError {
     /// The target cannot be written, or is in use.
     #[error(transparent)]
     Target(#[from] DirectoryError),
+    /// A store cannot be made of its parts, or is not that of the log.
+    #[error("a store of the backup cannot be restored")]
+    Store(#[from] StoreError),
     /// The log cannot be read, or breaks an invariant.
     #[error("the log of the backup cannot be used")]
     Log(#[source] Box<EngineError>),
@@ -112,6 +119,9 @@ impl RestoreError {
 /// Larger than the manifest of a million segments.
 const LARGEST_MANIFEST: u64 = 256 << 20;
 
+/// Larger than any part of a store: some megabytes, and one entry.
+const LARGEST_PART: u64 = 64 << 20;
+
 const PART: usize = 256 << 10;
 
 /// Makes a data directory of a backup.
@@ -129,28 +139,37 @@ pub(crate) fn restore(
     let claims = manifest.claims().map_err(of_manifest(backup))?;
     make_empty(data_dir)?;
     let mut superblock = None;
+    let mut stores = BTreeMap::new();
     for (path, file) in &paths {
-        if path.is_superblock() {
+        if let Some(store) = path.store() {
+            restore_part(&mut stores, store, backup, data_dir, (path, file))?;
+        } else if path.is_superblock() {
             superblock = Some((path, file));
         } else {
             copy(backup, data_dir, path, file)?;
         }
+    }
+    let restored: Vec<DerivedStore> = stores.keys().copied().collect();
+    for (store, builder) in stores {
+        builder.finish().map_err(|source| StoreError::Tree { store, source })?;
     }
     let log = log_directory(data_dir);
     // What a log needs to be looked into.
     fs::create_dir_all(&log).map_err(failed("create", &log))?;
     let lock = log.join("lock");
     create_new(&lock).map_err(failed("create", &lock))?;
-    sync_all(data_dir, &paths)?;
+    sync_all(data_dir, &paths, &restored)?;
     let (path, file) = superblock.ok_or_else(|| RestoreError::Names("no log".to_owned()))?;
     let checked = copy(backup, data_dir, path, file).and_then(|()| match options.replay {
-        true => check(&log, &manifest, &claims, options).map(Some),
+        true => check(data_dir, &manifest, &claims, &restored, options).map(Some),
         false => Ok(None),
     });
     match checked {
         Ok(report) => {
             sync(&log)?;
-            Ok(Restored { manifest, report })
+            let is_cut = paths.iter().any(|(path, _file)| path.is_beginning());
+            let lacks_views = is_cut && !restored.contains(&DerivedStore::Views);
+            Ok(Restored { manifest, report, lacks_views })
         }
         Err(error) => {
             let place = path.below(data_dir);
@@ -166,23 +185,50 @@ pub(crate) fn restore(
 }
 
 fn check(
-    log: &Path,
+    data_dir: &Path,
     manifest: &Manifest,
     claims: &[tollgate_engine::StateClaim],
+    restored: &[DerivedStore],
     options: RestoreOptions,
 ) -> Result<VerifyReport, RestoreError> {
     let claims = if options.state_hash { claims } else { &[] };
-    let report = verify_against(log, claims);
+    let report = verify_against(&log_directory(data_dir), claims);
     let report = report.map_err(|error| RestoreError::Log(Box::new(error)))?;
-    let found = (report.log.frames, report.log.groups, hex(&report.log.last_hash));
-    let said = (manifest.log.frames, manifest.log.groups, manifest.log.last_hash.clone());
-    if found != said {
+    if !manifest.ends_at(&report.log.end) {
         return Err(RestoreError::End);
     }
     if let Err(differs) = &report.claimed {
         return Err(RestoreError::State(differs.clone(), manifest.release.clone()));
     }
+    let needed = [DerivedStore::Archive, DerivedStore::Feed];
+    let needed = needed.into_iter().filter(|_store| report.log.begins_behind > 0);
+    for store in restored.iter().copied().chain(needed) {
+        store.check(data_dir, &report)?;
+    }
     Ok(report)
+}
+
+/// Takes a part of a store in.
+fn restore_part(
+    stores: &mut BTreeMap<DerivedStore, TreeBuilder>,
+    store: DerivedStore,
+    backup: &Path,
+    data_dir: &Path,
+    (path, said): (&BackupPath, &FilePart),
+) -> Result<(), RestoreError> {
+    if said.bytes > LARGEST_PART {
+        return Err(RestoreError::Names(format!("{path}, and that as too large")));
+    }
+    let builder = match stores.entry(store) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(place) => place.insert(store.restore(data_dir)?),
+    };
+    let mut part = Vec::new();
+    read_checked(backup, path, said, |bytes| {
+        part.extend_from_slice(bytes);
+        Ok(())
+    })?;
+    Ok(builder.take(&part).map_err(|source| StoreError::Tree { store, source })?)
 }
 
 fn read_manifest(backup: &Path) -> Result<Manifest, RestoreError> {
@@ -210,7 +256,7 @@ fn of_manifest(backup: &Path) -> impl FnOnce(ManifestFault) -> RestoreError {
 /// The manifest's files, each in a place that a backup may have.
 fn checked_paths(manifest: &Manifest) -> Result<Vec<(BackupPath, &FilePart)>, RestoreError> {
     let mut paths = Vec::new();
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     for file in &manifest.files {
         let path = BackupPath::new(&file.path);
         let path = path.ok_or_else(|| RestoreError::Names(format!("{:?}", file.path)))?;
@@ -229,18 +275,32 @@ fn copy(
     path: &BackupPath,
     said: &FilePart,
 ) -> Result<(), RestoreError> {
+    let place = path.below(data_dir);
+    let directory = place.parent().expect("it lies below the data directory");
+    fs::create_dir_all(directory).map_err(failed("create", directory))?;
+    let mut to = create_new(&place).map_err(failed("create", &place))?;
+    read_checked(backup, path, said, |bytes| {
+        Ok(to.write_all(bytes).map_err(failed("write", &place))?)
+    })?;
+    to.sync_all().map_err(failed("sync", &place))?;
+    Ok(())
+}
+
+/// Reads a file, and holds it against what the manifest says once `take` has had all of it.
+fn read_checked(
+    backup: &Path,
+    path: &BackupPath,
+    said: &FilePart,
+    mut take: impl FnMut(&[u8]) -> Result<(), RestoreError>,
+) -> Result<(), RestoreError> {
     let unreadable = |source| RestoreError::Unreadable { path: path.to_string(), source };
     let mut from = match open_plain(&path.below(backup)) {
-        Ok(file) => file,
+        Ok(file) => file.take(said.bytes + 1),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(RestoreError::Missing { path: path.to_string() });
         }
         Err(error) => return Err(unreadable(error)),
     };
-    let place = path.below(data_dir);
-    let directory = place.parent().expect("it lies below the data directory");
-    fs::create_dir_all(directory).map_err(failed("create", directory))?;
-    let mut to = create_new(&place).map_err(failed("create", &place))?;
     let (mut digest, mut length, mut buffer) = (Sha256::new(), 0, vec![0; PART]);
     loop {
         let read = from.read(&mut buffer).map_err(unreadable)?;
@@ -249,23 +309,30 @@ fn copy(
         }
         digest.update(&buffer[..read]);
         length += read as u64;
-        to.write_all(&buffer[..read]).map_err(failed("write", &place))?;
+        take(&buffer[..read])?;
     }
     if length != said.bytes {
+        let found = from.into_inner().metadata().map_err(unreadable)?.len();
         let (path, expected) = (path.to_string(), said.bytes);
-        return Err(RestoreError::Length { path, expected, found: length });
+        return Err(RestoreError::Length { path, expected, found });
     }
     if hex(&digest.finalize()) != said.sha256 {
         return Err(RestoreError::Hash { path: path.to_string() });
     }
-    to.sync_all().map_err(failed("sync", &place))?;
     Ok(())
 }
 
-fn sync_all(data_dir: &Path, paths: &[(BackupPath, &FilePart)]) -> Result<(), DirectoryError> {
-    let mut directories = std::collections::BTreeSet::from([data_dir.to_owned()]);
-    for (path, _file) in paths {
-        let place = path.below(data_dir);
+fn sync_all(
+    data_dir: &Path,
+    paths: &[(BackupPath, &FilePart)],
+    stores: &[DerivedStore],
+) -> Result<(), DirectoryError> {
+    let files = paths.iter().filter(|(path, _file)| path.store().is_none());
+    let files = files.map(|(path, _file)| path.below(data_dir));
+    // Of a store the directory that it lies in: what is in that it has synced itself.
+    let stores = stores.iter().map(|store| store.directory(data_dir).join("store"));
+    let mut directories = BTreeSet::from([data_dir.to_owned()]);
+    for place in files.chain(stores) {
         directories.extend(
             place.ancestors().skip(1).take_while(|above| *above != data_dir).map(Path::to_owned),
         );

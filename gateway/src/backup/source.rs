@@ -8,17 +8,21 @@ use std::{
 
 use sha2::{Digest, Sha256};
 use tollgate_domain::Timestamp;
-use tollgate_engine::{LogBackup, LogError, LogFile};
+use tollgate_engine::{LogBackup, LogError, LogFile, LogHold, OpenLogFile, TreeCopy};
 
 use super::{
     manifest::{FilePart, Manifest, hex},
     path::BackupPath,
+    store::{DerivedStore, DerivedStores, StoreError},
 };
 use crate::http::Rfc3339;
 
 /// A backup that is about to be made.
 pub(crate) struct BackupSource {
     files: Vec<SourceFile>,
+    stores: Vec<(DerivedStore, TreeCopy)>,
+    /// The log is not cut until everything is copied.
+    hold: Option<LogHold>,
     manifest: Manifest,
 }
 
@@ -51,6 +55,9 @@ pub enum SourceError {
     /// A file of the log cannot be opened.
     #[error("cannot open a file of the log")]
     Log(#[source] Box<LogError>),
+    /// A store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A file became shorter while it was copied.
     #[error("{path} has become shorter while it was copied")]
     Short {
@@ -86,22 +93,29 @@ pub(crate) struct ParkedFiles(Vec<(String, Vec<u8>)>);
 const PART: usize = 256 << 10;
 
 impl BackupSource {
-    /// Of a log, and of the callbacks that were read before its end was chosen.
-    pub(crate) fn new(log: LogBackup, parked: ParkedFiles, now: Timestamp) -> Self {
-        let LogBackup { files, end, claims } = log;
-        let mut files: Vec<SourceFile> = files
-            .into_iter()
-            .map(|mut file| {
-                file.path.insert_str(0, "log/");
-                SourceFile::OfLog(file)
-            })
-            .collect();
+    /// Of a log, of the stores that it made, which are needed where it was cut, and of the callbacks that
+    /// were read; both before its end was chosen.
+    pub(crate) fn new(
+        log: LogBackup,
+        stores: Option<DerivedStores>,
+        parked: ParkedFiles,
+        now: Timestamp,
+    ) -> Self {
+        let LogBackup { files, end, claims, archive, hold } = log;
+        let mut files: Vec<SourceFile> = files.into_iter().map(SourceFile::OfLog).collect();
         // The superblock stays the last: without it the rest is no log.
         let superblock = files.pop();
         files.extend(parked.0.into_iter().map(|(path, bytes)| SourceFile::Read { path, bytes }));
         files.extend(superblock);
         let manifest = Manifest::of(Rfc3339(now).to_string(), &end, &claims);
-        Self { files, manifest }
+        // A log that was not cut makes all of them again.
+        let stores = archive.zip(stores).map_or_else(Vec::new, |(archive, stores)| {
+            let DerivedStores { feed, views } = stores;
+            let views = views.map(|views| (DerivedStore::Views, views));
+            let stores = [(DerivedStore::Archive, archive), (DerivedStore::Feed, feed)];
+            stores.into_iter().chain(views).collect()
+        });
+        Self { files, stores, hold, manifest }
     }
 
     /// Copies everything, and tells what that is. What the sink has then becomes a backup with the
@@ -110,16 +124,17 @@ impl BackupSource {
     /// # Errors
     /// Where it cannot be read or kept.
     pub(crate) fn copy<S: Sink>(self, sink: &mut S) -> Result<Manifest, CopyError<S::Error>> {
-        let Self { files, mut manifest } = self;
+        let Self { files, stores, hold, mut manifest } = self;
+        for (store, copy) in stores {
+            copy_store(store, copy, &mut manifest.files, sink)?;
+        }
         let mut buffer = vec![0; PART];
         for file in files {
             let copied = match file {
                 SourceFile::OfLog(log) => {
-                    let (path, bytes) = (log.path.clone(), log.bytes);
-                    let file = log
-                        .into_file()
-                        .map_err(|error| CopyError::Source(SourceError::Log(Box::new(error))))?;
-                    copy_file(path, bytes, file, &mut buffer, sink)?
+                    let unread = |error| CopyError::Source(SourceError::Log(Box::new(error)));
+                    let OpenLogFile { path, bytes, file } = log.open().map_err(unread)?;
+                    copy_file(format!("log/{path}"), bytes, file, &mut buffer, sink)?
                 }
                 SourceFile::Read { path, bytes } => {
                     copy_file(path, bytes.len() as u64, &bytes[..], &mut buffer, sink)?
@@ -127,8 +142,28 @@ impl BackupSource {
             };
             manifest.files.push(copied);
         }
+        drop(hold);
         Ok(manifest)
     }
+}
+
+/// Copies a store part by part, each as a file.
+fn copy_store<S: Sink>(
+    store: DerivedStore,
+    mut copy: TreeCopy,
+    files: &mut Vec<FilePart>,
+    sink: &mut S,
+) -> Result<(), CopyError<S::Error>> {
+    let unread = |source| CopyError::Source(StoreError::Tree { store, source }.into());
+    for number in 1.. {
+        let Some(part) = copy.next_part().map_err(unread)? else { break };
+        let (path, bytes) = (BackupPath::of_part(store, number).to_string(), part.len() as u64);
+        sink.begin(&path, bytes).map_err(CopyError::Sink)?;
+        sink.data(&part).map_err(CopyError::Sink)?;
+        sink.end().map_err(CopyError::Sink)?;
+        files.push(FilePart { path, bytes, sha256: hex(&Sha256::digest(&part)) });
+    }
+    Ok(())
 }
 
 fn copy_file<S: Sink>(
@@ -239,8 +274,9 @@ mod tests {
         fs::remove_dir_all(directory.path().join("callbacks")).unwrap();
 
         let end = LogEnd { frames: 0, groups: 0, last_hash: [0; 32], positions: Vec::new() };
-        let log = LogBackup { files: Vec::new(), end, claims: Vec::new() };
-        let source = BackupSource::new(log, parked, Timestamp::from_millis(0));
+        let claims = Vec::new();
+        let log = LogBackup { files: Vec::new(), end, claims, archive: None, hold: None };
+        let source = BackupSource::new(log, None, parked, Timestamp::from_millis(0));
         let mut kept = Kept::default();
         let Ok(manifest) = source.copy(&mut kept) else { panic!("nothing has to be read") };
         assert_eq!(kept.0, [(place.clone(), b"a callback".to_vec())]);

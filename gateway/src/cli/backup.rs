@@ -15,12 +15,12 @@ use super::{
 };
 use crate::{
     backup::{
-        BackupDirectory, BackupSource, CopyError, DirectoryError, MANIFEST, Manifest, ParkedFiles,
-        RestoreError, RestoreOptions, Restored, Sink, SourceError, TarFault, TarPart, TarReader,
-        restore,
+        BackupDirectory, BackupSource, CopyError, DerivedStores, DirectoryError, MANIFEST,
+        Manifest, ParkedFiles, RestoreError, RestoreOptions, Restored, Sink, SourceError, TarFault,
+        TarPart, TarReader, restore,
     },
     clock::system_clock,
-    data_directory::{self, IdleDataDirectory},
+    data_directory::{self, DataDirectory},
     startup::log_directory,
 };
 
@@ -99,6 +99,9 @@ pub enum BackupError {
         /// Why.
         source: Box<EngineError>,
     },
+    /// There is nothing to back up.
+    #[error("there is no log in {}", .0.display())]
+    NoLog(PathBuf),
     /// A server runs, or the lock cannot be had.
     #[error(transparent)]
     DataDirectory(#[from] data_directory::Error),
@@ -123,6 +126,7 @@ impl BackupError {
             | Self::NoManifest
             | Self::Source(_)
             | Self::Log { .. }
+            | Self::NoLog(_)
             | Self::DataDirectory(_)
             | Self::Output(_) => false,
         }
@@ -165,12 +169,18 @@ pub(super) fn backup(arguments: BackupArguments) -> Result<(), BackupError> {
     let BackupArguments { backup, data_dir, api } = arguments;
     let manifest = match data_dir {
         Some(data_dir) => {
-            let _idle = IdleDataDirectory::look_into(&data_dir)?;
             let directory = log_directory(&data_dir);
+            if !directory.is_dir() {
+                return Err(BackupError::NoLog(data_dir));
+            }
+            // Not looked into alone: stores beside the log are opened.
+            let _ours = DataDirectory::take(&data_dir)?;
             let parked = ParkedFiles::read(&data_dir)?;
             let log = plan_idle_backup(&directory)
                 .map_err(|source| BackupError::Log { directory, source: Box::new(source) })?;
-            let source = BackupSource::new(log, parked, system_clock()());
+            let stores = log.archive.is_some().then(|| DerivedStores::of_idle(&data_dir));
+            let stores = stores.transpose().map_err(SourceError::Store)?;
+            let source = BackupSource::new(log, stores, parked, system_clock()());
             let mut kept = BackupDirectory::create(&backup)?;
             let manifest = source.copy(&mut kept).map_err(|error| match error {
                 CopyError::Source(error) => BackupError::Source(error),
@@ -191,7 +201,7 @@ pub(super) fn backup(arguments: BackupArguments) -> Result<(), BackupError> {
 pub(super) fn restore_backup(arguments: RestoreArguments) -> Result<(), BackupError> {
     let RestoreArguments { backup, data_dir, skip_replay, skip_state_hash } = arguments;
     let options = RestoreOptions { replay: !skip_replay, state_hash: !skip_state_hash };
-    let Restored { manifest, report } = restore(&backup, &data_dir, options)?;
+    let Restored { manifest, report, lacks_views } = restore(&backup, &data_dir, options)?;
     let mut text = told(&manifest);
     match report.map(|report| report.claimed) {
         Some(Ok(shards)) if options.state_hash => {
@@ -201,6 +211,10 @@ pub(super) fn restore_backup(arguments: RestoreArguments) -> Result<(), BackupEr
         None => text += "log         not read\n",
     }
     text += "files       all as the manifest says\n";
+    if lacks_views {
+        text += "views       damaged, and not in the backup: `tollgate views rebuild \
+                 --from-the-beginning-of-the-log` makes them of what the log has\n";
+    }
     text += "missing     secrets/ and keys/: put them there before the first start\n";
     print(&text)?;
     Ok(())

@@ -29,6 +29,7 @@ use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
 use tokio::sync::watch;
 use tollgate_domain::{Id, Mode, OrderId, Payment, PaymentId, ShardId, Timestamp};
+use tollgate_engine::{TreeBuilder, TreeCopy};
 
 use super::{
     Cursor, FeedError, FeedEvent,
@@ -66,6 +67,13 @@ pub(super) struct Position {
     pub(super) told: u64,
     /// The last one whose chapters are kept.
     pub(super) kept: u64,
+}
+
+impl Position {
+    /// The last record of which nothing is lacking.
+    pub(super) fn both(self) -> u64 {
+        self.told.min(self.kept)
+    }
 }
 
 /// The store.
@@ -228,6 +236,26 @@ impl FeedStore {
             facts: HashMap::new(),
             chapters: FxHashMap::default(),
         }
+    }
+
+    /// All of it as it is now, but for what became of each try: receivers' answers are nobody's to keep.
+    pub(super) fn copy(&self) -> TreeCopy {
+        TreeCopy::of(&self.database, &self.trees())
+    }
+
+    /// Takes a copy in, where nothing is yet. What it holds is found by the next open.
+    pub(super) fn restore(&self) -> TreeBuilder {
+        TreeBuilder::into(&self.database, &self.trees())
+    }
+
+    fn trees(&self) -> Vec<(&'static str, &Keyspace)> {
+        let own = [
+            ("events", &self.events),
+            ("chapters", &self.chapters),
+            ("books", &self.books),
+            ("orders", &self.orders),
+        ];
+        own.into_iter().chain(self.outbox.trees()).collect()
     }
 
     /// Makes what was written outlive a power cut.

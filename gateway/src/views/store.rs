@@ -21,6 +21,7 @@ use fjall::{
 };
 use parking_lot::RwLock;
 use tollgate_domain::ShardId;
+use tollgate_engine::{TreeBuilder, TreeCopy};
 
 use super::{ViewError, facet::Facet, row::Row};
 use crate::{low_priority::at_low_priority, vault::Realm};
@@ -91,7 +92,7 @@ impl ViewStore {
         }
     }
 
-    fn open_as_is(directory: &Path, cache_bytes: u64) -> Result<Self, ViewError> {
+    pub(super) fn open_as_is(directory: &Path, cache_bytes: u64) -> Result<Self, ViewError> {
         let damaged = directory.join(DAMAGED);
         if damaged.exists() {
             return Err(ViewError::Damaged("store"));
@@ -126,6 +127,25 @@ impl ViewStore {
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, "the next start will not know that the views are damaged");
         }
+    }
+
+    /// All of it as it is now; `None` where it was found damaged.
+    pub(super) fn copy(&self) -> Option<TreeCopy> {
+        (!self.damaged.exists()).then(|| TreeCopy::of(&self.database, &self.trees()))
+    }
+
+    /// Takes a copy in, where nothing is yet. What it holds is found by the next open.
+    pub(super) fn restore(&self) -> TreeBuilder {
+        TreeBuilder::into(&self.database, &self.trees())
+    }
+
+    fn trees(&self) -> [(&'static str, &Keyspace); 4] {
+        [
+            ("rows", &self.rows),
+            ("index", &self.index),
+            ("tallies", &self.tallies),
+            ("books", &self.books),
+        ]
     }
 
     pub(super) fn position(&self, shard: ShardId) -> u64 {

@@ -87,6 +87,11 @@ impl Outbox {
         })
     }
 
+    /// What says how far deliveries are.
+    pub(crate) fn trees(&self) -> [(&'static str, &Keyspace); 3] {
+        [("queues", &self.queues), ("retries", &self.retries), ("dead", &self.dead)]
+    }
+
     /// Begins a queue behind a place of the feed, in a batch of the feed's own.
     pub(crate) fn begin(&self, batch: &mut OwnedWriteBatch, queue: QueueId, position: Cursor) {
         let state = QueueState { position, failing_since: None };

@@ -11,9 +11,10 @@ use std::{
 };
 
 use serde_json::Value;
+use tollgate_wal::{SnapshotStore, cut_before};
 
 use super::{output, run};
-use crate::server::{Caller, Server};
+use crate::server::{Caller, Server, until};
 
 pub(crate) fn pay(caller: &Caller, key: &str) -> Value {
     let card = r#"{"number":"4242424242424242","expiry_month":12,"expiry_year":2040}"#;
@@ -61,18 +62,8 @@ struct Backed {
     server: Server,
 }
 
-fn backed() -> Backed {
-    let parent = tempfile::tempdir().unwrap();
-    let (data, backup) = (parent.path().join("data"), parent.path().join("backup"));
-    let server = Server::start(&data, |_command| {});
-    let address = format!("http://{}", server.address());
-    let asked =
-        ["--server", &address, "--key-file", text(&data.join("operator.key"))].map(str::to_owned);
-    let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
-    let before: Vec<_> =
-        (0..10).map(|number| pay(&server.caller(), &format!("before{number}"))).collect();
-    let made = output(&[&["snapshot"], &asked[..]].concat(), &[]);
-    assert!(made.starts_with("file        log/snapshots/0000"), "{made}");
+/// Does something while payments come in.
+fn under_load(server: &Server, act: impl FnOnce()) {
     let enough = Arc::new(AtomicBool::new(false));
     let load = {
         let (caller, enough) = (server.caller(), Arc::clone(&enough));
@@ -85,10 +76,35 @@ fn backed() -> Backed {
             paid
         })
     };
-    let told = output(&[&["backup", text(&backup)], &asked[..]].concat(), &[]);
-    assert!(told.contains("last hash"), "{told}");
+    act();
     enough.store(true, Ordering::Relaxed);
     assert!(load.join().unwrap() > 0);
+}
+
+/// What no backup has: the restored gateway gets it from elsewhere.
+fn bring_secrets(data: &Path, restored: &Path) {
+    for secret in ["secrets", "keys"] {
+        copy_all(&data.join(secret), &restored.join(secret));
+    }
+    fs::copy(data.join("demo.key"), restored.join("demo.key")).unwrap();
+}
+
+fn backed() -> Backed {
+    let parent = tempfile::tempdir().unwrap();
+    let (data, backup) = (parent.path().join("data"), parent.path().join("backup"));
+    let server = Server::start(&data, |_command| {});
+    let address = format!("http://{}", server.address());
+    let asked =
+        ["--server", &address, "--key-file", text(&data.join("operator.key"))].map(str::to_owned);
+    let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
+    let before: Vec<_> =
+        (0..10).map(|number| pay(&server.caller(), &format!("before{number}"))).collect();
+    let made = output(&[&["snapshot"], &asked[..]].concat(), &[]);
+    assert!(made.starts_with("file        log/snapshots/0000"), "{made}");
+    under_load(&server, || {
+        let told = output(&[&["backup", text(&backup)], &asked[..]].concat(), &[]);
+        assert!(told.contains("last hash"), "{told}");
+    });
     let again = [&["backup", text(&backup)], &asked[..]].concat();
     let (code, line) = refused(&again);
     assert!(code == 2 && line.contains("is not empty"), "{line}");
@@ -127,10 +143,7 @@ fn a_backup_that_was_taken_under_load_is_restored_and_served() {
     );
     assert_eq!(code, Some(1), "{line}");
     assert!(line.contains("digest.key is missing"), "{line}");
-    for secret in ["secrets", "keys"] {
-        copy_all(&data.join(secret), &restored.join(secret));
-    }
-    fs::copy(data.join("demo.key"), restored.join("demo.key")).unwrap();
+    bring_secrets(&data, &restored);
     let server = Server::start(&restored, |_command| {});
     let caller = server.caller();
     for (number, payment) in before.iter().enumerate() {
@@ -223,10 +236,102 @@ fn the_files_of_a_stopped_gateway_are_backed_up() {
     assert!(told.contains("records     "), "{told}");
     let restored = parent.path().join("restored");
     output(&["restore", text(&backup), text(&restored)], &[]);
-    let state = |data: &Path| {
-        let report = output(&["wal", "verify", "--data-dir", text(data)], &[]);
-        let line = report.lines().find(|line| line.starts_with("state hash")).unwrap();
-        line.to_owned()
-    };
     assert_eq!(state(&restored), state(&data));
+}
+
+/// What the log of a data directory comes to.
+fn state(data: &Path) -> String {
+    let report = output(&["wal", "verify", "--data-dir", text(data)], &[]);
+    report.lines().find(|line| line.starts_with("state hash")).unwrap().to_owned()
+}
+
+/// A gateway whose payments leave memory at once, and whose segments are compressed.
+fn forgetful(data: &Path) -> Server {
+    Server::start(data, |command| {
+        command
+            .env("TOLLGATE__ENGINE__ARCHIVE_AFTER_S", "0")
+            .env("TOLLGATE__ENGINE__FINISHED_PAYMENTS", "0")
+            .env("TOLLGATE__STORAGE__COMPRESS_SEALED", "true");
+    })
+}
+
+/// Two payments before each of three snapshots; then the log lets go of what is before the oldest that
+/// there is, as it does once that is as old as its retention.
+fn cut_log(data: &Path) -> Vec<Value> {
+    let server = forgetful(data);
+    let address = format!("http://{}", server.address());
+    let operator = data.join("operator.key");
+    let mut paid = Vec::new();
+    for number in 1..=3 {
+        paid.extend([1, 2].map(|of_two| pay(&server.caller(), &format!("{number}-{of_two}"))));
+        let archived = format!("tollgate_payments_archived {}\n", paid.len());
+        until("they have left memory", || server.metrics().contains(&archived));
+        output(&["snapshot", "--server", &address, "--key-file", text(&operator)], &[]);
+    }
+    stop(server);
+    let log = data.join("log");
+    let snapshots = SnapshotStore::look(&log);
+    let oldest = *snapshots.list().unwrap().last().unwrap();
+    let checkpoint = snapshots.read(oldest).unwrap().checkpoint().clone();
+    assert!(cut_before(&log, &checkpoint).unwrap().segments > 0);
+    paid
+}
+
+/// Everything that its log no longer tells is shown.
+fn shows(server: &Server, paid: &[Value], events: &Value) {
+    let caller = server.caller();
+    let get = |path: &str| -> Value {
+        let answer = caller.get(path).unwrap();
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        serde_json::from_str(&answer.body).unwrap()
+    };
+    let listed = get("/api/v1/payments?limit=100");
+    let listed = listed["data"].as_array().unwrap();
+    for payment in paid {
+        let path = format!("/api/v1/payments/{}", payment["id"].as_str().unwrap());
+        assert_eq!(&get(&path), payment);
+        assert!(listed.contains(payment), "{payment}");
+        let timeline = get(&format!("{path}/events"));
+        let told = timeline["data"].as_array().unwrap().len() as u64;
+        assert_eq!(Some(told), payment["sequence"].as_u64(), "{timeline}");
+    }
+    let now = get("/api/v1/events?limit=100");
+    let (now, events) = (now["data"].as_array().unwrap(), events["data"].as_array().unwrap());
+    assert_eq!(now.get(..events.len()), Some(&events[..]), "the same, under the same ids");
+}
+
+#[test]
+fn a_log_that_was_cut_is_backed_up_under_load_with_what_it_no_longer_tells() {
+    let parent = tempfile::tempdir().unwrap();
+    let (data, backup) = (parent.path().join("data"), parent.path().join("backup"));
+    let paid = cut_log(&data);
+    let server = forgetful(&data);
+    let events = server.caller().get("/api/v1/events?limit=100").unwrap();
+    let events: Value = serde_json::from_str(&events.body).unwrap();
+    assert!(events["data"].as_array().unwrap().len() >= paid.len());
+    let (address, operator) = (format!("http://{}", server.address()), data.join("operator.key"));
+    under_load(&server, || {
+        let asked = ["--server", &address, "--key-file", text(&operator)];
+        output(&[&["backup", text(&backup)], &asked[..]].concat(), &[]);
+    });
+    stop(server);
+    for store in ["archive", "feed", "views"] {
+        assert!(backup.join(store).join("00000001.part").exists(), "{store}");
+    }
+    let restored = parent.path().join("restored");
+    let told = output(&["restore", text(&backup), text(&restored)], &[]);
+    assert!(told.contains("shards come to what they had come to"), "{told}");
+    bring_secrets(&data, &restored);
+    let server = forgetful(&restored);
+    shows(&server, &paid, &events);
+    stop(server);
+
+    let (backup, again) = (parent.path().join("of-files"), parent.path().join("again"));
+    output(&["backup", text(&backup), "--data-dir", text(&data)], &[]);
+    output(&["restore", text(&backup), text(&again)], &[]);
+    assert_eq!(state(&again), state(&data));
+
+    fs::remove_dir_all(backup.join("feed")).unwrap();
+    let (code, line) = refused(&["restore", text(&backup), text(&parent.path().join("half"))]);
+    assert!(code == 1 && line.contains("feed/00000001.part is missing"), "{line}");
 }

@@ -14,7 +14,9 @@ use tollgate_domain::{Scope, Timestamp};
 use tollgate_engine::Error as EngineError;
 
 use crate::{
-    backup::{BackupSource, CopyError, MANIFEST, Manifest, ParkedFiles, Sink, TarWriter},
+    backup::{
+        BackupSource, CopyError, DerivedStores, MANIFEST, Manifest, ParkedFiles, Sink, TarWriter,
+    },
     http::{
         authentication,
         error::{ErrorCode, Problem},
@@ -80,9 +82,11 @@ async fn plan(
     let parked = spawn_blocking(move || ParkedFiles::read(&data_dir)).await;
     let parked = parked.map_err(|error| unmade(UNBEGUN, &error))?;
     let parked = parked.map_err(|error| unmade(UNBEGUN, &error))?;
-    let log = serving.engine.plan_backup().await;
+    let hold = serving.engine.hold_log().await.map_err(|error| unmade(UNBEGUN, &error))?;
+    let stores = DerivedStores::of(&serving.feed, &serving.views);
+    let log = serving.engine.plan_backup(hold).await;
     let log = log.map_err(|error| unmade(UNBEGUN, &error))?;
-    Ok((BackupSource::new(log, parked, now), turn))
+    Ok((BackupSource::new(log, Some(stores), parked, now), turn))
 }
 
 fn unmade(what: &'static str, error: &(dyn std::error::Error + 'static)) -> Problem {

@@ -167,7 +167,7 @@ fn differing(said: &[FilePart], came: &[FilePart]) -> Option<String> {
 }
 
 /// Makes a directory that is its owner's alone, or makes sure that it is empty.
-pub(super) fn make_empty(root: &Path) -> Result<(), DirectoryError> {
+fn make_empty(root: &Path) -> Result<(), DirectoryError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(root);
     made.map_err(failed("create", root))?;
     let mut entries = fs::read_dir(root).map_err(failed("list", root))?;

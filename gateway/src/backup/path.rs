@@ -13,7 +13,9 @@ pub(crate) struct BackupPath(String);
 
 /// Directories that hold files, and what those end in.
 const PLACES: [(&str, &[&str]); 3] =
-    [("log/journal", &[".log", ".zst"]), ("log/snapshots", &[".snap"]), ("callbacks", &[".json"])];
+    [("log/journal", &[".log", ".zst"]), (SNAPSHOTS, &[".snap"]), ("callbacks", &[".json"])];
+
+const SNAPSHOTS: &str = "log/snapshots";
 
 const SUPERBLOCK: &str = "log/superblock";
 
@@ -41,6 +43,11 @@ impl BackupPath {
 
     pub(crate) fn below(&self, root: &Path) -> PathBuf {
         root.join(&self.0)
+    }
+
+    /// A snapshot, by the frame that names it.
+    pub(super) fn of_snapshot(frame: u64) -> Self {
+        Self(format!("{SNAPSHOTS}/{frame:020}.snap"))
     }
 
     /// A part of a store, by its number.

@@ -1,8 +1,8 @@
 //! A data directory made of a backup: every file is held against the manifest, and the log against what
 //! each shard had come to.
 //!
-//! Invariant: what is made here is a log only once all of that holds. Before, its superblock is missing,
-//! and without it no server starts on the segments that lie there.
+//! Invariant: nobody uses what is made here before all of that holds, nor after it broke off; see
+//! `data_directory.rs`.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet, btree_map::Entry},
@@ -16,19 +16,23 @@ use sha2::{Digest, Sha256};
 use tollgate_engine::{Error as EngineError, TreeBuilder, VerifyReport, verify_against};
 
 use super::{
-    directory::{DirectoryError, create_new, failed, make_empty, sync},
+    directory::{DirectoryError, create_new, failed, sync},
     manifest::{FilePart, MANIFEST, Manifest, ManifestFault, hex},
     path::BackupPath,
     store::{DerivedStore, StoreError},
 };
-use crate::startup::log_directory;
+use crate::{
+    data_directory::{self, UnprovedDirectory},
+    startup::log_directory,
+};
 
 /// How a backup is checked beyond the hashes of its files.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct RestoreOptions {
     /// Read the log as a start does, and check all that must hold.
     pub(crate) replay: bool,
-    /// And that each shard comes to the hash that it had.
+    /// And that each shard comes to the hash that it had, and the log to what its snapshots say. Without,
+    /// snapshots that do not fit are left out.
     pub(crate) state_hash: bool,
 }
 
@@ -40,6 +44,8 @@ pub(crate) struct Restored {
     pub(crate) report: Option<VerifyReport>,
     /// Whether the log was cut, and the backup has no views, which it cannot make again whole.
     pub(crate) lacks_views: bool,
+    /// Snapshots that are not what the log comes to, and are left out.
+    pub(crate) unfit_snapshots: usize,
 }
 
 /// Why a backup cannot be restored.
@@ -89,7 +95,10 @@ pub enum RestoreError {
     /// The manifest names what no backup has, or the same twice, or no log.
     #[error("the manifest names {0}")]
     Names(String),
-    /// The target cannot be written, or is in use.
+    /// The target is in use, or not empty.
+    #[error(transparent)]
+    DataDirectory(#[from] data_directory::Error),
+    /// The target cannot be written.
     #[error(transparent)]
     Target(#[from] DirectoryError),
     /// A store cannot be made of its parts, or is not that of the log.
@@ -107,12 +116,26 @@ pub enum RestoreError {
          which made the backup, or do without this check by --skip-state-hash"
     )]
     State(String, String),
+    /// A snapshot is not what the log comes to.
+    #[error(
+        "{path} cannot be used: {why}. A release that keeps more of a payment may hash it otherwise: \
+         restore with release {release}, which made the backup, or do without such snapshots by \
+         --skip-state-hash"
+    )]
+    Snapshot {
+        /// Its place.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+        /// Which made the backup.
+        release: String,
+    },
 }
 
 impl RestoreError {
     /// Whether the one who asks has to ask otherwise.
     pub(crate) fn is_usage(&self) -> bool {
-        matches!(self, Self::Target(DirectoryError::NotEmpty(_)))
+        matches!(self, Self::DataDirectory(data_directory::Error::NotEmpty { .. }))
     }
 }
 
@@ -128,7 +151,7 @@ const PART: usize = 256 << 10;
 ///
 /// # Errors
 /// Where the target is not empty, the backup is damaged or not whole, or its log does not come to what
-/// it had come to. What was written stays, as no log.
+/// it had come to. What was written stays, and nobody may use it.
 pub(crate) fn restore(
     backup: &Path,
     data_dir: &Path,
@@ -137,16 +160,12 @@ pub(crate) fn restore(
     let manifest = read_manifest(backup)?;
     let paths = checked_paths(&manifest)?;
     let claims = manifest.claims().map_err(of_manifest(backup))?;
-    make_empty(data_dir)?;
-    let mut superblock = None;
+    let unproved = UnprovedDirectory::begin(data_dir)?;
     let mut stores = BTreeMap::new();
     for (path, file) in &paths {
-        if let Some(store) = path.store() {
-            restore_part(&mut stores, store, backup, data_dir, (path, file))?;
-        } else if path.is_superblock() {
-            superblock = Some((path, file));
-        } else {
-            copy(backup, data_dir, path, file)?;
+        match path.store() {
+            Some(store) => restore_part(&mut stores, store, backup, data_dir, (path, file))?,
+            None => copy(backup, data_dir, path, file)?,
         }
     }
     let restored: Vec<DerivedStore> = stores.keys().copied().collect();
@@ -155,33 +174,22 @@ pub(crate) fn restore(
     }
     let log = log_directory(data_dir);
     // What a log needs to be looked into.
-    fs::create_dir_all(&log).map_err(failed("create", &log))?;
     let lock = log.join("lock");
     create_new(&lock).map_err(failed("create", &lock))?;
     sync_all(data_dir, &paths, &restored)?;
-    let (path, file) = superblock.ok_or_else(|| RestoreError::Names("no log".to_owned()))?;
-    let checked = copy(backup, data_dir, path, file).and_then(|()| match options.replay {
-        true => check(data_dir, &manifest, &claims, &restored, options).map(Some),
-        false => Ok(None),
-    });
-    match checked {
-        Ok(report) => {
-            sync(&log)?;
-            let is_cut = paths.iter().any(|(path, _file)| path.is_beginning());
-            let lacks_views = is_cut && !restored.contains(&DerivedStore::Views);
-            Ok(Restored { manifest, report, lacks_views })
+    let mut unfit_snapshots = 0;
+    let report = match options.replay {
+        true => {
+            let report = check(data_dir, &manifest, &claims, &restored, options)?;
+            unfit_snapshots = leave_out_unfit(data_dir, &report)?;
+            Some(report)
         }
-        Err(error) => {
-            let place = path.below(data_dir);
-            match fs::remove_file(&place) {
-                Ok(()) => sync(&log)?,
-                // The backup has none, so that there is none to take away.
-                Err(gone) if gone.kind() == io::ErrorKind::NotFound => {}
-                Err(kept) => return Err(failed("remove", &place)(kept).into()),
-            }
-            Err(error)
-        }
-    }
+        false => None,
+    };
+    unproved.finish()?;
+    let is_cut = paths.iter().any(|(path, _file)| path.is_beginning());
+    let lacks_views = is_cut && !restored.contains(&DerivedStore::Views);
+    Ok(Restored { manifest, report, lacks_views, unfit_snapshots })
 }
 
 fn check(
@@ -200,12 +208,36 @@ fn check(
     if let Err(differs) = &report.claimed {
         return Err(RestoreError::State(differs.clone(), manifest.release.clone()));
     }
+    if let (true, Some((path, why))) = (options.state_hash, unfit(&report).next()) {
+        let (path, release) = (path.to_string(), manifest.release.clone());
+        return Err(RestoreError::Snapshot { path, why: why.to_owned(), release });
+    }
     let needed = [DerivedStore::Archive, DerivedStore::Feed];
     let needed = needed.into_iter().filter(|_store| report.log.begins_behind > 0);
     for store in restored.iter().copied().chain(needed) {
         store.check(data_dir, &report)?;
     }
     Ok(report)
+}
+
+/// Snapshots that are not what the log comes to, and why.
+fn unfit(report: &VerifyReport) -> impl Iterator<Item = (BackupPath, &str)> {
+    report.snapshots.iter().filter_map(|snapshot| {
+        let why = snapshot.finding.as_ref().err()?;
+        Some((BackupPath::of_snapshot(snapshot.frame), why.as_str()))
+    })
+}
+
+/// Removes them: a start would take the newest at its word.
+fn leave_out_unfit(data_dir: &Path, report: &VerifyReport) -> Result<usize, DirectoryError> {
+    let mut left_out = 0;
+    for (path, _why) in unfit(report) {
+        let place = path.below(data_dir);
+        fs::remove_file(&place).map_err(failed("remove", &place))?;
+        sync(place.parent().unwrap_or(data_dir))?;
+        left_out += 1;
+    }
+    Ok(left_out)
 }
 
 /// Takes a part of a store in.
@@ -264,6 +296,9 @@ fn checked_paths(manifest: &Manifest) -> Result<Vec<(BackupPath, &FilePart)>, Re
             return Err(RestoreError::Names(format!("{path} twice")));
         }
         paths.push((path, file));
+    }
+    if !paths.iter().any(|(path, _file)| path.is_superblock()) {
+        return Err(RestoreError::Names("no log".to_owned()));
     }
     Ok(paths)
 }

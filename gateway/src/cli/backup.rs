@@ -46,12 +46,15 @@ pub(super) struct BackupArguments {
 pub(super) struct RestoreArguments {
     /// The backup.
     backup: PathBuf,
-    /// The data directory that it becomes: a new directory, or an empty one.
+    /// The data directory that it becomes: a new directory, an empty one, or one in which a restore broke
+    /// off, which is begun anew.
     data_dir: PathBuf,
-    /// Check the files alone, and leave it to the first start to read the log.
+    /// Check the files alone, and leave it to the first start to read the log: behind its newest snapshot,
+    /// which it takes at its word.
     #[arg(long)]
     skip_replay: bool,
-    /// Do not compare what each shard comes to with what it had come to.
+    /// Do not compare what each shard comes to with what it had come to, and leave out snapshots that the
+    /// log does not come to.
     #[arg(long)]
     skip_state_hash: bool,
 }
@@ -201,7 +204,8 @@ pub(super) fn backup(arguments: BackupArguments) -> Result<(), BackupError> {
 pub(super) fn restore_backup(arguments: RestoreArguments) -> Result<(), BackupError> {
     let RestoreArguments { backup, data_dir, skip_replay, skip_state_hash } = arguments;
     let options = RestoreOptions { replay: !skip_replay, state_hash: !skip_state_hash };
-    let Restored { manifest, report, lacks_views } = restore(&backup, &data_dir, options)?;
+    let Restored { manifest, report, lacks_views, unfit_snapshots } =
+        restore(&backup, &data_dir, options)?;
     let mut text = told(&manifest);
     match report.map(|report| report.claimed) {
         Some(Ok(shards)) if options.state_hash => {
@@ -211,6 +215,11 @@ pub(super) fn restore_backup(arguments: RestoreArguments) -> Result<(), BackupEr
         None => text += "log         not read\n",
     }
     text += "files       all as the manifest says\n";
+    if unfit_snapshots > 0 {
+        text += &format!(
+            "snapshots   {unfit_snapshots} left out: they are not what the log comes to\n"
+        );
+    }
     if lacks_views {
         text += "views       damaged, and not in the backup: `tollgate views rebuild \
                  --from-the-beginning-of-the-log` makes them of what the log has\n";

@@ -2,7 +2,9 @@
 
 use std::{
     fs,
+    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -11,6 +13,7 @@ use std::{
 };
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tollgate_wal::{SnapshotStore, cut_before};
 
 use super::{output, run};
@@ -177,7 +180,11 @@ fn what_is_wrong_with_a_backup_is_told_and_leaves_no_log() {
         let restored = parent.path().join(format!("restored{target}"));
         let (code, line) = refused(&["restore", text(&backup), text(&restored)]);
         assert_eq!(code, 1, "{what}: {line}");
-        assert!(!restored.join("log/superblock").exists(), "{what}");
+        // Without a manifest that can be used it is not begun.
+        if restored.exists() {
+            let (_code, told) = refused(&["wal", "verify", "--data-dir", text(&restored)]);
+            assert!(told.contains("did not come to its end"), "{what}: {told}");
+        }
         line
     };
     let (path, whole) = (journal(), fs::read(journal()).unwrap());
@@ -210,6 +217,7 @@ fn what_is_wrong_with_a_backup_is_told_and_leaves_no_log() {
     };
     with("/states/0/state_hash", "ab".repeat(32).into());
     let line = told("another state");
+    assert!(parent.path().join("restored5/log/superblock").exists(), "all was there but the proof");
     assert!(line.contains("shard 0 is not what the log comes to"), "{line}");
     with("/log/last_hash", "ab".repeat(32).into());
     assert!(told("another end").contains("ends elsewhere"));
@@ -220,6 +228,94 @@ fn what_is_wrong_with_a_backup_is_told_and_leaves_no_log() {
     assert!(told("a later form").contains("form 2"));
     fs::remove_file(&manifest).unwrap();
     assert!(told("no manifest").contains("cut short"));
+}
+
+/// No server starts on it, and nobody else uses it.
+fn assert_unusable(data: &Path) {
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"];
+    for command in [&serve[..], &["wal", "verify"], &["views", "rebuild"]] {
+        let (code, line) = refused(&[command, &["--data-dir", text(data)]].concat());
+        assert!(code == 1 && line.contains("did not come to its end"), "{command:?}: {line}");
+    }
+}
+
+#[test]
+fn a_restore_that_is_killed_leaves_nothing_that_is_used_and_is_begun_anew() {
+    let Backed { parent, backup, server, .. } = backed();
+    stop(server);
+    let restored = parent.path().join("restored");
+    // The first file that is longer than that ends the process by a signal.
+    let killed = Command::new("sh")
+        .args(["-c", "ulimit -c 0; ulimit -f 8; exec \"$0\" restore \"$1\" \"$2\""])
+        .args([env!("CARGO_BIN_EXE_tollgate"), text(&backup), text(&restored)])
+        .output()
+        .unwrap();
+    assert!(killed.status.signal().is_some(), "{killed:?}");
+    assert!(restored.join("log/journal").exists(), "in the middle of it");
+    assert_unusable(&restored);
+    let secrets = restored.join("secrets");
+    fs::create_dir(&secrets).unwrap();
+    output(&["restore", text(&backup), text(&restored)], &[]);
+    assert!(secrets.exists(), "what is no restore's is left alone");
+    output(&["wal", "verify", "--data-dir", text(&restored)], &[]);
+    let (code, line) = refused(&["restore", text(&backup), text(&restored)]);
+    assert!(code == 2 && line.contains("is not empty"), "{line}");
+}
+
+/// A backup of a gateway that was stopped, with one snapshot.
+fn backup_with_snapshot(parent: &Path, name: &str) -> PathBuf {
+    let (data, backup) = (parent.join(name), parent.join(format!("backup-{name}")));
+    let server = Server::start(&data, |_command| {});
+    pay(&server.caller(), "one");
+    let (address, operator) = (format!("http://{}", server.address()), data.join("operator.key"));
+    output(&["snapshot", "--server", &address, "--key-file", text(&operator)], &[]);
+    stop(server);
+    output(&["backup", text(&backup), "--data-dir", text(&data)], &[]);
+    backup
+}
+
+fn snapshot_of(backup: &Path) -> PathBuf {
+    fs::read_dir(backup.join("log/snapshots")).unwrap().next().unwrap().unwrap().path()
+}
+
+/// Puts other bytes into a file of a backup, and makes the manifest say so.
+fn replace(backup: &Path, file: &Path, bytes: &[u8]) {
+    fs::write(file, bytes).unwrap();
+    let place = file.strip_prefix(backup).unwrap().to_str().unwrap();
+    let manifest = backup.join("manifest.json");
+    let mut said: Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
+    let files = said["files"].as_array_mut().unwrap();
+    let named = files.iter_mut().find(|file| file["path"] == place).unwrap();
+    named["bytes"] = bytes.len().into();
+    let digest: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    named["sha256"] = digest.into();
+    fs::write(manifest, said.to_string()).unwrap();
+}
+
+#[test]
+fn a_snapshot_that_is_not_what_the_log_comes_to_is_not_restored() {
+    let parent = tempfile::tempdir().unwrap();
+    let backup = backup_with_snapshot(parent.path(), "data");
+    let of_another = snapshot_of(&backup_with_snapshot(parent.path(), "other"));
+    let (snapshot, of_another) = (snapshot_of(&backup), fs::read(of_another).unwrap());
+    let mut damaged = fs::read(&snapshot).unwrap();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    for (number, bytes) in [of_another, damaged].iter().enumerate() {
+        replace(&backup, &snapshot, bytes);
+        let restored = parent.path().join(format!("restored{number}"));
+        let (code, line) = refused(&["restore", text(&backup), text(&restored)]);
+        let name = snapshot.strip_prefix(&backup).unwrap();
+        assert!(code == 1 && line.contains(text(name)), "{line}");
+        assert!(line.contains("--skip-state-hash"), "{line}");
+        assert_unusable(&restored);
+
+        let restore = ["restore", "--skip-state-hash", text(&backup), text(&restored)];
+        let told = output(&restore, &[]);
+        assert!(told.contains("snapshots   1 left out"), "{told}");
+        assert!(fs::read_dir(restored.join("log/snapshots")).unwrap().next().is_none());
+        assert_eq!(state(&restored), state(&parent.path().join("data")));
+    }
 }
 
 #[test]

@@ -47,6 +47,7 @@ mod engine;
 mod entropy;
 mod error;
 mod gauges;
+mod idle_snapshot;
 mod inspect;
 mod lane;
 mod log_hold;
@@ -65,6 +66,7 @@ mod shard;
 mod shard_actor;
 mod showing;
 mod snapshot;
+mod snapshot_maker;
 mod snapshotter;
 mod tree_copy;
 mod verify;
@@ -80,6 +82,7 @@ pub use durable_record::{DurableContent, DurableRecord};
 pub use effects::{Attachment, EffectSink, OwedCall, PreparedCall};
 pub use engine::{Answer, Engine, EngineHealth, OrderAnswer, Patience};
 pub use error::{CommandError, Error};
+pub use idle_snapshot::snapshot_idle;
 pub use inspect::{
     LogTail, LoggedRecord, RecordContent, Selection, Show, dump, dump_around_damage, records_let_go,
 };

@@ -107,6 +107,11 @@ impl Replayed {
         Ok(found)
     }
 
+    /// A shard's last record; 0 where it has none.
+    pub(crate) fn position(&self, shard: ShardId) -> u64 {
+        self.sequences[usize::from(shard.0)]
+    }
+
     /// The hash of a shard's state.
     pub(crate) fn hash_of(&self, shard: ShardId) -> StateHash {
         match usize::from(shard.0).checked_sub(1) {

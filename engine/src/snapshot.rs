@@ -12,7 +12,8 @@
 //! Invariant: each shard's end holds the hash of its state, and what is loaded has that hash or is no
 //! state.
 //!
-//! Not here: when a snapshot is made, and whether it is what was lived; see `snapshotter.rs`. Where
+//! Not here: when a snapshot is made (`snapshotter.rs`), and whether it is what was lived
+//! (`snapshot_maker.rs`). Where
 //! its bytes lie: `tollgate_wal::SnapshotStore`, or whatever else is a [`SnapshotSource`].
 
 use std::{num::NonZeroU16, ops::Range};
@@ -126,11 +127,13 @@ pub enum SnapshotError {
 }
 
 impl SnapshotError {
-    /// Whether what the snapshot holds is not what it says, although its bytes can be read.
-    pub(crate) const fn is_of_content(&self) -> bool {
+    /// Whether the snapshot itself is to blame: its bytes are not those that were written, or do not come
+    /// to what it says. Not where it could not be read just then.
+    pub(crate) const fn is_damage(&self) -> bool {
         match self {
             Self::Item(_) | Self::Shape | Self::Hash(_) => true,
-            Self::File(_) | Self::Gap(_) => false,
+            Self::File(error) => matches!(error, tollgate_wal::Error::Snapshot { .. }),
+            Self::Gap(_) => false,
         }
     }
 }

@@ -57,7 +57,8 @@ enum Command {
     /// Export a day's payments, transactions or refunds from a running gateway.
     #[command(after_help = export::EXAMPLES, after_long_help = help_of_api(export::EXAMPLES))]
     Export(export::ExportArguments),
-    /// Make a snapshot of a running gateway, from which its next start begins.
+    /// Make a snapshot from which the next start begins: of a running gateway, or of a data directory that no
+    /// server has open.
     #[command(after_help = backup::EXAMPLES, after_long_help = help_of_api(backup::EXAMPLES))]
     Snapshot(backup::SnapshotArguments),
     /// Take a backup of a running gateway, or of a data directory that no server has open.

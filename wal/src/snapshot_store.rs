@@ -155,7 +155,7 @@ impl SnapshotStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Snapshot`] where it is damaged so far.
+    /// [`Error::Snapshot`] where it is damaged so far, [`Error::Io`] where it could not be read.
     pub fn read(&self, frame: u64) -> Result<SnapshotReader, Error> {
         SnapshotReader::open(self.path(frame))
     }
@@ -324,7 +324,7 @@ impl SnapshotReader {
     fn open(path: PathBuf) -> Result<Self, Error> {
         let file = File::open(&path).map_err(Error::io("open", &path))?;
         let mut file = BufReader::with_capacity(BLOCK, file);
-        let checkpoint = read_head(&mut file).map_err(damaged(&path))?;
+        let checkpoint = read_head(&mut file).map_err(unread(&path))?;
         let block = Vec::new();
         Ok(Self { path, file, checkpoint, block, at: 0, number: 0, items: 0, ended: false })
     }
@@ -339,11 +339,11 @@ impl SnapshotReader {
     ///
     /// # Errors
     ///
-    /// [`Error::Snapshot`] where it is damaged.
+    /// [`Error::Snapshot`] where it is damaged, [`Error::Io`] where it could not be read.
     pub fn next_item(&mut self) -> Result<Option<&[u8]>, Error> {
         if self.at == self.block.len() {
             if !self.ended {
-                self.read_block().map_err(damaged(&self.path))?;
+                self.read_block().map_err(unread(&self.path))?;
             }
             if self.ended {
                 return Ok(None);
@@ -353,7 +353,7 @@ impl SnapshotReader {
             let (length, rest) = rest.split_first_chunk::<4>()?;
             rest.get(..usize::try_from(u32::from_le_bytes(*length)).ok()?)
         });
-        let item = item.ok_or_else(|| damaged(&self.path)(malformed()))?;
+        let item = item.ok_or_else(|| unread(&self.path)(malformed()))?;
         self.at += 4 + item.len();
         self.items += 1;
         Ok(Some(item))
@@ -411,9 +411,15 @@ fn malformed() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "the bytes are not those that were written")
 }
 
-fn damaged(path: &Path) -> impl FnOnce(io::Error) -> Error {
+/// Of bytes that are missing or others the snapshot is to blame; of anything else its disk, just now.
+fn unread(path: &Path) -> impl FnOnce(io::Error) -> Error {
     let path = path.to_owned();
-    move |source| Error::Snapshot { path, source }
+    move |source| match source.kind() {
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
+            Error::Snapshot { path, source }
+        }
+        _other => Error::Io { action: "read", path, source },
+    }
 }
 
 fn snapshots(root: &Path) -> PathBuf {

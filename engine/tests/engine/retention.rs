@@ -242,6 +242,34 @@ async fn a_milestone_that_is_damaged_does_not_become_the_beginning() {
     }
 }
 
+/// A disk that does not answer says nothing of what lies on it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_milestone_that_cannot_be_read_just_now_stays_and_becomes_the_beginning_later() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    let slow = Arc::new(Notes::default());
+    let stage = Stage::letting_go(directory, Script::approving(), &[&slow]).unwrap();
+    pay_in_rounds(&stage).await;
+    let store = SnapshotStore::look(directory);
+    let oldest = *store.list().unwrap().last().unwrap();
+    let (path, aside) = (store.path(oldest), directory.join("aside"));
+    slow.keep((0..=4).map(|shard| (ShardId(shard), u64::MAX)).collect());
+    fs::rename(&path, &aside).unwrap();
+    fs::create_dir(&path).unwrap();
+    stage.create(payment("behind"), PATIENT).await.unwrap();
+    stage.engine.take_snapshot().await.unwrap();
+    assert!(path.is_dir() && !path.with_extension("damaged").exists());
+    assert_eq!(let_go(directory), 0);
+
+    fs::remove_dir(&path).unwrap();
+    fs::rename(&aside, &path).unwrap();
+    stage.create(payment("behind that"), PATIENT).await.unwrap();
+    stage.engine.take_snapshot().await.unwrap();
+    assert_eq!(store.beginning().unwrap(), oldest);
+    stage.close().await;
+    verify(directory).unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_claims_to_be_old_does_not_cut_the_log() {
     const DAY: Duration = Duration::from_secs(86_400);

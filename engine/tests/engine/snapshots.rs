@@ -10,7 +10,7 @@ use std::{
 };
 
 use tollgate_domain::ShardId;
-use tollgate_engine::{Error, verify};
+use tollgate_engine::{Error, snapshot_idle, verify};
 use tollgate_wal::SnapshotStore;
 
 use super::{
@@ -216,4 +216,60 @@ async fn who_lacks_records_that_a_snapshot_stands_for_is_shown_them() {
     assert_eq!((stage.report.in_snapshot, stage.report.records), (10, 2));
     assert_eq!(notes.shown().len(), 2);
     stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_nobody_has_open_gets_a_snapshot_of_all_that_it_holds() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = &parent.path().join("log");
+    assert!(snapshot_idle(directory).is_err(), "there is no log");
+    assert!(!directory.exists(), "and none is made");
+    let stage = Stage::archiving(directory, Script::approving());
+    pay(&stage, "one", 3).await;
+    stage.until_health(|health| health.archived == 3).await;
+    assert!(snapshot_idle(directory).is_err(), "it is in use");
+    stage.close().await;
+    // What leaves memory is in the log alone: the archive is given it first.
+    fs::remove_dir_all(directory.join("archive")).unwrap();
+    let records = verify(directory).unwrap().log.records;
+    let made = snapshot_idle(directory).unwrap();
+    assert_eq!(made.records, records);
+    assert_eq!(snapshot_idle(directory).unwrap().frame, made.frame, "nothing is new");
+    assert_eq!((snapshots(directory).len(), hashes(directory).len()), (1, 5));
+
+    let stage = Stage::archiving(directory, Script::approving());
+    assert_eq!((stage.report.in_snapshot, stage.report.records), (records, 0));
+    for number in 0..3 {
+        assert!(stage.create(payment(&format!("one{number}")), PATIENT).await.unwrap().replayed);
+    }
+    pay(&stage, "two", 1).await;
+    stage.close().await;
+    let older = snapshots(directory);
+    assert!(snapshot_idle(directory).unwrap().records > records);
+    assert_eq!(snapshots(directory)[..1], older[..], "it stands upon the one before");
+    hashes(directory);
+}
+
+/// What cannot be read for the time being may be whole.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_that_cannot_be_read_just_now_is_passed_over_and_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    let stage = Stage::open(directory, Script::approving());
+    for name in ["one", "two"] {
+        pay(&stage, name, 2).await;
+        stage.engine.take_snapshot().await.unwrap();
+    }
+    let newest = snapshots(directory).pop().unwrap();
+    let aside = directory.join("aside");
+    fs::rename(&newest, &aside).unwrap();
+    fs::create_dir(&newest).unwrap();
+    pay(&stage, "three", 2).await;
+    let made = stage.engine.take_snapshot().await;
+    assert!(newest.is_dir(), "it is not put aside");
+    fs::remove_dir(&newest).unwrap();
+    fs::rename(&aside, &newest).unwrap();
+    assert!(made.is_ok(), "the older one serves: {made:?}");
+    stage.close().await;
+    hashes(directory);
 }

@@ -1,13 +1,16 @@
 //! `tollgate snapshot`, `tollgate backup` and `tollgate restore`.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
 use http_body_util::BodyExt;
 use hyper::{HeaderMap, Method};
 use serde::Deserialize;
 use tokio::time::timeout;
-use tollgate_engine::{Error as EngineError, plan_idle_backup};
+use tollgate_engine::{Error as EngineError, SnapshotObservation, plan_idle_backup, snapshot_idle};
 
 use super::{
     api::{Api, ApiArguments, ApiError, runtime},
@@ -26,6 +29,9 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(super) struct SnapshotArguments {
+    /// Of this data directory, which no server has open, instead of a running gateway.
+    #[arg(long, value_name = "DIRECTORY", conflicts_with_all = ["asking_key", "key_file", "json"])]
+    data_dir: Option<PathBuf>,
     #[command(flatten)]
     api: ApiArguments,
 }
@@ -63,6 +69,7 @@ pub(super) struct RestoreArguments {
 pub(super) const EXAMPLES: &str = "\
 Examples:
   tollgate snapshot --key-file data/operator.key
+  tollgate snapshot --data-dir data                            while no server runs
   tollgate backup /backups/2026-11-25 --key-file data/operator.key
   tollgate backup /backups/2026-11-25 --data-dir data          while no server runs
   tollgate restore /backups/2026-11-25 restored
@@ -102,9 +109,17 @@ pub enum BackupError {
         /// Why.
         source: Box<EngineError>,
     },
-    /// There is nothing to back up.
+    /// There is no log.
     #[error("there is no log in {}", .0.display())]
     NoLog(PathBuf),
+    /// The log cannot be opened, or the snapshot does not hold.
+    #[error("no snapshot can be made of the log in {}", directory.display())]
+    Snapshot {
+        /// Where.
+        directory: PathBuf,
+        /// Why.
+        source: Box<EngineError>,
+    },
     /// A server runs, or the lock cannot be had.
     #[error(transparent)]
     DataDirectory(#[from] data_directory::Error),
@@ -130,6 +145,7 @@ impl BackupError {
             | Self::Source(_)
             | Self::Log { .. }
             | Self::NoLog(_)
+            | Self::Snapshot { .. }
             | Self::DataDirectory(_)
             | Self::Output(_) => false,
         }
@@ -145,6 +161,22 @@ struct Snapshot {
     elapsed_ms: u64,
 }
 
+impl Snapshot {
+    fn of(made: &SnapshotObservation) -> Self {
+        let SnapshotObservation { frame, records, bytes, elapsed } = *made;
+        let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        Self { frame, records, bytes, elapsed_ms }
+    }
+
+    fn told(&self) -> String {
+        let Self { frame, records, bytes, elapsed_ms } = self;
+        format!(
+            "file        log/snapshots/{frame:020}.snap\nrecords     {records}\nbytes       {bytes}\n\
+             elapsed     {elapsed_ms} ms\n"
+        )
+    }
+}
+
 /// Larger than the manifest of a million segments.
 const LARGEST_MANIFEST: u64 = 256 << 20;
 
@@ -156,28 +188,36 @@ const PATIENCE: Duration = Duration::from_secs(3_600);
 const SILENCE: Duration = Duration::from_secs(120);
 
 pub(super) fn snapshot(arguments: SnapshotArguments) -> Result<(), BackupError> {
-    let api = arguments.api.into_api()?.patient(PATIENCE);
-    let path = "/api/v1/admin/snapshots";
-    api.tell(Method::POST, path, None::<&()>, |made: &Snapshot| {
-        let Snapshot { frame, records, bytes, elapsed_ms } = made;
-        format!(
-            "file        log/snapshots/{frame:020}.snap\nrecords     {records}\nbytes       {bytes}\n\
-             elapsed     {elapsed_ms} ms\n"
-        )
-    })?;
+    let SnapshotArguments { data_dir, api } = arguments;
+    let Some(data_dir) = data_dir else {
+        let api = api.into_api()?.patient(PATIENCE);
+        let path = "/api/v1/admin/snapshots";
+        api.tell(Method::POST, path, None::<&()>, Snapshot::told)?;
+        return Ok(());
+    };
+    let (directory, _ours) = idle_log(&data_dir)?;
+    let made = snapshot_idle(&directory)
+        .map_err(|source| BackupError::Snapshot { directory, source: Box::new(source) })?;
+    print(&Snapshot::of(&made).told())?;
     Ok(())
+}
+
+/// The log of a data directory that no server has open, and whoever does as long as the second lives.
+fn idle_log(data_dir: &Path) -> Result<(PathBuf, DataDirectory), BackupError> {
+    let directory = log_directory(data_dir);
+    if !directory.is_dir() {
+        return Err(BackupError::NoLog(data_dir.to_owned()));
+    }
+    // Not looked into alone: a log is opened for it, or stores beside one are.
+    let ours = DataDirectory::take(data_dir)?;
+    Ok((directory, ours))
 }
 
 pub(super) fn backup(arguments: BackupArguments) -> Result<(), BackupError> {
     let BackupArguments { backup, data_dir, api } = arguments;
     let manifest = match data_dir {
         Some(data_dir) => {
-            let directory = log_directory(&data_dir);
-            if !directory.is_dir() {
-                return Err(BackupError::NoLog(data_dir));
-            }
-            // Not looked into alone: stores beside the log are opened.
-            let _ours = DataDirectory::take(&data_dir)?;
+            let (directory, _ours) = idle_log(&data_dir)?;
             let parked = ParkedFiles::read(&data_dir)?;
             let log = plan_idle_backup(&directory)
                 .map_err(|source| BackupError::Log { directory, source: Box::new(source) })?;

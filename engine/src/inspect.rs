@@ -6,7 +6,9 @@
 use std::{ops::ControlFlow, path::Path};
 
 use tollgate_domain::{ControlEvent, Event, Record, ShardId, codec};
-use tollgate_wal::{Gap, RecordRef, Salvage, Tail, Visit, VisitError, salvage};
+use tollgate_wal::{
+    Error as LogError, Gap, RecordRef, Salvage, SuperblockFault, Tail, Visit, VisitError, salvage,
+};
 
 use crate::error::Error;
 
@@ -52,7 +54,7 @@ pub type Show<'s> = dyn FnMut(LoggedRecord) -> ControlFlow<()> + 's;
 /// Where the log is in use, damaged, or holds a record that this build does not know. Records before
 /// the fault have been shown by then.
 pub fn dump(directory: &Path, selection: Selection, show: &mut Show<'_>) -> Result<(), Error> {
-    let mut reader = Reader { number: records_let_go(directory)?, selection };
+    let mut reader = Reader { number: records_let_go(directory)?.unwrap_or(0), selection };
     reader.read(show, |visit| tollgate_wal::verify::verify(directory, visit)).map(|_end| ())
 }
 
@@ -127,12 +129,16 @@ impl LogTail {
     }
 }
 
-/// How many records the log has let go of: it begins behind them.
+/// How many records the log has let go of: it begins behind them. `None` where there is no log.
 ///
 /// # Errors
-/// Where there is no log, or what says so is damaged.
-pub fn records_let_go(directory: &Path) -> Result<u64, Error> {
-    Ok(tollgate_wal::beginning(directory)?.positions().iter().sum())
+/// Where what says so is damaged or cannot be read.
+pub fn records_let_go(directory: &Path) -> Result<Option<u64>, Error> {
+    match tollgate_wal::beginning(directory) {
+        Ok(beginning) => Ok(Some(beginning.positions().iter().sum())),
+        Err(LogError::Superblock { source: SuperblockFault::Missing, .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 #[derive(Debug)]

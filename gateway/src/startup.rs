@@ -30,7 +30,9 @@ use tokio::{
 };
 use tollgate_config::Config;
 use tollgate_domain::{ArchiveRules, LateApprovals, Millis, Policy, ProviderId, Timestamp};
-use tollgate_engine::{Engine, EngineOptions, RecordObserver, RecordObservers, RecoveryReport};
+use tollgate_engine::{
+    Engine, EngineOptions, RecordObserver, RecordObservers, RecoveryReport, records_let_go,
+};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -496,11 +498,13 @@ fn open_components(
 }
 
 /// What lists are read from.
-fn open_views(config: &Config, secrets: &Secrets) -> Result<Arc<Views>, ViewError> {
+fn open_views(config: &Config, secrets: &Secrets) -> Result<Arc<Views>, Error> {
     let directory = views_directory(&config.storage.data_dir);
     let tollgate_config::Views { cache_bytes, most_rows } = config.views;
     let limits = ViewLimits { cache_bytes, most_rows };
-    Ok(Arc::new(Views::open(&directory, secrets.views(), limits)?))
+    // A log that is yet to be made has everything.
+    let let_go = records_let_go(&log_directory(&config.storage.data_dir))?.unwrap_or(0);
+    Ok(Arc::new(Views::open(&directory, secrets.views(), limits, let_go)?))
 }
 
 /// The event feed, and those who deliver from it.

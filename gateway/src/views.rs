@@ -86,31 +86,64 @@ pub enum ViewError {
     /// No thread can be had.
     #[error("cannot start the views' thread")]
     Thread(#[source] io::Error),
+    /// They are damaged or of another format, and the log cannot make them again.
+    #[error(
+        "the log begins behind record {let_go}, and so cannot make the views again that cannot be used; put \
+         back a copy of their directory, `views`, or `tollgate views rebuild \
+         --from-the-beginning-of-the-log` builds them of what the log still has"
+    )]
+    Irreplaceable {
+        /// The number of the last record that the log has let go of.
+        let_go: u64,
+        /// What is wrong with them.
+        source: Box<ViewError>,
+    },
 }
 
 impl ViewError {
-    /// Whether the store itself is to blame, so that it had better be built anew.
+    /// Whether the store itself is to blame, so that it had better be built anew; not where the disk, or
+    /// whoever else has it open, does not let it be used just now.
     fn is_damage(&self) -> bool {
         match self {
             Self::Damaged(_) | Self::Format => true,
-            Self::Store(error) => !matches!(error, fjall::Error::Io(_)),
-            Self::Directory(_) | Self::Thread(_) | Self::TooBroad(_) => false,
+            Self::Store(fjall::Error::Locked | fjall::Error::Poisoned) => false,
+            Self::Store(error) => disk_error(error).is_none_or(is_of_content),
+            Self::Directory(_)
+            | Self::Thread(_)
+            | Self::TooBroad(_)
+            | Self::Irreplaceable { .. } => false,
         }
     }
 }
 
+/// What the disk said, where that is why a store cannot be used.
+fn disk_error<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e io::Error> {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.find_map(|cause| cause.downcast_ref::<io::Error>())
+}
+
+/// Whether the disk does answer, but with something else than was written.
+fn is_of_content(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidData, NotFound, UnexpectedEof};
+    [InvalidData, NotFound, UnexpectedEof].contains(&error.kind())
+}
+
 impl Views {
-    /// Opens the views of a directory. What cannot be used is built anew by whoever shows the log.
+    /// Opens the views of a directory, beside a log that has let go of so many records. Where they are
+    /// missing, or damaged or of another format and the log has every record, they begin anew, and are
+    /// built by whoever shows the log.
     ///
     /// # Errors
-    /// Where the directory cannot be used.
+    /// Where they cannot be used just now, and where they are damaged and the log could not make them
+    /// again. They are left as they are.
     pub(crate) fn open(
         directory: &Path,
         secrets: ViewSecrets,
         limits: ViewLimits,
+        let_go: u64,
     ) -> Result<Self, ViewError> {
         let ViewLimits { cache_bytes, most_rows } = limits;
-        let store = Arc::new(ViewStore::open(directory, cache_bytes)?);
+        let store = Arc::new(ViewStore::open(directory, cache_bytes, let_go)?);
         let queue = Arc::new(RecordQueue::new(PACE));
         let writer = ViewWriter::start(Arc::clone(&store), Arc::clone(&queue), secrets.clone())?;
         let readers = Arc::new(Semaphore::new(READERS));

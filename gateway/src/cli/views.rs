@@ -81,7 +81,8 @@ pub(super) fn run(arguments: ViewsArguments) -> Result<(), ViewsError> {
         return Err(ViewsError::NoLog(data_dir));
     }
     let _ours = DataDirectory::take(&data_dir)?;
-    match records_let_go(&log).map_err(Box::new)? {
+    let let_go = records_let_go(&log).map_err(Box::new)?;
+    match let_go.ok_or_else(|| ViewsError::NoLog(data_dir.clone()))? {
         let_go if let_go > 0 && !from_the_beginning_of_the_log => {
             return Err(ViewsError::Cut(let_go));
         }
@@ -93,7 +94,8 @@ pub(super) fn run(arguments: ViewsArguments) -> Result<(), ViewsError> {
     let began = Instant::now();
     let tollgate_config::Views { cache_bytes, most_rows } = Config::defaults().views;
     let limits = ViewLimits { cache_bytes, most_rows };
-    let views = Arc::new(Views::open(&directory, secrets.views(), limits)?);
+    // Nothing is there that could be lost.
+    let views = Arc::new(Views::open(&directory, secrets.views(), limits, 0)?);
     let observers = RecordObservers::new(vec![Arc::clone(&views) as Arc<dyn RecordObserver>]);
     let shown = show_log(&log, &observers).map_err(Box::new);
     let is_whole = views.wait_until_caught_up();

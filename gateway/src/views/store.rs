@@ -78,11 +78,15 @@ pub(super) struct Change<'s> {
 }
 
 impl ViewStore {
-    /// Opens the store of a directory. One that is missing, damaged or of another format is made
-    /// anew, empty: the log has all of it.
-    pub(super) fn open(directory: &Path, cache_bytes: u64) -> Result<Self, ViewError> {
+    /// Opens the store of a directory, beside a log that has let go of so many records. One that is
+    /// damaged or of another format is made anew, empty, where the log has all of it.
+    pub(super) fn open(directory: &Path, cache_bytes: u64, let_go: u64) -> Result<Self, ViewError> {
         match Self::open_as_is(directory, cache_bytes) {
             Ok(store) => Ok(store),
+            Err(reason) if !reason.is_damage() => Err(reason),
+            Err(reason) if let_go > 0 => {
+                Err(ViewError::Irreplaceable { let_go, source: Box::new(reason) })
+            }
             Err(reason) => {
                 let error: &dyn std::error::Error = &reason;
                 tracing::warn!(error, "the views are built anew from the log");
@@ -94,7 +98,7 @@ impl ViewStore {
 
     pub(super) fn open_as_is(directory: &Path, cache_bytes: u64) -> Result<Self, ViewError> {
         let damaged = directory.join(DAMAGED);
-        if damaged.exists() {
+        if damaged.try_exists().map_err(ViewError::Directory)? {
             return Err(ViewError::Damaged("store"));
         }
         fs::create_dir_all(directory).map_err(ViewError::Directory)?;

@@ -1,6 +1,6 @@
 //! The views over their own store: what is taken in is found as it was left, after any end.
 
-use std::{env, os::unix::process::ExitStatusExt, process::Command as Process};
+use std::{env, fs, os::unix::process::ExitStatusExt, process::Command as Process};
 
 use tollgate_domain::{Mode, PaymentId, PaymentStatus};
 
@@ -19,7 +19,7 @@ fn open(directory: &Path) -> Views {
 
 fn open_within(directory: &Path, most_rows: usize) -> Views {
     let limits = ViewLimits { cache_bytes: 1 << 20, most_rows };
-    Views::open(directory, Secrets::from_key(&[7; 32]).views(), limits).unwrap()
+    Views::open(directory, Secrets::from_key(&[7; 32]).views(), limits, 0).unwrap()
 }
 
 const ALL: Part = Part { from: 0, to: u128::MAX, newest_first: true };
@@ -183,6 +183,85 @@ fn what_is_damaged_or_of_another_format_is_begun_anew() {
     books.insert("v", 0_u32.to_be_bytes()).unwrap();
     drop((books, database));
     fill();
+}
+
+/// Views of one payment, and what opening them says.
+fn filled(directory: &Path) -> impl Fn(u64) -> Result<u64, ViewError> {
+    let mut shop = Shop::new();
+    shop.pay(Sale::USUAL);
+    let shard = shop.state.shard();
+    let views = open(directory);
+    views.observe(shop.records.clone());
+    views.close();
+    let directory = directory.to_owned();
+    move |let_go| {
+        let limits = ViewLimits { cache_bytes: 1 << 20, most_rows: 10 };
+        let secrets = Secrets::from_key(&[7; 32]).views();
+        let views = Views::open(&directory, secrets, limits, let_go)?;
+        let position = views.position(shard);
+        views.close();
+        Ok(position)
+    }
+}
+
+#[test]
+fn what_cannot_be_opened_just_now_is_left_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let opened = filled(directory.path());
+    let store = directory.path().join("store");
+    let other = fjall::Database::builder(&store).open().unwrap();
+    let refused = opened(0).unwrap_err();
+    assert!(matches!(refused, ViewError::Store(fjall::Error::Locked)), "{refused}");
+    drop(other);
+    assert_eq!(opened(0).unwrap(), 1);
+
+    // No directory where one has to be: the disk answers, and not with what was written.
+    let aside = directory.path().join("aside");
+    fs::rename(&store, &aside).unwrap();
+    fs::write(&store, "").unwrap();
+    let refused = opened(0).unwrap_err();
+    assert!(matches!(refused, ViewError::Store(_)) && !refused.is_damage(), "{refused}");
+    fs::remove_file(&store).unwrap();
+    fs::rename(&aside, &store).unwrap();
+    assert_eq!(opened(0).unwrap(), 1);
+}
+
+#[test]
+fn what_the_disk_refuses_is_no_damage() {
+    use io::ErrorKind::{
+        InvalidData, NotFound, PermissionDenied, StorageFull, TooManyLinks, UnexpectedEof,
+    };
+    for kind in [PermissionDenied, StorageFull, TooManyLinks] {
+        assert!(!ViewError::from(fjall::Error::Io(kind.into())).is_damage(), "{kind}");
+        let nested = fjall::Error::Storage(fjall::LsmError::Io(kind.into()));
+        assert!(!ViewError::from(nested).is_damage(), "{kind}");
+    }
+    // Too many files are open, and the disk cannot read what it has.
+    for number in [24, 5] {
+        let error = io::Error::from_raw_os_error(number);
+        assert!(!ViewError::from(fjall::Error::Io(error)).is_damage(), "{number}");
+    }
+    for kind in [InvalidData, NotFound, UnexpectedEof] {
+        assert!(ViewError::from(fjall::Error::Io(kind.into())).is_damage(), "{kind}");
+    }
+    assert!(ViewError::from(fjall::Error::InvalidTrailer).is_damage());
+}
+
+#[test]
+fn what_the_log_could_not_make_again_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let opened = filled(directory.path());
+    assert_eq!(opened(7).unwrap(), 1);
+    let damaged = directory.path().join("damaged");
+    fs::write(&damaged, "").unwrap();
+    for _twice in 0..2 {
+        let refused = opened(7).unwrap_err();
+        assert!(matches!(refused, ViewError::Irreplaceable { let_go: 7, .. }), "{refused}");
+    }
+    fs::remove_file(&damaged).unwrap();
+    assert_eq!(opened(7).unwrap(), 1, "all of it is there");
+    fs::write(&damaged, "").unwrap();
+    assert_eq!(opened(0).unwrap(), 0, "the log makes it again");
 }
 
 #[tokio::test]

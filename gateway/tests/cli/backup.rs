@@ -431,3 +431,50 @@ fn a_log_that_was_cut_is_backed_up_under_load_with_what_it_no_longer_tells() {
     let (code, line) = refused(&["restore", text(&backup), text(&parent.path().join("half"))]);
     assert!(code == 1 && line.contains("feed/00000001.part is missing"), "{line}");
 }
+
+#[test]
+fn a_snapshot_is_made_of_a_log_that_no_server_has_open() {
+    let parent = tempfile::tempdir().unwrap();
+    let data = parent.path().join("data");
+    let snapshot = ["snapshot", "--data-dir", text(&data)];
+    let (code, line) = refused(&snapshot);
+    assert!(code == 1 && line.contains("there is no log"), "{line}");
+    assert!(!data.exists(), "a wrong directory is left alone");
+    let server = Server::start(&data, |_command| {});
+    let paid = pay(&server.caller(), "one");
+    let (code, line) = refused(&snapshot);
+    assert!(code == 1 && line.contains("another process uses"), "{line}");
+    stop(server);
+    let before = state(&data);
+    let told = output(&snapshot, &[]);
+    let file = told.lines().find_map(|line| line.strip_prefix("file")).unwrap().trim();
+    assert!(data.join(file).exists(), "{told}");
+    assert_eq!(state(&data), before, "nothing was decided");
+
+    let server = Server::start(&data, |_command| {});
+    assert_eq!(pay(&server.caller(), "one"), paid, "its key is known");
+    stop(server);
+    let log = fs::read_to_string(data.with_extension("stderr")).unwrap();
+    assert!(log.contains("records=0"), "the start has nothing to replay: {log}");
+}
+
+#[test]
+fn views_that_the_log_could_not_make_again_stop_a_start_and_stay() {
+    let parent = tempfile::tempdir().unwrap();
+    let data = parent.path().join("data");
+    cut_log(&data);
+    let damaged = data.join("views/damaged");
+    fs::write(&damaged, "").unwrap();
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"];
+    let serve = [&serve[..], &["--data-dir", text(&data)]].concat();
+    let (code, line) = refused(&serve);
+    assert!(code == 1 && line.contains("views rebuild"), "{line}");
+    assert!(damaged.exists() && data.join("views/store").exists(), "they are left as they are");
+
+    let rebuild = ["views", "rebuild", "--data-dir", text(&data)];
+    let (code, line) = refused(&rebuild);
+    assert!(code == 1 && line.contains("would be missing in lists"), "{line}");
+    assert!(damaged.exists());
+    output(&[&rebuild[..], &["--from-the-beginning-of-the-log"]].concat(), &[]);
+    stop(forgetful(&data));
+}

@@ -223,6 +223,7 @@ impl Auditor {
             Outcome::Failed => wanted.exactly("payment.failed", 1),
         }
         let (mut left, mut open) = (record.order.amount_minor, false);
+        let mut ended_by_merchant = false;
         let (mut parts, mut completed) = (0, u8::from(outcome == Outcome::Completed));
         for deed in self.deeds_of(id) {
             let done = match deed.end() {
@@ -233,6 +234,9 @@ impl Auditor {
                     false
                 }
             };
+            if matches!(deed.deed.kind, DeedKind::Void | DeedKind::Reversal) {
+                ended_by_merchant |= deed.end() != Some(DeedEnd::Undone);
+            }
             match deed.deed.kind {
                 DeedKind::Capture { amount_minor, is_final } if done => {
                     left -= amount_minor;
@@ -282,7 +286,9 @@ impl Auditor {
             wanted.at_least("payment.completed", completed);
         }
         wanted.at_most("payment.completed", 1);
-        if record.customer.as_ref().is_some_and(|customer| customer.is_undone()) {
+        // What its merchant has ended, or may have, shows the same as an approval that was undone; it is
+        // told by what he did, above.
+        if !ended_by_merchant && record.customer.as_ref().is_some_and(|one| one.is_undone()) {
             let undone = match record.order.reserves() {
                 true => "payment.voided",
                 false => "payment.reversed",
@@ -389,7 +395,9 @@ fn number_of(id: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::super::Moment;
-    use super::super::tests::{completed, kinds, order, say};
+    use super::super::tests::{
+        completed, intend_deed, kinds, order, reads, say, say_deed, shown, waiting,
+    };
     use super::*;
     use crate::answer::Answer;
     use crate::order::{Currency, OrderNumber};
@@ -415,12 +423,51 @@ mod tests {
         let mut auditor = Auditor::default();
         let id = auditor.intend(order(0));
         say(&mut auditor, id, completed("pay_0"));
+        heard_by(&mut auditor, rows)
+    }
+
+    /// The findings on a feed, beside those of what was heard before.
+    fn heard_by(auditor: &mut Auditor, rows: &[String]) -> Vec<ViolationKind> {
         let page = format!(r#"{{"data":[{}],"has_more":false,"next_after":null}}"#, rows.join(","));
-        let mut place = FeedPlace::default();
-        auditor.hear_events(&mut place, serde_json::from_str(&page).unwrap());
+        auditor.hear_events(&mut FeedPlace::default(), serde_json::from_str(&page).unwrap());
         let findings = auditor.feed_findings();
-        findings.into_iter().for_each(|found| auditor.violations.push(found));
-        kinds(&auditor)
+        auditor.take_over(findings);
+        kinds(auditor)
+    }
+
+    /// To its payment the merchant's reversal looks like that of an approval that came too late.
+    #[test]
+    fn a_reversal_by_the_merchant_is_told_as_his() {
+        let reversed = |events: &[&str]| {
+            let (mut auditor, id) = waiting(Capture::Manual, Some(true));
+            for (kind, status, captured) in [
+                (DeedKind::Confirmation, "authorized", "0.00"),
+                (
+                    DeedKind::Capture { amount_minor: 10_000, is_final: false },
+                    "completed",
+                    "100.00",
+                ),
+                (DeedKind::Reversal, "reversed", "0.00"),
+            ] {
+                let deed = intend_deed(&mut auditor, id, kind);
+                say_deed(&mut auditor, deed, 200, false, &shown(status, captured));
+            }
+            reads(&mut auditor, id, "reversed", "0.00", "0.00");
+            let rows: Vec<_> = (1..)
+                .zip(events)
+                .map(|(number, event)| row(u64::from(number), event, number))
+                .collect();
+            heard_by(&mut auditor, &rows)
+        };
+        let told = [
+            "payment.created",
+            "payment.requires_action",
+            "payment.authorized",
+            "payment.completed",
+            "payment.reversed",
+        ];
+        assert_eq!(reversed(&told), []);
+        assert_eq!(reversed(&told[..4]), [ViolationKind::EventMissing]);
     }
 
     #[test]
@@ -441,13 +488,7 @@ mod tests {
             let answer = Answer { status: 201, replayed: false, problem: false, body };
             let meaning = ShopOrderAnswer::of(&answer);
             auditor.observe_shop_order(id, answer, meaning, Moment::Load);
-            let data = rows.join(",");
-            let page = format!(r#"{{"data":[{data}],"has_more":false,"next_after":null}}"#);
-            let page = serde_json::from_str(&page).unwrap();
-            auditor.hear_events(&mut FeedPlace::default(), page);
-            let findings = auditor.feed_findings();
-            auditor.take_over(findings);
-            kinds(&auditor)
+            heard_by(&mut auditor, rows)
         };
         let (created, paid) = (row(1, "order.created", 1), row(2, "order.paid", 2));
         assert_eq!(heard(&[created.clone(), paid.clone()]), []);

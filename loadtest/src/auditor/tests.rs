@@ -334,7 +334,13 @@ fn answered(order: PaymentOrder, first: Answer) -> (Auditor, RecordId) {
     (auditor, id)
 }
 
-fn reads(auditor: &mut Auditor, id: RecordId, status: &str, captured: &str, refunded: &str) {
+pub(super) fn reads(
+    auditor: &mut Auditor,
+    id: RecordId,
+    status: &str,
+    captured: &str,
+    refunded: &str,
+) {
     let reading = auditor.begin_reading(id);
     let body = payment(status, captured, refunded).into_bytes().into();
     auditor.observe_read(reading, &Answer { status: 200, replayed: false, problem: false, body });

@@ -9,12 +9,17 @@
 use std::{sync::Arc, time::Instant};
 
 use clap::Parser;
+use mimalloc::MiMalloc;
 use tokio::runtime::Handle;
 use tollgate_benches::{merchant, payment, receipt};
 use tollgate_domain::ProviderOutcome;
 use tollgate_engine::{
     CallOutcome, EffectSink, Engine, EngineOptions, NoObserver, OwedCall, Patience, RecordObservers,
 };
+
+/// The gateway's.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[derive(Parser)]
 struct Arguments {

@@ -1,6 +1,9 @@
 //! What history costs: payments in rounds in one life, with snapshots beside them, and then starts with
 //! and without those.
 //!
+//! With a merchant of a gateway's own and the log of that gateway's data directory, it fills the history of
+//! that merchant for whoever looks at lists: see `benches/lists-at-scale.sh`.
+//!
 //! For each round it prints how many commands were durable a second, the slowest hundredth of the
 //! payments, and the memory in use; every second round runs beside a snapshot. Then it starts anew from
 //! the last snapshot and, with the snapshots put away, from the whole log.
@@ -15,13 +18,18 @@ use std::{
 };
 
 use clap::Parser;
+use mimalloc::MiMalloc;
 use tokio::runtime::Handle;
 use tollgate_benches::{merchant, payment, receipt};
-use tollgate_domain::ProviderOutcome;
+use tollgate_domain::{MerchantId, ProviderOutcome};
 use tollgate_engine::{
     CallOutcome, EffectSink, Engine, EngineOptions, NoObserver, OwedCall, Patience,
     RecordObservers, RecoveryReport,
 };
+
+/// The gateway's.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[derive(Parser)]
 struct Arguments {
@@ -37,6 +45,9 @@ struct Arguments {
     /// Merchants who share them.
     #[arg(long, default_value_t = 1_000)]
     merchants: u64,
+    /// This merchant has them all instead.
+    #[arg(long, value_name = "ID")]
+    merchant: Option<MerchantId>,
     /// Finished payments that stay in memory, all shards together.
     #[arg(long, default_value_t = 100_000)]
     finished: usize,
@@ -54,6 +65,9 @@ struct Arguments {
     #[arg(long)]
     directory: Option<std::path::PathBuf>,
 }
+
+/// How many there are: each pays again now and then.
+const CUSTOMERS: u64 = 100_000;
 
 /// A provider that approves at once.
 struct Approves;
@@ -168,12 +182,16 @@ async fn pay(engine: &Engine<()>, arguments: &Arguments, round: u64) -> (f64, Du
             let engine = engine.clone();
             let (payments, merchants) = (arguments.payments, arguments.merchants);
             let (outstanding, keyless) = (arguments.outstanding, arguments.keyless);
+            let only = arguments.merchant;
             tokio::spawn(async move {
                 let mut times = Vec::new();
                 for number in (caller..payments).step_by(usize::try_from(outstanding).unwrap_or(1))
                 {
-                    let mut command =
-                        payment(merchant(number % merchants), round * payments + number);
+                    let merchant = only.unwrap_or_else(|| merchant(number % merchants));
+                    let number = round * payments + number;
+                    let mut command = payment(merchant, number);
+                    command.order_id = Some(format!("order-{number}").into());
+                    command.customer_id = Some(format!("customer-{}", number % CUSTOMERS).into());
                     if keyless {
                         command.idempotency = None;
                     }

@@ -56,8 +56,8 @@ impl ViewWriter {
         queue: Arc<RecordQueue>,
         secrets: ViewSecrets,
     ) -> Result<Self, ViewError> {
-        let recent = Recent::default();
-        let mut intake = Intake { store, queue: Arc::clone(&queue), secrets, recent };
+        let (recent, batch) = (Recent::default(), Batch::default());
+        let mut intake = Intake { store, queue: Arc::clone(&queue), secrets, recent, batch };
         let thread = std::thread::Builder::new()
             .name("tollgate-views".to_owned())
             .spawn(move || {
@@ -110,7 +110,9 @@ impl Recent {
 
     fn put(&mut self, place: Place, row: Row) {
         if self.younger.len() >= REMEMBERED {
-            self.older = std::mem::take(&mut self.younger);
+            // The tables keep their room: to grow anew costs more than what is put into them.
+            std::mem::swap(&mut self.younger, &mut self.older);
+            self.younger.clear();
         }
         self.younger.insert(place, row);
     }
@@ -121,6 +123,8 @@ struct Intake {
     queue: Arc<RecordQueue>,
     secrets: ViewSecrets,
     recent: Recent,
+    /// Empty between batches.
+    batch: Batch,
 }
 
 impl Intake {
@@ -148,7 +152,7 @@ impl Intake {
     fn take_in(&mut self, records: &[Arc<DurableRecord>]) -> Result<(), ViewError> {
         let store = Arc::clone(&self.store);
         let mut change = store.begin();
-        let mut batch = Batch::default();
+        let mut batch = std::mem::take(&mut self.batch);
         for record in records {
             // Shown twice, it would be nothing new.
             if record.sequence <= change.position(record.shard) {
@@ -168,7 +172,8 @@ impl Intake {
         }
         let mut deltas = Deltas::default();
         // In the order of the keys, each of which is then found near the one before.
-        let mut rows: Vec<_> = batch.into_iter().collect();
+        let mut rows: Vec<_> = batch.drain().collect();
+        self.batch = batch;
         rows.sort_unstable_by_key(|((_realm, id), _touched)| *id);
         for ((realm, id), touched) in rows {
             write(&mut change, &mut deltas, realm, id, &touched);

@@ -6,6 +6,7 @@ mod completions;
 mod config;
 mod events;
 mod export;
+mod gone_receiver;
 mod keys;
 mod merchants;
 mod output;

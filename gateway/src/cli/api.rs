@@ -125,6 +125,11 @@ struct WholeList<'l> {
 const ROWS_OF_A_PAGE: &str = "100";
 
 impl Api {
+    /// Host and port of the gateway.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// The same for what takes longer than most.
     pub(super) fn patient(self, patience: Duration) -> Self {
         Self { patience, ..self }
@@ -287,6 +292,13 @@ impl ApiError {
                 false
             }
         }
+    }
+}
+
+impl Refusal {
+    /// Whether a field of the request, by its JSON pointer, is what is refused.
+    pub(super) fn is_about(&self, pointer: &str) -> bool {
+        self.errors.iter().any(|field| field.pointer == pointer)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `tollgate listen` and `tollgate events resend`: events while one develops.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use bytes::Bytes;
 use clap::{Args, Subcommand};
@@ -83,6 +83,9 @@ pub enum EventsError {
         "the gateway does not hold {0} INR for a review: --amount says more, `review.hold_from` from where on"
     )]
     NotHeld(String),
+    /// There is nobody whom a webhook could be sent to.
+    #[error("cannot listen for the gateway's deliveries")]
+    Receiver(#[source] io::Error),
     /// The result cannot be told.
     #[error(transparent)]
     Output(#[from] OutputError),

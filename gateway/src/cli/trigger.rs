@@ -1,7 +1,7 @@
 //! `tollgate trigger`: does with test payments what leads to an event, and waits until it is told.
 //!
-//! Nothing is made up: the gateway is asked for what a shop would ask it for, and the simulator for what
-//! a provider would answer.
+//! Nothing is made up: the gateway is asked for what a shop would ask it for, the simulator for what a
+//! provider would answer, and an endpoint is disabled because its receiver has gone.
 
 use std::time::Duration;
 
@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::{
-    api::{Api, MerchantArguments, runtime},
+    api::{Api, ApiError, MerchantArguments, runtime},
     events::EventsError,
+    gone_receiver::GoneReceiver,
     output,
     told_events::{ToldEvent, ToldEvents},
 };
@@ -28,7 +29,7 @@ pub(super) struct TriggerArguments {
     gateway: MerchantArguments,
 }
 
-/// What can be triggered: every event but `webhook.disabled`, which an endpoint's receiver has to earn.
+/// What can be triggered: every event that there is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 enum Trigger {
     #[value(name = "payment.created")]
@@ -69,6 +70,8 @@ enum Trigger {
     OrderPartiallyPaid,
     #[value(name = "order.paid")]
     OrderPaid,
+    #[value(name = "webhook.disabled")]
+    WebhookDisabled,
 }
 
 /// How long to wait until an event is told.
@@ -82,6 +85,20 @@ const GOOD: &str = "4242424242424242";
 const DECLINED: &str = "4000000000000002";
 const CHALLENGED: &str = "4000000000003220";
 
+const ENDPOINTS: &str = "/api/v1/webhooks";
+
+/// Why an endpoint is disabled otherwise than because its receiver has gone.
+const NOT_DELIVERED_HERE: &str = "\
+the gateway delivers nothing to this machine (`webhooks.allowed_cidrs` and `webhooks.ports` say what it
+does): the endpoint is disabled by its owner and not because its receiver has gone
+";
+
+/// Where an endpoint can be that nothing is ever sent to.
+const ANYWHERE: &str = "https://shop.example/hooks";
+
+/// An event that only a test of an endpoint tells.
+const NOTHING: &str = "webhook.test";
+
 /// A VPA whose owner neither approves nor declines.
 const SILENT_VPA: &str = "pending@sim";
 
@@ -90,25 +107,34 @@ pub(super) fn run(arguments: TriggerArguments) -> Result<(), EventsError> {
     let api = gateway.into_api()?;
     let name = event.name();
     runtime()?.block_on(async {
-        let mut told = ToldEvents::open(&api, None).await?;
-        let mut shop = Shop { api: &api, amount, made: Vec::new() };
-        shop.lead_to(event).await?;
-        if event == Trigger::PaymentExpired {
-            return Ok(());
-        }
-        let about = shop.made;
-        let waiting = async {
-            while let Some(event) = told.next().await {
-                if event.name == name && is_about(&event, &about) {
-                    return Some(event.id);
-                }
-            }
-            None
+        let told = ToldEvents::open(&api, None).await?;
+        let mut shop = Shop { api: &api, amount, made: Vec::new(), endpoint: None };
+        let id = match shop.lead_to(event).await {
+            Ok(()) if event == Trigger::PaymentExpired => Ok(None),
+            Ok(()) => id_of(told, &name, &shop.made).await.map(Some),
+            Err(error) => Err(error),
         };
-        let id = timeout(PATIENCE, waiting).await.ok().flatten();
-        let id = id.ok_or_else(|| EventsError::NotTold(name.clone()))?;
-        Ok(output::print(&format!("{id} {name}\n"))?)
+        // Whatever has come of it, nothing is left behind that is delivered to.
+        let left = shop.leave().await;
+        if let Some(id) = id? {
+            output::print(&format!("{id} {name}\n"))?;
+        }
+        left
     })
+}
+
+/// The id of the event of this name that tells of one of these, once it is told.
+async fn id_of(mut told: ToldEvents, name: &str, about: &[String]) -> Result<String, EventsError> {
+    let waiting = async {
+        while let Some(event) = told.next().await {
+            if event.name == name && is_about(&event, about) {
+                return Some(event.id);
+            }
+        }
+        None
+    };
+    let id = timeout(PATIENCE, waiting).await.ok().flatten();
+    id.ok_or_else(|| EventsError::NotTold(name.to_owned()))
 }
 
 /// Whether an event tells of one of these.
@@ -126,6 +152,8 @@ struct Shop<'a> {
     amount: String,
     /// The ids of what has been made.
     made: Vec<String>,
+    /// The path of the endpoint that has been made, if one has.
+    endpoint: Option<String>,
 }
 
 impl Shop<'_> {
@@ -196,6 +224,52 @@ impl Shop<'_> {
                 let order = self.order().await?;
                 self.pay(for_order(&order, json!({}))).await?;
             }
+            Trigger::WebhookDisabled => {
+                let receiver = GoneReceiver::open(self.api.address()).await;
+                let receiver = receiver.map_err(EventsError::Receiver)?;
+                match self.subscribe(&receiver.url(), "order.created").await {
+                    // What is told to it finds that it has gone.
+                    Ok(()) => {
+                        self.order().await?;
+                    }
+                    Err(ApiError::Refused(refusal)) if refusal.is_about("/url") => {
+                        output::print(NOT_DELIVERED_HERE)?;
+                        self.subscribe(ANYWHERE, NOTHING).await?;
+                        self.disable().await?;
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes an endpoint that wants events of one name.
+    async fn subscribe(&mut self, url: &str, event: &str) -> Result<(), ApiError> {
+        let request = json!({
+            "url": url, "events": [event], "description": "tollgate trigger webhook.disabled",
+        });
+        let endpoint = self.api.call(Method::POST, ENDPOINTS, Some(&request)).await?;
+        let endpoint = self.note(endpoint)?;
+        let id = endpoint["id"].as_str().unwrap_or_default();
+        self.endpoint = Some(format!("{ENDPOINTS}/{id}"));
+        Ok(())
+    }
+
+    /// Disables the endpoint, as its owner may.
+    async fn disable(&mut self) -> Result<(), ApiError> {
+        if let Some(path) = &self.endpoint {
+            let request = json!({"status": "disabled"});
+            let endpoint = self.api.call(Method::PATCH, path, Some(&request)).await?;
+            self.note(endpoint)?;
+        }
+        Ok(())
+    }
+
+    /// Takes away what nobody needs any more.
+    async fn leave(self) -> Result<(), EventsError> {
+        if let Some(path) = self.endpoint {
+            self.api.call(Method::DELETE, &path, None).await?;
         }
         Ok(())
     }
@@ -214,7 +288,7 @@ impl Shop<'_> {
         let answer = self.api.call(Method::POST, "/api/v1/payments", Some(&request)).await?;
         // One that is declined comes with the problem that it is.
         let payment = if answer["payment"].is_object() { &answer["payment"] } else { &answer };
-        self.note(payment.clone())
+        Ok(self.note(payment.clone())?)
     }
 
     /// Makes one whose amount is reserved.
@@ -225,7 +299,7 @@ impl Shop<'_> {
     async fn order(&mut self) -> Result<Value, EventsError> {
         let request = json!({"amount": self.amount, "currency": "INR"});
         let order = self.api.call(Method::POST, "/api/v1/orders", Some(&request)).await?;
-        self.note(order)
+        Ok(self.note(order)?)
     }
 
     /// Does something with a payment.
@@ -243,7 +317,7 @@ impl Shop<'_> {
     }
 
     /// Tells what there is now.
-    fn note(&mut self, object: Value) -> Result<Value, EventsError> {
+    fn note(&mut self, object: Value) -> Result<Value, ApiError> {
         let text = |field: &str| object[field].as_str().unwrap_or_default().to_owned();
         let (id, status) = (text("id"), text("status"));
         output::print(&format!("{id} is {status}\n"))?;

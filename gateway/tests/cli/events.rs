@@ -28,10 +28,14 @@ struct Stage {
 
 impl Stage {
     fn start() -> Self {
+        Self::start_with(&[("TOLLGATE__REVIEW__HOLD_FROM", r#"["50000.00 INR"]"#)])
+    }
+
+    fn start_with(variables: &[(&str, &str)]) -> Self {
         let parent = tempfile::tempdir().unwrap();
         let data = parent.path().join("data");
         let server = Server::start(&data, |command| {
-            command.env("TOLLGATE__REVIEW__HOLD_FROM", r#"["50000.00 INR"]"#);
+            command.envs(variables.iter().copied());
         });
         let key_file = data.join("demo.key").to_str().unwrap().to_owned();
         let address = format!("http://{}", server.address());
@@ -192,6 +196,26 @@ fn every_event_that_there_is_can_be_triggered() {
     assert!(expiring.contains(" is requires_action\n"), "{expiring}");
     assert!(expiring.contains("payment.expired is told once it is 2"), "{expiring}");
     drop(stage.server);
+}
+
+/// As it happens to shops: a receiver says 410, where the gateway delivers to this machine at all.
+#[test]
+fn an_endpoint_is_disabled_and_leaves_no_trace_but_the_event() {
+    let open =
+        [("TOLLGATE__WEBHOOKS__ALLOWED_CIDRS", "127.0.0.0/8"), ("TOLLGATE__WEBHOOKS__PORTS", "[]")];
+    for (variables, reason) in [(&open[..], "gone"), (&[], "requested")] {
+        let stage = Stage::start_with(variables);
+        let id = stage.trigger("webhook.disabled");
+        let shown = |path: &str| -> serde_json::Value {
+            let answer = stage.server.caller().get(path).unwrap();
+            serde_json::from_str(&answer.body).unwrap()
+        };
+        let event = shown(&format!("/api/v1/events/{id}"));
+        let endpoint = &event["data"];
+        assert_eq!(endpoint["status"], "disabled", "{event}");
+        assert_eq!(endpoint["disabled_reason"], reason, "{event}");
+        assert_eq!(shown("/api/v1/webhooks")["data"], serde_json::json!([]));
+    }
 }
 
 #[test]

@@ -21,10 +21,11 @@ impl Cors {
         let any = self.allowed_origins.iter().any(|origin| origin == "*");
         let refused = |key, fault| Err(Error::Value { key, fault });
         if any && self.allow_credentials {
-            return refused(
-                "cors.allow_credentials",
-                "must be false where every origin is allowed",
-            );
+            return Err(Error::Contradiction {
+                key: "cors.allow_credentials",
+                beside: "cors.allowed_origins",
+                fault: "must be false where every origin is allowed",
+            });
         }
         if any && self.allowed_origins.len() > 1 {
             return refused("cors.allowed_origins", "\"*\" must stand alone");

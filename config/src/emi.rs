@@ -49,7 +49,11 @@ impl Emi {
             return refused("emi.plans", "must have each number of months once");
         }
         if self.no_cost_months.iter().any(|months| offers(*months) == 0) {
-            return refused("emi.no_cost_months", "must hold months that emi.plans has");
+            return Err(Error::Contradiction {
+                key: "emi.no_cost_months",
+                beside: "emi.plans",
+                fault: "must hold months that emi.plans has",
+            });
         }
         if !is_one_per_currency(&self.minimum) {
             return refused("emi.minimum", "must have a currency once");

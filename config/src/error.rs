@@ -32,6 +32,42 @@ pub enum Error {
         /// What is wrong with it.
         fault: &'static str,
     },
+    /// The same of a value that cannot be meant beside another one.
+    #[error("{key}: {fault}")]
+    Contradiction {
+        /// The key, with its section.
+        key: &'static str,
+        /// The other's, which is told with its place where `key` has its default.
+        beside: &'static str,
+        /// What is wrong with it.
+        fault: &'static str,
+    },
+}
+
+/// What a component refuses of a configuration whose every value could be meant.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    /// The key, with its section.
+    pub key: &'static str,
+    /// The key of another value that makes this one wrong, which is told with its place where `key`
+    /// has its default.
+    pub beside: Option<&'static str>,
+    /// Why, in one line.
+    pub reason: String,
+}
+
+impl Refusal {
+    /// The refusal of a key's value for an error and its causes.
+    #[must_use]
+    pub fn new(key: &'static str, error: &dyn std::error::Error) -> Self {
+        let mut reason = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            reason += &format!(": {error}");
+            cause = error.source();
+        }
+        Self { key, beside: None, reason: reason.replace('\n', " ") }
+    }
 }
 
 /// One thing that is wrong: where it was said, of which key, why it is refused and, where that can
@@ -79,6 +115,8 @@ impl fmt::Display for Lines<'_> {
 /// What is wrong with the key at a path, before it is known who said it.
 pub(crate) struct Refused {
     pub(crate) path: Vec<String>,
+    /// The path of what it contradicts, where it does.
+    pub(crate) beside: Option<Vec<String>>,
     pub(crate) reason: String,
     pub(crate) suggestion: Option<String>,
 }
@@ -105,13 +143,14 @@ impl Refused {
             other => (other.to_string(), None),
         };
         // A fault is one line, whatever a type's own words are.
-        Self { path, reason: reason.replace('\n', " "), suggestion }
+        Self { path, beside: None, reason: reason.replace('\n', " "), suggestion }
     }
 
     /// What a section refuses.
-    pub(crate) fn by_section(key: &str, fault: &str) -> Self {
-        let path = key.split('.').map(str::to_owned).collect();
-        Self { path, reason: fault.to_owned(), suggestion: None }
+    pub(crate) fn by_section(key: &str, beside: Option<&str>, fault: &str) -> Self {
+        let path = |key: &str| key.split('.').map(str::to_owned).collect();
+        let (path, beside) = (path(key), beside.map(path));
+        Self { path, beside, reason: fault.to_owned(), suggestion: None }
     }
 }
 

@@ -34,7 +34,7 @@ use serde::Deserialize;
 pub use cors::Cors;
 pub use emi::{Emi, Plan};
 pub use engine::{Engine, LateApprovals};
-pub use error::{Error, Fault};
+pub use error::{Error, Fault, Refusal};
 pub use events::Events;
 pub use fees::{Fee, Fees};
 pub use layer::Origin;
@@ -122,7 +122,8 @@ impl Config {
     /// Never: a test reads them.
     #[must_use]
     pub fn defaults() -> Self {
-        let defaults = Loaded::read_from(&Flags::default(), std::iter::empty());
+        let nothing = |_config: &Self| Vec::new();
+        let defaults = Loaded::read_from(&Flags::default(), std::iter::empty(), nothing);
         defaults.expect("the compiled-in defaults are valid").config
     }
 

@@ -9,7 +9,7 @@
 //!
 //! Invariant: all faults are told at once. Parsing stops at the first, so the value that it stops
 //! at is taken away and what is left is parsed again, until nothing is wrong any more or only the
-//! defaults are left.
+//! defaults are left. What is left is shown to the components, and what they refuse is told with it.
 
 use std::{ffi::OsString, path::Path};
 
@@ -18,7 +18,7 @@ use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value as TomlValue
 
 use crate::{
     Config, DEFAULTS, Flags,
-    error::{Error, Fault, Refused},
+    error::{Error, Fault, Refusal, Refused},
     layer::{Layer, Origin, Setting},
 };
 
@@ -37,13 +37,26 @@ impl Loaded {
     /// # Errors
     /// If the file cannot be read, a key is unknown, or a value cannot be meant.
     pub fn read(flags: &Flags) -> Result<Self, Error> {
-        Self::read_from(flags, std::env::vars_os())
+        Self::read_for(flags, |_config| Vec::new())
+    }
+
+    /// The same for components that have something to say to it: `refused` is asked of what can be
+    /// meant of the sources, once, and all that it answers is told with their other faults.
+    ///
+    /// # Errors
+    /// As [`Loaded::read`], and if a component refuses something.
+    pub fn read_for(
+        flags: &Flags,
+        refused: impl FnOnce(&Config) -> Vec<Refusal>,
+    ) -> Result<Self, Error> {
+        Self::read_from(flags, std::env::vars_os(), refused)
     }
 
     /// The same with variables other than the process's own.
     pub(crate) fn read_from(
         flags: &Flags,
         variables: impl Iterator<Item = (OsString, OsString)>,
+        refused: impl FnOnce(&Config) -> Vec<Refusal>,
     ) -> Result<Self, Error> {
         let mut faults = Vec::new();
         let defaults = Layer::defaults(DEFAULTS);
@@ -58,30 +71,35 @@ impl Loaded {
         let environment = Layer::environment(variables, &defaults, &mut faults);
         let mut layers = [defaults, file, environment, Layer::flags(flags)];
         let config = loop {
-            let refused = match typed(&layers, &known) {
+            let fault = match typed(&layers, &known) {
                 Ok(config) => break config,
-                Err(refused) => refused,
+                Err(fault) => fault,
             };
-            let Refused { path, reason, suggestion } = refused;
-            let stated = layers.iter_mut().skip(1).rev().find_map(|layer| layer.take(&path));
-            // What no source said is a fault between two values, of which one is a default.
+            let Refused { path, beside, reason, suggestion } = fault;
+            let mut take = |path: &[String]| {
+                layers.iter_mut().skip(1).rev().find_map(|layer| layer.take(path))
+            };
+            // Where no source said the one, the other was said.
+            let stated = take(&path).or_else(|| take(&beside?));
             let origin = stated.clone().unwrap_or(Origin::Default);
             faults.push(Fault { origin, key: path.join("."), reason, suggestion });
             if stated.is_none() {
                 return Err(Error::Faults(faults));
             }
         };
-        if !faults.is_empty() {
-            faults.sort_by_key(|fault| order(&fault.origin));
-            return Err(Error::Faults(faults));
-        }
         let [_defaults, stated @ ..] = layers;
         let mut said: Vec<Setting> = Vec::new();
         for setting in stated.into_iter().flat_map(|layer| layer.settings) {
             said.retain(|weaker| weaker.path != setting.path);
             said.push(setting);
         }
-        Ok(Self { config, said })
+        let loaded = Self { config, said };
+        faults.extend(refused(&loaded.config).into_iter().map(|refusal| loaded.fault(refusal)));
+        if faults.is_empty() {
+            return Ok(loaded);
+        }
+        faults.sort_by_key(|fault| order(&fault.origin));
+        Err(Error::Faults(faults))
     }
 
     /// What is said beyond the defaults and holds: key, value as in TOML, and where it was said.
@@ -92,11 +110,16 @@ impl Loaded {
         })
     }
 
-    /// A fault of what the key says, which a component has found: with who said it.
+    /// What a component refuses, with who said it.
     #[must_use]
-    pub fn fault(&self, key: &str, reason: String) -> Fault {
-        let said = self.said.iter().find(|setting| setting.path.iter().eq(key.split('.')));
-        let origin = said.map_or(Origin::Default, |setting| setting.origin.clone());
+    pub fn fault(&self, refusal: Refusal) -> Fault {
+        let Refusal { key, beside, reason } = refusal;
+        let origin = |key: &str| {
+            let said = self.said.iter().find(|setting| setting.path.iter().eq(key.split('.')));
+            said.map(|setting| setting.origin.clone())
+        };
+        let said = origin(key).or_else(|| origin(beside?));
+        let origin = said.unwrap_or(Origin::Default);
         Fault { origin, key: key.to_owned(), reason, suggestion: None }
     }
 
@@ -156,8 +179,11 @@ fn typed(layers: &[Layer], known: &[Vec<String>]) -> Result<Config, Refused> {
         Value::from(root).deserialize().map_err(|error| Refused::by_type(&error, known))?;
     match config.check() {
         Ok(()) => Ok(config),
-        Err(Error::Value { key, fault }) => Err(Refused::by_section(key, fault)),
-        Err(other) => Err(Refused::by_section("", &other.to_string())),
+        Err(Error::Value { key, fault }) => Err(Refused::by_section(key, None, fault)),
+        Err(Error::Contradiction { key, beside, fault }) => {
+            Err(Refused::by_section(key, Some(beside), fault))
+        }
+        Err(other) => Err(Refused::by_section("", None, &other.to_string())),
     }
 }
 

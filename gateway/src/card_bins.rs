@@ -41,15 +41,13 @@ pub enum CardBinsError {
         /// Why.
         source: io::Error,
     },
-    /// A line is none of a table.
-    #[error("{}:{line}: {fault}", path.display())]
-    Line {
+    /// Lines are none of a table.
+    #[error("{}", lines_in_words(path, faults))]
+    Lines {
         /// Of which file.
         path: PathBuf,
-        /// From 1.
-        line: usize,
-        /// What is wrong with it.
-        fault: &'static str,
+        /// Each from 1, with what is wrong with it.
+        faults: Vec<(usize, &'static str)>,
     },
 }
 
@@ -66,18 +64,14 @@ impl CardBins {
     /// The table in that file; the one that is compiled in where the path is empty.
     ///
     /// # Errors
-    /// If the file cannot be read or is no table; the first fault, with its line.
+    /// If the file cannot be read or is no table; all faults, with their lines.
     pub(crate) fn open(path: &Path) -> Result<Self, CardBinsError> {
         if path.as_os_str().is_empty() {
             return Ok(Self::built_in());
         }
         let text = std::fs::read_to_string(path)
             .map_err(|source| CardBinsError::Unreadable { path: path.to_owned(), source })?;
-        Self::parse(&text).map_err(|(line, fault)| CardBinsError::Line {
-            path: path.to_owned(),
-            line,
-            fault,
-        })
+        Self::parse(&text).map_err(|faults| CardBinsError::Lines { path: path.to_owned(), faults })
     }
 
     /// The table that is compiled in.
@@ -99,16 +93,23 @@ impl CardBins {
         CardBin { brand: brand.unwrap_or(found.brand), ..found }
     }
 
-    /// Fails with a line, from 1, and what is wrong with it.
-    fn parse(text: &str) -> Result<Self, (usize, &'static str)> {
+    /// Fails with lines, from 1, and what is wrong with them.
+    fn parse(text: &str) -> Result<Self, Vec<(usize, &'static str)>> {
+        let mut faults = Vec::new();
         let mut by_length: Vec<(usize, Vec<Range>)> = Vec::new();
         for (index, line) in text.lines().enumerate() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let refused = |fault| (index + 1, fault);
-            let (length, range) = Range::parse(line).map_err(refused)?;
+            let mut refuse = |fault| faults.push((index + 1, fault));
+            let (length, range) = match Range::parse(line) {
+                Ok(parsed) => parsed,
+                Err(fault) => {
+                    refuse(fault);
+                    continue;
+                }
+            };
             let place = by_length.iter().position(|(known, _ranges)| *known == length);
             let place = place.unwrap_or_else(|| {
                 by_length.push((length, Vec::new()));
@@ -117,9 +118,13 @@ impl CardBins {
             let ranges = &mut by_length[place].1;
             let at = ranges.partition_point(|other| other.last < range.first);
             if ranges.get(at).is_some_and(|next| next.first <= range.last) {
-                return Err(refused("overlaps an earlier range of as many digits"));
+                refuse("overlaps an earlier range of as many digits");
+                continue;
             }
             ranges.insert(at, range);
+        }
+        if !faults.is_empty() {
+            return Err(faults);
         }
         by_length.sort_by_key(|(length, _ranges)| std::cmp::Reverse(*length));
         Ok(Self { by_length })
@@ -149,6 +154,19 @@ impl Range {
         let funding = known(funding, CardFunding::from_name, "this is no funding")?;
         let issuer_country = known(country, Country::from_code, "this is no country")?;
         Ok((length, Self { first, last, brand, funding, issuer_country }))
+    }
+}
+
+/// Faults of lines that are told in full: a file that is no table at all has one in each.
+const MOST_TOLD: usize = 20;
+
+fn lines_in_words(path: &Path, faults: &[(usize, &'static str)]) -> String {
+    let told = faults.iter().take(MOST_TOLD);
+    let told = told.map(|(line, fault)| format!("{}:{line}: {fault}", path.display()));
+    let told = told.collect::<Vec<_>>().join("; ");
+    match faults.len().saturating_sub(MOST_TOLD) {
+        0 => told,
+        more => format!("{told}; and {more} more"),
     }
 }
 
@@ -254,9 +272,25 @@ mod tests {
             ("10,16,visa,,", "overlaps"),
         ] {
             let text = format!("# first\n13,17,visa,,\n{line}");
-            let (found, reason) = CardBins::parse(&text).unwrap_err();
-            assert_eq!(found, 3, "{line}");
+            let faults = CardBins::parse(&text).unwrap_err();
+            let [(3, reason)] = faults[..] else { panic!("{line}: {faults:?}") };
             assert!(reason.contains(fault), "{line}: {reason}");
         }
+    }
+
+    #[test]
+    fn all_lines_that_are_wrong_are_told_and_of_another_kind_of_file_the_first_ones() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("bins.csv");
+        let told = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            let told = CardBins::open(&path).unwrap_err().to_string();
+            told.replace(&format!("{}:", path.display()), "")
+        };
+        let wrong = "4,4,Visa,,\n5,5,visa,,\n6,5,visa,,\n";
+        assert_eq!(told(wrong), "1: this is no brand; 3: first is after last");
+        let other = told(&"{}\n".repeat(50));
+        assert_eq!(other.matches("five columns").count(), 20, "{other}");
+        assert!(other.ends_with("; and 30 more"), "{other}");
     }
 }

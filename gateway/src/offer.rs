@@ -37,9 +37,9 @@ pub enum OfferError {
     /// The table of cards cannot be had.
     #[error(transparent)]
     CardBins(#[from] CardBinsError),
-    /// A network that is not known.
-    #[error("\"{0}\" is no card network")]
-    Brand(String),
+    /// Networks that are not known.
+    #[error("no card network is {}", .0.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(" or "))]
+    Brands(Vec<String>),
 }
 
 impl Offer {
@@ -60,6 +60,12 @@ impl Offer {
                 .map(|at| (at.currency, at.amount))
                 .collect(),
         })
+    }
+
+    /// Everything that [`Offer::new`] would refuse, of which it tells the first.
+    pub(crate) fn refused(config: &Config) -> Vec<OfferError> {
+        let bins = CardBins::open(&config.methods.card_bins).err().map(OfferError::CardBins);
+        bins.into_iter().chain(EmiOffer::new(&config.emi).err()).collect()
     }
 
     /// Whether a payment of that much waits for a reviewer once it is authorized.
@@ -116,7 +122,9 @@ mod tests {
     fn what_there_is_not_is_refused() {
         let mut config = Config::defaults();
         config.emi.brands = vec!["visa".into(), "Visa".into()];
-        assert!(matches!(Offer::new(&config), Err(OfferError::Brand(brand)) if brand == "Visa"));
+        assert!(
+            matches!(Offer::new(&config), Err(OfferError::Brands(brands)) if brands == ["Visa"])
+        );
         let mut config = Config::defaults();
         config.methods.card_bins = "/nowhere/bins.csv".into();
         assert!(matches!(Offer::new(&config), Err(OfferError::CardBins(_))));

@@ -10,58 +10,43 @@
 //! The listeners come first, so that probes are answered while the log is replayed. No file of the
 //! data directory is touched before the directory is ours.
 
+mod components;
+mod error;
+mod options;
+
 use std::{
-    io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    num::NonZeroU32,
+    net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
+    sync::Arc,
     time::Duration,
 };
 
-use rustls::{
-    RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
 use tokio::{
     net::TcpListener,
     runtime::Handle,
     time::{Instant, timeout},
 };
 use tollgate_config::Config;
-use tollgate_domain::{ArchiveRules, LateApprovals, Millis, Policy, ProviderId, Timestamp};
-use tollgate_engine::{
-    Engine, EngineOptions, RecordObserver, RecordObservers, RecoveryReport, records_let_go,
-};
+use tollgate_domain::Timestamp;
+use tollgate_engine::Engine;
 use zeroize::Zeroizing;
 
+use self::components::Opened;
+pub use self::error::Error;
+pub(crate) use self::options::refused;
 use crate::{
-    callback_secret,
     clock::system_clock,
-    data_directory::{self, DataDirectory},
-    feed::{EventFeed, FeedError, FeedOptions},
+    data_directory::DataDirectory,
+    feed::EventFeed,
     first_keys,
-    http::{
-        self, AccessLog, BodyLimits, CallbackDesk, Cors, Edge, Gateway, LiveReading,
-        RateLimitOptions, RateLimits, Server, ServerOptions, Serving, TrustedProxies,
-    },
+    http::{self, Gateway, LiveReading, Server, ServerOptions, Serving},
     metrics::Metrics,
-    offer::{self, Offer, OfferError},
-    provider::{
-        Clock, DEFAULT_CALL_LIMIT, Instrument, ProviderWorker, Providers, TestProvider,
-        callback::CallbackKey,
-        parked_callbacks::ParkedCallbacks,
-        remote_simulator::{RemoteSimulator, RemoteSimulatorOptions, UrlError},
-        simulator::{
-            Faults, MessengerOptions, OpenError, Simulator, SimulatorOptions, UnknownFault,
-        },
-    },
-    secrets::{self, Secrets, api_key_hash},
-    vault::{self, DamagedKeys, Vault, VaultOptions},
-    views::{ViewError, ViewLimits, Views},
-    webhook::{
-        AddressRules, Client, ClientOptions, SystemResolver, WebhookOptions, WebhookParts, Webhooks,
-    },
+    offer::Offer,
+    provider::Instrument,
+    secrets::api_key_hash,
+    vault::Vault,
+    views::Views,
+    webhook::Webhooks,
 };
 
 /// A gateway that listens. [`App::open`] makes it ready.
@@ -102,119 +87,6 @@ pub struct Keys {
     pub new_operator: Option<Zeroizing<String>>,
 }
 
-/// Why the gateway cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// An address cannot be listened on.
-    #[error("cannot listen on {address}")]
-    Listen {
-        /// Which.
-        address: SocketAddr,
-        /// Why.
-        source: io::Error,
-    },
-    /// The data directory cannot be had.
-    #[error(transparent)]
-    DataDirectory(#[from] data_directory::Error),
-    /// The secrets cannot be had.
-    #[error("cannot open the secrets")]
-    Secrets(#[from] secrets::Error),
-    /// The keys of personal data cannot be had.
-    #[error("cannot open the vault")]
-    Vault(#[from] vault::OpenError),
-    /// The simulator cannot open its books.
-    #[error("cannot open the provider simulator")]
-    Simulator(#[from] OpenError),
-    /// The secret of its callbacks cannot be had.
-    #[error(transparent)]
-    CallbackSecret(#[from] callback_secret::Error),
-    /// The simulator is to be another process's, and has no address.
-    #[error(transparent)]
-    SimulatorUrl(#[from] UrlError),
-    /// The faults that every payment is to have are none.
-    #[error(transparent)]
-    SimulatorFaults(#[from] UnknownFault),
-    /// What is to be offered cannot be.
-    #[error(transparent)]
-    Offer(#[from] OfferError),
-    /// The event feed cannot be had.
-    #[error("cannot open the event feed")]
-    Feed(#[from] FeedError),
-    /// The views cannot be had.
-    #[error("cannot open the views")]
-    Views(#[from] ViewError),
-    /// The authorities that receivers may have cannot be read.
-    #[error("cannot read {path}")]
-    Authorities {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: rustls::pki_types::pem::Error,
-    },
-    /// Deliveries cannot have their thread.
-    #[error("cannot start deliveries")]
-    Deliveries(#[source] io::Error),
-    /// The engine cannot start.
-    #[error("cannot start the engine")]
-    Engine(#[from] tollgate_engine::Error),
-    /// The callbacks that wait for their payments cannot be read.
-    #[error("cannot read the parked callbacks")]
-    ParkedCallbacks(#[source] std::io::Error),
-    /// The first keys cannot be had.
-    #[error("cannot prepare the first keys")]
-    Keys(#[from] first_keys::Error),
-}
-
-impl Error {
-    /// The key of the configuration that asks for something that cannot be, if one does.
-    #[must_use]
-    pub fn refused_key(&self) -> Option<&'static str> {
-        use tollgate_engine::{Error as EngineError, LogError};
-        match self {
-            // The log knows best what it can do, so its options are checked there alone.
-            Self::Engine(EngineError::Log(LogError::Option { option, .. })) => {
-                Some(match *option {
-                    "segment_bytes" => "storage.segment_bytes",
-                    "min_free_bytes" => "storage.min_free_bytes",
-                    _streams => "storage.shards",
-                })
-            }
-            Self::SimulatorUrl(_) => Some("providers.simulator.url"),
-            Self::SimulatorFaults(_) => Some("providers.simulator.faults"),
-            Self::Offer(OfferError::CardBins(_)) => Some("methods.card_bins"),
-            Self::Offer(OfferError::Brand(_)) => Some("emi.brands"),
-            Self::CallbackSecret(_) => Some("providers.simulator.callback_secret_file"),
-            Self::Simulator(OpenError::CallbackUrl(_)) => Some("providers.simulator.callback_url"),
-            Self::Authorities { .. } => Some("webhooks.ca_file"),
-            Self::Engine(_)
-            | Self::Simulator(_)
-            | Self::Listen { .. }
-            | Self::DataDirectory(_)
-            | Self::Secrets(_)
-            | Self::Vault(_)
-            | Self::Feed(_)
-            | Self::Views(_)
-            | Self::Deliveries(_)
-            | Self::ParkedCallbacks(_)
-            | Self::Keys(_) => None,
-        }
-    }
-}
-
-/// Whether a start would accept what the configuration asks of the components. Touches nothing.
-///
-/// # Errors
-/// Each has an [`Error::refused_key`].
-pub fn check(config: &Config) -> Result<(), Error> {
-    Offer::new(config)?;
-    config.providers.simulator.faults.parse::<Faults>()?;
-    if !config.providers.simulator.url.is_empty() {
-        RemoteSimulator::new(&remote_simulator_options(config), system_clock())?;
-    }
-    authorities(config)?;
-    engine_options(config).check().map_err(Error::Engine)
-}
-
 /// Where the log lies in a data directory.
 #[must_use]
 pub fn log_directory(data_dir: &Path) -> std::path::PathBuf {
@@ -249,20 +121,12 @@ impl App {
         clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     ) -> Result<Self, Error> {
         let metrics = Metrics::new();
-        let body_limits =
-            BodyLimits { bytes: config.server.max_body_bytes, time: config.server.body_timeout() };
-        let batch_body_limits =
-            BodyLimits { bytes: config.server.max_batch_body_bytes, ..body_limits };
+        let (body_limits, batch_body_limits) = options::body_limits(&config);
         let wait = config.payments.wait();
         let offer = Offer::new(&config)?;
         let gateway =
             Gateway::new(Arc::clone(&metrics), clock, body_limits, batch_body_limits, wait, offer);
-        let options = ServerOptions {
-            max_connections: config.server.max_connections,
-            header_timeout: config.server.header_timeout(),
-            idle_timeout: config.server.idle_timeout(),
-        };
-        let edge = edge(&config, &metrics);
+        let (options, edge) = (options::server(&config), options::edge(&config, &metrics));
         let (router, refuse) = http::api(Arc::clone(&gateway), Arc::clone(&edge));
         let api =
             serve(config.server.listen, router, Some(refuse), options, metrics.connections.clone())
@@ -301,7 +165,7 @@ impl App {
             let (config, gateway) = (self.config.clone(), Arc::clone(&self.gateway));
             let (runtime, api) = (Handle::current(), self.address());
             // Replay blocks, for as long as the log is long.
-            tokio::task::spawn_blocking(move || open_components(&config, &gateway, &runtime, api))
+            tokio::task::spawn_blocking(move || components::open(&config, &gateway, &runtime, api))
                 .await
                 .expect("opening does not panic")?
         };
@@ -427,281 +291,6 @@ const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
 /// How long the log may take to close behind the last record: a sync, on a slow disk.
 const CLOSING: Duration = Duration::from_secs(1);
-
-/// What blocks while it opens.
-struct Opened {
-    directory: DataDirectory,
-    engine: Engine<Instrument>,
-    report: RecoveryReport,
-    providers: Providers,
-    simulator: TestProvider,
-    callbacks: CallbackDesk,
-    parked: Arc<ParkedCallbacks>,
-    secrets: Secrets,
-    vault: Arc<Vault>,
-    feed: Arc<EventFeed>,
-    views: Arc<Views>,
-    webhooks: Arc<Webhooks>,
-}
-
-fn open_components(
-    config: &Config,
-    gateway: &Gateway,
-    runtime: &Handle,
-    api: SocketAddr,
-) -> Result<Opened, Error> {
-    let data_dir = &config.storage.data_dir;
-    let directory = DataDirectory::take(data_dir)?;
-    let secrets = Secrets::open(data_dir)?;
-    let vault =
-        Vault::open(&vault_options(config), secrets.key_store(), gateway.metrics.vault.clone())?;
-    let key = callback_key(config, &secrets)?;
-    let messenger = MessengerOptions {
-        url: callback_url(config, api),
-        key: key.clone(),
-        runtime: runtime.clone(),
-    };
-    let simulator = test_provider(config, api, messenger, Arc::clone(&gateway.clock))?;
-    let waiting = gateway.metrics.callbacks.waiting.clone();
-    let parked = ParkedCallbacks::open(data_dir.join("callbacks"), waiting);
-    let parked = Arc::new(parked.map_err(Error::ParkedCallbacks)?);
-    let callbacks = CallbackDesk::new(vec![(ProviderId::SIMULATOR, key)], Arc::clone(&parked));
-    let vault = Arc::new(vault);
-    let (feed, webhooks) = open_feed(config, gateway, &secrets, &vault)?;
-    let views = open_views(config, &secrets)?;
-    let providers = Providers::new([simulator.as_provider()]);
-    let worker = ProviderWorker::new(providers.clone(), runtime.clone(), DEFAULT_CALL_LIMIT);
-    let (engine, report) = Engine::start(
-        engine_options(config),
-        runtime,
-        Arc::new(worker),
-        Arc::clone(&gateway.metrics) as Arc<dyn tollgate_engine::Observer>,
-        RecordObservers::new(vec![
-            Arc::clone(&feed) as Arc<dyn RecordObserver>,
-            Arc::clone(&views) as Arc<dyn RecordObserver>,
-        ]),
-    )?;
-    Ok(Opened {
-        directory,
-        engine,
-        report,
-        providers,
-        simulator,
-        callbacks,
-        parked,
-        secrets,
-        vault,
-        feed,
-        views,
-        webhooks,
-    })
-}
-
-/// What lists are read from.
-fn open_views(config: &Config, secrets: &Secrets) -> Result<Arc<Views>, Error> {
-    let directory = views_directory(&config.storage.data_dir);
-    let tollgate_config::Views { cache_bytes, most_rows } = config.views;
-    let limits = ViewLimits { cache_bytes, most_rows };
-    // A log that is yet to be made has everything.
-    let let_go = records_let_go(&log_directory(&config.storage.data_dir))?.unwrap_or(0);
-    Ok(Arc::new(Views::open(&directory, secrets.views(), limits, let_go)?))
-}
-
-/// The event feed, and those who deliver from it.
-fn open_feed(
-    config: &Config,
-    gateway: &Gateway,
-    secrets: &Secrets,
-    vault: &Arc<Vault>,
-) -> Result<(Arc<EventFeed>, Arc<Webhooks>), Error> {
-    const DAY_S: u64 = 86_400;
-    let options = FeedOptions {
-        retention: Millis::from_seconds(config.events.retention_days * DAY_S),
-        attempt_retention: Millis::from_seconds(config.webhooks.attempt_retention_days * DAY_S),
-        clock: Arc::clone(&gateway.clock),
-        cache_bytes: config.events.cache_bytes,
-    };
-    // The feed is told whom to wake before there is anybody: it begins first.
-    let told: Arc<OnceLock<Arc<Webhooks>>> = Arc::default();
-    let waking = Arc::clone(&told);
-    let created = move |queue| {
-        if let Some(webhooks) = waking.get() {
-            webhooks.look_at(queue);
-        }
-    };
-    let directory = feed_directory(&config.storage.data_dir);
-    let feed = EventFeed::open(&directory, options, gateway.metrics.feed.clone(), created)?;
-    let feed = Arc::new(feed);
-    let webhooks = &config.webhooks;
-    let client = Client::new(
-        ClientOptions {
-            connect_timeout: webhooks.connect_timeout(),
-            header_timeout: webhooks.header_timeout(),
-            body_timeout: webhooks.body_timeout(),
-            total_timeout: webhooks.timeout(),
-        },
-        AddressRules::new(webhooks.allowed_cidrs.clone(), webhooks.ports.clone()),
-        Arc::new(SystemResolver),
-        authorities(config)?,
-    );
-    let parts = WebhookParts {
-        feed: Arc::clone(&feed),
-        client,
-        secrets: secrets.webhooks(),
-        vault: Arc::clone(vault),
-        clock: Arc::clone(&gateway.clock),
-        metrics: gateway.metrics.webhooks.clone(),
-    };
-    let options = WebhookOptions { concurrency: webhooks.concurrency };
-    let webhooks = Arc::new(Webhooks::new(parts, options).map_err(Error::Deliveries)?);
-    let is_first = told.set(Arc::clone(&webhooks)).is_ok();
-    debug_assert!(is_first, "told once");
-    Ok((feed, webhooks))
-}
-
-/// The authorities that receivers' certificates may be of, besides those of the web.
-fn authorities(config: &Config) -> Result<RootCertStore, Error> {
-    let mut roots = RootCertStore::empty();
-    let path = &config.webhooks.ca_file;
-    if path.as_os_str().is_empty() {
-        return Ok(roots);
-    }
-    let failed = |source| Error::Authorities { path: path.clone(), source };
-    for certificate in CertificateDer::pem_file_iter(path).map_err(failed)? {
-        roots.add_parsable_certificates([certificate.map_err(failed)?]);
-    }
-    Ok(roots)
-}
-
-fn vault_options(config: &Config) -> VaultOptions {
-    let storage = &config.storage;
-    VaultOptions {
-        directory: storage.key_store(),
-        data_dir: storage.data_dir.clone(),
-        damaged_keys: if storage.erase_damaged_keys {
-            DamagedKeys::Erase
-        } else {
-            DamagedKeys::Refuse
-        },
-    }
-}
-
-fn callback_key(config: &Config, secrets: &Secrets) -> Result<CallbackKey, Error> {
-    let agreed = callback_secret::read(&config.providers.simulator.callback_secret_file)?;
-    Ok(match agreed {
-        Some(secret) => CallbackKey::new(&secret),
-        None => CallbackKey::new(&*secrets.callback_secret(ProviderId::SIMULATOR)),
-    })
-}
-
-/// Where the built-in simulator calls back: here, unless it is told otherwise.
-fn callback_url(config: &Config, api: SocketAddr) -> String {
-    match config.providers.simulator.callback_url.as_str() {
-        "" => format!("http://{}/api/v1/providers/simulator/webhook", reachable(api)),
-        url => url.to_owned(),
-    }
-}
-
-/// An address at which this machine reaches what listens on `address`.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        other => other,
-    };
-    SocketAddr::new(ip, address.port())
-}
-
-fn test_provider(
-    config: &Config,
-    api: SocketAddr,
-    messenger: MessengerOptions,
-    clock: Clock,
-) -> Result<TestProvider, Error> {
-    if config.providers.simulator.url.is_empty() {
-        let options = simulator_options(config, api, messenger)?;
-        return Ok(TestProvider::Embedded(Simulator::open(options, clock)?));
-    }
-    let options = remote_simulator_options(config);
-    Ok(TestProvider::Remote(RemoteSimulator::new(&options, clock)?))
-}
-
-fn remote_simulator_options(config: &Config) -> RemoteSimulatorOptions {
-    let simulator = &config.providers.simulator;
-    RemoteSimulatorOptions {
-        url: simulator.url.clone(),
-        inquiry_horizon: Millis(simulator.inquiry_horizon_ms),
-        connect_timeout: simulator.connect_timeout(),
-        header_timeout: simulator.header_timeout(),
-        body_timeout: simulator.body_timeout(),
-    }
-}
-
-fn simulator_options(
-    config: &Config,
-    api: SocketAddr,
-    messenger: MessengerOptions,
-) -> Result<SimulatorOptions, UnknownFault> {
-    let simulator = &config.providers.simulator;
-    Ok(SimulatorOptions {
-        latency: simulator.latency(),
-        inquiry_horizon: Millis(simulator.inquiry_horizon_ms),
-        action_url: format!("http://{}/simulator/actions", reachable(api)),
-        payee_vpa: simulator.payee_vpa.clone(),
-        faults: simulator.faults.parse()?,
-        messenger: Some(messenger),
-        ..SimulatorOptions::new(&config.storage.data_dir)
-    })
-}
-
-fn engine_options(config: &Config) -> EngineOptions {
-    let Config { storage, engine, fees, .. } = config;
-    EngineOptions {
-        directory: log_directory(&storage.data_dir),
-        shards: storage.shards,
-        threads: engine.threads,
-        segment_bytes: storage.segment_bytes,
-        min_free_bytes: storage.min_free_bytes,
-        snapshot_bytes: storage.snapshot_bytes,
-        retention: storage.retention(),
-        compress_sealed: storage.compress_sealed,
-        max_in_flight: engine.max_in_flight,
-        max_in_flight_per_shard: engine.max_in_flight_per_shard,
-        policy: Policy {
-            authorization_validity: Millis::from_seconds(engine.authorization_validity_s),
-            action_validity: Millis::from_seconds(engine.action_validity_s),
-            upi_validity: Millis::from_seconds(engine.upi_validity_s),
-            idempotency_retention: Millis::from_seconds(engine.idempotency_retention_s),
-            late_approvals: match engine.late_approvals {
-                tollgate_config::LateApprovals::Reverse => LateApprovals::Reverse,
-                tollgate_config::LateApprovals::Accept => LateApprovals::Accept,
-            },
-            fees: offer::fee_schedule(fees),
-            archive: ArchiveRules {
-                after: Millis::from_seconds(engine.archive_after_s),
-                // The shards share what is said of all of them.
-                most: engine.finished_payments / usize::from(storage.shards.get()),
-            },
-            ..Policy::default()
-        },
-    }
-}
-
-/// What the front door does for every request.
-fn edge(config: &Config, metrics: &Metrics) -> Arc<Edge> {
-    let Config { server, rate_limit, cors, log, .. } = config;
-    let requests =
-        NonZeroU32::new(rate_limit.requests_per_s).zip(NonZeroU32::new(rate_limit.burst()));
-    let failures = NonZeroU32::new(rate_limit.failed_authentications_per_s);
-    let options = RateLimitOptions { requests, failures };
-    Arc::new(Edge {
-        proxies: TrustedProxies::new(server.trusted_proxies.clone(), server.forwarded_header),
-        limits: RateLimits::new(options, metrics.rate_limited.clone()),
-        cors: Cors::new(&cors.allowed_origins, cors.allow_credentials, cors.max_age_s),
-        by_tls: server.strict_transport_security,
-        access_log: AccessLog::new(log.access, log.slow()),
-    })
-}
 
 async fn serve(
     address: SocketAddr,

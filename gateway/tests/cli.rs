@@ -226,10 +226,23 @@ fn what_a_component_refuses_is_told_with_its_line() {
     let data = parent.path().join("data");
     let free = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--data-dir"];
     for (text, told) in [
-        ("[emi]\nbrands = [\"Visa\"]\n", "emi.brands: \"Visa\" is no card network\n"),
+        ("[emi]\nbrands = [\"Visa\"]\n", "emi.brands: no card network is \"Visa\"\n"),
         (
             "[methods]\ncard_bins = \"/nowhere.csv\"\n",
             "methods.card_bins: cannot read /nowhere.csv: ",
+        ),
+        (
+            "[webhooks]\nca_file = \"/nowhere.pem\"\n",
+            "webhooks.ca_file: cannot read /nowhere.pem: ",
+        ),
+        (
+            "[providers.simulator]\ncallback_secret_file = \"/nowhere.key\"\n",
+            "providers.simulator.callback_secret_file: /nowhere.key is not there",
+        ),
+        ("[providers.simulator]\ncallback_url = \"here\"\n", "providers.simulator.callback_url: "),
+        (
+            "[storage]\nsegment_bytes = 1073741824\n",
+            "storage.min_free_bytes: cannot start the engine: ",
         ),
         ("[storage]\nsegment_bytes = 0\n", "storage.segment_bytes: "),
         ("[log]\nlevel = \"===\"\n", "log.level: no level and no list of directives: "),
@@ -245,6 +258,39 @@ fn what_a_component_refuses_is_told_with_its_line() {
             assert!(line.starts_with(&expected), "{command:?}: {line}");
         }
     }
+}
+
+/// The configuration's own faults and those of all components come in one run, in the file's order.
+#[test]
+fn what_components_refuse_is_told_at_once() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("tollgate.toml");
+    let text = "\
+        [log]\nlevel = \"===\"\n\
+        [payments]\nwait = 5\n\
+        [storage]\nsegment_bytes = 0\n\
+        [methods]\ncard_bins = \"/nowhere.csv\"\n\
+        [emi]\nbrands = [\"Visa\", \"amex\", \"Foo\"]\n\
+        [providers.simulator]\nfaults = \"sulk\"\nurl = \"ftp://x\"\n\
+        [webhooks]\nca_file = \"/nowhere.pem\"\n";
+    fs::write(&path, text).unwrap();
+    let file = path.to_str().unwrap();
+    let wrong = [2, 4, 6, 8, 10, 12, 13, 15];
+    for command in [&["config", "check", "--config", file][..], &["serve", "--config", file]] {
+        let (code, told) = run(command, &[]);
+        let places: Vec<_> = told.lines().map(|line| line.split(' ').nth(1).unwrap()).collect();
+        assert_eq!(code, Some(2), "{told}");
+        assert_eq!(places, wrong.map(|line| format!("{file}:{line}:")), "{told}");
+        assert!(told.contains("no card network is \"Visa\" or \"Foo\"\n"), "{told}");
+    }
+    // The simulator alone reads its own sections, and tells what it refuses of them.
+    let unsigned = "[log]\nlevel = \"===\"\n[providers.simulator]\ncallback_url = \"http://h/p\"\n\
+                    faults = \"sulk\"\n[emi]\nbrands = [\"Visa\"]\n";
+    fs::write(&path, unsigned).unwrap();
+    let (code, told) = run(&["simulator", "--config", file], &[]);
+    let keys: Vec<_> = told.lines().map(|line| line.split(": ").nth(2).unwrap()).collect();
+    let expected = ["log.level", "providers.simulator.callback_url", "providers.simulator.faults"];
+    assert_eq!((code, &keys[..]), (Some(2), &expected[..]), "{told}");
 }
 
 #[test]

@@ -24,7 +24,11 @@ impl Sources {
     }
 
     fn read(&self) -> Result<Loaded, Error> {
-        Loaded::read_from(&self.flags, self.variables.iter().cloned())
+        self.read_for(nothing_refused)
+    }
+
+    fn read_for(&self, refused: impl FnOnce(&Config) -> Vec<Refusal>) -> Result<Loaded, Error> {
+        Loaded::read_from(&self.flags, self.variables.iter().cloned(), refused)
     }
 
     /// A text without the directory, which is another in each run.
@@ -35,6 +39,10 @@ impl Sources {
     fn faults(&self) -> String {
         self.plain(&self.read().unwrap_err().to_string())
     }
+}
+
+fn nothing_refused(_config: &Config) -> Vec<Refusal> {
+    Vec::new()
 }
 
 fn check_faults(file: &str, variables: &[(&str, &str)], expected: Expect) {
@@ -118,6 +126,42 @@ fn a_section_in_place_of_a_value_and_a_value_in_place_of_a_section_are_refused()
     check_faults("[nowhere]\n", &[], expect!["tollgate.toml:1: nowhere: there is no such key"]);
 }
 
+/// A value that is wrong beside another is told where one of them was said.
+#[test]
+fn a_contradiction_with_a_default_is_told_where_the_other_value_was_said() {
+    check_faults(
+        "[log]\nformat = \"xml\"\n[emi]\nplans = [\"24:1400\"]\n",
+        &[],
+        expect![[r#"
+            tollgate.toml:2: log.format: "xml" is none of text, json
+            tollgate.toml:4: emi.no_cost_months: must hold months that emi.plans has"#]],
+    );
+}
+
+/// Components are asked about what is left once all that cannot be meant is taken away.
+#[test]
+fn what_components_refuse_is_told_with_all_else() {
+    let refusal = |key, beside| Refusal { key, beside, reason: "will not do".to_owned() };
+    let file = "[storage]\nsegment_bytes = 7\n[payments]\nwait = 5\n[server]\nlisten = \"x\"\n";
+    let sources = Sources::new(file, &[("TOLLGATE__LOG__LEVEL", "===")]);
+    let refused = sources.read_for(|config| {
+        assert_eq!(config.storage.segment_bytes, 7);
+        assert_eq!(config.server.listen, Config::defaults().server.listen);
+        vec![
+            refusal("log.level", None),
+            refusal("storage.min_free_bytes", Some("storage.segment_bytes")),
+            refusal("emi.brands", None),
+        ]
+    });
+    expect![[r#"
+        default: emi.brands: will not do
+        tollgate.toml:2: storage.min_free_bytes: will not do
+        tollgate.toml:4: payments.wait: there is no such key; did you mean payments.wait_ms?
+        tollgate.toml:6: server.listen: invalid socket address syntax
+        TOLLGATE__LOG__LEVEL: log.level: will not do"#]]
+    .assert_eq(&sources.plain(&refused.unwrap_err().to_string()));
+}
+
 /// A value that a stronger source hides is told as well where that source's own is refused.
 #[test]
 fn what_is_hidden_counts_once_nothing_hides_it() {
@@ -194,9 +238,11 @@ fn what_is_printed_comes_to_the_same() {
 #[test]
 fn a_file_that_is_not_there_is_said_so() {
     let flags = Flags { config: Some("/nowhere/tollgate.toml".into()), ..Flags::default() };
-    let line = Loaded::read_from(&flags, std::iter::empty()).unwrap_err().to_string();
+    let line =
+        Loaded::read_from(&flags, std::iter::empty(), nothing_refused).unwrap_err().to_string();
     assert_eq!(line, "no configuration file /nowhere/tollgate.toml");
     let flags = Flags { config: Some("/".into()), ..Flags::default() };
-    let line = Loaded::read_from(&flags, std::iter::empty()).unwrap_err().to_string();
+    let line =
+        Loaded::read_from(&flags, std::iter::empty(), nothing_refused).unwrap_err().to_string();
     assert_eq!(line, "cannot read /");
 }

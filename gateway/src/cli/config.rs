@@ -5,11 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use tollgate_config::{DEFAULTS, Flags, Loaded};
 
-use super::{
-    Error, output, refusal,
-    serve::{self, ServeError},
-};
-use crate::startup;
+use super::{Error, output, refusal};
 
 #[derive(Debug, Args)]
 pub(super) struct ConfigArguments {
@@ -50,17 +46,13 @@ pub(super) fn run(arguments: ConfigArguments) -> Result<(), Error> {
         ConfigCommand::Check(sources) => check(sources),
         ConfigCommand::Print { defaults: true, .. } => Ok(output::print(DEFAULTS)?),
         ConfigCommand::Print { sources, defaults: false } => {
-            Ok(output::print(&sources.read()?.to_toml())?)
+            Ok(output::print(&Loaded::read(&sources.into_flags())?.to_toml())?)
         }
     }
 }
 
 fn check(sources: Sources) -> Result<(), Error> {
-    let loaded = sources.read()?;
-    // What is asked of a key's own component, and not of the configuration.
-    let refused = |error| refusal::told(error, ServeError::refusal, &loaded);
-    serve::log_filter(&loaded.config).map_err(refused)?;
-    startup::check(&loaded.config).map_err(|error| refused(ServeError::Startup(error)))?;
+    let loaded = refusal::read(&sources.into_flags())?;
     let mut text = "good\n".to_owned();
     for (key, value, origin) in loaded.said() {
         text += &format!("{key} = {value}  # {origin}\n");
@@ -69,8 +61,7 @@ fn check(sources: Sources) -> Result<(), Error> {
 }
 
 impl Sources {
-    fn read(self) -> Result<Loaded, Error> {
-        let flags = Flags { config: self.config, ..Flags::default() };
-        Ok(Loaded::read(&flags)?)
+    fn into_flags(self) -> Flags {
+        Flags { config: self.config, ..Flags::default() }
     }
 }

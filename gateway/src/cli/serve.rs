@@ -12,14 +12,11 @@ use tokio::{
     runtime::Builder,
     signal::unix::{SignalKind, signal},
 };
-use tollgate_config::{Config, Flags, Loaded, LogFormat};
+use tollgate_config::{Config, Flags, Loaded, LogFormat, Refusal};
 use tracing_subscriber::EnvFilter;
 use zeroize::Zeroizing;
 
-use super::{
-    Error,
-    refusal::{self, Refusal, reason},
-};
+use super::{Error, refusal};
 use crate::startup::{self, App, Ending, Running};
 
 /// Sets the operator's key.
@@ -69,8 +66,8 @@ impl ServeError {
     /// What of the configuration is refused, if that is why.
     pub(super) fn refusal(&self) -> Option<Refusal> {
         match self {
-            Self::LogLevel(_) => Some(("log.level", reason(self))),
-            Self::Startup(error) => error.refused_key().map(|key| (key, reason(error))),
+            Self::LogLevel(_) => Some(Refusal::new("log.level", self)),
+            Self::Startup(error) => error.refusal(),
             Self::Process(_) | Self::LogFailed => None,
         }
     }
@@ -94,7 +91,7 @@ impl ServeArguments {
 }
 
 pub(super) fn run(arguments: ServeArguments) -> Result<(), Error> {
-    let loaded = Loaded::read(&arguments.into_flags())?;
+    let loaded = refusal::read(&arguments.into_flags())?;
     start_logging(&loaded)?;
     let runtime = Builder::new_multi_thread()
         .worker_threads(http_threads(loaded.config.server.threads))

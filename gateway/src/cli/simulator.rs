@@ -8,14 +8,10 @@ use tokio::{
     runtime::{Builder, Handle},
     signal::unix::{SignalKind, signal},
 };
-use tollgate_config::{Config, Flags, Loaded, Simulator as Settings};
+use tollgate_config::{Config, Flags, Loaded, Refusal, Simulator as Settings};
 use tollgate_domain::Millis;
 
-use super::{
-    Error,
-    refusal::{self, Refusal, reason},
-    serve,
-};
+use super::{Error, refusal, serve};
 use crate::{
     callback_secret,
     clock::system_clock,
@@ -23,7 +19,10 @@ use crate::{
     http::{BodyLimits, Server, ServerOptions},
     provider::{
         callback::CallbackKey,
-        simulator::{self, MessengerOptions, OpenError, Simulator, SimulatorOptions, UnknownFault},
+        remote_simulator::UrlError,
+        simulator::{
+            self, Faults, MessengerOptions, OpenError, Simulator, SimulatorOptions, UnknownFault,
+        },
     },
 };
 
@@ -74,6 +73,9 @@ pub enum SimulatorError {
     /// Callbacks have an address, and nothing to be signed with.
     #[error("callbacks are signed, and need providers.simulator.callback_secret_file")]
     Unsigned,
+    /// Callbacks have no address.
+    #[error("callbacks cannot be sent")]
+    CallbackUrl(#[from] UrlError),
     /// The configured faults are none.
     #[error("providers.simulator.faults")]
     Faults(#[from] UnknownFault),
@@ -89,7 +91,7 @@ pub enum SimulatorError {
 
 pub(super) fn run(arguments: SimulatorArguments) -> Result<(), Error> {
     let flags = Flags { config: arguments.config.clone(), ..Flags::default() };
-    let loaded = Loaded::read(&flags)?;
+    let loaded = Loaded::read_for(&flags, refused)?;
     serve::start_logging(&loaded)?;
     let config = &loaded.config;
     let runtime = Builder::new_multi_thread()
@@ -107,13 +109,12 @@ impl SimulatorError {
     fn refusal(&self) -> Option<Refusal> {
         match self {
             Self::CallbackSecret(error) => {
-                Some(("providers.simulator.callback_secret_file", reason(error)))
+                Some(Refusal::new("providers.simulator.callback_secret_file", error))
             }
-            Self::Unsigned => Some(("providers.simulator.callback_url", reason(self))),
-            Self::Faults(error) => Some(("providers.simulator.faults", reason(error))),
-            Self::Books(OpenError::CallbackUrl(error)) => {
-                Some(("providers.simulator.callback_url", reason(error)))
+            Self::Unsigned | Self::CallbackUrl(_) | Self::Books(OpenError::CallbackUrl(_)) => {
+                Some(Refusal::new("providers.simulator.callback_url", self))
             }
+            Self::Faults(error) => Some(Refusal::new("providers.simulator.faults", error)),
             Self::Process(_) | Self::DataDirectory(_) | Self::Books(_) | Self::Listen { .. } => {
                 None
             }
@@ -162,18 +163,37 @@ async fn simulate(config: &Config, arguments: SimulatorArguments) -> Result<(), 
     Ok(())
 }
 
-/// Where it calls back, if it does.
-fn messenger(settings: &Settings) -> Result<Option<MessengerOptions>, SimulatorError> {
+/// All that is refused of the configuration.
+fn refused(config: &Config) -> Vec<Refusal> {
+    let settings = &config.providers.simulator;
+    let url = match settings.callback_url.as_str() {
+        "" => Ok(()),
+        url => simulator::check_callback_url(url).map_err(SimulatorError::CallbackUrl),
+    };
+    let faults = settings.faults.parse::<Faults>().map(drop).map_err(SimulatorError::Faults);
+    let asked = [url, faults, callback_key(settings).map(drop)];
+    let refused = asked.into_iter().filter_map(|asked| asked.err()?.refusal());
+    refusal::log_level(config).into_iter().chain(refused).collect()
+}
+
+/// What callbacks are signed with, if there are any.
+fn callback_key(settings: &Settings) -> Result<Option<CallbackKey>, SimulatorError> {
     let secret = callback_secret::read(&settings.callback_secret_file)?;
     match (settings.callback_url.as_str(), secret) {
         ("", _) => Ok(None),
         (_url, None) => Err(SimulatorError::Unsigned),
-        (url, Some(secret)) => Ok(Some(MessengerOptions {
-            url: url.to_owned(),
-            key: CallbackKey::new(&secret),
-            runtime: Handle::current(),
-        })),
+        (_url, Some(secret)) => Ok(Some(CallbackKey::new(&secret))),
     }
+}
+
+/// Where it calls back, if it does.
+fn messenger(settings: &Settings) -> Result<Option<MessengerOptions>, SimulatorError> {
+    let key = callback_key(settings)?;
+    Ok(key.map(|key| MessengerOptions {
+        url: settings.callback_url.clone(),
+        key,
+        runtime: Handle::current(),
+    }))
 }
 
 /// How long answers under way may take at the end, latency included.

@@ -37,14 +37,21 @@ pub(crate) enum EmiRefusal {
 
 impl EmiOffer {
     pub(super) fn new(configured: &Emi) -> Result<Self, OfferError> {
-        let brand = |name: &String| {
-            CardBrand::from_name(name).ok_or_else(|| OfferError::Brand(name.clone()))
-        };
+        let (mut brands, mut unknown) = (Vec::new(), Vec::new());
+        for name in &configured.brands {
+            match CardBrand::from_name(name) {
+                Some(brand) => brands.push(brand),
+                None => unknown.push(name.clone()),
+            }
+        }
+        if !unknown.is_empty() {
+            return Err(OfferError::Brands(unknown));
+        }
         Ok(Self {
             plans: configured.plans.clone(),
             no_cost_months: configured.no_cost_months.clone(),
             minimum: amounts(&configured.minimum).collect(),
-            brands: configured.brands.iter().map(brand).collect::<Result<_, _>>()?,
+            brands,
             issuer_countries: configured
                 .issuer_countries
                 .iter()

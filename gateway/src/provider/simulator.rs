@@ -59,7 +59,7 @@ use super::{
 
 pub(crate) use fault::{Faults, UnknownFault};
 pub(crate) use ledger::{Decided, Fact, Fate, Instruction, LedgerEntry, LedgerError, LedgerPage};
-pub(crate) use messenger::MessengerOptions;
+pub(crate) use messenger::{MessengerOptions, check_callback_url};
 pub(crate) use page::{decide as decide_action, show as show_action};
 pub(crate) use service::router;
 pub(crate) use signed_return::SignReturn;

@@ -59,15 +59,28 @@ const TIMEOUTS: Timeouts = Timeouts {
     body: Duration::from_secs(5),
 };
 
+/// Whether callbacks could be sent there. Connects to nothing.
+///
+/// # Errors
+/// If the URL is not of the form `http://host:port/path`.
+pub(crate) fn check_callback_url(url: &str) -> Result<(), UrlError> {
+    destination(url).map(drop)
+}
+
+fn destination(url: &str) -> Result<(Connections, Uri), UrlError> {
+    // Past the two slashes of the scheme.
+    let place = url.match_indices('/').nth(2).map_or(url.len(), |(place, _slash)| place);
+    let (address, path) = url.split_at(place);
+    let connections = Connections::new(address, TIMEOUTS)?;
+    let path = if path.is_empty() { "/" } else { path };
+    let path = path.parse().map_err(|_fault| UrlError::new(url))?;
+    Ok((connections, path))
+}
+
 impl Messenger {
     pub(super) fn new(options: MessengerOptions, clock: Clock) -> Result<Arc<Self>, UrlError> {
         let MessengerOptions { url, key, runtime } = options;
-        // Past the two slashes of the scheme.
-        let place = url.match_indices('/').nth(2).map_or(url.len(), |(place, _slash)| place);
-        let (address, path) = url.split_at(place);
-        let connections = Connections::new(address, TIMEOUTS)?;
-        let path = if path.is_empty() { "/" } else { path };
-        let path = path.parse().map_err(|_fault| UrlError::new(&url))?;
+        let (connections, path) = destination(&url)?;
         let room = Arc::new(Semaphore::new(MOST_WAITING));
         let turns = Semaphore::new(MOST_UNDER_WAY);
         Ok(Arc::new(Self { connections, path, key, runtime, clock, room, turns }))

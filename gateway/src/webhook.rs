@@ -46,6 +46,7 @@ pub(crate) use self::{
     outbox::{Outbox, QueueId},
     secret::{SealedKind, SigningSecrets, WebhookSealer, WebhookSecret},
     signature::{older as older_signature, standard as standard_signature},
+    target::wanted_name,
 };
 use self::{
     dispatcher::{Dispatcher, Ended, Reach},
@@ -113,6 +114,12 @@ pub(crate) struct QueueStatus {
     pub(crate) retries: usize,
     /// Events that were given up.
     pub(crate) dead: usize,
+}
+
+/// An event that was given up after the whole schedule.
+pub(crate) struct DeadLetter {
+    pub(crate) event: FeedEvent,
+    pub(crate) given_up_at: Timestamp,
 }
 
 /// How far retries and dead letters of one queue are counted.
@@ -252,6 +259,34 @@ impl Webhooks {
         change.commit()?;
         self.look_at(queue);
         Ok(count)
+    }
+
+    /// So many events that were given up, of those in a range the newest or the oldest; oldest first.
+    /// What is no longer kept of the feed is not among them.
+    ///
+    /// # Errors
+    /// Where the books cannot be read.
+    pub(crate) fn dead_letters(
+        &self,
+        realm: Realm,
+        endpoint: WebhookEndpointId,
+        (from, to): (Bound<Cursor>, Bound<Cursor>),
+        rows: usize,
+        newest: bool,
+    ) -> Result<Vec<DeadLetter>, FeedError> {
+        let feed = &self.shared.feed;
+        let begins_behind = feed.begins_behind(realm)?;
+        let from = match from {
+            Bound::Excluded(cursor) => cursor.max(begins_behind),
+            Bound::Included(_) | Bound::Unbounded => begins_behind,
+        };
+        let range = (Bound::Excluded(from), to);
+        let dead = self.shared.outbox.dead(QueueId::Endpoint(endpoint), range, rows, newest)?;
+        let letter = |(cursor, given_up_at)| {
+            let event = feed.event_at(realm, cursor).transpose()?;
+            Some(event.map(|event| DeadLetter { event, given_up_at }))
+        };
+        dead.into_iter().filter_map(letter).collect()
     }
 
     /// So many tries of an endpoint, of those in a range the newest or the oldest; oldest first.

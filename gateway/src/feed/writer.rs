@@ -207,7 +207,8 @@ impl Loop {
             let removed = self.store.remove_before(realm, end, SWEPT_AT_ONCE)?;
             self.metrics.expired.increment(removed as u64);
         }
-        self.store.outbox().sweep(now.before(self.options.attempt_retention))?;
+        // What was given up before the oldest event that is kept is of one that is not.
+        self.store.outbox().sweep(now.before(self.options.attempt_retention), end)?;
         Ok(())
     }
 }

@@ -145,7 +145,9 @@ routes! {
     WebhookEnabling = "/api/v1/webhooks/{id}/enable" => post(v1::webhooks::enable);
     WebhookTest = "/api/v1/webhooks/{id}/test" => post(v1::webhooks::test);
     WebhookAttempts = "/api/v1/webhooks/{id}/attempts" => get(v1::webhooks::attempts);
-    WebhookRecovery = "/api/v1/webhooks/{id}/recover" => post(v1::webhooks::recover);
+    WebhookDeadLetters = "/api/v1/webhooks/{id}/dead-letters" =>
+        get(v1::webhook_recovery::dead_letters);
+    WebhookRecovery = "/api/v1/webhooks/{id}/recover" => post(v1::webhook_recovery::recover);
     QueueStatus = "/api/v1/queue/status" => get(v1::queue_status::read);
     ClassicPaymentProcess = "/api/payments/process" => post(classic::payments::process);
     ClassicPayment = "/api/payments/{id}" => get(classic::payments::read);

@@ -24,4 +24,5 @@ pub(super) mod refunds;
 pub(super) mod reviews;
 pub(super) mod storage;
 pub(super) mod transactions;
+pub(super) mod webhook_recovery;
 pub(super) mod webhooks;

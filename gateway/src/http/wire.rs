@@ -85,8 +85,8 @@ pub(crate) use timeline_answer::TimelineBody;
 pub(crate) use transaction_answer::{ClassicTransaction, ClassicTransactionPage, TransactionBody};
 pub(crate) use unknown_answer::UnknownBody;
 pub(crate) use webhook_answer::{
-    AttemptBody, CallbackSecretBody, DeletedEndpointBody, EndpointBody, EventPageBody, QueueBody,
-    QueueStatusBody, RedeliveryBody,
+    AttemptBody, CallbackSecretBody, DeadLetterBody, DeletedEndpointBody, EndpointBody,
+    EventPageBody, QueueBody, QueueStatusBody, RedeliveryBody,
 };
 pub(crate) use webhook_request::{
     EndpointWishes, EventResendRequest, RecoverRequest, SecretRequest, TestRequest, WebhookRequest,

@@ -175,20 +175,39 @@ impl Outbox {
             Bound::Unbounded => Bound::Included(key(DeliveryId::from_u128(u128::MAX))),
             bound => bound.map(key),
         };
-        let attempt = |entry: fjall::Guard| {
-            Attempt::decode(&entry.value()?).ok_or(FeedError::Damaged("attempt"))
-        };
         let range = self.attempts.range::<_, (Bound<_>, Bound<_>)>((from, to));
-        if !newest {
-            return range.take(rows).map(attempt).collect();
-        }
-        let mut found = range.rev().take(rows).map(attempt).collect::<Result<Vec<_>, _>>()?;
-        found.reverse();
-        Ok(found)
+        taken(range, rows, newest, |entry| {
+            Attempt::decode(&entry.value()?).ok_or(FeedError::Damaged("attempt"))
+        })
     }
 
-    /// Forgets what became of tries before a time.
-    pub(crate) fn sweep(&self, before: Timestamp) -> Result<(), FeedError> {
+    /// So many events that were given up and when, of those in a range the newest or the oldest;
+    /// oldest first.
+    pub(crate) fn dead(
+        &self,
+        queue: QueueId,
+        (from, to): (Bound<Cursor>, Bound<Cursor>),
+        rows: usize,
+        newest: bool,
+    ) -> Result<Vec<(Cursor, Timestamp)>, FeedError> {
+        let key = |cursor| dead_key(queue, cursor);
+        let from = match from {
+            Bound::Unbounded => Bound::Included(key(Cursor::START)),
+            bound => bound.map(key),
+        };
+        let to = match to {
+            Bound::Unbounded => Bound::Included(key(Cursor(u64::MAX))),
+            bound => bound.map(key),
+        };
+        let range = self.dead.range::<_, (Bound<_>, Bound<_>)>((from, to));
+        taken(range, rows, newest, |entry| {
+            let (key, value) = entry.into_inner()?;
+            decode_dead(&key, &value).ok_or(FeedError::Damaged("dead letter"))
+        })
+    }
+
+    /// Forgets what became of tries before a time, and what was given up before another.
+    pub(crate) fn sweep(&self, before: Timestamp, dead_before: Timestamp) -> Result<(), FeedError> {
         let mut batch = self.database.batch();
         for queue in self.queues()? {
             let from = attempt_key(queue, DeliveryId::from_u128(0));
@@ -196,6 +215,13 @@ impl Outbox {
                 attempt_key(queue, DeliveryId::from_u128(u128::from(before.as_millis()) << 80));
             for entry in self.attempts.range(from..to).take(SWEPT_AT_ONCE) {
                 batch.remove(&self.attempts, entry.key()?);
+            }
+            for entry in self.dead.prefix(queue.key()).take(SWEPT_AT_ONCE) {
+                let (key, value) = entry.into_inner()?;
+                match decode_dead(&key, &value) {
+                    Some((_cursor, given_up_at)) if given_up_at >= dead_before => break,
+                    Some(_) | None => batch.remove(&self.dead, key),
+                }
             }
         }
         Ok(batch.commit()?)
@@ -311,6 +337,28 @@ impl Retry {
             by_hand: by_hand != 0,
         })
     }
+}
+
+/// So many entries of a range, the newest or the oldest; oldest first.
+fn taken<T>(
+    range: impl DoubleEndedIterator<Item = fjall::Guard>,
+    rows: usize,
+    newest: bool,
+    decode: impl FnMut(fjall::Guard) -> Result<T, FeedError>,
+) -> Result<Vec<T>, FeedError> {
+    if !newest {
+        return range.take(rows).map(decode).collect();
+    }
+    let mut found = range.rev().take(rows).map(decode).collect::<Result<Vec<_>, _>>()?;
+    found.reverse();
+    Ok(found)
+}
+
+/// The event's place, and when it was given up.
+fn decode_dead(key: &[u8], value: &[u8]) -> Option<(Cursor, Timestamp)> {
+    let cursor = u64::from_be_bytes(key.get(QUEUE_LENGTH..)?.try_into().ok()?);
+    let at = u64::from_be_bytes(value.try_into().ok()?);
+    Some((Cursor(cursor), Timestamp::from_millis(at)))
 }
 
 fn dead_key(queue: QueueId, cursor: Cursor) -> [u8; QUEUE_LENGTH + 8] {

@@ -9,7 +9,7 @@ use hyper::{
     header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT},
 };
 use tokio::time::Instant;
-use tollgate_domain::{Timestamp, WebhookEndpoint};
+use tollgate_domain::{Timestamp, WebhookEndpoint, WebhookSettings};
 
 use super::{
     Shared,
@@ -53,6 +53,17 @@ pub(crate) struct EndpointTarget {
     endpoint: WebhookEndpoint,
     secrets: SigningSecrets,
     headers: HeaderMap,
+}
+
+/// What an endpoint calls an event; `None` where it wants none of these.
+pub(crate) fn wanted_name(
+    settings: &WebhookSettings,
+    name: &Cow<'static, str>,
+) -> Option<Cow<'static, str>> {
+    if settings.takes(name) {
+        return Some(name.clone());
+    }
+    older_name(name).filter(|older| settings.takes(older)).map(Cow::Borrowed)
 }
 
 impl Target {
@@ -102,13 +113,7 @@ impl Target {
     fn name_for(&self, event: &FeedEvent) -> Option<Cow<'static, str>> {
         match self {
             Self::Callbacks { .. } => Some(event.name.clone()),
-            Self::Endpoint(target) => {
-                let takes = |name: &str| target.endpoint.settings.takes(name);
-                if takes(&event.name) {
-                    return Some(event.name.clone());
-                }
-                older_name(&event.name).filter(|older| takes(older)).map(Cow::Borrowed)
-            }
+            Self::Endpoint(target) => wanted_name(&target.endpoint.settings, &event.name),
         }
     }
 

@@ -291,6 +291,46 @@ async fn after_the_retry_of_five_minutes_later_events_overtake() {
     server.stop().await;
 }
 
+/// Longer than the waits of the schedule with all their spread.
+const BEYOND_EACH_WAIT: [u64; 9] = [7, 400, 2_300, 8_700, 21_700, 43_300, 60_500, 86_500, 104_000];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_given_up_is_listed_and_delivered_once_the_receiver_is_back() {
+    let server = TestServer::start_with(open).await;
+    let tries = BEYOND_EACH_WAIT.len() + 1;
+    let status = move |before| if before < tries { 500 } else { 200 };
+    let receiver = Receiver::answering(move |before, _delivery| answer(status(before), "")).await;
+    let wanted = json!({"url": receiver.url(), "events": ["payment.completed"]});
+    let path = path_of(&server.endpoint(wanted).await);
+    let dead = format!("{path}/dead-letters");
+    server.paid().await;
+    for (tries, wait) in (1..).zip(BEYOND_EACH_WAIT) {
+        until_attempts(&server, &path, tries).await;
+        assert_eq!(server.get(&dead).await.json()["data"], json!([]));
+        server.advance(Duration::from_secs(wait));
+    }
+    until_attempts(&server, &path, tries).await;
+    let page = server.get(&dead).await.json();
+    let event = &server.events().await[1];
+    let [letter] = &page["data"].as_array().unwrap()[..] else { panic!("{page}") };
+    for field in ["id", "event", "sequence", "timestamp"] {
+        assert_eq!(letter[field], event[field], "{letter}");
+    }
+    assert!(letter["given_up_at"].as_str() > letter["timestamp"].as_str(), "{letter}");
+    let behind = format!("{dead}?starting_after={}", letter["id"].as_str().unwrap());
+    assert_eq!(server.get(&behind).await.json()["data"], json!([]));
+
+    let recover = format!("{path}/recover");
+    server.ask("POST", &recover, json!({})).await.assert_problem(400, "parameter_missing");
+    let later = json!({"dead_letters": true, "since": "2099-01-01T00:00:00Z"});
+    assert_eq!(server.ask("POST", &recover, later).await.json()["events"], 0);
+    let recovered = server.ask("POST", &recover, json!({"dead_letters": true})).await.json();
+    assert_eq!((&recovered["events"], &recovered["next_after"]), (&json!(1), &Value::Null));
+    until_attempts(&server, &path, tries + 1).await;
+    assert_eq!(server.get(&dead).await.json()["data"], json!([]), "it was taken");
+    server.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_is_gone_is_disabled_and_the_others_are_told() {
     let server = TestServer::start_with(open).await;
@@ -341,15 +381,26 @@ async fn filters_choose_and_older_names_are_understood() {
     let server = TestServer::start_with(open).await;
     let [failed, older] = [Receiver::start().await, Receiver::start().await];
     server.endpoint(json!({"url": failed.url(), "events": ["payment.failed"]})).await;
-    server.endpoint(json!({"url": older.url(), "events": ["payment.success"]})).await;
+    let wants_older = json!({"url": older.url(), "events": ["payment.success"]});
+    let wants_older = server.endpoint(wants_older).await;
     server.pay(&payment(POOR), &[]).await;
     server.paid().await;
     assert_eq!(names(&failed.until(1).await), ["payment.failed"]);
     let told = older.until(1).await;
     assert_eq!(names(&told), ["payment.success"]);
     assert_eq!(told[0].header("x-webhook-event"), "payment.success");
-    server.stop().await;
     assert_eq!((failed.deliveries().len(), older.deliveries().len()), (1, 1));
+
+    // Once more they have the same names.
+    let id = told[0].json()["id"].clone();
+    let event = format!("/api/v1/events/{}/resend", id.as_str().unwrap());
+    assert_eq!(server.ask("POST", &event, Value::Null).await.json()["events"], 1);
+    older.until(2).await;
+    let span = json!({"since": "2020-01-01T00:00:00Z"});
+    let recover = format!("{}/recover", path_of(&wants_older));
+    assert_eq!(server.ask("POST", &recover, span).await.json()["events"], 1);
+    assert_eq!(names(&older.until(3).await), ["payment.success"; 3]);
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

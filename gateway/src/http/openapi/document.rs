@@ -26,20 +26,20 @@ use super::{
         ClassicCreatedAnswer, ClassicEventPageAnswer, ClassicPaymentAnswer, ClassicPaymentForm,
         ClassicProblem, ClassicProvidersAnswer, ClassicRefundAnswer, ClassicRefundStatusAnswer,
         ClassicStatusAnswer, ClassicTransactionAnswer, ClassicTransactionList, CountryCode,
-        CsvText, Currency, CustomerId, DeletedWebhookEndpoint, DeliveryId, DismissedCallback,
-        EntryList, ErasedCustomer, ErrorPage, Event, EventId, EventPage, EventResendRequest,
-        EventStreamText, Exception, ExceptionId, ExceptionList, FailedPaymentProblem, Health,
-        IssuedApiKey, JsonLinesText, KeyRequest, LedgerPage, Merchant, MerchantChange, MerchantId,
-        MerchantList, MerchantRequest, OperatorKeyRequest, Order, OrderId, OrderList, OrderRequest,
-        OutcomeRequest, ParkedCallback, ParkedCallbackId, ParkedCallbackList, Payment, PaymentId,
-        PaymentList, PaymentMethodList, PaymentRequest, PlainOperationRequest, Problem, Provider,
-        ProviderCallback, ProviderId, ProviderList, PublicMerchant, QueueStatus, Ready,
-        RecoverRequest, Refund, RefundId, RefundList, RefundRequest, RegisteredMerchant,
-        ResolutionRequest, RotationRequest, SecretRequest, Snapshot, TestRequest, Timeline,
-        Transaction, TransactionId, TransactionList, UnknownList, VpaRequest, VpaValidation,
-        WalletBalance, WalletBalanceRequest, WalletLink, WalletLinkRequest, WebhookAttempt,
-        WebhookAttemptList, WebhookEndpoint, WebhookEndpointId, WebhookEndpointList,
-        WebhookRedelivery, WebhookRequest,
+        CsvText, Currency, CustomerId, DeadLetter, DeadLetterList, DeletedWebhookEndpoint,
+        DeliveryId, DismissedCallback, EntryList, ErasedCustomer, ErrorPage, Event, EventId,
+        EventPage, EventResendRequest, EventStreamText, Exception, ExceptionId, ExceptionList,
+        FailedPaymentProblem, Health, IssuedApiKey, JsonLinesText, KeyRequest, LedgerPage,
+        Merchant, MerchantChange, MerchantId, MerchantList, MerchantRequest, OperatorKeyRequest,
+        Order, OrderId, OrderList, OrderRequest, OutcomeRequest, ParkedCallback, ParkedCallbackId,
+        ParkedCallbackList, Payment, PaymentId, PaymentList, PaymentMethodList, PaymentRequest,
+        PlainOperationRequest, Problem, Provider, ProviderCallback, ProviderId, ProviderList,
+        PublicMerchant, QueueStatus, Ready, RecoverRequest, Refund, RefundId, RefundList,
+        RefundRequest, RegisteredMerchant, ResolutionRequest, RotationRequest, SecretRequest,
+        Snapshot, TestRequest, Timeline, Transaction, TransactionId, TransactionList, UnknownList,
+        VpaRequest, VpaValidation, WalletBalance, WalletBalanceRequest, WalletLink,
+        WalletLinkRequest, WebhookAttempt, WebhookAttemptList, WebhookEndpoint, WebhookEndpointId,
+        WebhookEndpointList, WebhookRedelivery, WebhookRequest,
     },
 };
 use crate::http::{error::ErrorCode, surface::Surface};
@@ -275,6 +275,8 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<DeliveryId>(&mut schemas);
     add::<WebhookAttempt>(&mut schemas);
     add::<WebhookAttemptList>(&mut schemas);
+    add::<DeadLetter>(&mut schemas);
+    add::<DeadLetterList>(&mut schemas);
     add::<WebhookRedelivery>(&mut schemas);
     add::<QueueStatus>(&mut schemas);
     add::<ClassicPaymentForm>(&mut schemas);

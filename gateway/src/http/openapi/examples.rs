@@ -851,6 +851,19 @@ pub(super) fn webhook_attempt_list() -> Value {
     })
 }
 
+/// A page of events that were given up.
+pub(super) fn dead_letter_list() -> Value {
+    json!({
+        "object": "list",
+        "data": [{
+            "id": "evt_06f1q8zr2w000c000000qr1c4t", "object": "dead_letter",
+            "event": "payment.completed", "sequence": 4, "timestamp": TIME, "given_up_at": TIME,
+        }],
+        "has_more": false,
+        "url": "/api/v1/webhooks/whe_06f1q8zr2w0000hd3s8x2m6v9k/dead-letters",
+    })
+}
+
 /// Events that are delivered again.
 pub(super) fn redelivery() -> Value {
     json!({"object": "webhook_redelivery", "events": 3, "has_more": false, "next_after": null})

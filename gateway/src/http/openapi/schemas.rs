@@ -65,7 +65,8 @@ pub(super) use values::{
     PaymentId, ProviderId, RefundId, TransactionId, WebhookEndpointId,
 };
 pub(super) use webhook::{
-    CallbackSecret, ClassicEventPageAnswer, DeletedWebhookEndpoint, Event, EventPage,
-    EventResendRequest, QueueStatus, RecoverRequest, SecretRequest, TestRequest, WebhookAttempt,
-    WebhookAttemptList, WebhookEndpoint, WebhookEndpointList, WebhookRedelivery, WebhookRequest,
+    CallbackSecret, ClassicEventPageAnswer, DeadLetter, DeadLetterList, DeletedWebhookEndpoint,
+    Event, EventPage, EventResendRequest, QueueStatus, RecoverRequest, SecretRequest, TestRequest,
+    WebhookAttempt, WebhookAttemptList, WebhookEndpoint, WebhookEndpointList, WebhookRedelivery,
+    WebhookRequest,
 };

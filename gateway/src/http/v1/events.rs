@@ -25,6 +25,7 @@ use crate::{
         wire::{self, EventPageBody, EventResendRequest, RedeliveryBody},
     },
     vault::Realm,
+    webhook::wanted_name,
 };
 
 /// Rows of a page if the request does not say, and at the most.
@@ -100,7 +101,8 @@ pub(in crate::http) async fn resend(
         Some(id) => vec![owned(serving, &own, &id.to_string())?.id],
         None => serving.engine.control().read(|state| {
             let wants = |endpoint: &&WebhookEndpoint| {
-                endpoint.disabled.is_none() && endpoint.settings.takes(&event.name)
+                endpoint.disabled.is_none()
+                    && wanted_name(&endpoint.settings, &event.name).is_some()
             };
             let endpoints = state.webhook_endpoints_of(own.merchant, own.mode).filter(wants);
             endpoints.map(|endpoint| endpoint.id).collect()

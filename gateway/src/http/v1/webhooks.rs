@@ -1,5 +1,7 @@
 //! Endpoints: `/api/v1/webhooks`, of the merchant and the mode of the key that asks.
 //!
+//! Not here: what is delivered once more, see `webhook_recovery.rs`.
+//!
 //! A secret is in the answer to its making, and nowhere else. Whatever changes an endpoint is told to
 //! whoever delivers to it, once it is durable.
 
@@ -21,7 +23,7 @@ use zeroize::Zeroizing;
 
 use super::events::{blocking, feed_failed};
 use crate::{
-    feed::{Content, Cursor, FeedEvent, Rendered},
+    feed::{Content, FeedEvent, Rendered},
     http::{
         authentication::{self, MerchantCaller},
         body::{read_json, read_optional_json},
@@ -31,17 +33,13 @@ use crate::{
         state::{Gateway, Serving},
         wire::{
             self, AttemptBody, CallbackSecretBody, DeletedEndpointBody, EndpointBody,
-            EndpointWishes, RecoverRequest, RedeliveryBody, SecretRequest, TestRequest,
-            WebhookRequest,
+            EndpointWishes, SecretRequest, TestRequest, WebhookRequest,
         },
     },
     secrets,
     vault::Realm,
     webhook::{QueueId, SealedKind, WebhookSecret},
 };
-
-/// Events that one request delivers again at the most.
-const RECOVERED_AT_ONCE: usize = 10_000;
 
 /// Creates an endpoint.
 pub(in crate::http) async fn create(
@@ -287,51 +285,6 @@ pub(in crate::http) async fn attempts(
         .iter()
         .map(|attempt| AttemptBody::new(attempt, serving.webhooks.answer_body(realm, attempt)));
     Ok(respond::json(StatusCode::OK, &page.take(bodies, uri.path())))
-}
-
-/// Delivers again what happened in a span of time and the endpoint wants, whether it was taken
-/// before or not.
-pub(in crate::http) async fn recover(
-    State(gateway): State<Arc<Gateway>>,
-    Path(id): Path<String>,
-    request: Request<Body>,
-) -> Result<Response, Problem> {
-    let own = authentication::merchant(&gateway, request.headers(), Scope::WebhooksWrite)?;
-    let serving = gateway.serving()?;
-    let endpoint = owned(serving, &own, &id)?;
-    let body = read_json(request, gateway.body_limits).await?;
-    let span = wire::parse::<RecoverRequest<'_>>(&body)?.validate()?;
-    let (realm, feed) = (realm_of(&own), Arc::clone(&serving.feed));
-    let webhooks = Arc::clone(&serving.webhooks);
-    let recovered = blocking(move || {
-        let since = feed.place_of(realm, span.since)?;
-        let mut after = span.after.map_or(since, |id| Cursor::of(id).max(since));
-        let mut found = Vec::new();
-        let mut next_after = None;
-        'pages: loop {
-            let page = feed.read(realm, after, 256)?;
-            for (cursor, event) in page.events {
-                if span.until.is_some_and(|until| event.at >= until) {
-                    break 'pages;
-                }
-                if endpoint.settings.takes(&event.name) {
-                    if found.len() == RECOVERED_AT_ONCE {
-                        break 'pages;
-                    }
-                    found.push(cursor);
-                    next_after = Some(event.id);
-                }
-                after = cursor;
-            }
-            if !page.has_more {
-                break;
-            }
-        }
-        let next_after = next_after.filter(|_id| found.len() == RECOVERED_AT_ONCE);
-        Ok((webhooks.deliver_again(endpoint.id, found)?, next_after))
-    });
-    let (events, next_after) = recovered.await?;
-    Ok(respond::json(StatusCode::ACCEPTED, &RedeliveryBody::new(events, next_after)))
 }
 
 async fn change(

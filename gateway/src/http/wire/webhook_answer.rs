@@ -7,7 +7,7 @@ use tollgate_domain::{
 };
 
 use super::{id_text::IdText, time::Rfc3339};
-use crate::webhook::{Attempt, QueueStatus};
+use crate::webhook::{Attempt, DeadLetter, QueueStatus};
 
 /// An endpoint, to be serialized. What it does not have is `null`.
 #[derive(Serialize)]
@@ -129,6 +129,31 @@ impl AttemptBody {
             response_body,
             response_truncated: attempt.is_cut,
             created_at: Rfc3339(attempt.at),
+        }
+    }
+}
+
+/// An event that was given up.
+#[derive(Serialize)]
+pub(crate) struct DeadLetterBody {
+    id: IdText<FeedEventId>,
+    object: &'static str,
+    event: String,
+    sequence: u32,
+    timestamp: Rfc3339,
+    given_up_at: Rfc3339,
+}
+
+impl DeadLetterBody {
+    pub(crate) fn new(letter: &DeadLetter) -> Self {
+        let DeadLetter { event, given_up_at } = letter;
+        Self {
+            id: IdText(event.id),
+            object: "dead_letter",
+            event: event.name.to_string(),
+            sequence: event.sequence,
+            timestamp: Rfc3339(event.at),
+            given_up_at: Rfc3339(*given_up_at),
         }
     }
 }

@@ -94,6 +94,8 @@ object! {
         since: "since" => Text<'a>,
         until: "until" => Text<'a>,
         after: "after" => Text<'a>,
+        /// Those alone that were given up.
+        dead_letters: "dead_letters" => bool,
     }
 }
 
@@ -114,9 +116,11 @@ pub(crate) struct EndpointWishes {
 /// A span of events, without a fault.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct RecoverySpan {
-    pub(crate) since: Timestamp,
+    /// From the first that is kept on, if it is not said.
+    pub(crate) since: Option<Timestamp>,
     pub(crate) until: Option<Timestamp>,
     pub(crate) after: Option<FeedEventId>,
+    pub(crate) dead_letters: bool,
 }
 
 impl WebhookRequest<'_> {
@@ -255,16 +259,15 @@ impl RecoverRequest<'_> {
             time
         };
         let (since, until) = (time("/since", &self.since), time("/until", &self.until));
-        if present(&self.since).is_none() {
+        let dead_letters = self.dead_letters.unwrap_or(false);
+        if present(&self.since).is_none() && !dead_letters {
             faults.missing("/since");
         }
         let after = present(&self.after).and_then(|text| {
             text.parse().map_err(|_no_id| faults.invalid("/after", NO_EVENT)).ok()
         });
-        match since {
-            Some(since) if faults.is_empty() => Ok(RecoverySpan { since, until, after }),
-            Some(_) | None => Err(faults.into_problem()),
-        }
+        let span = RecoverySpan { since, until, after, dead_letters };
+        if faults.is_empty() { Ok(span) } else { Err(faults.into_problem()) }
     }
 }
 

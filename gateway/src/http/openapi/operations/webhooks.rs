@@ -9,16 +9,17 @@ use super::{
         examples,
         operation::{Access, Answer, Body, Description, Group, path_parameter, reference},
         schemas::{
-            CallbackSecret, DeletedWebhookEndpoint, DeliveryId, RecoverRequest, SecretRequest,
-            TestRequest, WebhookAttempt, WebhookAttemptList, WebhookEndpoint, WebhookEndpointId,
-            WebhookEndpointList, WebhookRedelivery, WebhookRequest,
+            CallbackSecret, DeadLetterList, DeletedWebhookEndpoint, DeliveryId, EventId,
+            RecoverRequest, SecretRequest, TestRequest, WebhookAttempt, WebhookAttemptList,
+            WebhookEndpoint, WebhookEndpointId, WebhookEndpointList, WebhookRedelivery,
+            WebhookRequest,
         },
     },
     ANY, BODY, COMMAND, KEYED, LIST, MERCHANT, page, refusals,
 };
 use crate::http::{error::ErrorCode, router::Route};
 
-pub(super) fn descriptions() -> [Description; 12] {
+pub(super) fn descriptions() -> [Description; 13] {
     [
         list(),
         create(),
@@ -31,6 +32,7 @@ pub(super) fn descriptions() -> [Description; 12] {
         enable(),
         test(),
         attempts(),
+        dead_letters(),
         recover(),
     ]
 }
@@ -312,17 +314,41 @@ fn attempts() -> Description {
     }
 }
 
-fn recover() -> Description {
-    let summary = "All since a time";
+fn dead_letters() -> Description {
+    let named = path_parameter::<WebhookEndpointId>("id", "The endpoint's id.");
     Description {
-        body: Some(Body::json(reference::<RecoverRequest>()).example(
-            "span",
-            summary,
-            json!({"since": "2026-01-15T10:30:00Z"}),
-        )),
+        parameters: std::iter::once(named).chain(page::<EventId>()).collect(),
+        answers: vec![
+            Answer::json::<DeadLetterList>(
+                StatusCode::OK,
+                "A page of events that were given up, newest first.",
+            )
+            .example("page", "A page with one event", examples::dead_letter_list()),
+        ],
+        refusals: refusals(&[ANY, KEYED, MERCHANT, LIST, NAMED]),
+        ..operation(
+            Route::WebhookDeadLetters,
+            HttpMethod::Get,
+            "listDeadLetters",
+            "List what was given up",
+            "Events that the endpoint did not take in any try of the whole schedule, as long as they \
+             are kept. They are delivered again one by one, or all at once by a recovery.",
+        )
+    }
+}
+
+fn recover() -> Description {
+    let (summary, dead) = ("All since a time", "What was given up");
+    Description {
+        body: Some(
+            Body::json(reference::<RecoverRequest>())
+                .example("span", summary, json!({"since": "2026-01-15T10:30:00Z"}))
+                .example("dead_letters", dead, json!({"dead_letters": true})),
+        ),
         answers: vec![
             Answer::json::<WebhookRedelivery>(StatusCode::ACCEPTED, "They are on their way.")
-                .example("span", summary, examples::redelivery()),
+                .example("span", summary, examples::redelivery())
+                .example("dead_letters", dead, examples::redelivery()),
         ],
         refusals: refusals(&[ANY, KEYED, MERCHANT, BODY, NAMED]),
         ..operation(
@@ -331,7 +357,8 @@ fn recover() -> Description {
             "recoverWebhook",
             "Deliver a span again",
             "Delivers again what happened in a span of time and the endpoint wants, whether it was \
-             taken before or not: up to 10,000 events, and the answer says from where to go on.",
+             taken before or not, or of that what was given up: up to 10,000 events, and the answer \
+             says from where to go on.",
         )
     }
 }

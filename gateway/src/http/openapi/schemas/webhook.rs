@@ -120,12 +120,14 @@ pub(in crate::http::openapi) struct EventResendRequest {
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http::openapi) struct RecoverRequest {
-    /// Those from here on.
-    since: WrittenTime,
+    /// Those from here on; needed but where dead letters are asked for.
+    since: Option<WrittenTime>,
     /// Those before; all if it is not said.
     until: Option<WrittenTime>,
     /// Those behind this event: where one request was not enough.
     after: Option<EventId>,
+    /// Those alone that were given up.
+    dead_letters: Option<bool>,
 }
 
 /// An endpoint.
@@ -215,6 +217,29 @@ pub(in crate::http::openapi) struct WebhookAttemptList {
     url: String,
 }
 
+/// An event that was given up after the whole schedule.
+#[derive(ToSchema)]
+pub(in crate::http::openapi) struct DeadLetter {
+    /// The event's.
+    id: EventId,
+    object: DeadLetterObject,
+    event: String,
+    #[schema(minimum = 1)]
+    sequence: i64,
+    /// When it happened.
+    timestamp: Time,
+    given_up_at: Time,
+}
+
+/// A page of events that were given up.
+#[derive(ToSchema)]
+pub(in crate::http::openapi) struct DeadLetterList {
+    object: ListObject,
+    data: Vec<DeadLetter>,
+    has_more: bool,
+    url: String,
+}
+
 /// How many events are delivered again.
 #[derive(ToSchema)]
 pub(in crate::http::openapi) struct WebhookRedelivery {
@@ -298,6 +323,12 @@ enum SecretObject {
 #[serde(rename_all = "snake_case")]
 enum AttemptObject {
     WebhookAttempt,
+}
+
+#[derive(ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum DeadLetterObject {
+    DeadLetter,
 }
 
 #[derive(ToSchema)]

@@ -1,0 +1,139 @@
+//! Deliveries once more: `/api/v1/webhooks/{id}/recover` and `…/dead-letters`.
+//!
+//! Not here: one event for all its endpoints, see `events.rs`.
+
+use std::{
+    ops::{Bound, ControlFlow},
+    sync::Arc,
+};
+
+use axum::{
+    body::Body,
+    extract::{Path, State},
+    response::Response,
+};
+use hyper::{HeaderMap, Request, StatusCode, Uri};
+use tollgate_domain::{FeedEventId, Scope, WebhookEndpoint};
+
+use super::{
+    events::blocking,
+    webhooks::{owned, realm_of},
+};
+use crate::{
+    feed::{Cursor, FeedEvent},
+    http::{
+        authentication,
+        body::read_json,
+        error::Problem,
+        page::PageRequest,
+        respond,
+        state::Gateway,
+        wire::{self, DeadLetterBody, RecoverRequest, RecoverySpan, RedeliveryBody},
+    },
+    webhook::wanted_name,
+};
+
+/// Events that one request delivers again at the most.
+const RECOVERED_AT_ONCE: usize = 10_000;
+
+/// Events that are read from the feed at once.
+const READ_AT_ONCE: usize = 256;
+
+/// Lists the events that were given up after the whole schedule.
+pub(in crate::http) async fn dead_letters(
+    State(gateway): State<Arc<Gateway>>,
+    Path(id): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let own = authentication::merchant(&gateway, &headers, Scope::WebhooksRead)?;
+    let serving = gateway.serving()?;
+    let endpoint = owned(serving, &own, &id)?.id;
+    let page = PageRequest::<FeedEventId>::parse(uri.query())?;
+    let (webhooks, realm) = (Arc::clone(&serving.webhooks), realm_of(&own));
+    let (from, to) = page.range();
+    let (range, (rows, newest)) = ((from.map(Cursor::of), to.map(Cursor::of)), page.rows());
+    let letters = blocking(move || webhooks.dead_letters(realm, endpoint, range, rows, newest));
+    let letters = letters.await?;
+    let bodies = letters.iter().map(DeadLetterBody::new);
+    Ok(respond::json(StatusCode::OK, &page.take(bodies, uri.path())))
+}
+
+/// Delivers again what happened in a span of time and the endpoint wants, whether it was taken
+/// before or not; or of that what was given up.
+pub(in crate::http) async fn recover(
+    State(gateway): State<Arc<Gateway>>,
+    Path(id): Path<String>,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
+    let own = authentication::merchant(&gateway, request.headers(), Scope::WebhooksWrite)?;
+    let serving = gateway.serving()?;
+    let endpoint = owned(serving, &own, &id)?;
+    let body = read_json(request, gateway.body_limits).await?;
+    let span = wire::parse::<RecoverRequest<'_>>(&body)?.validate()?;
+    let (realm, feed) = (realm_of(&own), Arc::clone(&serving.feed));
+    let webhooks = Arc::clone(&serving.webhooks);
+    let recovered = blocking(move || {
+        let since = match span.since {
+            Some(since) => feed.place_of(realm, since)?,
+            None => Cursor::START,
+        };
+        let after = span.after.map_or(since, |id| Cursor::of(id).max(since));
+        let mut recovery = Recovery { span, endpoint: &endpoint, found: Vec::new(), last: None };
+        let is_cut = if span.dead_letters {
+            let range = (Bound::Excluded(after), Bound::Unbounded);
+            // One more tells whether there are more.
+            let rows = RECOVERED_AT_ONCE + 1;
+            let letters = webhooks.dead_letters(realm, endpoint.id, range, rows, false)?;
+            letters.iter().try_for_each(|letter| recovery.take(&letter.event)).is_break()
+        } else {
+            let mut after = after;
+            loop {
+                let page = feed.read(realm, after, READ_AT_ONCE)?;
+                let mut events = page.events.iter();
+                if events.try_for_each(|(_cursor, event)| recovery.take(event)).is_break() {
+                    break true;
+                }
+                after = page.events.last().map_or(after, |(cursor, _event)| *cursor);
+                if !page.has_more {
+                    break false;
+                }
+            }
+        };
+        let next_after = recovery.last.filter(|_last| is_cut && recovery.is_full());
+        Ok((webhooks.deliver_again(endpoint.id, recovery.found)?, next_after))
+    });
+    let (events, next_after) = recovered.await?;
+    Ok(respond::json(StatusCode::ACCEPTED, &RedeliveryBody::new(events, next_after)))
+}
+
+/// What is found to be delivered again.
+struct Recovery<'e> {
+    span: RecoverySpan,
+    endpoint: &'e WebhookEndpoint,
+    found: Vec<Cursor>,
+    last: Option<FeedEventId>,
+}
+
+impl Recovery<'_> {
+    /// Takes the next event, if it is wanted; breaks where it is behind the span, or there is no room
+    /// for it.
+    fn take(&mut self, event: &FeedEvent) -> ControlFlow<()> {
+        if self.span.until.is_some_and(|until| event.at >= until) {
+            return ControlFlow::Break(());
+        }
+        if wanted_name(&self.endpoint.settings, &event.name).is_none() {
+            return ControlFlow::Continue(());
+        }
+        if self.is_full() {
+            return ControlFlow::Break(());
+        }
+        self.found.push(Cursor::of(event.id));
+        self.last = Some(event.id);
+        ControlFlow::Continue(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.found.len() == RECOVERED_AT_ONCE
+    }
+}

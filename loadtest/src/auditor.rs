@@ -409,6 +409,32 @@ impl Auditor {
         }
     }
 
+    /// What a read shows that is answered as it has to be. Otherwise how it stands: open where the
+    /// server refused for once, and broken where the record is `lost`, or the answer none of a read's.
+    fn shown<V>(
+        &mut self,
+        id: RecordId,
+        answer: &Answer,
+        lost: ViolationKind,
+        parse: impl FnOnce(&[u8]) -> Result<V, String>,
+    ) -> Result<V, Standing> {
+        self.tally.requests += 1;
+        let why = match answer.status {
+            200 => match parse(&answer.body) {
+                Ok(view) => return Ok(view),
+                Err(why) => why,
+            },
+            404 => return Err(self.broken(lost, id, answer.quote())),
+            429 | 503 => {
+                self.tally.refused += 1;
+                return Err(Standing::Open);
+            }
+            _ => "read".to_owned(),
+        };
+        let details = format!("{why}: {}", answer.quote());
+        Err(self.broken(ViolationKind::UnexpectedAnswer, id, details))
+    }
+
     fn broken(&mut self, kind: ViolationKind, id: RecordId, details: String) -> Standing {
         let (record, deed) = (self.records.get(&id), self.deeds.get(&id));
         let (key, payment) = match (record, deed, self.shop_orders.get(&id)) {

@@ -95,25 +95,9 @@ impl Auditor {
     /// An answer to a read of the deed's refund. Open until the provider has decided, and until one
     /// has come back that has to.
     pub(crate) fn observe_refund_read(&mut self, id: RecordId, answer: &Answer) -> Standing {
-        self.tally.requests += 1;
-        match answer.status {
-            200 => {}
-            404 => return self.broken(ViolationKind::OperationLost, id, answer.quote()),
-            429 | 503 => {
-                self.tally.refused += 1;
-                return Standing::Open;
-            }
-            _ => {
-                let details = format!("read: {}", answer.quote());
-                return self.broken(ViolationKind::UnexpectedAnswer, id, details);
-            }
-        }
-        let refund = match RefundView::parse(&answer.body) {
+        let refund = match self.shown(id, answer, ViolationKind::OperationLost, RefundView::parse) {
             Ok(refund) => refund,
-            Err(why) => {
-                let details = format!("{why}: {}", answer.quote());
-                return self.broken(ViolationKind::UnexpectedAnswer, id, details);
-            }
+            Err(standing) => return standing,
         };
         if let Some(standing) = self.claim_refund(id, &refund) {
             return standing;

@@ -179,23 +179,13 @@ impl BalancesPage {
 impl Auditor {
     /// An answer to a question for what was booked for the key's payment.
     pub(crate) fn observe_postings(&mut self, reading: Reading, answer: &Answer) -> Standing {
-        self.tally.requests += 1;
         let id = reading.id;
-        match answer.status {
-            200 => {}
-            429 | 503 => {
-                self.tally.refused += 1;
-                return Standing::Open;
-            }
-            404 => return self.broken(ViolationKind::PaymentLost, id, answer.quote()),
-            _ => {
-                let details = format!("postings: {}", answer.quote());
-                return self.broken(ViolationKind::UnexpectedAnswer, id, details);
-            }
-        }
-        let Ok(page) = serde_json::from_slice::<PostingsPage>(&answer.body) else {
-            let details = format!("no postings: {}", answer.quote());
-            return self.broken(ViolationKind::UnexpectedAnswer, id, details);
+        let parse = |body: &[u8]| {
+            serde_json::from_slice::<PostingsPage>(body).map_err(|_cause| "no postings".to_owned())
+        };
+        let page = match self.shown(id, answer, ViolationKind::PaymentLost, parse) {
+            Ok(page) => page,
+            Err(standing) => return standing,
         };
         let Some(record) = self.records.get(&id) else { return Standing::Settled };
         let (still, order) = (record.moves == reading.moves, record.order);

@@ -37,25 +37,9 @@ impl Auditor {
 
     /// An answer to a read of the key's payment.
     pub(crate) fn observe_read(&mut self, reading: Reading, answer: &Answer) -> Standing {
-        self.tally.requests += 1;
-        let id = reading.id;
-        match answer.status {
-            200 => match PaymentView::parse(&answer.body) {
-                Ok(view) => self.observe_view(reading, &view),
-                Err(why) => {
-                    let details = format!("{why}: {}", answer.quote());
-                    self.broken(ViolationKind::UnexpectedAnswer, id, details)
-                }
-            },
-            404 => self.broken(ViolationKind::PaymentLost, id, answer.quote()),
-            429 | 503 => {
-                self.tally.refused += 1;
-                Standing::Open
-            }
-            _ => {
-                let details = format!("read: {}", answer.quote());
-                self.broken(ViolationKind::UnexpectedAnswer, id, details)
-            }
+        match self.shown(reading.id, answer, ViolationKind::PaymentLost, PaymentView::parse) {
+            Ok(view) => self.observe_view(reading, &view),
+            Err(standing) => standing,
         }
     }
 

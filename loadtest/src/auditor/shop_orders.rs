@@ -113,25 +113,9 @@ impl Auditor {
 
     /// An answer to a read of the key's order, when nothing is under way for its payments.
     pub(crate) fn observe_shop_order_read(&mut self, id: RecordId, answer: &Answer) -> Standing {
-        self.tally.requests += 1;
-        match answer.status {
-            200 => {}
-            404 => return self.broken(ViolationKind::OrderLost, id, answer.quote()),
-            429 | 503 => {
-                self.tally.refused += 1;
-                return Standing::Open;
-            }
-            _ => {
-                let details = format!("read: {}", answer.quote());
-                return self.broken(ViolationKind::UnexpectedAnswer, id, details);
-            }
-        }
-        let view = match ShopOrderView::parse(&answer.body) {
+        let view = match self.shown(id, answer, ViolationKind::OrderLost, ShopOrderView::parse) {
             Ok(view) => view,
-            Err(why) => {
-                let details = format!("{why}: {}", answer.quote());
-                return self.broken(ViolationKind::UnexpectedAnswer, id, details);
-            }
+            Err(standing) => return standing,
         };
         if let Some(standing) = self.claim_shop_order(id, &view) {
             return standing;

@@ -1,8 +1,8 @@
 //! Card numbers, security codes and personal data, looked for wherever the gateway writes.
 //!
 //! The payments here hold values that stand nowhere else. After an approval, a decline and several
-//! refusals, no file below the data directory, no line of output, no metric and no refusal has one;
-//! and no answer has another than those that a merchant is shown of his customers, which are kept
+//! refusals, no file below the data directory or in a backup, no line of output, no metric, no export and
+//! no refusal has one; and no answer has another than those that a merchant is shown of his customers, which are kept
 //! sealed: a restart shows them again.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -15,6 +15,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
+    process::Command,
     thread,
 };
 
@@ -173,6 +174,97 @@ fn nothing_secret_is_written_anywhere() {
         // Four digits stand in random bytes once in some gigabytes.
         assert!(!contains(&bytes, CVV.as_bytes()), "{}: the security code", file.display());
     }
+}
+
+/// What is made of the log afterwards has nothing either: segments that are compressed, snapshots,
+/// payments that have left memory, views, feed, exports, a backup, and what is printed of the log.
+#[test]
+fn nothing_secret_is_in_what_is_made_of_the_log() {
+    let parent = tempfile::tempdir().unwrap();
+    let (data, backup) = (parent.path().join("data"), parent.path().join("backup"));
+    let server = Server::start(&data, |command| {
+        command
+            .env("TOLLGATE__LOG__LEVEL", "trace")
+            .env("TOLLGATE__ENGINE__ARCHIVE_AFTER_S", "0")
+            .env("TOLLGATE__ENGINE__FINISHED_PAYMENTS", "0")
+            .env("TOLLGATE__STORAGE__SEGMENT_BYTES", "16384")
+            .env("TOLLGATE__STORAGE__COMPRESS_SEALED", "true");
+    });
+    let (caller, operator) = (server.caller(), server.operator());
+    let pay = |request: Value| {
+        let answer = caller.pay("", &request.to_string()).unwrap();
+        assert!(matches!(answer.status, 201 | 402), "{}", answer.body);
+    };
+    // Twice, as what lies before the older of two snapshots is compressed.
+    for _snapshot in 0..2 {
+        for _round in 0..10 {
+            pay(payment(GOOD));
+            pay(payment(POOR));
+            pay(by("upi", "vpa", &format!("{VPA}@okbank")));
+            pay(by("wallet", "wallet_id", WALLET));
+        }
+        let made = operator.post("/api/v1/admin/snapshots", "").unwrap();
+        assert_eq!(made.status, 201, "{}", made.body);
+    }
+    let ends = |path: &Path, ending: &str| path.extension().is_some_and(|found| found == ending);
+    server::until("a segment is compressed", || {
+        files_below(&data.join("log/journal")).iter().any(|file| ends(file, "zst"))
+    });
+    server::until("payments have left memory", || {
+        let metrics = server.metrics();
+        let archived = |line: &&str| line.starts_with("tollgate_payments_archived ");
+        metrics.lines().find(archived).is_some_and(|line| !line.ends_with(" 0"))
+    });
+    let listed = caller.get("/api/v1/payments?limit=100").unwrap();
+    assert!(listed.body.contains(EMAIL), "{}", listed.body);
+    let export = caller.get("/api/v1/exports/payments?created[gte]=2020-01-01T00:00:00Z").unwrap();
+    assert!(export.status == 200 && export.body.contains("pay_"), "{export:?}");
+    let address = format!("http://{}", server.address());
+    let key_file = data.join("operator.key");
+    let asked = ["--server", &address, "--key-file", key_file.to_str().unwrap()];
+    let backup = backup.to_str().unwrap();
+    let backed_up = tollgate(&[&["backup", backup], &asked[..]].concat());
+    server.signal("TERM");
+    let (status, said) = server.ended();
+    assert_eq!(status.code(), Some(0), "{said}");
+    let dump = tollgate(&["wal", "dump", "--data-dir", data.to_str().unwrap()]);
+    assert!(dump.contains("pay_"), "{dump}");
+
+    let texts = [("export", export.body), ("output", said), ("backup", backed_up), ("dump", dump)];
+    for (name, text) in texts {
+        for secret in secrets() {
+            if name == "export" && SHOWN.contains(&secret.name) {
+                continue;
+            }
+            assert!(!holds(text.as_bytes(), &secret), "{name}: {}", secret.name);
+        }
+        assert!(!holds_word(&text, CVV), "{name}: the security code");
+    }
+    let mut files = files_below(&data);
+    let copied = files_below(Path::new(backup));
+    assert!(
+        !copied.iter().any(|file| file.ends_with("keys.store")),
+        "keys are backed up: {copied:?}"
+    );
+    files.extend(copied);
+    for made in ["archive", "snapshots", "views", "feed"] {
+        let is_there = |file: &PathBuf| file.components().any(|part| part.as_os_str() == made);
+        assert!(files.iter().any(is_there), "{made}");
+    }
+    for file in files {
+        let bytes = fs::read(&file).unwrap();
+        for secret in secrets() {
+            assert!(!holds(&bytes, &secret), "{}: {}", file.display(), secret.name);
+        }
+    }
+}
+
+/// What a command that succeeds prints.
+fn tollgate(arguments: &[&str]) -> String {
+    let done = Command::new(env!("CARGO_BIN_EXE_tollgate")).args(arguments).output().unwrap();
+    let errors = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{arguments:?}: {errors}");
+    format!("{}{errors}", String::from_utf8_lossy(&done.stdout))
 }
 
 #[test]

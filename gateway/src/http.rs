@@ -43,6 +43,7 @@ mod request_id;
 mod request_scope;
 mod respond;
 mod router;
+mod rows;
 mod security_headers;
 mod server;
 mod simulator_actions;

@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use hyper::{
     HeaderMap, Request,
     body::Body as _,
-    header::{CONTENT_LENGTH, CONTENT_TYPE},
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
 };
 use zeroize::Zeroize;
 
@@ -39,9 +39,9 @@ pub(crate) async fn read_json(
     request: Request<Body>,
     limits: BodyLimits,
 ) -> Result<Bytes, Problem> {
-    match media_type(request.headers()) {
-        Some(MediaType::Json) => read(request, limits).await,
-        Some(MediaType::Form) | None => Err(Problem::of(ErrorCode::ContentTypeUnsupported)),
+    match media_type(request.headers())? {
+        MediaType::Json => read(request, limits).await,
+        MediaType::Form => Err(Problem::of(ErrorCode::ContentTypeUnsupported)),
     }
 }
 
@@ -53,8 +53,7 @@ pub(super) async fn read_json_or_form(
     request: Request<Body>,
     limits: BodyLimits,
 ) -> Result<(Bytes, MediaType), Problem> {
-    let media_type = media_type(request.headers())
-        .ok_or_else(|| Problem::of(ErrorCode::ContentTypeUnsupported))?;
+    let media_type = media_type(request.headers())?;
     Ok((read(request, limits).await?, media_type))
 }
 
@@ -66,9 +65,9 @@ pub(crate) async fn read_form(
     request: Request<Body>,
     limits: BodyLimits,
 ) -> Result<Bytes, Problem> {
-    match media_type(request.headers()) {
-        Some(MediaType::Form) => read(request, limits).await,
-        Some(MediaType::Json) | None => Err(Problem::of(ErrorCode::ContentTypeUnsupported)),
+    match media_type(request.headers())? {
+        MediaType::Form => read(request, limits).await,
+        MediaType::Json => Err(Problem::of(ErrorCode::ContentTypeUnsupported)),
     }
 }
 
@@ -129,17 +128,40 @@ async fn collect(mut body: Body, most: usize) -> Result<Bytes, Problem> {
     Ok([&first[..], &rest[..]].concat().into())
 }
 
-fn media_type(headers: &HeaderMap) -> Option<MediaType> {
-    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    let name = value.split(';').next().unwrap_or_default().trim();
-    if name.eq_ignore_ascii_case("application/json") {
-        Some(MediaType::Json)
-    } else if name.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        Some(MediaType::Form)
-    } else {
-        None
+/// Fails for every type, coding and character set that is not read here: what is compressed is no JSON,
+/// and its sender shall not have to guess why.
+fn media_type(headers: &HeaderMap) -> Result<MediaType, Problem> {
+    let refused = |detail: &'static str| Problem::new(ErrorCode::ContentTypeUnsupported, detail);
+    if headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
+        return Err(refused("The body must not be compressed."));
     }
+    let unsupported = || Problem::of(ErrorCode::ContentTypeUnsupported);
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let mut parts = value.ok_or_else(unsupported)?.split(';').map(str::trim);
+    let name = parts.next().unwrap_or_default();
+    let media_type = if name.eq_ignore_ascii_case("application/json") {
+        MediaType::Json
+    } else if name.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        MediaType::Form
+    } else {
+        return Err(unsupported());
+    };
+    let mut charsets = parts.filter_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.eq_ignore_ascii_case("charset").then(|| value.trim_matches('"'))
+    });
+    if charsets.any(|charset| !UTF_8.iter().any(|name| charset.eq_ignore_ascii_case(name))) {
+        return Err(refused("The body has to be UTF-8."));
+    }
+    Ok(media_type)
 }
+
+/// What clients call UTF-8, or a part of it.
+const UTF_8: [&str; 3] = ["utf-8", "utf8", "us-ascii"];
 
 fn announced_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()

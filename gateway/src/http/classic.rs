@@ -19,7 +19,7 @@ use super::{
 };
 
 /// Reads the body of an operation on a payment, as JSON; `None` where it is empty, whatever its type.
-async fn read_operation_body(
+pub(super) async fn read_operation_body(
     request: Request<Body>,
     limits: BodyLimits,
 ) -> Result<Option<Bytes>, Problem> {

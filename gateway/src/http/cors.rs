@@ -16,13 +16,14 @@ use hyper::{
 /// What pages may send.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE");
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
-    "Authorization, Content-Type, Idempotency-Key, Prefer, X-Api-Key, X-Api-Secret, X-Request-Id",
+    "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Prefer, X-Api-Key, X-Api-Secret, \
+     X-Request-Id",
 );
 
 /// What pages may read besides the few that they always may.
 const ANSWER_HEADERS: HeaderValue = HeaderValue::from_static(
-    "Idempotent-Replayed, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, \
-     X-Request-Id",
+    "Content-Disposition, Idempotent-Replayed, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, \
+     Retry-After, WWW-Authenticate, X-Request-Id",
 );
 
 /// The pages that may.

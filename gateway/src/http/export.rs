@@ -28,7 +28,7 @@ use hyper::{
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::sleep;
-use tollgate_domain::Timestamp;
+use tollgate_domain::{Scope, Timestamp};
 
 pub(super) use self::turn::ExportTurns;
 use self::{
@@ -36,6 +36,7 @@ use self::{
     turn::Turn,
 };
 use super::{
+    authentication,
     error::{ErrorCode, Problem},
     list_query::ListOf,
     listing::{self, Listed},
@@ -119,6 +120,8 @@ pub(in crate::http) async fn open(
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     let serving = gateway.serving()?;
+    // Whoever has no key learns that first.
+    authentication::caller(&gateway, headers, Scope::PaymentsRead)?;
     let query = ExportQuery::parse(of.list(), query, headers)?;
     let realm = listing::realm_of(&gateway, headers, &query.filters, None)?;
     let turn = gateway.exports.take(realm)?;

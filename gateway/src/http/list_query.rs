@@ -14,6 +14,7 @@ use tollgate_domain::{Currency, Id, IdKind, MerchantId, Mode, PaymentId, Timesta
 use super::{
     error::{ErrorCode, Fault, Problem},
     page::PageRequest,
+    rows::{Reach, Rows},
     surface::Surface,
     wire::{decode, parse_rfc3339},
 };
@@ -55,8 +56,7 @@ pub(super) struct ListQuery<I> {
 
 /// A query of the classic surface.
 pub(super) struct ClassicListQuery {
-    pub(super) limit: usize,
-    pub(super) offset: usize,
+    pub(super) rows: Rows,
     pub(super) filters: Filters,
 }
 
@@ -76,12 +76,6 @@ enum Comparison {
     AtMost,
     Below,
 }
-
-/// The most rows that a classic page may pass over: each is looked at.
-const LARGEST_OFFSET: usize = 100_000;
-
-const USUAL_LIMIT: usize = 10;
-const LARGEST_LIMIT: usize = 100;
 
 /// What the classic surface calls parameters, and what they are here.
 const CLASSIC_NAMES: [(&str, &str); 7] = [
@@ -120,24 +114,15 @@ impl ClassicListQuery {
     /// # Errors
     /// All faults at once.
     pub(super) fn parse(list: ListOf, query: Option<&str>) -> Result<Self, Problem> {
-        let mut found = Self { limit: USUAL_LIMIT, offset: 0, filters: Filters::of(list) };
+        let mut found = Self { rows: Rows::first(), filters: Filters::of(list) };
         let mut reader = Reader::of(list, Surface::Classic);
         for (name, value) in reader.pairs(query) {
-            match &*name {
-                "limit" => match value.parse() {
-                    Ok(limit @ 1..=LARGEST_LIMIT) => found.limit = limit,
-                    Ok(_) | Err(_) => reader.invalid(&name, "A limit is from 1 to 100."),
-                },
-                "offset" => match value.parse() {
-                    Ok(offset @ 0..=LARGEST_OFFSET) => found.offset = offset,
-                    Ok(_) | Err(_) => reader.invalid(&name, "An offset is from 0 to 100000."),
-                },
-                _filter => {
-                    let known = CLASSIC_NAMES.iter().find(|(classic, _name)| *classic == &*name);
-                    let known = known.map_or(&*name, |(_classic, name)| *name);
-                    let _unknown = reader.take(&mut found.filters, known, &name, &value);
-                }
+            if found.rows.take_parameter(&name, &value, Reach::Near, &mut reader.faults) {
+                continue;
             }
+            let known = CLASSIC_NAMES.iter().find(|(classic, _name)| *classic == &*name);
+            let known = known.map_or(&*name, |(_classic, name)| *name);
+            let _unknown = reader.take(&mut found.filters, known, &name, &value);
         }
         reader.finish()?;
         Ok(found)
@@ -489,7 +474,7 @@ mod tests {
     fn older_clients_use_older_names_and_may_say_what_nobody_knows() {
         let query = "limit=5&offset=20&status=completed&orderID=o%2D1&startDate=1&page=3";
         let found = ClassicListQuery::parse(ListOf::Transactions, Some(query)).unwrap();
-        assert_eq!((found.limit, found.offset), (5, 20));
+        assert_eq!(found.rows, Rows { limit: 5, offset: 20 });
         assert_eq!(found.filters.standing, Some(Standing::Succeeded));
         assert_eq!(found.filters.order_id.as_deref(), Some("o-1"));
         assert_eq!(*found.filters.created.of_times().start(), 1_000);

@@ -6,7 +6,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use hyper::HeaderMap;
+use hyper::{HeaderMap, Uri};
 use tokio::time::timeout;
 use tollgate_domain::{
     Id, IdKind, MerchantId, Mode, Operation, OperationId, Payment, PaymentId, Scope,
@@ -15,7 +15,7 @@ use tollgate_domain::{
 use super::{
     authentication::{self, Caller},
     error::{ErrorCode, Fault, Problem},
-    list_query::{Filters, ListQuery},
+    list_query::{Filters, ListOf, ListQuery},
     state::{Gateway, Serving},
 };
 use crate::{
@@ -43,6 +43,20 @@ impl Listed {
     pub(super) fn operation(&self) -> Option<&Operation> {
         self.payment.operation(OperationId::from_u128(self.id))
     }
+}
+
+/// What is asked for. Whoever has no key learns that first.
+///
+/// # Errors
+/// Without a key that may; all faults of the query.
+pub(super) fn query<K: IdKind>(
+    gateway: &Gateway,
+    headers: &HeaderMap,
+    list: ListOf,
+    uri: &Uri,
+) -> Result<ListQuery<Id<K>>, Problem> {
+    authentication::caller(gateway, headers, Scope::PaymentsRead)?;
+    ListQuery::parse(list, uri.query())
 }
 
 /// Finds the rows of a page.

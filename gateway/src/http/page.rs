@@ -12,7 +12,7 @@ use super::error::{ErrorCode, Fault, Problem};
 use crate::views::Part;
 
 /// Rows of a page if the request does not say, and at the most.
-const USUAL_LIMIT: usize = 10;
+pub(super) const USUAL_LIMIT: usize = 10;
 const LARGEST_LIMIT: usize = 100;
 
 /// Which page of a list is asked for; `I` is the id of a row.
@@ -93,10 +93,7 @@ impl<I: Copy + PartialEq + FromStr> PageRequest<I> {
         faults: &mut Vec<Fault>,
     ) -> bool {
         match name {
-            "limit" => match value.parse() {
-                Ok(limit @ 1..=LARGEST_LIMIT) => self.limit = limit,
-                Ok(_) | Err(_) => faults.push(invalid("limit", "A limit is from 1 to 100.")),
-            },
+            "limit" => take_limit(value, &mut self.limit, faults),
             "starting_after" | "ending_before" => {
                 let is_after = name == "starting_after";
                 let pointer = if is_after { "starting_after" } else { "ending_before" };
@@ -208,6 +205,14 @@ impl<I: Copy + PartialEq + FromStr> PageRequest<I> {
             From::Newest | From::After(_) => rows.truncate(self.room()),
             From::Before(_) => drop(rows.drain(..rows.len().saturating_sub(self.room()))),
         }
+    }
+}
+
+/// Takes how many rows a query asks for.
+pub(super) fn take_limit(value: &str, limit: &mut usize, faults: &mut Vec<Fault>) {
+    match value.parse() {
+        Ok(asked @ 1..=LARGEST_LIMIT) => *limit = asked,
+        Ok(_) | Err(_) => faults.push(invalid("limit", "A limit is from 1 to 100.")),
     }
 }
 

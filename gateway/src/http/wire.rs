@@ -89,7 +89,8 @@ pub(crate) use webhook_answer::{
     EventPageBody, QueueBody, QueueStatusBody, RedeliveryBody,
 };
 pub(crate) use webhook_request::{
-    EndpointWishes, EventResendRequest, RecoverRequest, SecretRequest, TestRequest, WebhookRequest,
+    EndpointWishes, EventResendRequest, RecoverRequest, RecoverySpan, SecretRequest, TestRequest,
+    WebhookRequest,
 };
 
 use serde::Deserialize;

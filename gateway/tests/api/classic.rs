@@ -424,6 +424,11 @@ async fn other_methods_have_older_shapes_as_well() {
         for other in ["card", "upi", "netbanking", "wallet"] {
             assert_eq!(full[other].is_object(), other == name, "{full}");
         }
+        // What is the customer's own is shown to its merchant, as version 1 shows it.
+        let told = [("upi", "vpa", "success@sim"), ("wallet", "walletID", "9876543210")];
+        for (_method, field, value) in told.into_iter().filter(|told| told.0 == name) {
+            assert_eq!(full[name][field], value, "{full}");
+        }
     }
     let pending = json!({
         "amount": 100, "currency": "INR", "paymentMethod": {"type": "upi", "vpa": "pending@sim"},

@@ -126,6 +126,45 @@ async fn only_pages_that_are_listed_may_call() {
     server.stop().await;
 }
 
+/// Pages may send and read every header that the documentation names.
+#[tokio::test]
+async fn pages_may_use_whatever_is_documented() {
+    let server =
+        TestServer::start_with(|config| config.cors.allowed_origins = vec!["*".to_owned()]).await;
+    let headers = [("Origin", "https://any.example"), ("Access-Control-Request-Method", "POST")];
+    let preflight = server.send("OPTIONS", "/api/v1/payments", "", &headers).await;
+    let listed = |header: &str| -> Vec<String> {
+        let names = preflight.header(header).unwrap().split(", ");
+        names.map(str::to_ascii_lowercase).collect()
+    };
+    let sent = listed("access-control-allow-headers");
+    let read = listed("access-control-expose-headers");
+    let document = server.send("GET", "/api/openapi.json", "", &[]).await.json();
+    let mut checked = 0;
+    for path in document["paths"].as_object().unwrap().values() {
+        for operation in path.as_object().unwrap().values() {
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            for header in parameters.filter(|parameter| parameter["in"] == "header") {
+                let name = header["name"].as_str().unwrap().to_ascii_lowercase();
+                // Providers' servers send these, and no page.
+                if !name.starts_with("callback-") {
+                    assert!(sent.contains(&name), "{name}: {sent:?}");
+                    checked += 1;
+                }
+            }
+            for answer in operation["responses"].as_object().unwrap().values() {
+                for name in answer["headers"].as_object().into_iter().flat_map(|all| all.keys()) {
+                    let name = name.to_ascii_lowercase();
+                    assert!(read.contains(&name), "{name}: {read:?}");
+                    checked += 1;
+                }
+            }
+        }
+    }
+    assert!(checked > 100, "{checked}");
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn every_page_may_call_where_that_is_configured_and_none_by_default() {
     let server =

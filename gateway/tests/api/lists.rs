@@ -208,7 +208,11 @@ async fn what_is_no_list_is_refused_with_all_of_its_faults() {
         let path = format!("/api/v1/{list}?limit=0&status=paid&currency=XXX&colour=red");
         let told = server.get(&path).await.assert_problem(400, "parameter_invalid");
         assert_eq!(told["errors"].as_array().unwrap().len(), 4, "{told:#}");
+        // Who has no key is told no more than that.
+        let unknown = server.send("GET", &path, "", &[]).await;
+        unknown.assert_problem(401, "api_key_missing");
     }
+    assert_eq!(server.send("GET", "/api/transactions?limit=0", "", &[]).await.status, 401);
     let path = format!("/api/v1/payments?starting_after={}", id(&paid));
     assert_eq!(ids(&server.get(&path).await.json()), [""; 0]);
     let strangers = server.get_with(&path, others).await.assert_problem(400, "parameter_invalid");

@@ -12,8 +12,9 @@ use crate::{
     feed::{Cursor, FeedError},
     http::{
         authentication,
-        error::{ErrorCode, Fault, Problem},
+        error::Problem,
         respond,
+        rows::{Reach, Rows},
         state::Gateway,
         v1::{
             events::{blocking, until_told},
@@ -23,10 +24,6 @@ use crate::{
     },
 };
 
-/// Rows of a page if the request does not say, and at the most.
-const USUAL_LIMIT: usize = 10;
-const LARGEST_LIMIT: usize = 100;
-
 /// Lists events of the key's merchant and mode.
 pub(in crate::http) async fn list(
     State(gateway): State<Arc<Gateway>>,
@@ -35,14 +32,14 @@ pub(in crate::http) async fn list(
 ) -> Result<Response, Problem> {
     let own = authentication::merchant(&gateway, &headers, Scope::EventsRead)?;
     let serving = gateway.serving()?;
-    let Rows { limit, offset } = Rows::parse(uri.query())?;
+    let Rows { limit, offset } = rows_of(uri.query())?;
     let realm = realm_of(&own);
     until_told(&serving.feed).await;
     let (feed, vault) = (Arc::clone(&serving.feed), Arc::clone(&serving.vault));
     let read = blocking(move || {
         let (head, first) = (feed.head(realm), feed.begins_behind(realm)?);
         let total = head.0.saturating_sub(first.0);
-        let last = total.saturating_sub(offset);
+        let last = total.saturating_sub(offset as u64);
         let rows = last.min(limit as u64);
         let after = Cursor(first.0 + last - rows);
         let rows = usize::try_from(rows).unwrap_or(limit);
@@ -58,51 +55,12 @@ pub(in crate::http) async fn list(
     Ok(respond::json(StatusCode::OK, &ClassicSuccess::of(page)))
 }
 
-/// Which rows are asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Rows {
-    limit: usize,
-    offset: u64,
-}
-
-impl Rows {
-    /// Reads `limit` and `offset`. As everywhere on this surface, what is not known is not read.
-    fn parse(query: Option<&str>) -> Result<Self, Problem> {
-        let mut found = Self { limit: USUAL_LIMIT, offset: 0 };
-        let mut faults = Vec::new();
-        let mut invalid = |name: &'static str, detail| {
-            faults.push(Fault::new(name, ErrorCode::ParameterInvalid, detail));
-        };
-        for pair in query.unwrap_or_default().split('&') {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            match name {
-                "limit" => match value.parse() {
-                    Ok(limit @ 1..=LARGEST_LIMIT) => found.limit = limit,
-                    Ok(_) | Err(_) => invalid("limit", "A limit is from 1 to 100."),
-                },
-                "offset" => match value.parse() {
-                    Ok(offset) => found.offset = offset,
-                    Err(_no_number) => invalid("offset", "An offset is a whole number from 0 on."),
-                },
-                _unknown => {}
-            }
-        }
-        if faults.is_empty() { Ok(found) } else { Err(Problem::of_faults(faults)) }
+/// Reads a query. As everywhere on this surface, what is not known is not read.
+fn rows_of(query: Option<&str>) -> Result<Rows, Problem> {
+    let (mut rows, mut faults) = (Rows::first(), Vec::new());
+    for pair in query.unwrap_or_default().split('&') {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let _unknown = rows.take_parameter(name, value, Reach::All, &mut faults);
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_are_from_an_offset_on_and_others_are_refused() {
-        let rows = |query| Rows::parse(query).map_err(|problem| problem.code());
-        assert_eq!(rows(None), Ok(Rows { limit: 10, offset: 0 }));
-        let asked = Ok(Rows { limit: 100, offset: 7 });
-        assert_eq!(rows(Some("limit=100&offset=7&page=2")), asked);
-        for query in ["limit=0", "limit=101", "limit=", "offset=-1", "offset=x", "limit"] {
-            assert_eq!(rows(Some(query)), Err(ErrorCode::ParameterInvalid), "{query}");
-        }
-    }
+    if faults.is_empty() { Ok(rows) } else { Err(Problem::of_faults(faults)) }
 }

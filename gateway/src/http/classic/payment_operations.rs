@@ -1,27 +1,22 @@
 //! What is done to payments by older clients: `POST /api/payments/{id}/capture|void|reverse`.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     body::Body,
     extract::{Path, State},
     response::Response,
 };
-use hyper::{Request, StatusCode};
-use tollgate_domain::{Operation, Scope};
-use tollgate_engine::Answer;
+use hyper::Request;
 
 use crate::http::{
     error::{ErrorCode, Problem},
-    idempotency::{key_in_header, mark_replayed},
-    payment_operation::{PaymentOperation, PlainOperation},
+    payment_operation::{Asked, PlainOperation, carry_out},
     respond,
     router::Route,
     state::Gateway,
     wire::{ClassicPayment, ClassicSuccess, UndoneBody},
 };
-
-use super::read_operation_body;
 
 /// Takes reserved funds.
 pub(in crate::http) async fn capture(
@@ -29,12 +24,7 @@ pub(in crate::http) async fn capture(
     Path(id): Path<String>,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
-    let (route, headers) = (Route::ClassicPaymentCapture, request.headers());
-    let operation = PaymentOperation::begin(&gateway, route, headers, Scope::PaymentsWrite)?;
-    let key_in_header = key_in_header(headers)?.map(Cow::into_owned);
-    let body = read_operation_body(request, gateway.body_limits).await?;
-    let answer = operation.capture(&id, body, key_in_header.as_deref()).await?;
-    shown(&answer)
+    answered(&gateway, Route::ClassicPaymentCapture, Asked::Capture(&id), request).await
 }
 
 /// Lets go of reserved funds.
@@ -43,7 +33,8 @@ pub(in crate::http) async fn void(
     Path(id): Path<String>,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
-    plain(&gateway, Route::ClassicPaymentVoid, PlainOperation::Void, &id, request).await
+    let asked = Asked::Plain(PlainOperation::Void, &id);
+    answered(&gateway, Route::ClassicPaymentVoid, asked, request).await
 }
 
 /// Undoes a payment before settlement.
@@ -52,36 +43,22 @@ pub(in crate::http) async fn reverse(
     Path(id): Path<String>,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
-    plain(&gateway, Route::ClassicPaymentReversal, PlainOperation::Reverse, &id, request).await
-}
-
-async fn plain(
-    gateway: &Gateway,
-    route: Route,
-    operation: PlainOperation,
-    id: &str,
-    request: Request<Body>,
-) -> Result<Response, Problem> {
-    let headers = request.headers();
-    let begun = PaymentOperation::begin(gateway, route, headers, Scope::PaymentsWrite)?;
-    let key_in_header = key_in_header(headers)?.map(Cow::into_owned);
-    let body = read_operation_body(request, gateway.body_limits).await?;
-    let answer = begun.plain(operation, id, body, key_in_header.as_deref()).await?;
-    shown(&answer)
+    let asked = Asked::Plain(PlainOperation::Reverse, &id);
+    answered(&gateway, Route::ClassicPaymentReversal, asked, request).await
 }
 
 /// A payment as it is after the operation; one that the provider did not carry out is an error.
-fn shown(answer: &Answer) -> Result<Response, Problem> {
-    let payment = &answer.payment;
-    let operation = answer.operation.and_then(|id| payment.operation(id));
-    if let Some(reason) = operation.and_then(|done| done.state.failure()) {
+async fn answered(
+    gateway: &Gateway,
+    route: Route,
+    asked: Asked<'_>,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
+    let done = carry_out(gateway, route, asked, request).await?;
+    if let Some(reason) = done.operation().and_then(|operation| operation.state.failure()) {
         return Err(Problem::new(ErrorCode::OperationFailed, UndoneBody::detail(reason)));
     }
-    let settled = operation.is_none_or(Operation::is_final_answer);
-    let status = if settled { StatusCode::OK } else { StatusCode::ACCEPTED };
-    let mut response = respond::json(status, &ClassicSuccess::of(ClassicPayment(payment)));
-    if answer.replayed {
-        mark_replayed(&mut response);
-    }
-    Ok(response)
+    let payment = &done.answer.payment;
+    let shown = ClassicPayment { payment, personal: done.personal.as_ref() };
+    Ok(done.mark(respond::json(done.status(), &ClassicSuccess::of(shown))))
 }

@@ -65,7 +65,9 @@ pub(in crate::http) async fn read(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let payment = own_payment(&gateway, &id, &headers).await?;
-    Ok(respond::json(StatusCode::OK, &ClassicSuccess::of(ClassicPayment(&payment))))
+    let personal = gateway.serving()?.vault.open_payment(&payment);
+    let shown = ClassicPayment { payment: &payment, personal: personal.as_ref() };
+    Ok(respond::json(StatusCode::OK, &ClassicSuccess::of(shown)))
 }
 
 /// The same in short.

@@ -1,7 +1,7 @@
 //! Refunds by older clients: `POST /api/refunds/process`, `POST /api/payments/{id}/refund` and
 //! `GET /api/refunds/{id}/status`.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     body::Body,
@@ -14,17 +14,13 @@ use tollgate_domain::Scope;
 use crate::http::{
     authentication,
     error::{ErrorCode, Problem},
-    idempotency::{key_in_header, mark_replayed},
     owned_payment::owned_refund,
-    payment_operation::PaymentOperation,
+    payment_operation::{Asked, carry_out},
     respond,
     router::Route,
     state::Gateway,
-    v1::refunds::refunded,
     wire::{ClassicRefund, ClassicRefundStatus, ClassicSuccess, RefundBody},
 };
-
-use super::read_operation_body;
 
 /// Refunds the payment that the body names.
 pub(in crate::http) async fn process(
@@ -65,16 +61,8 @@ async fn refund(
     payment: Option<&str>,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
-    let headers = request.headers();
-    let operation = PaymentOperation::begin(gateway, route, headers, Scope::PaymentsWrite)?;
-    let key_in_header = key_in_header(headers)?.map(Cow::into_owned);
-    let body = read_operation_body(request, gateway.body_limits).await?;
-    let answer = operation.refund(payment, body, key_in_header.as_deref()).await?;
-    let (refund, status) = refunded(&answer);
-    let body = ClassicRefund(RefundBody { payment: &answer.payment, refund });
-    let mut response = respond::json(status, &ClassicSuccess::of(body));
-    if answer.replayed {
-        mark_replayed(&mut response);
-    }
-    Ok(response)
+    let done = carry_out(gateway, route, Asked::Refund(payment), request).await?;
+    let (refund, status) = done.refund();
+    let body = ClassicRefund(RefundBody { payment: &done.answer.payment, refund });
+    Ok(done.mark(respond::json(status, &ClassicSuccess::of(body))))
 }

@@ -9,7 +9,7 @@ use axum::{
     response::Response,
 };
 use hyper::{HeaderMap, Request, StatusCode, Uri};
-use tollgate_domain::{MerchantId, Scope};
+use tollgate_domain::Scope;
 
 use crate::{
     http::{
@@ -18,6 +18,7 @@ use crate::{
         error::{ErrorCode, Problem},
         list_query::{ClassicListQuery, ListOf},
         listing, respond,
+        rows::Rows,
         state::Gateway,
         surface::Surface,
         transaction::Transaction,
@@ -42,10 +43,7 @@ pub(in crate::http) async fn list_of_merchant(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    // Whoever has no key learns that first.
-    authentication::caller(&gateway, &headers, Scope::PaymentsRead)?;
-    let merchant = merchant.parse().map_err(|_no_id| Problem::of(ErrorCode::MerchantNotFound))?;
-    page(&gateway, &uri, &headers, Some(merchant)).await
+    page(&gateway, &uri, &headers, Some(&merchant)).await
 }
 
 /// A page by its place. It moves while rows arrive, as pages by their place do.
@@ -53,10 +51,14 @@ async fn page(
     gateway: &Gateway,
     uri: &Uri,
     headers: &HeaderMap,
-    merchant: Option<MerchantId>,
+    merchant: Option<&str>,
 ) -> Result<Response, Problem> {
-    let ClassicListQuery { limit, offset, filters } =
+    // Whoever has no key learns that first.
+    authentication::caller(gateway, headers, Scope::PaymentsRead)?;
+    let ClassicListQuery { rows: Rows { limit, offset }, filters } =
         ClassicListQuery::parse(ListOf::Transactions, uri.query())?;
+    let no_merchant = || Problem::of(ErrorCode::MerchantNotFound);
+    let merchant = merchant.map(|id| id.parse().map_err(|_no_id| no_merchant())).transpose()?;
     let serving = gateway.serving()?;
     let realm = listing::realm_of(gateway, headers, &filters, merchant)?;
     let selection = Arc::new(listing::selection(serving, realm, &filters));

@@ -20,6 +20,7 @@ use crate::{
         authentication,
         body::read_optional_json,
         error::{ErrorCode, Fault, Problem},
+        page::{USUAL_LIMIT, take_limit},
         respond,
         state::Gateway,
         wire::{self, EventPageBody, EventResendRequest, RedeliveryBody},
@@ -27,10 +28,6 @@ use crate::{
     vault::Realm,
     webhook::wanted_name,
 };
-
-/// Rows of a page if the request does not say, and at the most.
-const USUAL_LIMIT: usize = 10;
-const LARGEST_LIMIT: usize = 100;
 
 /// How long a page waits for what its reader may have been answered just before.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -133,10 +130,7 @@ impl FeedQuery {
         for pair in pairs {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             match name {
-                "limit" => match value.parse() {
-                    Ok(limit @ 1..=LARGEST_LIMIT) => found.limit = limit,
-                    Ok(_) | Err(_) => faults.push(invalid("limit", "A limit is from 1 to 100.")),
-                },
+                "limit" => take_limit(value, &mut found.limit, &mut faults),
                 "after" => match value.parse() {
                     Ok(id) => found.after = Some(id),
                     Err(_no_id) => faults.push(invalid("after", NO_CURSOR)),

@@ -1,29 +1,23 @@
 //! What is done to payments: `POST /api/v1/payments/{id}/confirm|capture|void|reverse`, and
 //! `POST /api/v1/reviews/{id}/approve|reject`. Refunds have objects of their own: `refunds.rs`.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     body::Body,
     extract::{Path, State},
     response::Response,
 };
-use hyper::{Request, StatusCode};
-use tollgate_domain::{Operation, OperationKind, PaymentState, Scope};
-use tollgate_engine::Answer;
+use hyper::Request;
+use tollgate_domain::{Operation, OperationKind, PaymentState};
 
-use crate::{
-    http::{
-        body::read_optional_json,
-        error::Problem,
-        idempotency::{key_in_header, mark_replayed},
-        payment_operation::{PaymentOperation, PlainOperation},
-        respond,
-        router::Route,
-        state::Gateway,
-        wire::{DeclinedBody, PaymentBody, UndoneBody},
-    },
-    vault::OpenedData,
+use crate::http::{
+    error::Problem,
+    payment_operation::{Asked, Done, PlainOperation, carry_out},
+    respond,
+    router::Route,
+    state::Gateway,
+    wire::{DeclinedBody, PaymentBody, UndoneBody},
 };
 
 /// Tells the provider that the customer has acted.
@@ -41,13 +35,7 @@ pub(in crate::http) async fn capture(
     Path(id): Path<String>,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
-    let headers = request.headers();
-    let operation =
-        PaymentOperation::begin(&gateway, Route::PaymentCapture, headers, Scope::PaymentsWrite)?;
-    let key_in_header = key_in_header(headers)?.map(Cow::into_owned);
-    let body = read_optional_json(request, gateway.body_limits).await?;
-    let answer = operation.capture(&id, body, key_in_header.as_deref()).await?;
-    Ok(answered(&operation, &answer))
+    answered(&gateway, Route::PaymentCapture, Asked::Capture(&id), request).await
 }
 
 /// Lets go of reserved funds.
@@ -93,37 +81,35 @@ async fn plain(
     id: &str,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
-    let headers = request.headers();
-    let begun = PaymentOperation::begin(gateway, route, headers, Scope::PaymentsWrite)?;
-    let key_in_header = key_in_header(headers)?.map(Cow::into_owned);
-    let body = read_optional_json(request, gateway.body_limits).await?;
-    let answer = begun.plain(operation, id, body, key_in_header.as_deref()).await?;
-    Ok(answered(&begun, &answer))
+    answered(gateway, route, Asked::Plain(operation, id), request).await
 }
 
-fn answered(operation: &PaymentOperation<'_>, answer: &Answer) -> Response {
-    let mut response = shown(answer, operation.personal_data(answer).as_ref());
-    if answer.replayed {
-        mark_replayed(&mut response);
-    }
-    response
+async fn answered(
+    gateway: &Gateway,
+    route: Route,
+    asked: Asked<'_>,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
+    let done = carry_out(gateway, route, asked, request).await?;
+    Ok(done.mark(shown(&done)))
 }
 
 /// Invariant: the answer follows from the payment and the operation alone, so that a replay is the
 /// same, but for personal data that was erased in between.
-fn shown(answer: &Answer, personal: Option<&OpenedData>) -> Response {
-    let payment = &answer.payment;
-    let operation = answer.operation.and_then(|id| payment.operation(id));
-    if let Some(reason) = operation.and_then(|done| done.state.failure()) {
+fn shown(done: &Done) -> Response {
+    let (payment, personal) = (&done.answer.payment, done.personal.as_ref());
+    let operation = done.operation();
+    if let Some(reason) = operation.and_then(|operation| operation.state.failure()) {
         let status = UndoneBody::CODE.status();
         return respond::problem_json(status, &UndoneBody { payment, personal, reason });
     }
-    let confirmed = operation.is_some_and(|done| done.intent.kind == OperationKind::Confirmation);
-    if let (true, PaymentState::Failed { reason, .. }) = (confirmed, payment.state()) {
+    let is_confirmation =
+        |operation: &Operation| operation.intent.kind == OperationKind::Confirmation;
+    if let (true, PaymentState::Failed { reason, .. }) =
+        (operation.is_some_and(is_confirmation), payment.state())
+    {
         let body = DeclinedBody { payment, personal, reason: *reason };
         return respond::problem_json(body.code().status(), &body);
     }
-    let settled = operation.is_none_or(Operation::is_final_answer);
-    let status = if settled { StatusCode::OK } else { StatusCode::ACCEPTED };
-    respond::json(status, &PaymentBody { payment, personal })
+    respond::json(done.status(), &PaymentBody { payment, personal })
 }

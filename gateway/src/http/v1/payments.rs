@@ -53,7 +53,7 @@ pub(in crate::http) async fn list(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let query = ListQuery::<PaymentId>::parse(ListOf::Payments, uri.query())?;
+    let query: ListQuery<PaymentId> = listing::query(&gateway, &headers, ListOf::Payments, &uri)?;
     let listing = listing::page(&gateway, &headers, &query).await?;
     Ok(shown(&query, &listing, &gateway.serving()?.vault, Route::Payments))
 }

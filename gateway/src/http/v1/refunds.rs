@@ -1,7 +1,7 @@
 //! Refunds: `POST /api/v1/refunds`, `POST /api/v1/payments/{id}/refund`, `GET /api/v1/refunds` and
 //! `GET /api/v1/refunds/{id}`.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     body::Body,
@@ -9,18 +9,15 @@ use axum::{
     response::Response,
 };
 use hyper::{HeaderMap, Request, StatusCode, Uri};
-use tollgate_domain::{Operation, RefundId, Scope};
-use tollgate_engine::Answer;
+use tollgate_domain::{RefundId, Scope};
 
 use crate::http::{
     authentication,
-    body::read_optional_json,
     error::{ErrorCode, Problem},
-    idempotency::{key_in_header, mark_replayed},
     list_query::{ListOf, ListQuery},
     listing,
     owned_payment::owned_refund,
-    payment_operation::PaymentOperation,
+    payment_operation::{Asked, carry_out},
     respond,
     router::Route,
     state::Gateway,
@@ -50,7 +47,7 @@ pub(in crate::http) async fn list(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let query = ListQuery::<RefundId>::parse(ListOf::Refunds, uri.query())?;
+    let query: ListQuery<RefundId> = listing::query(&gateway, &headers, ListOf::Refunds, &uri)?;
     let listing = listing::page(&gateway, &headers, &query).await?;
     let bodies = listing.rows.iter().map(|row| RefundBody {
         payment: &row.payment,
@@ -82,27 +79,8 @@ async fn refund(
     payment: Option<&str>,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
-    let headers = request.headers();
-    let operation = PaymentOperation::begin(gateway, route, headers, Scope::PaymentsWrite)?;
-    let key_in_header = key_in_header(headers)?.map(Cow::into_owned);
-    let body = read_optional_json(request, gateway.body_limits).await?;
-    let answer = operation.refund(payment, body, key_in_header.as_deref()).await?;
-    let (refund, status) = refunded(&answer);
-    let body = RefundBody { payment: &answer.payment, refund };
-    let mut response = respond::json(status, &body);
-    if answer.replayed {
-        mark_replayed(&mut response);
-    }
-    Ok(response)
-}
-
-/// The refund that the answer speaks of, and the status it is answered with. A refund that failed is
-/// a refund, too.
-pub(in crate::http) fn refunded(answer: &Answer) -> (&Operation, StatusCode) {
-    let refund = answer
-        .operation
-        .and_then(|id| answer.payment.operation(id))
-        .expect("a refund is answered with its operation");
-    let settled = refund.is_final_answer();
-    (refund, if settled { StatusCode::CREATED } else { StatusCode::ACCEPTED })
+    let done = carry_out(gateway, route, Asked::Refund(payment), request).await?;
+    let (refund, status) = done.refund();
+    let body = RefundBody { payment: &done.answer.payment, refund };
+    Ok(done.mark(respond::json(status, &body)))
 }

@@ -24,7 +24,7 @@ pub(in crate::http) async fn list(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let query = ListQuery::<PaymentId>::parse(ListOf::Reviews, uri.query())?;
+    let query: ListQuery<PaymentId> = listing::query(&gateway, &headers, ListOf::Reviews, &uri)?;
     let listing = listing::page(&gateway, &headers, &query).await?;
     Ok(shown(&query, &listing, &gateway.serving()?.vault, Route::Reviews))
 }

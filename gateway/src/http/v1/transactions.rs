@@ -30,7 +30,8 @@ pub(in crate::http) async fn list(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let query = ListQuery::<TransactionId>::parse(ListOf::Transactions, uri.query())?;
+    let query: ListQuery<TransactionId> =
+        listing::query(&gateway, &headers, ListOf::Transactions, &uri)?;
     let listing = listing::page(&gateway, &headers, &query).await?;
     let bodies = listing
         .rows

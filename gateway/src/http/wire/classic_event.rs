@@ -26,7 +26,7 @@ pub(crate) struct ClassicEventPage {
     /// How many are kept.
     total: u64,
     limit: usize,
-    offset: u64,
+    offset: usize,
 }
 
 /// An event.
@@ -48,7 +48,7 @@ struct ClassicData(Value);
 struct Part<'v>(&'v Value);
 
 impl ClassicEventPage {
-    pub(crate) fn new(events: Vec<ClassicEvent>, total: u64, limit: usize, offset: u64) -> Self {
+    pub(crate) fn new(events: Vec<ClassicEvent>, total: u64, limit: usize, offset: usize) -> Self {
         Self { events, total, limit, offset }
     }
 }

@@ -203,22 +203,25 @@ struct AttemptBody<'p> {
 
 impl Serialize for PaymentBody<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = PaymentFields::of(self.payment);
-        if let Some(personal) = self.personal {
-            fields.customer.email = personal.get(PersonalField::Email);
-            fields.customer.phone = personal.get(PersonalField::Phone);
-            if let Some(upi) = &mut fields.upi {
-                upi.vpa = personal.get(PersonalField::Vpa);
-            }
-            if let Some(wallet) = &mut fields.wallet {
-                wallet.wallet_id = personal.get(PersonalField::WalletId);
-            }
-        }
-        fields.serialize(serializer)
+        PaymentFields::of(self.payment).with(self.personal).serialize(serializer)
     }
 }
 
 impl<'p> PaymentFields<'p> {
+    /// The same with what is sealed, as far as it is open.
+    fn with(mut self, personal: Option<&'p OpenedData>) -> Self {
+        let Some(personal) = personal else { return self };
+        self.customer.email = personal.get(PersonalField::Email);
+        self.customer.phone = personal.get(PersonalField::Phone);
+        if let Some(upi) = &mut self.upi {
+            upi.vpa = personal.get(PersonalField::Vpa);
+        }
+        if let Some(wallet) = &mut self.wallet {
+            wallet.wallet_id = personal.get(PersonalField::WalletId);
+        }
+        self
+    }
+
     /// What there is to say of a payment, whichever surface says it.
     fn of(payment: &'p Payment) -> Self {
         let intent = payment.intent();

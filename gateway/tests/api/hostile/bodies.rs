@@ -160,6 +160,7 @@ async fn only_json_is_read() {
         "json",
         "",
         "application/json, a/b",
+        "application/json; charset=utf-16",
     ] {
         let headers = [("Authorization", key.as_str()), ("Content-Type", media)];
         let reply = server.send("POST", PATH, &body, &headers).await;
@@ -167,7 +168,15 @@ async fn only_json_is_read() {
     }
     let reply = server.send("POST", PATH, &body, &[("Authorization", &key)]).await;
     reply.assert_problem(415, "content_type_unsupported");
-    for media in ["application/json", "Application/JSON; charset=utf-8"] {
+    // What is compressed is not taken for JSON that is broken.
+    for (coding, status) in [("gzip", 415), ("identity, br", 415), ("Identity", 201)] {
+        let mut headers = vec![("Authorization", key.as_str()), ("Content-Encoding", coding)];
+        headers.push(("Content-Type", "application/json"));
+        let reply = server.send("POST", PATH, &body, &headers).await;
+        assert_eq!(reply.status, status, "{coding}: {reply:?}");
+        assert_eq!(reply.body.contains("compressed"), status == 415, "{coding}");
+    }
+    for media in ["application/json", "Application/JSON; charset=\"UTF-8\""] {
         let headers = [("Authorization", key.as_str()), ("Content-Type", media)];
         assert_eq!(server.send("POST", PATH, &body, &headers).await.status, 201, "{media}");
     }

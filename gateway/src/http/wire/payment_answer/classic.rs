@@ -12,7 +12,10 @@ use super::{
     CardBody, CountryText, Hex, Major, Metadata, NetBankingBody, NextActionBody, PaymentFields,
     QrImage, UpiBody, UpiLink, WalletBody, ZeroPadded, emi::ClassicEmi,
 };
-use crate::http::wire::{id_text::IdText, time::Rfc3339};
+use crate::{
+    http::wire::{id_text::IdText, time::Rfc3339},
+    vault::OpenedData,
+};
 
 /// The envelope of every good answer.
 #[derive(Serialize)]
@@ -25,7 +28,11 @@ pub(crate) struct ClassicSuccess<T> {
 pub(crate) struct ClassicCreated<'p>(pub(crate) &'p Payment);
 
 /// All of a payment.
-pub(crate) struct ClassicPayment<'p>(pub(crate) &'p Payment);
+pub(crate) struct ClassicPayment<'p> {
+    pub(crate) payment: &'p Payment,
+    /// What is sealed in it; `None` once it is erased.
+    pub(crate) personal: Option<&'p OpenedData>,
+}
 
 /// A payment in short.
 pub(crate) struct ClassicStatus<'p>(pub(crate) &'p Payment);
@@ -181,7 +188,7 @@ impl Serialize for ClassicCreated<'_> {
 
 impl Serialize for ClassicPayment<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let shown = PaymentFields::of(self.0);
+        let shown = PaymentFields::of(self.payment).with(self.personal);
         AllFields {
             older: OlderFields::of(&shown),
             amount_authorized: MajorNumber::of(&shown.amount_authorized),

@@ -164,7 +164,7 @@ fn nothing_secret_is_written_anywhere() {
     assert!(files.iter().any(|file| file.ends_with("keys/keys.store")), "{files:?}");
     assert!(files.iter().any(|file| file.components().any(|part| part.as_os_str() == "sled")));
     for file in files {
-        let bytes = fs::read(&file).unwrap();
+        let bytes = written(&file);
         for secret in secrets() {
             assert!(!holds(&bytes, &secret), "{}: {}", file.display(), secret.name);
         }
@@ -204,7 +204,7 @@ fn nothing_secret_is_in_what_is_made_of_the_log() {
             pay(by("wallet", "wallet_id", WALLET));
         }
         let made = operator.post("/api/v1/admin/snapshots", "").unwrap();
-        assert_eq!(made.status, 201, "{}", made.body);
+        assert_eq!(made.status, 200, "{}", made.body);
     }
     let ends = |path: &Path, ending: &str| path.extension().is_some_and(|found| found == ending);
     server::until("a segment is compressed", || {
@@ -252,7 +252,7 @@ fn nothing_secret_is_in_what_is_made_of_the_log() {
         assert!(files.iter().any(is_there), "{made}");
     }
     for file in files {
-        let bytes = fs::read(&file).unwrap();
+        let bytes = written(&file);
         for secret in secrets() {
             assert!(!holds(&bytes, &secret), "{}: {}", file.display(), secret.name);
         }
@@ -311,7 +311,7 @@ fn texts_of_keys_are_in_the_answers_to_their_issue_alone() {
             assert!(!place.contains(digits), "{name}");
         }
         for file in files_below(&data) {
-            let bytes = fs::read(&file).unwrap();
+            let bytes = written(&file);
             assert!(!contains(&bytes, digits.as_bytes()), "{}", file.display());
         }
     }
@@ -363,7 +363,10 @@ fn secrets() -> Vec<Secret> {
             .map(|pair| (pair[0] - b'0') << 4 | (pair[1] - b'0'))
             .collect();
         let texts = [digits.to_owned(), grouped(digits, " "), grouped(digits, "-")];
-        let binary = [value.to_le_bytes().to_vec(), value.to_be_bytes().to_vec(), packed];
+        // Without the zeros in front, which a wider number has more of, and a narrower one less.
+        let big: Vec<u8> = value.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect();
+        let little = big.iter().rev().copied().collect();
+        let binary = [little, big, packed];
         let forms = texts.map(String::into_bytes).into_iter().chain(binary).collect();
         Secret { name, forms }
     };
@@ -455,6 +458,15 @@ fn holds_word(text: &str, word: &str) -> bool {
         let after = text.as_bytes().get(place + word.len());
         !before.is_some_and(is_part) && !after.is_some_and(is_part)
     })
+}
+
+/// What a file holds, without the zeros behind it that are there for what is yet to be written: nothing
+/// that is looked for ends in one.
+fn written(file: &Path) -> Vec<u8> {
+    let mut bytes = fs::read(file).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    bytes.truncate(end);
+    bytes
 }
 
 fn files_below(directory: &Path) -> Vec<PathBuf> {

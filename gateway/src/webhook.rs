@@ -35,7 +35,7 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::{runtime::Runtime, sync::watch};
-use tollgate_domain::{CallbackSecret, DeliveryId, Timestamp, WebhookEndpoint, WebhookEndpointId};
+use tollgate_domain::{CallbackSecret, DeliveryId, Timestamp, WebhookEndpoint};
 use tollgate_engine::Engine;
 
 pub(crate) use self::{
@@ -246,10 +246,10 @@ impl Webhooks {
     /// Where the books cannot be written.
     pub(crate) fn deliver_again(
         &self,
-        endpoint: WebhookEndpointId,
+        queue: QueueId,
         events: impl IntoIterator<Item = Cursor>,
     ) -> Result<usize, FeedError> {
-        let (queue, due) = (QueueId::Endpoint(endpoint), self.shared.now());
+        let due = self.shared.now();
         let mut change = self.shared.outbox.change();
         let mut count = 0;
         for cursor in events {
@@ -269,7 +269,7 @@ impl Webhooks {
     pub(crate) fn dead_letters(
         &self,
         realm: Realm,
-        endpoint: WebhookEndpointId,
+        queue: QueueId,
         (from, to): (Bound<Cursor>, Bound<Cursor>),
         rows: usize,
         newest: bool,
@@ -281,7 +281,7 @@ impl Webhooks {
             Bound::Included(_) | Bound::Unbounded => begins_behind,
         };
         let range = (Bound::Excluded(from), to);
-        let dead = self.shared.outbox.dead(QueueId::Endpoint(endpoint), range, rows, newest)?;
+        let dead = self.shared.outbox.dead(queue, range, rows, newest)?;
         let letter = |(cursor, given_up_at)| {
             let event = feed.event_at(realm, cursor).transpose()?;
             Some(event.map(|event| DeadLetter { event, given_up_at }))
@@ -289,18 +289,18 @@ impl Webhooks {
         dead.into_iter().filter_map(letter).collect()
     }
 
-    /// So many tries of an endpoint, of those in a range the newest or the oldest; oldest first.
+    /// So many tries of a queue's events, of those in a range the newest or the oldest; oldest first.
     ///
     /// # Errors
     /// Where the books cannot be read.
     pub(crate) fn attempts(
         &self,
-        endpoint: WebhookEndpointId,
+        queue: QueueId,
         range: (Bound<DeliveryId>, Bound<DeliveryId>),
         rows: usize,
         newest: bool,
     ) -> Result<Vec<Attempt>, FeedError> {
-        self.shared.outbox.attempts(QueueId::Endpoint(endpoint), range, rows, newest)
+        self.shared.outbox.attempts(queue, range, rows, newest)
     }
 
     /// What a receiver answered, as far as it is kept; `None` where it cannot be opened.

@@ -42,11 +42,11 @@ pub(super) struct EventsArguments {
 
 #[derive(Debug, Subcommand)]
 enum EventsCommand {
-    /// Deliver an event again, to every endpoint that wants it or to one.
+    /// Deliver an event again, to all who want it or to one.
     Resend {
         /// The event's id.
         id: FeedEventId,
-        /// The endpoint's id.
+        /// The endpoint's id, or `callbacks` for the payment's own address.
         #[arg(long, value_name = "ID")]
         endpoint: Option<String>,
         #[command(flatten)]
@@ -138,7 +138,7 @@ pub(super) fn events(arguments: EventsArguments) -> Result<(), EventsError> {
     let api = gateway.into_api()?;
     let path = format!("/api/v1/events/{id}/resend");
     let answer = runtime()?.block_on(api.call(Method::POST, &path, Some(&request)))?;
-    output::print(&format!("{id} is delivered again to {} endpoints\n", answer["events"]))?;
+    output::print(&format!("{id} is delivered again to {} receivers\n", answer["events"]))?;
     Ok(())
 }
 

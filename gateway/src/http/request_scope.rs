@@ -83,7 +83,10 @@ impl RequestScope {
         self.known.set(Known { caller, standing: counted.map(|(standing, _)| standing) });
         match counted {
             None | Some((_, Ok(()))) => Ok(()),
-            Some((_, Err(TooOften))) => Err(Problem::of(ErrorCode::RateLimitExceeded)),
+            Some((_, Err(TooOften))) => {
+                let detail = "The API key has made more requests than it may.";
+                Err(Problem::new(ErrorCode::RateLimitExceeded, detail))
+            }
         }
     }
 }

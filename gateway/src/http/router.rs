@@ -144,10 +144,10 @@ routes! {
         post(v1::webhooks::rotate_secret);
     WebhookEnabling = "/api/v1/webhooks/{id}/enable" => post(v1::webhooks::enable);
     WebhookTest = "/api/v1/webhooks/{id}/test" => post(v1::webhooks::test);
-    WebhookAttempts = "/api/v1/webhooks/{id}/attempts" => get(v1::webhooks::attempts);
+    WebhookAttempts = "/api/v1/webhooks/{id}/attempts" => get(v1::deliveries::attempts);
     WebhookDeadLetters = "/api/v1/webhooks/{id}/dead-letters" =>
-        get(v1::webhook_recovery::dead_letters);
-    WebhookRecovery = "/api/v1/webhooks/{id}/recover" => post(v1::webhook_recovery::recover);
+        get(v1::deliveries::dead_letters);
+    WebhookRecovery = "/api/v1/webhooks/{id}/recover" => post(v1::deliveries::recover);
     QueueStatus = "/api/v1/queue/status" => get(v1::queue_status::read);
     ClassicPaymentProcess = "/api/payments/process" => post(classic::payments::process);
     ClassicPayment = "/api/payments/{id}" => get(classic::payments::read);

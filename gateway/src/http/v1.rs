@@ -2,6 +2,7 @@
 
 pub(super) mod customer_accounts;
 pub(super) mod customers;
+pub(super) mod deliveries;
 pub(super) mod event_socket;
 pub(super) mod event_stream;
 mod event_tail;
@@ -24,5 +25,4 @@ pub(super) mod refunds;
 pub(super) mod reviews;
 pub(super) mod storage;
 pub(super) mod transactions;
-pub(super) mod webhook_recovery;
 pub(super) mod webhooks;

@@ -89,8 +89,8 @@ pub(crate) use webhook_answer::{
     EventPageBody, QueueBody, QueueStatusBody, RedeliveryBody,
 };
 pub(crate) use webhook_request::{
-    EndpointWishes, EventResendRequest, RecoverRequest, RecoverySpan, SecretRequest, TestRequest,
-    WebhookRequest,
+    CALLBACKS, EndpointWishes, EventResendRequest, NamedReceiver, RecoverRequest, RecoverySpan,
+    SecretRequest, TestRequest, WebhookRequest,
 };
 
 use serde::Deserialize;

@@ -10,9 +10,7 @@ use std::{
 use tokio::runtime::Handle;
 use tollgate_config::Config;
 use tollgate_domain::ProviderId;
-use tollgate_engine::{
-    Engine, RecordObserver, RecordObservers, RecoveryReport, records_let_go,
-};
+use tollgate_engine::{Engine, RecordObserver, RecordObservers, RecoveryReport, records_let_go};
 
 use super::{Error, feed_directory, log_directory, options, views_directory};
 use crate::{

@@ -58,12 +58,12 @@ pub(crate) struct EndpointTarget {
 /// What an endpoint calls an event; `None` where it wants none of these.
 pub(crate) fn wanted_name(
     settings: &WebhookSettings,
-    name: &Cow<'static, str>,
+    event: &FeedEvent,
 ) -> Option<Cow<'static, str>> {
-    if settings.takes(name) {
-        return Some(name.clone());
+    if settings.takes(&event.name) {
+        return Some(event.name.clone());
     }
-    older_name(name).filter(|older| settings.takes(older)).map(Cow::Borrowed)
+    older_name(&event.name).filter(|older| settings.takes(older)).map(Cow::Borrowed)
 }
 
 impl Target {
@@ -113,7 +113,7 @@ impl Target {
     fn name_for(&self, event: &FeedEvent) -> Option<Cow<'static, str>> {
         match self {
             Self::Callbacks { .. } => Some(event.name.clone()),
-            Self::Endpoint(target) => wanted_name(&target.endpoint.settings, &event.name),
+            Self::Endpoint(target) => wanted_name(&target.endpoint.settings, event),
         }
     }
 

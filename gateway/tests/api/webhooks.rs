@@ -445,8 +445,28 @@ async fn a_payment_s_own_address_is_told_signed_with_the_merchant_s_secret() {
     assert_eq!(names(&deliveries), ["payment.created", "payment.completed"]);
     assert_eq!(deliveries[0].path, "/paid?o=1");
     deliveries[1].verify(secret["secret"].as_str().unwrap());
+
+    // Its tries are shown, and it is delivered again, alone or with all who have such an address.
+    let callbacks = "/api/v1/webhooks/callbacks";
+    let attempts = until_attempts(&server, callbacks, 2).await;
+    assert_eq!(attempts[0]["event_id"], deliveries[1].json()["id"]);
+    assert_eq!(server.get(&format!("{callbacks}/dead-letters")).await.json()["data"], json!([]));
+    let again = format!("/api/v1/events/{}/resend", deliveries[1].json()["id"].as_str().unwrap());
+    for (named, events) in [(Value::Null, 1), (json!({"endpoint_id": "callbacks"}), 1)] {
+        let resent = server.ask("POST", &again, named).await.json();
+        assert_eq!(resent["events"], events, "{resent}");
+    }
+    let others = server.events().await[2]["id"].as_str().unwrap().to_owned();
+    let others = format!("/api/v1/events/{others}/resend");
+    let resent = server.ask("POST", &others, json!({"endpoint_id": "callbacks"})).await.json();
+    assert_eq!(resent["events"], 0, "its payment has no address of its own");
+    let span = json!({"since": "2020-01-01T00:00:00Z"});
+    let recovered = server.ask("POST", &format!("{callbacks}/recover"), span).await.json();
+    assert_eq!(recovered["events"], 2);
+    let deliveries = receiver.until(6).await;
+    assert!(deliveries.iter().all(|delivery| delivery.path == "/paid?o=1"));
     server.stop().await;
-    assert_eq!(receiver.deliveries().len(), 2, "and nobody else's");
+    assert_eq!(receiver.deliveries().len(), 6, "and nobody else's");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

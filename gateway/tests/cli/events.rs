@@ -163,7 +163,7 @@ fn what_happens_is_forwarded_signed_and_told() {
         }
     }
     let resent = stage.told(&["events", "resend", &id]);
-    assert_eq!(resent, format!("{id} is delivered again to 0 endpoints\n"));
+    assert_eq!(resent, format!("{id} is delivered again to 0 receivers\n"));
 }
 
 #[test]

@@ -39,7 +39,7 @@ use super::{
         Snapshot, TestRequest, Timeline, Transaction, TransactionId, TransactionList, UnknownList,
         VpaRequest, VpaValidation, WalletBalance, WalletBalanceRequest, WalletLink,
         WalletLinkRequest, WebhookAttempt, WebhookAttemptList, WebhookEndpoint, WebhookEndpointId,
-        WebhookEndpointList, WebhookRedelivery, WebhookRequest,
+        WebhookEndpointList, WebhookReceiver, WebhookRedelivery, WebhookRequest,
     },
 };
 use crate::http::{error::ErrorCode, surface::Surface};
@@ -268,6 +268,7 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<TestRequest>(&mut schemas);
     add::<RecoverRequest>(&mut schemas);
     add::<WebhookEndpointId>(&mut schemas);
+    add::<WebhookReceiver>(&mut schemas);
     add::<WebhookEndpoint>(&mut schemas);
     add::<WebhookEndpointList>(&mut schemas);
     add::<DeletedWebhookEndpoint>(&mut schemas);

@@ -62,7 +62,7 @@ pub(super) use transaction::{
 pub(super) use values::{
     ApiKeyId, AttemptId, CountryCode, CsvText, Currency, CustomerId, DeliveryId, ErrorPage,
     EventId, EventStreamText, ExceptionId, JsonLinesText, MerchantId, OrderId, ParkedCallbackId,
-    PaymentId, ProviderId, RefundId, TransactionId, WebhookEndpointId,
+    PaymentId, ProviderId, RefundId, TransactionId, WebhookEndpointId, WebhookReceiver,
 };
 pub(super) use webhook::{
     CallbackSecret, ClassicEventPageAnswer, DeadLetter, DeadLetterList, DeletedWebhookEndpoint,

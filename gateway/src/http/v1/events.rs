@@ -11,7 +11,7 @@ use axum::{
     response::Response,
 };
 use hyper::{HeaderMap, Request, StatusCode, Uri};
-use tollgate_domain::{FeedEventId, Scope, WebhookEndpoint, WebhookEndpointId};
+use tollgate_domain::{FeedEventId, Scope, WebhookEndpoint};
 
 use super::webhooks::{owned, realm_of};
 use crate::{
@@ -23,10 +23,10 @@ use crate::{
         page::{USUAL_LIMIT, take_limit},
         respond,
         state::Gateway,
-        wire::{self, EventPageBody, EventResendRequest, RedeliveryBody},
+        wire::{self, EventPageBody, EventResendRequest, NamedReceiver, RedeliveryBody},
     },
     vault::Realm,
-    webhook::wanted_name,
+    webhook::{QueueId, wanted_name},
 };
 
 /// How long a page waits for what its reader may have been answered just before.
@@ -79,7 +79,8 @@ pub(in crate::http) async fn read(
     Ok(respond::json(StatusCode::OK, &body))
 }
 
-/// Delivers an event again: to the endpoint that is named, or to every enabled one that wants it.
+/// Delivers an event again: to the receiver that is named, or to every enabled endpoint that wants it
+/// and to the callback address of its payment.
 pub(in crate::http) async fn resend(
     State(gateway): State<Arc<Gateway>>,
     Path(id): Path<String>,
@@ -94,21 +95,24 @@ pub(in crate::http) async fn resend(
         None => None,
     };
     let event = find(&serving.feed, realm, &id).await?;
-    let endpoints: Vec<WebhookEndpointId> = match named {
-        Some(id) => vec![owned(serving, &own, &id.to_string())?.id],
+    let callbacks = event.has_callback.then_some(QueueId::Callbacks(realm));
+    let queues: Vec<QueueId> = match named {
+        Some(NamedReceiver::Callbacks) => callbacks.into_iter().collect(),
+        Some(NamedReceiver::Endpoint(id)) => {
+            vec![QueueId::Endpoint(owned(serving, &own, &id.to_string())?.id)]
+        }
         None => serving.engine.control().read(|state| {
             let wants = |endpoint: &&WebhookEndpoint| {
-                endpoint.disabled.is_none()
-                    && wanted_name(&endpoint.settings, &event.name).is_some()
+                endpoint.disabled.is_none() && wanted_name(&endpoint.settings, &event).is_some()
             };
             let endpoints = state.webhook_endpoints_of(own.merchant, own.mode).filter(wants);
-            endpoints.map(|endpoint| endpoint.id).collect()
+            endpoints.map(|endpoint| QueueId::Endpoint(endpoint.id)).chain(callbacks).collect()
         }),
     };
     let webhooks = Arc::clone(&serving.webhooks);
     let resent = blocking(move || {
-        let again = |endpoint| webhooks.deliver_again(endpoint, [Cursor::of(event.id)]);
-        endpoints.into_iter().map(again).sum::<Result<usize, FeedError>>()
+        let again = |queue| webhooks.deliver_again(queue, [Cursor::of(event.id)]);
+        queues.into_iter().map(again).sum::<Result<usize, FeedError>>()
     });
     let resent = resent.await?;
     Ok(respond::json(StatusCode::ACCEPTED, &RedeliveryBody::new(resent, None)))

@@ -14,7 +14,7 @@ use crate::{
         error::{ErrorCode, Problem},
         respond,
         state::{Gateway, Serving},
-        wire::{QueueBody, QueueStatusBody},
+        wire::{CALLBACKS, QueueBody, QueueStatusBody},
     },
     vault::Realm,
     webhook::QueueId,
@@ -71,7 +71,7 @@ async fn of_merchant(
             }
         }
         if let Some(status) = webhooks.status(realm, QueueId::Callbacks(realm))? {
-            queues.push(QueueBody::of_webhooks("callbacks".to_owned(), &status, now));
+            queues.push(QueueBody::of_webhooks(CALLBACKS.to_owned(), &status, now));
         }
         Ok(queues)
     })

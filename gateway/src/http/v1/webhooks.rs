@@ -1,6 +1,6 @@
 //! Endpoints: `/api/v1/webhooks`, of the merchant and the mode of the key that asks.
 //!
-//! Not here: what is delivered once more, see `webhook_recovery.rs`.
+//! Not here: what became of deliveries, and deliveries once more, see `deliveries.rs`.
 //!
 //! A secret is in the answer to its making, and nowhere else. Whatever changes an endpoint is told to
 //! whoever delivers to it, once it is durable.
@@ -15,13 +15,13 @@ use axum::{
 use hyper::{HeaderMap, Request, StatusCode, Uri};
 use serde::de::IgnoredAny;
 use tollgate_domain::{
-    CreateWebhookEndpoint, DeleteWebhookEndpoint, DeliveryId, EventFilter, FeedEventId,
-    RotateCallbackSecret, RotateWebhookSecret, Scope, SealedSecret, ShardId, UpdateWebhookEndpoint,
-    WebhookEndpoint, WebhookEndpointId, WebhookSettings,
+    CreateWebhookEndpoint, DeleteWebhookEndpoint, EventFilter, FeedEventId, RotateCallbackSecret,
+    RotateWebhookSecret, Scope, SealedSecret, ShardId, UpdateWebhookEndpoint, WebhookEndpoint,
+    WebhookEndpointId, WebhookSettings,
 };
 use zeroize::Zeroizing;
 
-use super::events::{blocking, feed_failed};
+use super::events::feed_failed;
 use crate::{
     feed::{Content, FeedEvent, Rendered},
     http::{
@@ -264,27 +264,6 @@ pub(in crate::http) async fn test(
     let attempt = serving.webhooks.try_now(endpoint, event).await.map_err(feed_failed)?;
     let answer = serving.webhooks.answer_body(realm, &attempt);
     Ok(respond::json(StatusCode::OK, &AttemptBody::new(&attempt, answer)))
-}
-
-/// Lists the tries of an endpoint.
-pub(in crate::http) async fn attempts(
-    State(gateway): State<Arc<Gateway>>,
-    Path(id): Path<String>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let own = authentication::merchant(&gateway, &headers, Scope::WebhooksRead)?;
-    let serving = gateway.serving()?;
-    let endpoint = owned(serving, &own, &id)?.id;
-    let page = PageRequest::<DeliveryId>::parse(uri.query())?;
-    let webhooks = Arc::clone(&serving.webhooks);
-    let (range, (rows, newest)) = (page.range(), page.rows());
-    let rows = blocking(move || webhooks.attempts(endpoint, range, rows, newest)).await?;
-    let realm = realm_of(&own);
-    let bodies = rows
-        .iter()
-        .map(|attempt| AttemptBody::new(attempt, serving.webhooks.answer_body(realm, attempt)));
-    Ok(respond::json(StatusCode::OK, &page.take(bodies, uri.path())))
 }
 
 async fn change(

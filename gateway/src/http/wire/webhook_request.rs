@@ -99,6 +99,16 @@ object! {
     }
 }
 
+/// What stands for the callback addresses of payments where an endpoint's id could stand.
+pub(crate) const CALLBACKS: &str = "callbacks";
+
+/// A receiver that a request names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum NamedReceiver {
+    Endpoint(WebhookEndpointId),
+    Callbacks,
+}
+
 /// What a request says of an endpoint, without a fault. `None` where it does not say.
 pub(crate) struct EndpointWishes {
     pub(crate) url: Option<Box<str>>,
@@ -228,18 +238,23 @@ impl TestRequest<'_> {
 }
 
 impl EventResendRequest<'_> {
-    /// The endpoint, if one is named.
+    /// The receiver, if one is named.
     ///
     /// # Errors
     /// All faults at once.
-    pub(crate) fn validate(&self) -> Result<Option<WebhookEndpointId>, Problem> {
+    pub(crate) fn validate(&self) -> Result<Option<NamedReceiver>, Problem> {
         let mut faults = Faults::default();
         faults.unknown("", &self.unknown);
-        let id = present(&self.endpoint_id).and_then(|text| {
-            let detail = "This is no id of an endpoint.";
-            text.parse().map_err(|_no_id| faults.invalid("/endpoint_id", detail)).ok()
-        });
-        if faults.is_empty() { Ok(id) } else { Err(faults.into_problem()) }
+        let named = match present(&self.endpoint_id) {
+            None => None,
+            Some(CALLBACKS) => Some(NamedReceiver::Callbacks),
+            Some(text) => {
+                let detail = "This is no id of an endpoint, nor `callbacks`.";
+                let id = text.parse().map_err(|_no_id| faults.invalid("/endpoint_id", detail));
+                id.ok().map(NamedReceiver::Endpoint)
+            }
+        };
+        if faults.is_empty() { Ok(named) } else { Err(faults.into_problem()) }
     }
 }
 

@@ -187,8 +187,8 @@ fn resend() -> Description {
         id: "resendEvent",
         group: Group::Events,
         summary: "Deliver an event again",
-        description: "To the endpoint that is named, or to every enabled one that wants it, whether \
-                      it was taken before or not.",
+        description: "To the receiver that is named, or to every enabled endpoint that wants it and \
+                      to the payment's own address, whether it was taken before or not.",
         access: Access::Merchant,
         parameters: vec![path_parameter::<EventId>("id", "The event's id.")],
         body: Some(Body::json(reference::<EventResendRequest>()).optional().example(

@@ -11,8 +11,8 @@ use super::{
         schemas::{
             CallbackSecret, DeadLetterList, DeletedWebhookEndpoint, DeliveryId, EventId,
             RecoverRequest, SecretRequest, TestRequest, WebhookAttempt, WebhookAttemptList,
-            WebhookEndpoint, WebhookEndpointId, WebhookEndpointList, WebhookRedelivery,
-            WebhookRequest,
+            WebhookEndpoint, WebhookEndpointId, WebhookEndpointList, WebhookReceiver,
+            WebhookRedelivery, WebhookRequest,
         },
     },
     ANY, BODY, COMMAND, KEYED, LIST, MERCHANT, page, refusals,
@@ -295,8 +295,10 @@ fn test() -> Description {
     }
 }
 
+const RECEIVER: &str = "The endpoint's id, or `callbacks` for what payments' own addresses get.";
+
 fn attempts() -> Description {
-    let named = path_parameter::<WebhookEndpointId>("id", "The endpoint's id.");
+    let named = path_parameter::<WebhookReceiver>("id", RECEIVER);
     Description {
         parameters: std::iter::once(named).chain(page::<DeliveryId>()).collect(),
         answers: vec![
@@ -315,7 +317,7 @@ fn attempts() -> Description {
 }
 
 fn dead_letters() -> Description {
-    let named = path_parameter::<WebhookEndpointId>("id", "The endpoint's id.");
+    let named = path_parameter::<WebhookReceiver>("id", RECEIVER);
     Description {
         parameters: std::iter::once(named).chain(page::<EventId>()).collect(),
         answers: vec![
@@ -331,7 +333,7 @@ fn dead_letters() -> Description {
             HttpMethod::Get,
             "listDeadLetters",
             "List what was given up",
-            "Events that the endpoint did not take in any try of the whole schedule, as long as they \
+            "Events that the receiver did not take in any try of the whole schedule, as long as they \
              are kept. They are delivered again one by one, or all at once by a recovery.",
         )
     }
@@ -350,13 +352,14 @@ fn recover() -> Description {
                 .example("span", summary, examples::redelivery())
                 .example("dead_letters", dead, examples::redelivery()),
         ],
+        parameters: vec![path_parameter::<WebhookReceiver>("id", RECEIVER)],
         refusals: refusals(&[ANY, KEYED, MERCHANT, BODY, NAMED]),
         ..operation(
             Route::WebhookRecovery,
             HttpMethod::Post,
             "recoverWebhook",
             "Deliver a span again",
-            "Delivers again what happened in a span of time and the endpoint wants, whether it was \
+            "Delivers again what happened in a span of time and the receiver wants, whether it was \
              taken before or not, or of that what was given up: up to 10,000 events, and the answer \
              says from where to go on.",
         )

@@ -68,6 +68,8 @@ texts! {
     EventId = "^evt_[0-7][0-9a-hjkmnp-tv-z]{25}$", "evt_06f1q8zr2w000c000000qr1c4t";
     /// An endpoint's id.
     WebhookEndpointId = "^whe_[0-7][0-9a-hjkmnp-tv-z]{25}$", "whe_06f1q8zr2w0000hd3s8x2m6v9k";
+    /// Whom deliveries are for: an endpoint's id, or `callbacks`, the merchant's payments' own addresses.
+    WebhookReceiver = "^(whe_[0-7][0-9a-hjkmnp-tv-z]{25}|callbacks)$", "whe_06f1q8zr2w0000hd3s8x2m6v9k";
     /// The id of a try to deliver an event.
     DeliveryId = "^dlv_[0-7][0-9a-hjkmnp-tv-z]{25}$", "dlv_06f1q8zr2w0000p4k7w1z5c8rt";
     /// What an event stream holds: server-sent events.

@@ -4,7 +4,10 @@ use utoipa::ToSchema;
 
 use super::{
     payment::ListObject,
-    values::{DeliveryId, EventData, EventId, HeaderTexts, Time, WebhookEndpointId, WrittenTime},
+    values::{
+        DeliveryId, EventData, EventId, HeaderTexts, Time, WebhookEndpointId, WebhookReceiver,
+        WrittenTime,
+    },
 };
 
 /// Something that has happened.
@@ -112,8 +115,8 @@ pub(in crate::http::openapi) struct TestRequest {
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http::openapi) struct EventResendRequest {
-    /// Every enabled endpoint that wants it, if it is not said.
-    endpoint_id: Option<WebhookEndpointId>,
+    /// Every enabled endpoint that wants it and the payment's own address, if it is not said.
+    endpoint_id: Option<WebhookReceiver>,
 }
 
 /// Which events are delivered again.

@@ -38,7 +38,7 @@ use super::{
     order::ToldOrder,
     timeline::{self, PaymentRecord},
 };
-use crate::{low_priority::at_low_priority, vault::Realm, webhook::Outbox};
+use crate::{low_priority::with_low_priority_threads, vault::Realm, webhook::Outbox};
 
 const POSITION: u8 = b'p';
 const HEAD: u8 = b'h';
@@ -94,7 +94,7 @@ impl FeedStore {
             .cache_size(cache_bytes)
             .worker_threads(BACKGROUND_THREADS)
             .max_journaling_size(JOURNAL_BYTES);
-        let database = at_low_priority(|| builder.open()).map_err(FeedError::Thread)??;
+        let database = with_low_priority_threads("fjall", || builder.open())?;
         let keyspace = |name, bytes| {
             let sized = || KeyspaceCreateOptions::default().max_memtable_size(bytes);
             database.keyspace(name, sized)

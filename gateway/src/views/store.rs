@@ -24,7 +24,7 @@ use tollgate_domain::ShardId;
 use tollgate_engine::{TreeBuilder, TreeCopy};
 
 use super::{ViewError, facet::Facet, row::Row};
-use crate::{low_priority::at_low_priority, vault::Realm};
+use crate::{low_priority::with_low_priority_threads, vault::Realm};
 
 /// The number of the format that this build reads and writes. Anything else is built anew.
 const FORMAT: u32 = 5;
@@ -106,7 +106,7 @@ impl ViewStore {
             .cache_size(cache_bytes)
             .worker_threads(BACKGROUND_THREADS)
             .max_journaling_size(JOURNAL_BYTES);
-        let database = at_low_priority(|| builder.open()).map_err(ViewError::Thread)??;
+        let database = with_low_priority_threads("fjall", || builder.open())?;
         let keyspace = |name, bytes| {
             let sized = || KeyspaceCreateOptions::default().max_memtable_size(bytes);
             database.keyspace(name, sized)

@@ -26,6 +26,8 @@ use std::{
 
 use tollgate_domain::{Event, History, OperationId, PaymentId, Record, ShardId, ShardState, codec};
 
+use crate::tree_damage::is_tree_damaged;
+
 pub(crate) use feed::ArchiveFeed;
 pub use keeper::Keeper;
 pub(crate) use store::Store;
@@ -111,9 +113,28 @@ pub enum ArchiveError {
     /// It lacks what the log has let go of: nothing can make it again.
     #[error("the archive lacks payments of shard {} that are in the log no longer", .0.0)]
     Gone(ShardId),
+    /// It is damaged, and the log cannot make it again.
+    #[error(
+        "it is damaged, and the log, which was cut, cannot make it again: put back a copy, or restore a backup"
+    )]
+    Irreplaceable {
+        /// What is wrong with it.
+        source: Box<ArchiveError>,
+    },
     /// It has more than the log: it is another log's, or the log is an old copy of its own.
     #[error("the archive has payments of shard {} that have not left it", .0.0)]
     Ahead(ShardId),
+}
+
+impl ArchiveError {
+    /// Whether its files are to blame, so that it had better be made anew.
+    fn is_damage(&self) -> bool {
+        match self {
+            Self::Store(error) => is_tree_damaged(error),
+            Self::Damaged(_) | Self::History(_) => true,
+            Self::Failed | Self::Gone(_) | Self::Ahead(_) | Self::Irreplaceable { .. } => false,
+        }
+    }
 }
 
 impl Departures {

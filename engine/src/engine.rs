@@ -34,7 +34,7 @@ use tollgate_wal::{
 use crate::{
     abort_guard::spawn_vital,
     admission::{Admission, Permit},
-    archive::{Archive, Keeper, archive_of},
+    archive::{Archive, Keeper},
     archive_desk::ArchiveDesk,
     backup::StateClaim,
     clock::Clock,
@@ -173,7 +173,7 @@ impl<A: Attachment> Engine<A> {
     ) -> Result<(Self, RecoveryReport), Error> {
         let log = options.log_options();
         let snapshots = SnapshotStore::look(&options.directory);
-        let archive = Arc::new(Keeper::open(&archive_of(&options.directory))?);
+        let archive = Arc::new(Keeper::of_log(&options.directory)?);
         let kept = Arc::clone(&archive) as Arc<dyn Archive>;
         let recovered = recover(
             options.shards,

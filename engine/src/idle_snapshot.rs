@@ -13,7 +13,7 @@ use tollgate_domain::{ShardId, StateHash};
 use tollgate_wal::{LogStore, Options, SledStore, SnapshotStore};
 
 use crate::{
-    archive::{Archive, Keeper, archive_of},
+    archive::{Archive, Keeper},
     error::Error,
     options::SnapshotObservation,
     record_observer::RecordObservers,
@@ -29,7 +29,7 @@ pub fn snapshot_idle(directory: &Path) -> Result<SnapshotObservation, Error> {
     let streams = tollgate_wal::beginning(directory)?.positions().len();
     let streams = u16::try_from(streams).expect("a log counts its streams in 16 bits");
     let shards = NonZeroU16::new(streams.saturating_sub(1)).unwrap_or(NonZeroU16::MIN);
-    let archive = Arc::new(Keeper::open(&archive_of(directory))?);
+    let archive = Arc::new(Keeper::of_log(directory)?);
     let made = snapshot(directory, shards, Arc::clone(&archive) as Arc<dyn Archive>);
     archive.close();
     made

@@ -69,6 +69,7 @@ mod snapshot;
 mod snapshot_maker;
 mod snapshotter;
 mod tree_copy;
+mod tree_damage;
 mod verify;
 
 pub use admission::Permit;
@@ -108,4 +109,5 @@ pub use tollgate_wal::{
     Error as LogError, Gap, GroupObservation, LogEnd, LogFile, LostRecords, OpenLogFile, Repair,
 };
 pub use tree_copy::{TreeBuilder, TreeCopy, TreeError};
+pub use tree_damage::is_tree_damaged;
 pub use verify::{SnapshotVerdict, VerifyReport, verify, verify_against};

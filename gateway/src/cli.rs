@@ -70,6 +70,9 @@ enum Command {
     Restore(backup::RestoreArguments),
     /// Look into the write-ahead log.
     Wal(wal::WalArguments),
+    /// The same as `tollgate wal replay`: what the log comes to, up to a record or a time.
+    #[command(after_help = wal::REPLAY_EXAMPLES)]
+    Replay(wal::ReplayArguments),
     /// Build anew what lists are read from.
     Views(views::ViewsArguments),
     /// Serve the provider simulator by itself, for gateways in other processes.
@@ -172,6 +175,7 @@ impl Cli {
             Some(Command::Backup(arguments)) => Ok(backup::backup(arguments)?),
             Some(Command::Restore(arguments)) => Ok(backup::restore_backup(arguments)?),
             Some(Command::Wal(arguments)) => Ok(wal::run(arguments)?),
+            Some(Command::Replay(arguments)) => Ok(wal::replay(arguments)?),
             Some(Command::Views(arguments)) => Ok(views::run(arguments)?),
             Some(Command::Simulator(arguments)) => simulator::run(arguments),
             Some(Command::Listen(arguments)) => Ok(events::listen(arguments)?),

@@ -28,7 +28,7 @@ use std::{io, path::Path, sync::Arc, time::Duration};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tollgate_domain::ShardId;
-use tollgate_engine::{DurableRecord, RecordObserver, TreeBuilder, TreeCopy};
+use tollgate_engine::{DurableRecord, RecordObserver, TreeBuilder, TreeCopy, is_tree_damaged};
 
 pub(crate) use self::{
     query::{Found, Part, Review, Selection},
@@ -106,26 +106,13 @@ impl ViewError {
     fn is_damage(&self) -> bool {
         match self {
             Self::Damaged(_) | Self::Format => true,
-            Self::Store(fjall::Error::Locked | fjall::Error::Poisoned) => false,
-            Self::Store(error) => disk_error(error).is_none_or(is_of_content),
+            Self::Store(error) => is_tree_damaged(error),
             Self::Directory(_)
             | Self::Thread(_)
             | Self::TooBroad(_)
             | Self::Irreplaceable { .. } => false,
         }
     }
-}
-
-/// What the disk said, where that is why a store cannot be used.
-fn disk_error<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e io::Error> {
-    let mut causes = std::iter::successors(Some(error), |error| error.source());
-    causes.find_map(|cause| cause.downcast_ref::<io::Error>())
-}
-
-/// Whether the disk does answer, but with something else than was written.
-fn is_of_content(error: &io::Error) -> bool {
-    use io::ErrorKind::{InvalidData, NotFound, UnexpectedEof};
-    [InvalidData, NotFound, UnexpectedEof].contains(&error.kind())
 }
 
 impl Views {

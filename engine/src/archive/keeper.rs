@@ -9,6 +9,7 @@
 
 use std::{
     collections::HashMap,
+    fs, io,
     path::Path,
     sync::{
         Arc,
@@ -24,8 +25,10 @@ use parking_lot::{Mutex, RwLock};
 use tollgate_domain::{OperationId, PaymentId, ShardId};
 use tollgate_wal::crash_point;
 
-use super::{Archive, ArchiveError, Departures, store::Store};
-use crate::{abort_guard::AbortOnPanic, error::Error, tree_copy::TreeCopy};
+use super::{Archive, ArchiveError, Departures, archive_of, store::Store};
+use crate::{
+    abort_guard::AbortOnPanic, error::Error, inspect::records_let_go, tree_copy::TreeCopy,
+};
 
 /// Bytes on their way above which nothing more leaves memory.
 const MOST_BYTES: usize = 32 << 20;
@@ -61,11 +64,39 @@ enum Letter {
 }
 
 impl Keeper {
+    /// Opens the archive of a log that nobody else has open. One that is damaged is put aside where the log
+    /// can make it again, and begins anew.
+    ///
+    /// # Errors
+    /// Where it cannot be used just now, and where it is damaged and the log was cut. It stays as it is.
+    pub(crate) fn of_log(log: &Path) -> Result<Self, Error> {
+        let archive = archive_of(log);
+        match Self::open(&archive) {
+            Err(Error::Archive(error)) if error.is_damage() => {
+                if records_let_go(log)?.is_some_and(|let_go| let_go > 0) {
+                    return Err(Error::Archive(ArchiveError::Irreplaceable {
+                        source: Box::new(error),
+                    }));
+                }
+                let aside = archive.with_extension("damaged");
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(
+                    error,
+                    ?aside,
+                    "the archive is damaged, is put aside, and is made anew"
+                );
+                put_aside(&archive, &aside)
+                    .map_err(|error| Error::Archive(fjall::Error::Io(error).into()))?;
+                Self::open(&archive)
+            }
+            opened => opened,
+        }
+    }
+
     /// Opens what lies in a directory, which is made where there is none, and starts the thread.
     ///
     /// # Errors
-    /// Where it cannot be opened or read, and where the system gives no thread. An archive that is
-    /// damaged can be removed: the next start makes it again of the log.
+    /// Where it cannot be opened or read, and where the system gives no thread.
     pub fn open(directory: &Path) -> Result<Self, Error> {
         let store = Store::open(directory).map_err(Error::Archive)?;
         let positions = RwLock::new(store.positions().map_err(Error::Archive)?);
@@ -109,6 +140,15 @@ impl Keeper {
             let _ended = inbox.send(letter);
         }
     }
+}
+
+/// Of what is put aside the last one is kept.
+fn put_aside(archive: &Path, aside: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(aside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    fs::rename(archive, aside)
 }
 
 impl Archive for Keeper {

@@ -224,6 +224,47 @@ async fn an_archive_that_is_lost_or_behind_is_made_again_of_the_log() {
     stage.close().await;
 }
 
+/// Makes the archive's files others than they were.
+fn damage(directory: &Path) {
+    fs::write(directory.join("archive/version"), "none").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_archive_that_is_damaged_is_put_aside_and_made_again_of_the_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    let stage = Stage::archiving(directory, Script::approving());
+    let paid = pay(&stage, "one").await;
+    until_left(&stage, 1).await;
+    stage.engine.take_snapshot().await.unwrap();
+    stage.close().await;
+    for _twice in 0..2 {
+        damage(directory);
+        let stage = Stage::archiving(directory, Script::approving());
+        assert_eq!(read(&stage, paid.id()).await.as_ref(), Some(&paid));
+        stage.close().await;
+        assert!(directory.join("archive.damaged").exists());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_archive_that_the_log_could_not_make_again_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    let stage = Stage::letting_go(directory, Script::approving(), &[]).unwrap();
+    for round in 1..=4 {
+        pay(&stage, &round.to_string()).await;
+        until_left(&stage, round).await;
+        stage.engine.take_snapshot().await.unwrap();
+    }
+    stage.close().await;
+    damage(directory);
+    let refused = Stage::letting_go(directory, Script::approving(), &[]).err();
+    let refused = refused.expect("the log was cut");
+    assert!(matches!(refused, Error::Archive(ArchiveError::Irreplaceable { .. })), "{refused}");
+    assert!(directory.join("archive/version").exists(), "it is left as it is");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_archive_of_a_later_log_is_refused() {
     let directory = tempfile::tempdir().unwrap();

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use tollgate_domain::{ShardId, StateHash};
 use tollgate_engine::Error as EngineError;
 
+pub(super) use self::replay::ReplayArguments;
 use super::OutputError;
 use crate::{
     data_directory::{self, IdleDataDirectory},
@@ -61,7 +62,7 @@ enum WalCommand {
     /// shard. What lies behind the record is not looked at, so that it may be damaged; for a time
     /// all of the log is read, since each shard has its own.
     #[command(after_help = REPLAY_EXAMPLES)]
-    Replay(replay::ReplayArguments),
+    Replay(ReplayArguments),
 }
 
 const DUMP_EXAMPLES: &str = "\
@@ -77,7 +78,7 @@ Examples:
   tollgate wal tail --from 1 --no-follow       What is there already
   tollgate wal tail --from 5000 --limit 10";
 
-const REPLAY_EXAMPLES: &str = "\
+pub(super) const REPLAY_EXAMPLES: &str = "\
 Examples:
   tollgate wal replay --data-dir ./data        All of it
   tollgate wal replay --until 1000             Up to the record that `wal dump` shows as 1000
@@ -147,8 +148,12 @@ pub(super) fn run(arguments: WalArguments) -> Result<(), WalError> {
         WalCommand::Verify { data_dir, verbose } => verify(&data_dir, verbose),
         WalCommand::Dump(arguments) => dump::dump(arguments),
         WalCommand::Tail(arguments) => dump::tail(arguments),
-        WalCommand::Replay(arguments) => replay::run(arguments),
+        WalCommand::Replay(arguments) => replay(arguments),
     }
+}
+
+pub(super) fn replay(arguments: ReplayArguments) -> Result<(), WalError> {
+    replay::run(arguments)
 }
 
 #[expect(clippy::print_stdout, reason = "the report is what the command is for")]

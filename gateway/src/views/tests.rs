@@ -227,27 +227,6 @@ fn what_cannot_be_opened_just_now_is_left_as_it_is() {
 }
 
 #[test]
-fn what_the_disk_refuses_is_no_damage() {
-    use io::ErrorKind::{
-        InvalidData, NotFound, PermissionDenied, StorageFull, TooManyLinks, UnexpectedEof,
-    };
-    for kind in [PermissionDenied, StorageFull, TooManyLinks] {
-        assert!(!ViewError::from(fjall::Error::Io(kind.into())).is_damage(), "{kind}");
-        let nested = fjall::Error::Storage(fjall::LsmError::Io(kind.into()));
-        assert!(!ViewError::from(nested).is_damage(), "{kind}");
-    }
-    // Too many files are open, and the disk cannot read what it has.
-    for number in [24, 5] {
-        let error = io::Error::from_raw_os_error(number);
-        assert!(!ViewError::from(fjall::Error::Io(error)).is_damage(), "{number}");
-    }
-    for kind in [InvalidData, NotFound, UnexpectedEof] {
-        assert!(ViewError::from(fjall::Error::Io(kind.into())).is_damage(), "{kind}");
-    }
-    assert!(ViewError::from(fjall::Error::InvalidTrailer).is_damage());
-}
-
-#[test]
 fn what_the_log_could_not_make_again_is_kept() {
     let directory = tempfile::tempdir().unwrap();
     let opened = filled(directory.path());

@@ -43,6 +43,9 @@ fn a_log_is_replayed_up_to_a_record_or_a_time() {
     let sequences: u64 = shards.iter().map(|shard| shard["sequence"].as_u64().unwrap()).sum();
     assert_eq!(sequences, 4, "{shards:?}");
 
+    let arguments = ["replay", "--data-dir", data_dir, "--until", "4", "--json"];
+    assert_eq!(serde_json::from_str::<Value>(&output(&arguments, &[])).unwrap(), within);
+
     // By the time of a record it is the same, where no other is of that millisecond.
     let dumped = output(&["wal", "dump", "--data-dir", data_dir], &[]);
     let times: Vec<Value> = dumped

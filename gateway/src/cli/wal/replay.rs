@@ -16,7 +16,7 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
-pub(super) struct ReplayArguments {
+pub(in crate::cli) struct ReplayArguments {
     /// The data directory.
     #[arg(long, default_value = "./data", value_name = "DIRECTORY")]
     data_dir: PathBuf,

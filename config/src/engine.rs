@@ -27,10 +27,10 @@ pub struct Engine {
     pub idempotency_retention_s: u64,
     /// What becomes of an approval that comes after its payment had ended.
     pub late_approvals: LateApprovals,
-    /// How long after its last event a payment of which nothing is left to do stays in memory, in
-    /// seconds.
+    /// How long after its last event a payment of which nothing is left to do stays in memory, and an
+    /// order after its last change, in seconds.
     pub archive_after_s: u64,
-    /// How many such payments stay in memory, at the most.
+    /// How many such payments stay in memory at the most, and as many orders without a payment there.
     pub finished_payments: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Where payments are that have left memory: how they are handed over, and found again.
+//! Where payments and orders are that have left memory: how they are handed over, and found again.
 //!
 //! ```text
 //!   shard     PaymentArchived ─▶ log ─▶ durable ─▶ take(departures)       live, must not wait
@@ -7,16 +7,19 @@
 //!   command   not in memory ─▶ history(payment) ─▶ PaymentRecalled, and then the command
 //! ```
 //!
+//! Orders go the same ways, by records of their own.
+//!
 //! The log has everything: the archive is made of it, and is made again where it is lost.
 //!
 //! Invariant: what has left memory by a durable record is found from the moment on at which that
 //! record is released. What was written down is never of a record that the log may yet lose.
 //!
-//! Not here: which payments leave (`tollgate_domain`), and how what is found comes back
+//! Not here: which of them leave (`tollgate_domain`), and how what is found comes back
 //! (`shard/recall.rs`).
 
 mod feed;
 mod keeper;
+mod orders;
 mod store;
 
 use std::{
@@ -30,12 +33,14 @@ use crate::tree_damage::is_tree_damaged;
 
 pub(crate) use feed::ArchiveFeed;
 pub use keeper::Keeper;
+pub(crate) use orders::find_orders;
+pub use orders::{DepartedOrder, OrderPlace, OrderRange, find_order};
 pub(crate) use store::Store;
 
-/// Keeps payments that have left memory.
+/// Keeps payments and orders that have left memory.
 pub trait Archive: Send + Sync + 'static {
-    /// How many departures of this shard it has, all from the first on. Asked once for each shard,
-    /// before the log is replayed, and when a snapshot is made.
+    /// How many departures of this shard it has, all from the first on, of payments and orders alike.
+    /// Asked once for each shard, before the log is replayed, and when a snapshot is made.
     fn position(&self, shard: ShardId) -> u64;
 
     /// Takes what has left by a record that is durable. Must not block.
@@ -66,6 +71,18 @@ pub trait Archive: Send + Sync + 'static {
     /// Where what is kept cannot be read.
     fn payment_of(&self, operation: OperationId) -> Result<Option<PaymentId>, ArchiveError>;
 
+    /// An order, encoded, as it was when it left the last time; `None` where it never has. May block.
+    ///
+    /// # Errors
+    /// Where what is kept cannot be read.
+    fn order(&self, place: OrderPlace) -> Result<Option<Vec<u8>>, ArchiveError>;
+
+    /// The same of a part of a merchant's orders, from that end of it that is asked for. May block.
+    ///
+    /// # Errors
+    /// Where what is kept cannot be read.
+    fn orders(&self, range: OrderRange) -> Result<Vec<Vec<u8>>, ArchiveError>;
+
     /// Makes everything that it was given outlive a power cut. Blocks.
     ///
     /// # Errors
@@ -78,10 +95,12 @@ pub trait Archive: Send + Sync + 'static {
 pub struct Departures {
     /// Of which shard.
     pub shard: ShardId,
-    /// How many had left before, ever.
+    /// How many payments and orders had left before, ever.
     pub before: u64,
-    /// Who leaves, in order.
+    /// The payments that leave, in order.
     pub payments: Vec<Departed>,
+    /// The orders that leave, in order.
+    pub orders: Vec<DepartedOrder>,
 }
 
 /// A payment that leaves.
@@ -111,7 +130,7 @@ pub enum ArchiveError {
     #[error("the archive has failed before")]
     Failed,
     /// It lacks what the log has let go of: nothing can make it again.
-    #[error("the archive lacks payments of shard {} that are in the log no longer", .0.0)]
+    #[error("the archive lacks payments or orders of shard {} that are in the log no longer", .0.0)]
     Gone(ShardId),
     /// It is damaged, and the log cannot make it again.
     #[error(
@@ -122,7 +141,7 @@ pub enum ArchiveError {
         source: Box<ArchiveError>,
     },
     /// It has more than the log: it is another log's, or the log is an old copy of its own.
-    #[error("the archive has payments of shard {} that have not left it", .0.0)]
+    #[error("the archive has payments or orders of shard {} that have not left it", .0.0)]
     Ahead(ShardId),
 }
 
@@ -141,41 +160,42 @@ impl Departures {
     /// What leaves by a record that `state` does not hold yet; `None` where nothing does.
     #[must_use]
     pub fn of(state: &ShardState, record: &Record<Event>) -> Option<Self> {
-        let payments: Vec<Departed> = record
-            .events
-            .iter()
-            .filter_map(|event| {
-                if let Event::PaymentArchived { payment } = event { Some(*payment) } else { None }
-            })
-            .map(|payment| {
-                let history = state.history(payment).expect("a payment that leaves is in memory");
-                Departed {
-                    payment,
-                    operations: history.operations().collect(),
-                    history: codec::encode_history(history)
-                        .expect("a payment leaves only where its history fits"),
-                }
-            })
-            .collect();
+        let (mut payments, mut orders) = (Vec::new(), Vec::new());
+        for event in &record.events {
+            if let Event::PaymentArchived { payment } = event {
+                let history = state.history(*payment);
+                payments.push(Departed::of(history.expect("a payment that leaves is in memory")));
+            } else if let Event::OrderArchived { order } = event {
+                let order = state.order(*order).expect("an order that leaves is in memory");
+                orders.push(DepartedOrder::of(order));
+            }
+        }
         let (shard, before) = (state.shard(), state.departures());
-        (!payments.is_empty()).then_some(Self { shard, before, payments })
+        let leaves = !payments.is_empty() || !orders.is_empty();
+        leaves.then_some(Self { shard, before, payments, orders })
     }
 
     /// How many have left by then.
     #[must_use]
     pub fn position(&self) -> u64 {
-        self.before + self.payments.len() as u64
+        self.before + (self.payments.len() + self.orders.len()) as u64
     }
 
     /// How much it holds, in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.payments.iter().map(Departed::bytes).sum()
+        let payments: usize = self.payments.iter().map(|left| left.history.len()).sum();
+        payments + self.orders.iter().map(|left| left.order.len()).sum::<usize>()
     }
 }
 
 impl Departed {
-    pub(crate) fn bytes(&self) -> usize {
-        self.history.len()
+    fn of(history: &History) -> Self {
+        Self {
+            payment: history.id(),
+            operations: history.operations().collect(),
+            history: codec::encode_history(history)
+                .expect("a payment leaves only where its history fits"),
+        }
     }
 }
 

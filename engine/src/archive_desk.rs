@@ -1,4 +1,4 @@
-//! Where a shard's actor asks for payments that have left memory: the look-up runs where it may block,
+//! Where a shard's actor asks for payments and orders that have left memory: the look-up runs where it may block,
 //! and what is found comes back as mail.
 
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use actix::Addr;
 use tokio::runtime::Handle;
 
 use crate::{
-    archive::{Archive, find},
+    archive::{Archive, ArchiveError, find, find_order},
     completion::Told,
     effects::Attachment,
     gauges::Gauges,
-    shard::Unreadable,
+    shard::{Find, Unreadable, Wanted},
     shard_actor::{Bundle, Mail, ShardActor, Waiting},
 };
 
@@ -28,7 +28,7 @@ pub(crate) struct ArchiveDesk<A: Attachment> {
 struct Counted(Arc<Gauges>);
 
 impl<A: Attachment> ArchiveDesk<A> {
-    /// What looks for the payment that something waits for. Where it is dropped instead, who waits is
+    /// What looks for the payment or the order that something waits for. Where it is dropped instead, who waits is
     /// told by the sender's end.
     pub(crate) fn look_up(&self, gauges: Arc<Gauges>, waiting: Waiting<A>) -> Told {
         let address = self.address.clone().expect("a shard that asks has started");
@@ -37,10 +37,14 @@ impl<A: Attachment> ArchiveDesk<A> {
         Box::new(move || {
             // Its end need not be waited for: it sends what it finds.
             drop(runtime.spawn_blocking(move || {
-                let payment = waiting.payment();
-                let found = find(&*archive, payment).map_err(|error| {
+                let wanted = waiting.wanted();
+                let found = look(&*archive, wanted).map_err(|error| {
                     let error: &dyn std::error::Error = &error;
-                    tracing::error!(%payment, error, "a payment cannot be read from the archive");
+                    tracing::error!(
+                        ?wanted,
+                        error,
+                        "what has left cannot be read from the archive"
+                    );
                     Unreadable
                 });
                 counted.0.mail_left();
@@ -48,6 +52,14 @@ impl<A: Attachment> ArchiveDesk<A> {
                 drop(counted);
             }));
         })
+    }
+}
+
+/// What the archive has.
+pub(crate) fn look(archive: &dyn Archive, wanted: Wanted) -> Result<Option<Find>, ArchiveError> {
+    match wanted {
+        Wanted::Payment(payment) => Ok(find(archive, payment)?.map(Find::Payment)),
+        Wanted::Order(place) => Ok(find_order(archive, place)?.map(Find::Order)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The engine as its callers see it.
 
 mod departed;
+mod departed_orders;
 mod operating;
 mod query;
 
@@ -137,11 +138,17 @@ pub struct EngineHealth {
     pub payments: usize,
     /// Payments that have left memory, as of the shards' last ticks.
     pub archived: u64,
-    /// Whether the archive has failed: payments stay in memory, and no snapshot is made, until the
+    /// Whether the archive has failed: payments and orders stay in memory, and no snapshot is made, until the
     /// next start.
     pub archive_failed: bool,
     /// How often one has come back since the start, as of the shards' last ticks.
     pub recalls: u64,
+    /// Orders in memory, as of the shards' last ticks.
+    pub orders: usize,
+    /// Orders that have left memory, as of the shards' last ticks.
+    pub archived_orders: u64,
+    /// How often one has come back since the start, as of the shards' last ticks.
+    pub order_recalls: u64,
     /// Idempotency keys that are remembered, as of the shards' last ticks.
     pub idempotency_keys: usize,
     /// Payments whose outcome is unknown, as of the shards' last ticks.
@@ -450,6 +457,9 @@ impl<A: Attachment> Engine<A> {
             archived: totals.archived,
             archive_failed: self.0.archive.as_ref().is_some_and(|archive| archive.has_failed()),
             recalls: totals.recalls,
+            orders: totals.orders,
+            archived_orders: totals.archived_orders,
+            order_recalls: totals.order_recalls,
             idempotency_keys: totals.idempotency_keys,
             unknown: totals.unknown,
             oldest_unknown: totals.oldest_unknown.map_or(Millis(0), |since| now.since(since)),

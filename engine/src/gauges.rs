@@ -28,6 +28,9 @@ struct ShardGauges {
     payments: AtomicUsize,
     archived: AtomicU64,
     recalls: AtomicU64,
+    orders: AtomicUsize,
+    archived_orders: AtomicU64,
+    order_recalls: AtomicU64,
     idempotency_keys: AtomicUsize,
     unknown: AtomicUsize,
     /// Milliseconds since the Unix epoch; `u64::MAX` while nothing is unknown.
@@ -44,6 +47,9 @@ pub(crate) struct Totals {
     pub(crate) payments: usize,
     pub(crate) archived: u64,
     pub(crate) recalls: u64,
+    pub(crate) orders: usize,
+    pub(crate) archived_orders: u64,
+    pub(crate) order_recalls: u64,
     pub(crate) idempotency_keys: usize,
     pub(crate) unknown: usize,
     pub(crate) oldest_unknown: Option<Timestamp>,
@@ -90,12 +96,15 @@ impl Gauges {
         self.lookups.load(Ordering::Relaxed)
     }
 
-    /// Writes down what a shard holds, and how often a payment has come back to it.
-    pub(crate) fn note(&self, state: &ShardState, recalls: u64) {
+    /// Writes down what a shard holds, and how often a payment and an order have come back to it.
+    pub(crate) fn note(&self, state: &ShardState, recalls: u64, order_recalls: u64) {
         let gauges = self.shard(state.shard());
         gauges.payments.store(state.payment_count(), Ordering::Relaxed);
         gauges.archived.store(state.departed_count(), Ordering::Relaxed);
         gauges.recalls.store(recalls, Ordering::Relaxed);
+        gauges.orders.store(state.order_count(), Ordering::Relaxed);
+        gauges.archived_orders.store(state.departed_orders(), Ordering::Relaxed);
+        gauges.order_recalls.store(order_recalls, Ordering::Relaxed);
         gauges.idempotency_keys.store(state.idempotency().len(), Ordering::Relaxed);
         let unknown = state.unknown();
         gauges.unknown.store(unknown.len(), Ordering::Relaxed);
@@ -120,6 +129,9 @@ impl Gauges {
             totals.payments += shard.payments.load(Ordering::Relaxed);
             totals.archived += shard.archived.load(Ordering::Relaxed);
             totals.recalls += shard.recalls.load(Ordering::Relaxed);
+            totals.orders += shard.orders.load(Ordering::Relaxed);
+            totals.archived_orders += shard.archived_orders.load(Ordering::Relaxed);
+            totals.order_recalls += shard.order_recalls.load(Ordering::Relaxed);
             totals.idempotency_keys += shard.idempotency_keys.load(Ordering::Relaxed);
             totals.unknown += shard.unknown.load(Ordering::Relaxed);
             oldest = oldest.min(shard.oldest_unknown.load(Ordering::Relaxed));

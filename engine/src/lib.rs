@@ -73,7 +73,10 @@ mod tree_damage;
 mod verify;
 
 pub use admission::Permit;
-pub use archive::{Archive, ArchiveError, Departed, Departures, Keeper, find};
+pub use archive::{
+    Archive, ArchiveError, Departed, DepartedOrder, Departures, Keeper, OrderPlace, OrderRange,
+    find, find_order,
+};
 pub use backup::{LogBackup, StateClaim, check_archive, plan_idle_backup, restore_archive};
 pub use clock::Clock;
 pub use completion::Completion;
@@ -97,8 +100,8 @@ pub use recovery::{RecoveryReport, Replayed, recover};
 pub use release::{Outlet, release};
 pub use replay::{ReplayReport, Until, replay};
 pub use shard::{
-    Absent, Caller, Finding, Found, Moment, NewRecord, PaymentReply, Request, Shard, Step,
-    Submission, Unheard, Unreadable, Unsettled,
+    Absent, Caller, Find, Finding, Found, Moment, NewRecord, OrderStep, PaymentReply, Request,
+    Shard, Step, Submission, Unheard, Unreadable, Unsettled, Wanted,
 };
 pub use showing::show_log;
 pub use snapshot::{

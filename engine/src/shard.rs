@@ -18,16 +18,16 @@ use std::{
 
 use tokio::sync::oneshot;
 use tollgate_domain::{
-    Command, CreateOrder, CreatePayment, Decision, Env, Event, Order, OrderId, PAYMENTS_PER_RECORD,
-    Payment, PaymentId, Policy, Record, Rejection, ShardState, Subject, Timestamp,
+    Command, CreateOrder, CreatePayment, Decision, Env, Event, PAYMENTS_PER_RECORD, Payment,
+    PaymentId, Policy, Record, Rejection, ShardState, Subject, Timestamp,
     codec::{self, CodecError},
 };
 
-use recall::Sought;
-pub use recall::{Absent, Finding, Found, Unheard, Unreadable};
+use recall::SoughtByAll;
+pub use recall::{Absent, Find, Finding, Found, Unheard, Unreadable, Wanted};
 
 use crate::{
-    archive::Departures,
+    archive::{Departures, OrderPlace},
     effects::PreparedCall,
     engine::{Answer, OrderAnswer},
     error::CommandError,
@@ -42,10 +42,12 @@ pub struct Shard<C> {
     /// Requests that wait until what they asked for has settled. Not part of the state: nobody waits
     /// any more after a restart.
     waiters: HashMap<Subject, C>,
-    /// Payments that are looked for in the archive.
-    sought: HashMap<PaymentId, Sought>,
+    /// What is looked for in the archive.
+    sought: SoughtByAll,
     /// How often a payment has come back in this life.
     recalls: u64,
+    /// How often an order has.
+    order_recalls: u64,
     log_failed: bool,
 }
 
@@ -101,6 +103,17 @@ pub struct Step<C, A> {
     pub calls: Vec<PreparedCall<A>>,
 }
 
+/// What a request for an order comes to.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is given")]
+pub enum OrderStep {
+    /// It is answered. That rests on the record, or on every record before it.
+    Answered(Option<NewRecord>, OrderAnswer),
+    /// It is refused.
+    Refused(CommandError),
+    /// Its key stands for an order that is not in memory.
+    Absent(Absent<CreateOrder>),
+}
+
 /// A record, and the bytes of it that the log takes.
 pub struct NewRecord {
     /// What it says.
@@ -122,8 +135,9 @@ impl<C: Caller> Shard<C> {
     /// A shard as replay left it.
     #[must_use]
     pub fn new(state: ShardState, policy: Arc<Policy>) -> Self {
-        let (waiters, sought) = (HashMap::new(), HashMap::new());
-        Self { state, policy, waiters, sought, recalls: 0, log_failed: false }
+        let (waiters, sought) = (HashMap::new(), SoughtByAll::default());
+        let (recalls, order_recalls) = (0, 0);
+        Self { state, policy, waiters, sought, recalls, order_recalls, log_failed: false }
     }
 
     /// What it knows.
@@ -144,21 +158,35 @@ impl<C: Caller> Shard<C> {
         self.recalls
     }
 
+    /// How often an order has come back in this life.
+    #[must_use]
+    pub fn order_recalls(&self) -> u64 {
+        self.order_recalls
+    }
+
     /// Creates a payment, or answers as before where its idempotency key was used. Without `room` on
     /// the disk no new one is begun.
     ///
     /// # Errors
-    /// Where the key stands for a payment that is not in memory.
+    /// Where the key stands for a payment that is not in memory, or it is for an order that is not, and
+    /// not because there never was one.
     pub fn create_payment<A>(
         &mut self,
         submission: Submission<C, A>,
         room: bool,
         moment: Moment,
     ) -> Result<Step<C, A>, Absent<Submission<C, A>>> {
-        if let Some(payment) = self.known_and_away(&submission.command) {
+        if let Some(wanted) = self.wanted_for(&submission.command) {
             let decision = self.decide(Command::CreatePayment(submission.command.clone()), moment);
-            if matches!(decision, Ok(Decision::Replayed { .. })) {
-                return Err(self.absent(payment, submission));
+            let waits = match (wanted, &decision) {
+                (Wanted::Payment(_), Ok(Decision::Replayed { .. })) => true,
+                (Wanted::Order(place), Err(Rejection::OrderNotFound(order))) => {
+                    place.order == *order
+                }
+                (Wanted::Payment(_) | Wanted::Order(_), _) => false,
+            };
+            if waits {
+                return Err(self.sought.begin(wanted, submission));
             }
         }
         let Submission { command, attachment, caller, until_settled } = submission;
@@ -166,12 +194,21 @@ impl<C: Caller> Shard<C> {
         Ok(self.begin(decision, caller, until_settled, room, Some(attachment)))
     }
 
-    /// The payment that the command's key stands for, where it may have left memory.
-    fn known_and_away(&self, command: &CreatePayment) -> Option<PaymentId> {
-        let (key, _fingerprint) = command.idempotency?;
-        match self.state.idempotency().get(key)? {
-            (_fingerprint, Subject::Payment(id)) => self.may_be_away(id).then_some(id),
-            (_fingerprint, Subject::Operation(_) | Subject::Order(_) | Subject::Review(_)) => None,
+    /// What has to be looked for before a payment can be created, or answered again: the payment that
+    /// the command's key stands for or, where that stands for nothing, the order that is to be paid;
+    /// where it may have left memory.
+    fn wanted_for(&self, command: &CreatePayment) -> Option<Wanted> {
+        let known = command.idempotency.and_then(|(key, _)| self.state.idempotency().get(key));
+        match known {
+            Some((_fingerprint, Subject::Payment(id))) => {
+                self.may_be_away(id).then_some(Wanted::Payment(id))
+            }
+            Some((_, Subject::Operation(_) | Subject::Order(_) | Subject::Review(_))) => None,
+            None => {
+                let order = command.order.filter(|order| self.may_order_be_away(*order))?;
+                let (merchant, mode) = (command.merchant, command.mode);
+                Some(Wanted::Order(OrderPlace { merchant, mode, order }))
+            }
         }
     }
 
@@ -189,7 +226,9 @@ impl<C: Caller> Shard<C> {
         let payment = request.command.payment();
         if self.may_be_away(payment) {
             return match self.decide(request.command.clone().into(), moment) {
-                Ok(_) | Err(Rejection::PaymentNotFound(_)) => Err(self.absent(payment, request)),
+                Ok(_) | Err(Rejection::PaymentNotFound(_)) => {
+                    Err(self.sought.begin(Wanted::Payment(payment), request))
+                }
                 Err(rejection) => {
                     Ok(Step::reply(request.caller, Err(CommandError::Rejected(rejection))))
                 }
@@ -200,35 +239,42 @@ impl<C: Caller> Shard<C> {
         Ok(self.begin(decision, caller, until_settled, room, None))
     }
 
-    /// Creates an order, or answers as before where its idempotency key was used. What comes back
-    /// rests on the record, or on every record before it.
-    ///
-    /// # Errors
-    /// Where it is refused.
+    /// Creates an order, or answers as before where its idempotency key was used.
     pub fn create_order(
         &mut self,
         command: Box<CreateOrder>,
         room: bool,
         moment: Moment,
-    ) -> Result<(Option<NewRecord>, OrderAnswer), CommandError> {
-        let decision = self.decide(Command::CreateOrder(command), moment);
-        match decision.map_err(CommandError::Rejected)? {
-            Decision::Accepted { .. } if !room => Err(CommandError::StorageFull),
-            Decision::Accepted { record, subject: Some(Subject::Order(id)) } => {
-                let bytes = codec::encode(&record).map_err(|_too_large| CommandError::TooLarge)?;
+    ) -> OrderStep {
+        match self.decide(Command::CreateOrder(command.clone()), moment) {
+            Ok(Decision::Accepted { .. }) if !room => OrderStep::Refused(CommandError::StorageFull),
+            Ok(Decision::Accepted { record, subject: Some(Subject::Order(id)) }) => {
+                let Ok(bytes) = codec::encode(&record) else {
+                    return OrderStep::Refused(CommandError::TooLarge);
+                };
                 self.state.apply(&record);
-                let answer = OrderAnswer { order: self.order(id), replayed: false };
-                Ok((Some(NewRecord { record, bytes, departures: None }), answer))
+                let record = NewRecord { record, bytes, departures: None };
+                let order = self.state.order(id).expect("it is created").clone();
+                OrderStep::Answered(Some(record), OrderAnswer { order, replayed: false })
             }
-            Decision::Replayed { subject: Subject::Order(id) } => {
-                Ok((None, OrderAnswer { order: self.order(id), replayed: true }))
-            }
-            Decision::Replayed {
+            Ok(Decision::Replayed { subject: Subject::Order(id) }) => match self.state.order(id) {
+                Some(order) => {
+                    let order = order.clone();
+                    OrderStep::Answered(None, OrderAnswer { order, replayed: true })
+                }
+                None => {
+                    let (merchant, mode) = (command.merchant, command.mode);
+                    let place = OrderPlace { merchant, mode, order: id };
+                    OrderStep::Absent(self.sought.begin(Wanted::Order(place), *command))
+                }
+            },
+            Ok(Decision::Replayed {
                 subject: Subject::Payment(_) | Subject::Operation(_) | Subject::Review(_),
-            } => Err(CommandError::Rejected(Rejection::IdempotencyKeyReused)),
-            Decision::Accepted { .. } | Decision::Unchanged => {
+            }) => OrderStep::Refused(CommandError::Rejected(Rejection::IdempotencyKeyReused)),
+            Ok(Decision::Accepted { .. } | Decision::Unchanged) => {
                 unreachable!("an order is created, replayed or rejected")
             }
+            Err(rejection) => OrderStep::Refused(CommandError::Rejected(rejection)),
         }
     }
 
@@ -243,7 +289,7 @@ impl<C: Caller> Shard<C> {
     ) -> Result<Option<Step<C, A>>, Unheard> {
         let payment = report.payment();
         if self.may_be_away(payment) {
-            return Err(Unheard::Absent(self.absent(payment, report)));
+            return Err(Unheard::Absent(self.sought.begin(Wanted::Payment(payment), report)));
         }
         match self.decide(report.into(), moment).map_err(Unheard::Rejected)? {
             Decision::Accepted { record, .. } => Ok(Some(self.accept(record))),
@@ -251,8 +297,8 @@ impl<C: Caller> Shard<C> {
         }
     }
 
-    /// Lets payments leave memory of which nothing is left to do, as many as one record takes; `None`
-    /// where none has to.
+    /// Lets payments leave memory of which nothing is left to do, and orders behind them, as many as
+    /// one record takes; `None` where none has to.
     pub fn archive<A>(&mut self, moment: Moment) -> Option<Step<C, A>> {
         let now = self.now(moment);
         if self.state.next_departure(&self.policy.archive).is_none_or(|due_at| due_at > now) {
@@ -471,10 +517,6 @@ impl<C: Caller> Shard<C> {
             // Only a digest that two requests share could lead here.
             Subject::Order(_) => Err(CommandError::Rejected(Rejection::IdempotencyKeyReused)),
         }
-    }
-
-    fn order(&self, id: OrderId) -> Order {
-        self.state.order(id).expect("a key stands for what there is").clone()
     }
 }
 

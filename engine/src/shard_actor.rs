@@ -29,7 +29,10 @@ use crate::{
     payment_command::PaymentCommand,
     provider_report::ProviderReport,
     router::AreYouThere,
-    shard::{Absent, Finding, Found, Moment, NewRecord, Request, Shard, Step, Submission, Unheard},
+    shard::{
+        Absent, Finding, Found, Moment, NewRecord, OrderStep, Request, Shard, Step, Submission,
+        Unheard, Wanted,
+    },
 };
 
 /// How often a shard looks whether something is due. Half a second is the shortest wait of the
@@ -117,15 +120,17 @@ pub(crate) enum Waiting<A> {
     Submission(Absent<Submission<PaymentSender, A>>, Option<Arc<OnceLock<PaymentId>>>, Permit),
     Operation(Absent<Request<PaymentSender>>, Option<Arc<OnceLock<Subject>>>, Permit),
     Outcome(Absent<ProviderReport>, Option<ReportSender>, Option<Permit>),
+    Order(Absent<CreateOrder>, OrderSender, Permit),
 }
 
 impl<A> Waiting<A> {
-    /// The payment that is looked for.
-    pub(crate) fn payment(&self) -> PaymentId {
+    /// What is looked for.
+    pub(crate) fn wanted(&self) -> Wanted {
         match self {
-            Self::Submission(absent, ..) => absent.payment,
-            Self::Operation(absent, ..) => absent.payment,
-            Self::Outcome(absent, ..) => absent.payment,
+            Self::Submission(absent, ..) => absent.wanted(),
+            Self::Operation(absent, ..) => absent.wanted(),
+            Self::Outcome(absent, ..) => absent.wanted(),
+            Self::Order(absent, ..) => absent.wanted(),
         }
     }
 }
@@ -203,10 +208,17 @@ impl<A: Attachment> ShardActor<A> {
             return drop(reply.send(Err(CommandError::Stopping)));
         }
         let moment = self.moment();
-        let (record, answer) = match self.shard.create_order(command, self.lane.has_room(), moment)
-        {
-            Ok((record, answer)) => (record, Ok(answer)),
-            Err(error) => (None, Err(error)),
+        let step = self.shard.create_order(command, self.lane.has_room(), moment);
+        self.answer_order(step, reply, permit);
+    }
+
+    fn answer_order(&mut self, step: OrderStep, reply: OrderSender, permit: Permit) {
+        let (record, answer) = match step {
+            OrderStep::Answered(record, answer) => (record, Ok(answer)),
+            OrderStep::Refused(error) => (None, Err(error)),
+            OrderStep::Absent(absent) => {
+                return self.look_up(Waiting::Order(absent, reply, permit));
+            }
         };
         self.append(record, Completion::reply(Reply::Order(reply, answer), Some(permit)));
     }
@@ -248,7 +260,7 @@ impl<A: Attachment> ShardActor<A> {
         }
     }
 
-    /// Looks for a payment in the archive once everything before is released, and comes back.
+    /// Looks for a payment or an order in the archive once everything before is released, and comes back.
     fn look_up(&self, waiting: Waiting<A>) {
         let desk = self.archive.as_ref().expect("nothing leaves where nothing is kept");
         let found = desk.look_up(Arc::clone(&self.gauges), waiting);
@@ -264,7 +276,7 @@ impl<A: Attachment> ShardActor<A> {
         let (room, moment) = (self.lane.has_room(), self.moment());
         match waiting {
             Waiting::Submission(absent, until_settled, permit) => {
-                match self.shard.found_for_payment(absent, found, moment) {
+                match self.shard.found_for_payment(absent, found, room, moment) {
                     Found::Back(recalled, submission) => {
                         self.bring_back(recalled);
                         let Submission { command, attachment, caller: reply, .. } = submission;
@@ -273,6 +285,10 @@ impl<A: Attachment> ShardActor<A> {
                         self.submit(asked);
                     }
                     Found::Answered(step) => self.carry_out_for(step, permit),
+                    Found::OrderBack(step, absent, found) => {
+                        self.carry_out(step, None);
+                        self.found(Waiting::Submission(absent, until_settled, permit), &found);
+                    }
                     Found::Again(absent) => {
                         self.look_up(Waiting::Submission(absent, until_settled, permit));
                     }
@@ -286,17 +302,25 @@ impl<A: Attachment> ShardActor<A> {
                         self.operate(SubmitOperation { command, until_settled, reply, permit });
                     }
                     Found::Answered(step) => self.carry_out_for(step, permit),
+                    Found::OrderBack(step, absent, found) => {
+                        self.carry_out(step, None);
+                        self.found(Waiting::Operation(absent, until_settled, permit), &found);
+                    }
                     Found::Again(absent) => {
                         self.look_up(Waiting::Operation(absent, until_settled, permit));
                     }
                 }
             }
             Waiting::Outcome(absent, reply, permit) => {
-                let payment = absent.payment;
+                let payment = absent.asked.payment();
                 let told = match self.shard.found_for_report(absent, found, moment) {
                     Ok(Found::Back(recalled, report)) => {
                         self.bring_back(recalled);
                         return self.record_outcome(ReportOutcome { report, reply, permit });
+                    }
+                    Ok(Found::OrderBack(step, absent, found)) => {
+                        self.carry_out(step, None);
+                        return self.found(Waiting::Outcome(absent, reply, permit), &found);
                     }
                     Ok(Found::Again(absent)) => {
                         return self.look_up(Waiting::Outcome(absent, reply, permit));
@@ -309,10 +333,14 @@ impl<A: Attachment> ShardActor<A> {
                 };
                 self.tell_reporter(payment, reply, told);
             }
+            Waiting::Order(absent, reply, permit) => {
+                let step = self.shard.found_for_order(absent, found, room, moment);
+                self.answer_order(step, reply, permit);
+            }
         }
     }
 
-    /// Hands the record to the log by which a payment has come back.
+    /// Hands the record to the log by which something has come back.
     fn bring_back(&mut self, recalled: Option<Step<PaymentSender, A>>) {
         if let Some(step) = recalled {
             self.carry_out(step, None);
@@ -359,7 +387,7 @@ impl<A: Attachment> ShardActor<A> {
         self.let_leave();
     }
 
-    /// Lets payments leave memory, as long as the archive keeps up.
+    /// Lets payments and orders leave memory, as long as the archive keeps up.
     fn let_leave(&mut self) {
         let Some(desk) = &self.archive else { return };
         let archive = Arc::clone(&desk.archive);
@@ -375,7 +403,7 @@ impl<A: Attachment> ShardActor<A> {
     }
 
     fn note_gauges(&self, tick: u64) {
-        self.gauges.note(self.shard.state(), self.shard.recalls());
+        self.gauges.note(self.shard.state(), self.shard.recalls(), self.shard.order_recalls());
         // Not all shards at once.
         if tick % TICKS_PER_BOOKS == u64::from(self.shard.state().shard().0) % TICKS_PER_BOOKS {
             self.gauges.note_books(self.shard.state());
@@ -448,7 +476,7 @@ impl<A: Attachment> Actor for ShardActor<A> {
             desk.address = Some(context.address());
         }
         self.resolve_unsettled();
-        self.gauges.note(self.shard.state(), self.shard.recalls());
+        self.gauges.note(self.shard.state(), self.shard.recalls(), self.shard.order_recalls());
         self.gauges.note_books(self.shard.state());
         let mut ticks = 0;
         context.run_interval(TICK, move |actor, _context| {

@@ -100,7 +100,7 @@ struct ShardRecords {
 pub struct ShardOfSnapshot {
     /// What stands at its end.
     pub end: ImageEnd,
-    /// How many payments have left memory by then, ever.
+    /// How many payments and orders have left memory by then, ever.
     pub departures: u64,
     /// Its state, where it was asked for.
     pub state: Option<Box<ShardState>>,
@@ -323,7 +323,8 @@ fn read_control(
             | Piece::Key(..)
             | Piece::DepartedAccount(..)
             | Piece::PaidOrder(_)
-            | Piece::Departed { .. } => Err(SnapshotError::Shape),
+            | Piece::Departed { .. }
+            | Piece::DepartedOrders(_) => Err(SnapshotError::Shape),
         };
     }
 }

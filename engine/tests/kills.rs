@@ -21,8 +21,10 @@ use std::{
 };
 
 use stage::{Script, Stage, payment, target};
-use tollgate_domain::{Amount, PaymentId, PaymentStatus, RefundPayment};
-use tollgate_engine::{Patience, PaymentCommand, verify};
+use tollgate_domain::{
+    Amount, CreateOrder, CreatePayment, PaymentId, PaymentStatus, RefundPayment,
+};
+use tollgate_engine::{OrderPlace, Patience, PaymentCommand, verify};
 use tollgate_wal::crash_point;
 
 const PATIENT: Patience = Patience::UntilSettled(Duration::from_secs(30));
@@ -92,7 +94,8 @@ fn nothing_is_lost_while_payments_leave_memory() {
     dies_without_loss("archive: what is written down outlives a power cut");
 }
 
-/// The process that dies: it pays, refunds what has left memory, and makes a snapshot in each round.
+/// The process that dies: it pays, also for an order that has left memory, refunds what has, and makes a
+/// snapshot in each round.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "the other tests run it, as a process of its own"]
 async fn is_killed() {
@@ -103,6 +106,7 @@ async fn is_killed() {
     let log = directory.join("log");
     let stage = open(&log, &place);
     let mut oldest = None;
+    let order = stage.engine.create_order(order()).await.unwrap().order;
     for round in 0..ROUNDS {
         if round == SPARED_ROUNDS {
             crash_point::arm(&place, 0);
@@ -113,6 +117,10 @@ async fn is_killed() {
             writeln!(answers, "{} 0 {key}", paid.id()).unwrap();
             oldest.get_or_insert(paid);
         }
+        let key = format!("o{round}");
+        let for_order = CreatePayment { order: Some(order.id()), ..payment(&key) };
+        let paid = stage.create(for_order, PATIENT).await.unwrap().payment;
+        writeln!(answers, "{} 0 {key}", paid.id()).unwrap();
         let command = PaymentCommand::Refund(RefundPayment {
             target: target(oldest.as_ref().unwrap(), &format!("r{round}")),
             amount: Some(Amount::from_minor_units(10).unwrap()),
@@ -124,6 +132,13 @@ async fn is_killed() {
         writeln!(answers, "{} {amount} 0-0", refunded.id()).unwrap();
         stage.engine.take_snapshot().await.unwrap();
     }
+}
+
+/// An order that many payments may pay.
+fn order() -> CreateOrder {
+    let CreatePayment { merchant, mode, money, idempotency, .. } = payment("order");
+    let money = money.with_amount(Amount::from_minor_units(10_000_000).unwrap());
+    CreateOrder { merchant, mode, money, receipt: None, notes: Vec::new(), idempotency }
 }
 
 /// A log keeps everything as it was written, unless it is to die while it does not.
@@ -167,6 +182,11 @@ fn dies_without_loss(place: &str) {
         for answered in &answers {
             answered.is_there(&stage, place).await;
         }
+        let order = stage.engine.create_order(order()).await.unwrap();
+        let paid = answers.iter().filter(|answered| answered.key.starts_with('o')).count() as i64;
+        assert!(order.replayed, "{place}: the order is known");
+        let order = stage.engine.order(OrderPlace::of(&order.order)).await.unwrap().unwrap();
+        assert!(order.paid().minor_units() >= paid * 10_000, "{place}: {order:?}");
         assert!(stage.engine.ledger_imbalances().values().all(|difference| *difference == 0));
         stage.engine.take_snapshot().await.unwrap();
         stage.close().await;

@@ -109,11 +109,20 @@ const PAYMENTS_ARCHIVED: Series = Series::gauge(
 );
 const ARCHIVE_FAILED: Series = Series::gauge(
     "tollgate_archive_failed",
-    "1 once payments stay in memory, because the archive has failed, until the next start.",
+    "1 once payments and orders stay in memory, because the archive has failed, until the next start.",
 );
 const PAYMENTS_RECALLED: Series = Series::gauge(
     "tollgate_payments_recalled",
     "Payments that have come back from the archive since the start, because something was done to them.",
+);
+const ORDERS_HELD: Series = Series::gauge("tollgate_orders_in_memory", "Orders in memory.");
+const ORDERS_ARCHIVED: Series = Series::gauge(
+    "tollgate_orders_archived",
+    "Orders that have left memory and are read from the archive.",
+);
+const ORDERS_RECALLED: Series = Series::gauge(
+    "tollgate_orders_recalled",
+    "Orders that have come back from the archive since the start, because they or a payment of theirs were wanted.",
 );
 const KEYS_HELD: Series =
     Series::gauge("tollgate_idempotency_keys", "Idempotency keys that are remembered.");
@@ -245,6 +254,9 @@ const ALL: &[&Series] = &[
     &PAYMENTS_ARCHIVED,
     &ARCHIVE_FAILED,
     &PAYMENTS_RECALLED,
+    &ORDERS_HELD,
+    &ORDERS_ARCHIVED,
+    &ORDERS_RECALLED,
     &KEYS_HELD,
     &UNKNOWN,
     &UNKNOWN_AGE,
@@ -399,6 +411,9 @@ struct EngineGauges {
     archived: Gauge,
     archive_failed: Gauge,
     recalled: Gauge,
+    orders: Gauge,
+    archived_orders: Gauge,
+    recalled_orders: Gauge,
     idempotency_keys: Gauge,
     unknown: Gauge,
     oldest_unknown: Gauge,
@@ -491,6 +506,9 @@ impl Metrics {
                 archived: PAYMENTS_ARCHIVED.register_gauge(&recorder, &[]),
                 archive_failed: ARCHIVE_FAILED.register_gauge(&recorder, &[]),
                 recalled: PAYMENTS_RECALLED.register_gauge(&recorder, &[]),
+                orders: ORDERS_HELD.register_gauge(&recorder, &[]),
+                archived_orders: ORDERS_ARCHIVED.register_gauge(&recorder, &[]),
+                recalled_orders: ORDERS_RECALLED.register_gauge(&recorder, &[]),
                 idempotency_keys: KEYS_HELD.register_gauge(&recorder, &[]),
                 unknown: UNKNOWN.register_gauge(&recorder, &[]),
                 oldest_unknown: UNKNOWN_AGE.register_gauge(&recorder, &[]),
@@ -716,6 +734,9 @@ impl EngineGauges {
         self.archived.set(health.archived as f64);
         self.archive_failed.set(f64::from(u8::from(health.archive_failed)));
         self.recalled.set(health.recalls as f64);
+        self.orders.set(health.orders as f64);
+        self.archived_orders.set(health.archived_orders as f64);
+        self.recalled_orders.set(health.order_recalls as f64);
         self.idempotency_keys.set(health.idempotency_keys as f64);
         self.unknown.set(health.unknown as f64);
         self.oldest_unknown.set(health.oldest_unknown.0 as f64 / 1_000.0);

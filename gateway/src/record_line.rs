@@ -167,6 +167,8 @@ pub(crate) fn payment_event(event: &Event) -> Object {
         Event::PaymentRecalled { payment, history } => named("payment_recalled")
             .text("payment", payment)
             .with("records", history.chapters().len()),
+        Event::OrderArchived { order } => named("order_archived").text("order", order),
+        Event::OrderRecalled { order } => operation::order_recalled(order),
         Event::OperationStarted { .. }
         | Event::OperationSucceeded { .. }
         | Event::OperationFailed { .. }

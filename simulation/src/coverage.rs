@@ -10,12 +10,16 @@ pub struct Coverage(BTreeMap<&'static str, u64>);
 
 /// Everything that enough seeds must reach.
 const EXPECTED: &[&str] = &[
+    "archive: an order comes back before its payment",
     "archive: answers a repeated operation",
+    "archive: answers a repeated order",
     "archive: answers a repeated payment",
     "archive: back meanwhile",
     "archive: looked into again",
+    "archive: looked into for an order behind its payment",
     "archive: lost",
     "archive: read from",
+    "archive: refuses a payment for its order",
     "archive: refuses without bringing back",
     "answer: changes nothing",
     "answer: has consequences",
@@ -94,7 +98,9 @@ const EXPECTED: &[&str] = &[
     "event: operation succeeded late",
     "event: operation succeeded",
     "event: operation unknown",
+    "event: order archived",
     "event: order created",
+    "event: order recalled",
     "event: payment archived",
     "event: payment authorized",
     "event: payment captured",
@@ -260,5 +266,7 @@ pub(crate) fn happened(event: &Event) -> &'static str {
         Event::OrderCreated(_) => "event: order created",
         Event::PaymentArchived { .. } => "event: payment archived",
         Event::PaymentRecalled { .. } => "event: payment recalled",
+        Event::OrderArchived { .. } => "event: order archived",
+        Event::OrderRecalled { .. } => "event: order recalled",
     }
 }

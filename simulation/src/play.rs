@@ -31,12 +31,13 @@ use std::{
 };
 
 use tollgate_domain::{
-    Amount, ArchiveRules, Currency, FeeRule, FeeSchedule, History, IdempotencyKey, LateApprovals,
-    Millis, Money, Payment, PaymentId, Policy, ShardId, StateHash, Subject, Timestamp,
+    Amount, ArchiveRules, CreateOrder, Currency, FeeRule, FeeSchedule, History, IdempotencyKey,
+    LateApprovals, Millis, Money, Payment, PaymentId, Policy, ShardId, StateHash, Subject,
+    Timestamp,
 };
 use tollgate_engine::{
     Caller, Clock, Completion, Departures, DurableRecord, Finding, Lane, OrderAnswer,
-    PaymentCommand, PaymentReply, PreparedCall, ProviderReport, RecordObservers, Shard,
+    PaymentCommand, PaymentReply, PreparedCall, ProviderReport, RecordObservers, Shard, Wanted,
 };
 use tollgate_wal::{InlineWriter, LogHandle, Released, store::faulty::Disk};
 
@@ -70,7 +71,7 @@ pub(crate) struct Play<'a> {
     disk: Disk,
     shelf: Shelf,
     vault: Arc<Vault>,
-    /// How payments were when they left memory the last time.
+    /// How payments and orders were when they left memory the last time.
     away: AllAway,
     wall: u64,
     monotonic: u64,
@@ -87,6 +88,8 @@ pub(crate) struct Play<'a> {
     keys: BTreeSet<IdempotencyKey>,
     /// Everything that was asked for a payment under a key.
     asked: Vec<PaymentCommand>,
+    /// Every order that was asked for under a key.
+    ordered: Vec<CreateOrder>,
     /// Payments of which the provider has told what never was, or whose money an operator has seen to:
     /// its books and ours need not agree on them.
     beyond_compare: BTreeSet<PaymentId>,
@@ -133,7 +136,7 @@ struct Life {
     calls: VecDeque<PreparedCall<Card>>,
     answers: Vec<ProviderReport>,
     waiting: BTreeMap<Subject, Client>,
-    /// What waits until its payment has been looked for, by the number of the look-up.
+    /// What waits until its payment or its order has been looked for, by the number of the look-up.
     absent: BTreeMap<u64, Waits>,
     /// What was found.
     found: Vec<(u64, Finding)>,
@@ -160,8 +163,8 @@ enum Reply {
     Read(PaymentId, Option<Box<Payment>>),
     /// A read of a payment that was away, and how it was when it left.
     ReadAway(Arc<History>),
-    /// What waits looks for its payment.
-    Look(u64, PaymentId),
+    /// What waits looks for its payment or its order.
+    Look(u64, Wanted),
 }
 
 /// A client, who may give up, and his key.
@@ -239,7 +242,7 @@ impl<'a> Play<'a> {
             disk,
             shelf: Shelf::default(),
             vault: Arc::new(Vault::default()),
-            away: AllAway::new(),
+            away: AllAway::default(),
             wall: START.as_millis(),
             monotonic: 1_000,
             provider: Provider::default(),
@@ -250,6 +253,7 @@ impl<'a> Play<'a> {
             diary,
             keys: BTreeSet::new(),
             asked: Vec::new(),
+            ordered: Vec::new(),
             beyond_compare: BTreeSet::new(),
             cards: BTreeMap::new(),
             last_group: (0, 0),

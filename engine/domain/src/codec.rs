@@ -6,17 +6,19 @@
 //! ```
 //!
 //! Kind 1 is a payment shard's record, kind 2 the control shard's, kind 3 a piece of a snapshot that
-//! is no record, kind 4 the history of a payment, as the archive keeps it; each kind counts its
-//! versions for itself. A version has frozen structs of its own, and decoding lifts an old one to today's
+//! is no record, kinds 4 and 5 the history of a payment and an order, as the archive keeps them; each
+//! kind counts its versions for itself. A version has frozen structs of its own, and decoding lifts an old one to today's
 //! events. Invariant: bytes that were ever written decode for ever; the golden bytes in
 //! `tests/golden` say so.
 
 mod control_v2;
 mod image_v1;
 mod image_v2;
+mod image_v3;
 mod v1;
 mod v2;
 mod v3;
+mod v4;
 mod value;
 
 use bincode::Options;
@@ -26,6 +28,7 @@ use crate::{
     event::{ControlEvent, Event, Record},
     history::History,
     image::Piece,
+    order::Order,
 };
 
 /// The largest record, in bytes; the log takes no larger one.
@@ -39,14 +42,18 @@ const KIND_PAYMENTS: u8 = 1;
 const KIND_CONTROL: u8 = 2;
 const KIND_IMAGE: u8 = 3;
 const KIND_HISTORY: u8 = 4;
+const KIND_ORDER: u8 = 5;
 
-/// The versions that are written. Where there are two, each says what the other does not know.
+/// The versions that are written. Where there are several, each says what the others do not know.
 const PAYMENTS_VERSION: u8 = 2;
 const ARCHIVE_VERSION: u8 = 3;
+const ORDERS_VERSION: u8 = 4;
 const CONTROL_VERSION: u8 = 2;
 const IMAGE_VERSION: u8 = 1;
 const IMAGE_OF_ARCHIVE_VERSION: u8 = 2;
+const IMAGE_OF_ORDERS_VERSION: u8 = 3;
 const HISTORY_VERSION: u8 = 1;
+const ORDER_VERSION: u8 = 1;
 
 /// Why bytes are no record, or a record cannot be bytes.
 #[derive(Debug, thiserror::Error)]
@@ -76,10 +83,13 @@ pub enum CodecError {
 /// Encodes a payment shard's record.
 ///
 /// # Errors
-/// [`CodecError::TooLarge`] above [`MAX_RECORD`]; where payments leave memory or come back together
-/// with anything else, which no decision comes to.
+/// [`CodecError::TooLarge`] above [`MAX_RECORD`]; where payments or orders leave memory or come back
+/// together with anything else, which no decision comes to.
 pub fn encode(record: &Record<Event>) -> Result<Vec<u8>, CodecError> {
     if record.events.iter().any(Event::is_of_archive) {
+        if let Some(record) = v4::OrdersRecord::of(record) {
+            return write(KIND_PAYMENTS, ORDERS_VERSION, &record);
+        }
         let record = v3::ArchiveRecord::of(record).ok_or(CodecError::Value("archive record"))?;
         return write(KIND_PAYMENTS, ARCHIVE_VERSION, &record);
     }
@@ -95,6 +105,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record<Event>, CodecError> {
         (KIND_PAYMENTS, 1, body) => read::<v1::PaymentRecord<'_>>(body)?.try_into(),
         (KIND_PAYMENTS, 2, body) => read::<v2::PaymentRecord<'_>>(body)?.try_into(),
         (KIND_PAYMENTS, 3, body) => read::<v3::ArchiveRecord<'_>>(body)?.try_into(),
+        (KIND_PAYMENTS, 4, body) => read::<v4::OrdersRecord<'_>>(body)?.try_into(),
         (kind, version, _body) => Err(CodecError::Unknown { kind, version }),
     }
 }
@@ -138,6 +149,25 @@ pub fn decode_history(bytes: &[u8]) -> Result<History, CodecError> {
     }
 }
 
+/// Encodes an order as it stands.
+///
+/// # Errors
+/// [`CodecError::TooLarge`] above [`MAX_RECORD`], which one that leaves memory never is.
+pub fn encode_order(order: &Order) -> Result<Vec<u8>, CodecError> {
+    write(KIND_ORDER, ORDER_VERSION, &v4::Order::from(order))
+}
+
+/// Decodes an order.
+///
+/// # Errors
+/// Where the bytes are no such order of a known version.
+pub fn decode_order(bytes: &[u8]) -> Result<Order, CodecError> {
+    match header(bytes)? {
+        (KIND_ORDER, 1, body) => read::<v4::Order<'_>>(body)?.try_into(),
+        (kind, version, _body) => Err(CodecError::Unknown { kind, version }),
+    }
+}
+
 /// How many bytes a payment's history takes.
 pub(crate) fn history_size(history: &History) -> usize {
     let size = options().serialized_size(&v3::History::from(history));
@@ -168,6 +198,9 @@ pub fn encode_piece(piece: &Piece) -> Result<Vec<u8>, CodecError> {
             let (count, departures) = (*count, *departures);
             write_of_archive(&image_v2::Piece::Departed { count, departures })
         }
+        Piece::DepartedOrders(count) => {
+            write(KIND_IMAGE, IMAGE_OF_ORDERS_VERSION, &image_v3::Piece::DepartedOrders(*count))
+        }
     }
 }
 
@@ -180,6 +213,7 @@ pub fn decode_piece(bytes: &[u8]) -> Result<Piece, CodecError> {
         (KIND_PAYMENTS, _version, _body) => decode(bytes).map(Piece::History),
         (KIND_IMAGE, 1, body) => read::<image_v1::Piece>(body)?.try_into(),
         (KIND_IMAGE, 2, body) => read::<image_v2::Piece<'_>>(body)?.try_into(),
+        (KIND_IMAGE, 3, body) => Ok(read::<image_v3::Piece>(body)?.into()),
         (kind, version, _body) => Err(CodecError::Unknown { kind, version }),
     }
 }

@@ -13,6 +13,7 @@ mod delete_webhook_endpoint;
 mod disable_webhook_endpoint;
 mod inquiry;
 mod issue_api_key;
+mod recall_order;
 mod recall_payment;
 mod record_operation_outcome;
 mod record_provider_outcome;
@@ -60,8 +61,8 @@ use std::sync::Arc;
 use resolve_unsettled::Calls;
 
 use crate::{
-    decision::Decision, env::Env, history::History, id::PaymentId, rejection::Rejection,
-    shard_state::ShardState,
+    decision::Decision, env::Env, history::History, id::PaymentId, order::Order,
+    rejection::Rejection, shard_state::ShardState,
 };
 
 /// Payments that one record deals with at the most, at a tick and after a restart: at some 200
@@ -104,10 +105,12 @@ pub enum Command {
     ResolveOpenCalls(Vec<PaymentId>),
     /// Time has passed.
     Tick,
-    /// Payments of which nothing is left to do leave memory.
+    /// Payments of which nothing is left to do leave memory, and orders behind them.
     ArchiveFinished,
-    /// One that has left comes back, as the archive has it.
+    /// A payment that has left comes back, as the archive has it. Its order is in memory.
     RecallPayment(Arc<History>),
+    /// An order that has left comes back, as the archive has it.
+    RecallOrder(Arc<Order>),
 }
 
 impl Command {
@@ -133,6 +136,7 @@ impl Command {
             Self::Tick => Ok(tick::decide(state, env)),
             Self::ArchiveFinished => Ok(archive_finished::decide(state, env)),
             Self::RecallPayment(history) => Ok(recall_payment::decide(history, state, env)),
+            Self::RecallOrder(order) => Ok(recall_order::decide(order, state, env)),
         }
     }
 }

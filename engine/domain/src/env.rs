@@ -38,17 +38,17 @@ pub struct Policy {
     pub late_approvals: LateApprovals,
     /// What we charge.
     pub fees: FeeSchedule,
-    /// When payments of which nothing is left to do leave memory.
+    /// When payments of which nothing is left to do leave memory, and orders behind them.
     pub archive: ArchiveRules,
 }
 
-/// When a payment of which nothing is left to do leaves memory: as soon as either rule says so.
+/// When a payment of which nothing is left to do leaves memory, and an order none of whose payments is
+/// in memory: as soon as either rule says so.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ArchiveRules {
-    /// So long after its last event.
+    /// So long after its last event, or change.
     pub after: Millis,
-    /// At once where a shard has more of them than this; those that had their last event first go
-    /// first.
+    /// At once where a shard has more of either than this; those that changed first go first.
     pub most: usize,
 }
 
@@ -99,7 +99,8 @@ impl Policy {
 impl Default for Policy {
     /// Authorizations hold 7 days, actions 15 minutes, UPI approvals too, keys 24 hours; inquiries
     /// after 0.5, 1, 2, 5, 15 and 60 seconds, then every 5 minutes. Late approvals are undone, and
-    /// nothing is charged. Finished payments stay for an hour, and 2,000 of them at the most.
+    /// nothing is charged. Finished payments, and orders at rest, stay for an hour, and 2,000 of each at
+    /// the most.
     fn default() -> Self {
         Self {
             authorization_validity: Millis::from_seconds(7 * 86_400),

@@ -7,11 +7,13 @@ use crate::{
     api_key::ApiKey,
     effect::Effect,
     history::History,
-    id::{ApiKeyId, AttemptId, CaseId, MerchantId, OperationId, PaymentId, WebhookEndpointId},
+    id::{
+        ApiKeyId, AttemptId, CaseId, MerchantId, OperationId, OrderId, PaymentId, WebhookEndpointId,
+    },
     idempotency::IdempotencyEntry,
     merchant::{Merchant, Mode},
     money::Amount,
-    order::OrderIntent,
+    order::{Order, OrderIntent},
     payment::{
         Booked, FailureReason, Matter, NextAction, OperationFailure, OperationIntent,
         PaymentIntent, Resolution,
@@ -203,6 +205,10 @@ pub enum Event {
     PaymentArchived { payment: PaymentId },
     /// It is back, as it left, because something is to be done to it.
     PaymentRecalled { payment: PaymentId, history: Arc<History> },
+    /// An order none of whose payments is in memory leaves it: the archive has it from now on.
+    OrderArchived { order: OrderId },
+    /// It is back, as it left, because it is to be paid, or a payment of it is to come back.
+    OrderRecalled { order: Arc<Order> },
 }
 
 impl Event {
@@ -249,7 +255,10 @@ impl Event {
             | Self::CaseResolved { payment, .. }
             | Self::PaymentArchived { payment }
             | Self::PaymentRecalled { payment, .. } => Some(*payment),
-            Self::IdempotencyKeysForgotten { .. } | Self::OrderCreated(_) => None,
+            Self::IdempotencyKeysForgotten { .. }
+            | Self::OrderCreated(_)
+            | Self::OrderArchived { .. }
+            | Self::OrderRecalled { .. } => None,
         }
     }
 
@@ -297,7 +306,9 @@ impl Event {
             | Self::IdempotencyKeysForgotten { .. }
             | Self::OrderCreated(_)
             | Self::PaymentArchived { .. }
-            | Self::PaymentRecalled { .. } => None,
+            | Self::PaymentRecalled { .. }
+            | Self::OrderArchived { .. }
+            | Self::OrderRecalled { .. } => None,
         }
     }
 
@@ -306,10 +317,16 @@ impl Event {
         if let Self::OperationStarted { intent, .. } = self { Some(intent.id) } else { None }
     }
 
-    /// Whether a payment leaves memory or comes back by it.
+    /// Whether a payment or an order leaves memory or comes back by it.
     #[must_use]
     pub const fn is_of_archive(&self) -> bool {
-        matches!(self, Self::PaymentArchived { .. } | Self::PaymentRecalled { .. })
+        matches!(
+            self,
+            Self::PaymentArchived { .. }
+                | Self::PaymentRecalled { .. }
+                | Self::OrderArchived { .. }
+                | Self::OrderRecalled { .. }
+        )
     }
 }
 

@@ -8,7 +8,8 @@
 //! A payment is kept as what happened to it: its history, chapter by chapter, read by the codec of
 //! records and written into the state by the same `apply`, so that no second form of a payment has to
 //! be kept up with the first. Orders, accounts and keys are kept as they stand, for they sum up what
-//! may be gone. A payment that has left memory is not in it but in the sums.
+//! may be gone. A payment that has left memory is not in it but in the sums, and an order that has is
+//! counted alone.
 //!
 //! Invariant: a state that is put together from its pieces has the hash of the one they were taken
 //! from.
@@ -43,13 +44,15 @@ pub enum Piece {
     DepartedAccount(AccountKey, Balance),
     /// A merchant's own order that is paid by a payment that has left memory.
     PaidOrder(PaidOrder),
-    /// How many payments have left memory, and how often one has.
+    /// How many payments have left memory, and how often one, or an order, has.
     Departed {
-        /// How many are not back.
+        /// How many payments are not back.
         count: u64,
-        /// How often one has left.
+        /// How often a payment or an order has left.
         departures: u64,
     },
+    /// How many orders have left memory and are not back.
+    DepartedOrders(u64),
     /// The last one.
     End(ImageEnd),
 }
@@ -77,6 +80,7 @@ pub struct Restoration {
     keys: IdempotencyTable,
     departed_ledger: Ledger,
     departed: (u64, u64),
+    departed_orders: u64,
 }
 
 impl ShardState {
@@ -97,6 +101,8 @@ impl ShardState {
         let paid = self.paid_orders().into_iter().map(Piece::PaidOrder);
         let counted =
             Piece::Departed { count: self.departed_count(), departures: self.departures() };
+        let away = self.departed_orders();
+        let departed_orders = (away > 0).then_some(Piece::DepartedOrders(away));
         let end = Piece::End(self.image_end(sequence));
         orders
             .chain(chapters)
@@ -104,7 +110,9 @@ impl ShardState {
             .chain(keys)
             .chain(departed)
             .chain(paid)
-            .chain([counted, end])
+            .chain([counted])
+            .chain(departed_orders)
+            .chain([end])
     }
 
     /// What ends the pieces of a shard whose last record is `sequence`.
@@ -130,6 +138,7 @@ impl Restoration {
             keys: IdempotencyTable::default(),
             departed_ledger: Ledger::default(),
             departed: (0, 0),
+            departed_orders: 0,
         }
     }
 
@@ -148,9 +157,11 @@ impl Restoration {
             Piece::DepartedAccount(key, balance) => self.departed_ledger.restore(key, balance),
             Piece::PaidOrder(paid) => self.state.restore_paid_order(paid),
             Piece::Departed { count, departures } => self.departed = (count, departures),
+            Piece::DepartedOrders(count) => self.departed_orders = count,
             Piece::End(end) => {
                 let (count, departures) = self.departed;
-                self.state.restore_departed(self.departed_ledger, count, departures);
+                let away = (count, self.departed_orders);
+                self.state.restore_departed(self.departed_ledger, away, departures);
                 self.keys.restore_oldest(end.oldest_key);
                 // The history has posted as well: what of it is still there.
                 self.state.restore_books(self.ledger, self.keys, end.last_time);

@@ -85,6 +85,12 @@ pub enum Violation {
     /// The list of finished payments is not that of the payments.
     #[error("the list of finished payments is not that of the payments")]
     FinishedDiffer,
+    /// An order is not in memory, and a payment of it is.
+    #[error("order {0} is not in memory, and a payment of it is")]
+    OrderMissing(OrderId),
+    /// The list of orders at rest is not that of the orders.
+    #[error("the list of orders at rest is not that of the orders")]
+    AtRestDiffer,
     /// A payment's history does not come to the payment.
     #[error("the history of payment {0} does not come to the payment")]
     HistoryDiffers(PaymentId),
@@ -111,7 +117,8 @@ pub fn shard(state: &ShardState) -> Result<(), Violation> {
     timers_are_those_of_payments(state)?;
     cases_are_those_of_payments(state)?;
     unknown_are_those_of_payments(state)?;
-    finished_are_those_of_payments(state)
+    finished_are_those_of_payments(state)?;
+    at_rest_are_those_of_orders(state)
 }
 
 /// Every payment in memory is what its history comes to. Takes several times as long as [`shard`].
@@ -348,7 +355,7 @@ fn units(amount: Amount) -> i128 {
 
 /// Every key stands for something that is there, as far as nothing has left.
 fn keys_have_subjects(state: &ShardState) -> Result<(), Violation> {
-    if state.departed_count() > 0 {
+    if state.departed_count() > 0 || state.departed_orders() > 0 {
         return Ok(());
     }
     let orphan = state.idempotency().subjects().find(|subject| match subject {
@@ -372,7 +379,7 @@ fn operations_are_those_of_payments(state: &ShardState) -> Result<(), Violation>
     if agree { Ok(()) } else { Err(Violation::OperationsDiffer) }
 }
 
-/// Every order stands where its payments say.
+/// Every order stands where its payments say, and is in memory where one of them is.
 fn orders_agree_with_payments(state: &ShardState) -> Result<(), Violation> {
     let mut expected = FxHashMap::<OrderId, (u32, i128, i128)>::default();
     for payment in state.payments() {
@@ -382,6 +389,9 @@ fn orders_agree_with_payments(state: &ShardState) -> Result<(), Violation> {
         *attempts = attempts.saturating_add(1);
         *paid = paid.saturating_add(units(share.paid()));
         *reserved = reserved.saturating_add(units(share.reserved()));
+        if state.order(order).is_none() {
+            return Err(Violation::OrderMissing(order));
+        }
     }
     state.orders().try_for_each(|order| {
         let is = (order.attempts(), units(order.paid()), units(order.reserved()));
@@ -416,6 +426,15 @@ fn finished_are_those_of_payments(state: &ShardState) -> Result<(), Violation> {
     };
     let agree = lists_are_equal(state, &list, finished_since);
     if agree { Ok(()) } else { Err(Violation::FinishedDiffer) }
+}
+
+fn at_rest_are_those_of_orders(state: &ShardState) -> Result<(), Violation> {
+    let list: BTreeSet<_> = state.orders_at_rest().collect();
+    let mut at_rest = state.orders().filter_map(|order| Some((order.at_rest_since()?, order.id())));
+    let count = at_rest
+        .try_fold(0_usize, |count, entry| list.contains(&entry).then(|| count.saturating_add(1)));
+    let agree = count == Some(list.len());
+    if agree { Ok(()) } else { Err(Violation::AtRestDiffer) }
 }
 
 /// Whether `list` holds the time of each payment that has one, and nothing else.

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::{
+    codec,
     id::{MerchantId, OrderId},
     merchant::Mode,
     money::{Amount, Money},
@@ -93,6 +94,13 @@ pub(crate) struct Share {
     reserved: Amount,
 }
 
+/// What a note takes in a record beside its key and value: their lengths.
+const NOTE_BYTES: usize = 16;
+
+/// The most that receipt and notes take, in bytes, of an order that may leave memory: it has to come
+/// back in one record, which holds little else.
+const MOST_BYTES: usize = codec::MAX_RECORD - 1_024;
+
 impl Order {
     pub(crate) fn new(intent: Arc<OrderIntent>) -> Self {
         let updated_at = intent.created_at;
@@ -104,6 +112,12 @@ impl Order {
             updated_at,
             departed: Departed::default(),
         }
+    }
+
+    /// Since when none of its payments is in memory, where that is so and it may leave as well.
+    pub(crate) fn at_rest_since(&self) -> Option<Timestamp> {
+        let is_alone = self.attempts == self.departed.attempts;
+        (is_alone && self.intent.fits()).then_some(self.updated_at)
     }
 
     /// The order as it stood.
@@ -213,6 +227,18 @@ impl Order {
         self.paid = replace(self.paid, before.paid, after.paid);
         self.reserved = replace(self.reserved, before.reserved, after.reserved);
         self.updated_at = at;
+    }
+}
+
+impl OrderIntent {
+    /// Whether the order can leave memory and come back by one record.
+    fn fits(&self) -> bool {
+        let receipt = self.receipt.as_deref().map_or(0, str::len);
+        let notes = self
+            .notes
+            .iter()
+            .map(|(key, value)| key.len().saturating_add(value.len()).saturating_add(NOTE_BYTES));
+        notes.fold(receipt, usize::saturating_add) <= MOST_BYTES
     }
 }
 

@@ -516,7 +516,9 @@ impl Payment {
             | Event::IdempotencyKeysForgotten { .. }
             | Event::OrderCreated(_)
             | Event::PaymentArchived { .. }
-            | Event::PaymentRecalled { .. } => {
+            | Event::PaymentRecalled { .. }
+            | Event::OrderArchived { .. }
+            | Event::OrderRecalled { .. } => {
                 unreachable!("not an event of an existing payment: {event:?}")
             }
             Event::AttemptStarted { attempt, provider, .. } => {

@@ -1,12 +1,9 @@
 //! Everything one payment shard knows, and the two things one can do with it: decide and apply.
 
 mod archive;
+mod orders;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::Bound,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use rustc_hash::FxHashMap;
 
@@ -17,13 +14,13 @@ use crate::{
     env::{Env, Policy},
     event::{Event, Record},
     history::History,
-    id::{MerchantId, OperationId, OrderId, PaymentId, ShardId, TransactionId},
+    id::{MerchantId, OperationId, PaymentId, ShardId, TransactionId},
     idempotency::{IdempotencyTable, Subject},
     invariant,
     ledger::{Entry, Ledger, Movement, transaction_of},
     merchant::Mode,
     money::Amount,
-    order::{Order, Share},
+    order::Share,
     payment::{
         Attempt, Booked, Matter, Operation, OperationKind, OperationState, Payment, PaymentIntent,
         Resolution,
@@ -37,6 +34,7 @@ use crate::{
 
 pub use archive::PaidOrder;
 use archive::{Departed, Kept};
+use orders::Orders;
 
 /// The state of one payment shard.
 #[derive(Debug)]
@@ -57,9 +55,7 @@ pub struct ShardState {
     cases: BTreeSet<(Timestamp, PaymentId)>,
     /// Invariant: holds each operation of each payment, and nothing else.
     operations: FxHashMap<OperationId, PaymentId>,
-    orders: BTreeMap<OrderId, Order>,
-    /// Invariant: holds each order by whose it is, and nothing else.
-    orders_by_owner: BTreeSet<(MerchantId, Mode, OrderId)>,
+    orders: Orders,
     /// The payments for a merchant's own order numbers, of merchants that take one payment for each.
     /// Invariant: holds each payment whose intent says so, in memory or, where it has taken money,
     /// not; and nothing else.
@@ -97,8 +93,7 @@ impl ShardState {
             unknown: BTreeSet::new(),
             cases: BTreeSet::new(),
             operations: FxHashMap::default(),
-            orders: BTreeMap::new(),
-            orders_by_owner: BTreeSet::new(),
+            orders: Orders::default(),
             by_order: FxHashMap::default(),
             idempotency: IdempotencyTable::default(),
             ledger: Ledger::default(),
@@ -135,40 +130,6 @@ impl ShardState {
         let operation = OperationId::from_u128(id.to_u128());
         let payment = self.payment_of(operation)?;
         Some((payment, payment.operation(operation)))
-    }
-
-    /// The order with this id.
-    #[must_use]
-    pub fn order(&self, id: OrderId) -> Option<&Order> {
-        self.orders.get(&id)
-    }
-
-    /// A merchant's orders whose ids lie in that range, in their order, which is that of their
-    /// creation.
-    pub fn orders_in(
-        &self,
-        merchant: MerchantId,
-        mode: Mode,
-        range: (Bound<OrderId>, Bound<OrderId>),
-    ) -> impl DoubleEndedIterator<Item = &Order> {
-        let owned = |id| (merchant, mode, id);
-        let (first, last) = (OrderId::from_u128(0), OrderId::from_u128(u128::MAX));
-        let from = match range.0 {
-            Bound::Unbounded => Bound::Included(first),
-            bound @ (Bound::Included(_) | Bound::Excluded(_)) => bound,
-        };
-        let to = match range.1 {
-            Bound::Unbounded => Bound::Included(last),
-            bound @ (Bound::Included(_) | Bound::Excluded(_)) => bound,
-        };
-        self.orders_by_owner
-            .range((from.map(owned), to.map(owned)))
-            .filter_map(|(_merchant, _mode, id)| self.order(*id))
-    }
-
-    /// Every order, in the order of its id.
-    pub(crate) fn orders(&self) -> impl Iterator<Item = &Order> {
-        self.orders.values()
     }
 
     /// The payment by which a merchant's own order is paid already, as far as he takes one for each.
@@ -330,7 +291,7 @@ impl ShardState {
             Event::PaymentCreated(intent) => {
                 let payment = Payment::new(Arc::clone(intent));
                 if let (Some(order), Books::Open) = (intent.order, books) {
-                    self.order_mut(order).attempt(Share::of(&payment), at);
+                    self.change_order(order, |order| order.attempt(Share::of(&payment), at));
                 }
                 if let Some(key) = OrderKey::of(intent) {
                     self.by_order.entry(key).or_default().push(intent.id);
@@ -339,11 +300,9 @@ impl ShardState {
                 let earlier = self.payments.insert(intent.id, Box::new(kept));
                 assert!(earlier.is_none(), "payment ids are minted once: {}", intent.id);
             }
-            Event::OrderCreated(intent) => {
-                let earlier = self.orders.insert(intent.id, Order::new(Arc::clone(intent)));
-                assert!(earlier.is_none(), "order ids are minted once: {}", intent.id);
-                self.orders_by_owner.insert((intent.merchant, intent.mode, intent.id));
-            }
+            Event::OrderCreated(intent) => self.create_order(intent),
+            Event::OrderArchived { order } => self.archive_order(*order),
+            Event::OrderRecalled { order } => self.recall_order(order),
             Event::IdempotencyKeysForgotten { created_before } => {
                 let (payments, operations) = (&self.payments, &self.operations);
                 self.idempotency.forget_before(*created_before, |subject| match subject {
@@ -422,12 +381,8 @@ impl ShardState {
             self.ledger.post(intent.mode, intent.money.currency, &entry.movement);
         }
         if let Some(order) = intent.order {
-            self.order_mut(order).change(before.share, after.share, at);
+            self.change_order(order, |order| order.change(before.share, after.share, at));
         }
-    }
-
-    fn order_mut(&mut self, id: OrderId) -> &mut Order {
-        self.orders.get_mut(&id).expect("a payment's order was created before it")
     }
 
     /// Takes accounts and keys as they stood, and the time.
@@ -470,13 +425,17 @@ impl ShardState {
             self.shard.hash(hasher);
             self.last_time.hash(hasher);
             self.payments_sorted().hash(hasher);
-            self.orders.hash(hasher);
+            self.orders.by_id().hash(hasher);
             self.ledger.sorted().hash(hasher);
             self.departed.ledger.sorted().hash(hasher);
             (self.departed.count, self.departed.departures).hash(hasher);
             self.paid_orders().hash(hasher);
             for (entry, created_at) in self.idempotency.sorted() {
                 (entry.key, entry.fingerprint, entry.subject, created_at).hash(hasher);
+            }
+            // A state that no order has left has the hash that earlier releases gave it.
+            if self.departed.orders > 0 {
+                self.departed.orders.hash(hasher);
             }
         })
     }
@@ -521,10 +480,10 @@ fn call(
     }
 }
 
-/// Keeps a payment's entry in a list by time where it belongs.
-fn move_entry(
-    list: &mut BTreeSet<(Timestamp, PaymentId)>,
-    id: PaymentId,
+/// Keeps an entry of a payment or an order in a list by time where it belongs.
+fn move_entry<I: Copy + Ord>(
+    list: &mut BTreeSet<(Timestamp, I)>,
+    id: I,
     before: Option<Timestamp>,
     after: Option<Timestamp>,
 ) {
@@ -658,6 +617,8 @@ fn movement(payment: &Payment, event: &Event) -> Option<Movement> {
         | Event::OrderCreated(_)
         | Event::PaymentArchived { .. }
         | Event::PaymentRecalled { .. }
+        | Event::OrderArchived { .. }
+        | Event::OrderRecalled { .. }
         | Event::IdempotencyKeysForgotten { .. } => None,
     }
 }

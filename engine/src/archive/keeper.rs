@@ -8,7 +8,7 @@
 //! nothing more leaves, and no snapshot is made, so that the next start makes up for it.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fs, io,
     path::Path,
     sync::{
@@ -25,7 +25,7 @@ use parking_lot::{Mutex, RwLock};
 use tollgate_domain::{OperationId, PaymentId, ShardId};
 use tollgate_wal::crash_point;
 
-use super::{Archive, ArchiveError, Departures, archive_of, store::Store};
+use super::{Archive, ArchiveError, Departures, OrderPlace, OrderRange, archive_of, store::Store};
 use crate::{
     abort_guard::AbortOnPanic, error::Error, inspect::records_let_go, tree_copy::TreeCopy,
 };
@@ -53,6 +53,7 @@ struct Shared {
     /// What is taken and not written down yet.
     histories: DashMap<PaymentId, Arc<[u8]>>,
     operations: DashMap<OperationId, PaymentId>,
+    orders: DashMap<OrderPlace, Arc<[u8]>>,
     bytes: AtomicUsize,
     failed: AtomicBool,
 }
@@ -105,6 +106,7 @@ impl Keeper {
             positions,
             histories: DashMap::new(),
             operations: DashMap::new(),
+            orders: DashMap::new(),
             bytes: AtomicUsize::new(0),
             failed: AtomicBool::new(false),
         });
@@ -192,6 +194,34 @@ impl Archive for Keeper {
         self.shared.store.payment_of(operation)
     }
 
+    fn order(&self, place: OrderPlace) -> Result<Option<Vec<u8>>, ArchiveError> {
+        if let Some(bytes) = self.shared.orders.get(&place) {
+            return Ok(Some(bytes.to_vec()));
+        }
+        self.shared.store.order(place)
+    }
+
+    fn orders(&self, range: OrderRange) -> Result<Vec<Vec<u8>>, ArchiveError> {
+        // First what is on its way: what is written down in between is found in the files then.
+        let (first, last) = range.ends();
+        let mut found: BTreeMap<OrderPlace, Vec<u8>> = self
+            .shared
+            .orders
+            .iter()
+            .filter(|entry| (first..=last).contains(entry.key()))
+            .map(|entry| (*entry.key(), entry.value().to_vec()))
+            .collect();
+        for (place, bytes) in self.shared.store.orders(range)? {
+            found.entry(place).or_insert(bytes);
+        }
+        let found = found.into_values();
+        Ok(if range.newest_first {
+            found.rev().take(range.most).collect()
+        } else {
+            found.take(range.most).collect()
+        })
+    }
+
     fn persist(&self) -> Result<(), ArchiveError> {
         let (answer, answered) = sync_channel(1);
         self.send(Letter::Persist(answer));
@@ -214,6 +244,9 @@ impl Shared {
             for operation in &departed.operations {
                 self.operations.insert(*operation, departed.payment);
             }
+        }
+        for departed in &departures.orders {
+            self.orders.insert(departed.place, departed.order.as_slice().into());
         }
     }
 
@@ -244,7 +277,7 @@ impl Shared {
         }
         if let Err(error) = self.persist() {
             let error: &dyn std::error::Error = &error;
-            tracing::error!(error, "the archive is closed without its last payments");
+            tracing::error!(error, "the archive is closed without what left last");
         }
     }
 
@@ -255,7 +288,7 @@ impl Shared {
         crash_point::reach("archive: payments have left");
         if let Err(error) = self.store.write(&left) {
             let error: &dyn std::error::Error = &error;
-            tracing::error!(error, "the archive has failed; payments stay in memory");
+            tracing::error!(error, "the archive has failed; payments and orders stay in memory");
             self.failed.store(true, Ordering::Release);
             return;
         }
@@ -273,6 +306,9 @@ impl Shared {
                 for operation in &departed.operations {
                     self.operations.remove(operation);
                 }
+            }
+            for departed in &departures.orders {
+                self.orders.remove_if(&departed.place, |_place, bytes| **bytes == *departed.order);
             }
             self.bytes.fetch_sub(departures.bytes(), Ordering::AcqRel);
         }
@@ -301,8 +337,8 @@ mod tests {
         keeper.shared.failed.store(true, Ordering::Release);
         assert!(keeper.has_failed() && !keeper.has_room());
         assert!(matches!(keeper.persist(), Err(ArchiveError::Failed)));
-        let payments = Vec::new();
-        keeper.replay(Departures { shard: ShardId(1), before: 0, payments });
+        let (payments, orders) = (Vec::new(), Vec::new());
+        keeper.replay(Departures { shard: ShardId(1), before: 0, payments, orders });
         keeper.close();
         assert_eq!(keeper.position(ShardId(1)), 0);
     }

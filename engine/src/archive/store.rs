@@ -3,6 +3,7 @@
 //! ```text
 //!   histories    payment 16    ─▶ its history, encoded
 //!   operations   operation 16  ─▶ payment 16
+//!   orders       merchant 16 · mode 1 · order 16  ─▶ the order, encoded
 //!   positions    shard 2       ─▶ departures taken, 8
 //!
 //!   numbers are big-endian
@@ -16,9 +17,9 @@ use fjall::{
     CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode,
     config::{BlockSizePolicy, CompressionPolicy},
 };
-use tollgate_domain::{OperationId, PaymentId, ShardId};
+use tollgate_domain::{OperationId, OrderId, PaymentId, ShardId};
 
-use super::{ArchiveError, Departures};
+use super::{ArchiveError, Departures, OrderPlace, OrderRange};
 use crate::tree_copy::{TreeBuilder, TreeCopy};
 
 /// What is kept of the files in memory, in bytes. Who reads old payments reads a few of them.
@@ -44,6 +45,7 @@ pub(crate) struct Store {
     database: Database,
     histories: Keyspace,
     operations: Keyspace,
+    orders: Keyspace,
     positions: Keyspace,
 }
 
@@ -55,15 +57,18 @@ impl Store {
             .max_journaling_size(JOURNAL_BYTES)
             .open()?;
         let small = || KeyspaceCreateOptions::default().max_memtable_size(SMALL_TABLE_BYTES);
-        let histories = database.keyspace("histories", || {
+        let large = || {
             KeyspaceCreateOptions::default()
                 .max_memtable_size(TABLE_BYTES)
                 .data_block_size_policy(BlockSizePolicy::all(BLOCK_BYTES))
                 .data_block_compression_policy(CompressionPolicy::all(CompressionType::Lz4))
-        })?;
+        };
+        let histories = database.keyspace("histories", large)?;
+        // One of a release from which no order ever left has none yet.
+        let orders = database.keyspace("orders", large)?;
         let operations = database.keyspace("operations", small)?;
         let positions = database.keyspace("positions", small)?;
-        Ok(Self { database, histories, operations, positions })
+        Ok(Self { database, histories, operations, orders, positions })
     }
 
     /// How many departures of each shard it has, where it has any.
@@ -94,6 +99,33 @@ impl Store {
         payment.map(PaymentId::from_u128).map(Some).ok_or(ArchiveError::Damaged("payment's id"))
     }
 
+    pub(super) fn order(&self, place: OrderPlace) -> Result<Option<Vec<u8>>, ArchiveError> {
+        Ok(self.orders.get(order_key(&place))?.map(|bytes| bytes.to_vec()))
+    }
+
+    /// The orders of a range, with where they lie, from that end of it that is asked for.
+    pub(super) fn orders(
+        &self,
+        range: OrderRange,
+    ) -> Result<Vec<(OrderPlace, Vec<u8>)>, ArchiveError> {
+        let (first, last) = range.ends();
+        if first > last {
+            return Ok(Vec::new());
+        }
+        let mut found = self.orders.range(order_key(&first)..=order_key(&last));
+        let mut orders = Vec::new();
+        while orders.len() < range.most {
+            let next = if range.newest_first { found.next_back() } else { found.next() };
+            let Some(entry) = next else { break };
+            let (key, bytes) = entry.into_inner()?;
+            let order = key.get(17..).and_then(|id| id.try_into().ok()).map(u128::from_be_bytes);
+            let order = order.ok_or(ArchiveError::Damaged("order's id"))?;
+            let place = OrderPlace { order: OrderId::from_u128(order), ..first };
+            orders.push((place, bytes.to_vec()));
+        }
+        Ok(orders)
+    }
+
     /// Writes down what has left, all of it or nothing.
     pub(super) fn write(&self, left: &[Departures]) -> Result<(), ArchiveError> {
         let mut batch = self.database.batch();
@@ -104,6 +136,10 @@ impl Store {
                     batch.insert(&self.operations, key(operation.to_u128()), payment);
                 }
                 batch.insert(&self.histories, payment, departed.history.as_slice());
+            }
+            for departed in &departures.orders {
+                let place = order_key(&departed.place);
+                batch.insert(&self.orders, place, departed.order.as_slice());
             }
             let position = departures.position().to_be_bytes();
             batch.insert(&self.positions, departures.shard.0.to_be_bytes(), position);
@@ -121,10 +157,11 @@ impl Store {
         TreeBuilder::into(&self.database, &self.trees())
     }
 
-    fn trees(&self) -> [(&'static str, &Keyspace); 3] {
+    fn trees(&self) -> [(&'static str, &Keyspace); 4] {
         [
             ("histories", &self.histories),
             ("operations", &self.operations),
+            ("orders", &self.orders),
             ("positions", &self.positions),
         ]
     }
@@ -133,6 +170,14 @@ impl Store {
     pub(super) fn persist(&self) -> Result<(), ArchiveError> {
         Ok(self.database.persist(PersistMode::SyncAll)?)
     }
+}
+
+fn order_key(place: &OrderPlace) -> [u8; 33] {
+    let mut bytes = [0; 33];
+    bytes[..16].copy_from_slice(&key(place.merchant.to_u128()));
+    bytes[16] = place.mode.code();
+    bytes[17..].copy_from_slice(&key(place.order.to_u128()));
+    bytes
 }
 
 fn key(id: u128) -> [u8; 16] {

@@ -130,7 +130,7 @@ impl<A: Attachment> Engine<A> {
         Ok(found.await?.filter(|payment| payment.operation(id).is_some()))
     }
 
-    async fn look_into_archive<T: Send + 'static>(
+    pub(super) async fn look_into_archive<T: Send + 'static>(
         &self,
         look: impl FnOnce(&dyn Archive) -> Result<Option<T>, ArchiveError> + Send + 'static,
     ) -> Result<Option<T>, CommandError> {
@@ -139,7 +139,7 @@ impl<A: Attachment> Engine<A> {
         let found = found.map_err(|_stopped| CommandError::ArchiveUnreadable)?;
         found.map_err(|error| {
             let error: &dyn std::error::Error = &error;
-            tracing::error!(error, "a payment cannot be read from the archive");
+            tracing::error!(error, "what has left cannot be read from the archive");
             CommandError::ArchiveUnreadable
         })
     }

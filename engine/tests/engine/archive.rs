@@ -11,7 +11,7 @@ use tollgate_domain::{
     Subject, Timestamp, TransactionId,
 };
 use tollgate_engine::{
-    Absent, ArchiveError, Caller, CommandError, Error, Found, Moment, PaymentCommand,
+    Absent, ArchiveError, Caller, CommandError, Error, Find, Found, Moment, PaymentCommand,
     ProviderReport, Request, Shard, Submission, verify,
 };
 
@@ -375,7 +375,8 @@ fn a_payment_that_comes_back_makes_nobody_look_again_for_another() {
     let mut alone = Alone::new();
     let [first, second] = ["a", "b"].map(|key| alone.pay(key));
     let [of_first, of_second] = [&first, &second]
-        .map(|paid| Ok(Some(Arc::new(alone.shard.state().history(paid.id()).unwrap().clone()))));
+        .map(|paid| alone.shard.state().history(paid.id()).unwrap().clone())
+        .map(|history| Ok(Some(Find::Payment(Arc::new(history)))));
     alone.let_leave();
     let [one, other] = ["r1", "r2"].map(|key| alone.refund(&first, key));
     let of_another = alone.refund(&second, "r3");

@@ -12,10 +12,12 @@ use std::{
     },
 };
 
-use tollgate_domain::{ControlState, Payment, ShardId, ShardState, StateHash, codec};
+use tollgate_domain::{
+    ControlState, CreateOrder, CreatePayment, Payment, ShardId, ShardState, StateHash, codec,
+};
 use tollgate_engine::{
-    ArchiveError, Error, LogBackup, OpenLogFile, StateClaim, check_archive, plan_idle_backup,
-    restore_archive, verify, verify_against,
+    ArchiveError, Error, LogBackup, OpenLogFile, OrderPlace, StateClaim, check_archive,
+    plan_idle_backup, restore_archive, verify, verify_against,
 };
 use tollgate_wal::{SnapshotStore, beginning};
 
@@ -219,6 +221,10 @@ async fn a_log_that_was_cut_and_compressed_is_backed_up_under_load_with_its_arch
     let parent = tempfile::tempdir().unwrap();
     let (directory, of_life) = (parent.path().join("log"), parent.path().join("live"));
     let stage = Arc::new(Stage::compressing_and_letting_go(&directory, Script::approving()));
+    let CreatePayment { merchant, mode, money, idempotency, .. } = payment("order");
+    let (receipt, notes) = (None, Vec::new());
+    let order = CreateOrder { merchant, mode, money, receipt, notes, idempotency };
+    let order = stage.engine.create_order(order).await.unwrap().order;
     let paid = pay_in_rounds(&stage, 0..5).await;
     let begins = beginning(&directory).unwrap();
     assert!(begins.frame() > 1 && packed_segments(&directory) > 0);
@@ -265,6 +271,10 @@ async fn a_log_that_was_cut_and_compressed_is_backed_up_under_load_with_its_arch
             assert_eq!(*stage.engine.payment(payment.id()).await.unwrap().unwrap(), *payment);
         }
         assert!(stage.create(payment("0-0"), PATIENT).await.unwrap().replayed);
+        assert_eq!(
+            stage.engine.order(OrderPlace::of(&order)).await.unwrap().as_ref(),
+            Some(&order)
+        );
         stage.close().await;
     }
 }

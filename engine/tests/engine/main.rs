@@ -2,6 +2,7 @@
 //! shards' own.
 
 mod archive;
+mod archived_orders;
 mod backups;
 mod operations;
 mod retention;

@@ -117,6 +117,8 @@ pub(super) fn of_payment(event: &Event, payment: &Payment) -> Option<Told> {
         | Event::OrderCreated(_)
         | Event::PaymentArchived { .. }
         | Event::PaymentRecalled { .. }
+        | Event::OrderArchived { .. }
+        | Event::OrderRecalled { .. }
         | Event::IdempotencyKeysForgotten { .. } => None,
     }
 }

@@ -1,7 +1,7 @@
 //! What is done to payments, and orders, as objects of a record's line.
 
 use serde_json::Value;
-use tollgate_domain::{Booked, Event, Matter, OperationIntent, OperationKind, OrderIntent};
+use tollgate_domain::{Booked, Event, Matter, OperationIntent, OperationKind, Order, OrderIntent};
 
 use super::{Object, mode_name, named, pairs, receipt_of, source_name, time};
 
@@ -126,6 +126,8 @@ pub(super) fn event(event: &Event) -> Object {
         | Event::OrderCreated(_)
         | Event::PaymentArchived { .. }
         | Event::PaymentRecalled { .. }
+        | Event::OrderArchived { .. }
+        | Event::OrderRecalled { .. }
         | Event::IdempotencyKeysForgotten { .. } => {
             unreachable!("not an event of an operation: {event:?}")
         }
@@ -143,6 +145,14 @@ pub(super) fn order_created(order: &OrderIntent) -> Object {
         .with("receipt", receipt.as_deref())
         .with("notes", pairs(notes))
         .with("created_at", time(*created_at))
+}
+
+pub(super) fn order_recalled(order: &Order) -> Object {
+    named("order_recalled")
+        .text("order", &order.id())
+        .with("status", order.status().as_str())
+        .with("attempts", order.attempts())
+        .with("paid_minor", order.paid().minor_units())
 }
 
 fn started(object: Object, intent: &OperationIntent) -> Object {

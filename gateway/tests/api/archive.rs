@@ -2,16 +2,20 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::time::sleep;
+use tollgate_config::Config;
 
 use crate::server::{GOOD, OPERATOR, POOR, TestServer, payment};
 
 pub(crate) async fn forgetful() -> TestServer {
-    TestServer::start_with(|config| {
-        config.engine.archive_after_s = 0;
-        config.engine.finished_payments = 0;
-    })
-    .await
+    TestServer::start_with(forget).await
+}
+
+/// Whatever can leaves memory at once.
+fn forget(config: &mut Config) {
+    config.engine.archive_after_s = 0;
+    config.engine.finished_payments = 0;
 }
 
 /// Waits until so many payments have left, and nobody is in memory.
@@ -127,5 +131,71 @@ async fn nobody_sees_more_of_what_has_left_than_before() {
         server.post("/api/v1/refunds", &body, &[("Authorization", authorization.as_str())]).await;
     refund.assert_problem(404, "payment_not_found");
     assert!(server.metrics().await.contains("tollgate_payments_recalled 0\n"));
+    server.stop().await;
+}
+
+/// An order, and its payments, as of any: shown, listed, created again, paid, and given back.
+#[tokio::test]
+async fn an_order_that_has_left_memory_is_as_any() {
+    let server = forgetful().await;
+    let authorization = format!("Bearer {}", server.key());
+    let headers = [("Authorization", authorization.as_str()), ("Idempotency-Key", "order")];
+    let body = json!({"amount": "100.00", "currency": "INR", "receipt": "7"}).to_string();
+    let first = server.post("/api/v1/orders", &body, &headers).await;
+    assert_eq!(first.status, 201, "{first:?}");
+    let other = json!({"amount": "5.00", "currency": "INR"}).to_string();
+    let other = server.post("/api/v1/orders", &other, &headers[..1]).await.json();
+    let until_away = async |server: &TestServer, payments: &str| {
+        let lines = ["tollgate_orders_in_memory 0", "tollgate_orders_archived 2", payments];
+        until_told(server, &lines).await;
+    };
+    until_away(&server, "tollgate_payments_archived 0").await;
+    let created = first.json();
+    let path = format!("/api/v1/orders/{}", created["id"].as_str().unwrap());
+    assert_eq!(server.get(&path).await.json(), created);
+    let again = server.post("/api/v1/orders", &body, &headers).await;
+    assert_eq!((again.status, &again.body), (201, &first.body));
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+
+    let pay = async |amount: &str| {
+        let mut request = payment(GOOD);
+        request["amount"] = amount.into();
+        request["order_id"] = created["id"].clone();
+        server.pay(&request, &[]).await
+    };
+    let refused = pay("100.01").await;
+    refused.assert_problem(400, "order_amount_exceeded");
+    assert!(server.metrics().await.contains("tollgate_orders_recalled 0\n"), "it stays away");
+    let paid = pay("60.00").await;
+    assert_eq!(paid.status, 201, "{paid:?}");
+    until_away(&server, "tollgate_payments_archived 1").await;
+    let half = server.get(&path).await.json();
+    assert_eq!(
+        (&half["status"], &half["amount_due"], &half["attempts"]),
+        (&json!("partially_paid"), &json!("40.00"), &json!(1))
+    );
+    let list = server.get("/api/v1/orders").await.json();
+    let mut rows = [half.clone(), other];
+    rows.sort_by_key(|row| std::cmp::Reverse(row["id"].as_str().unwrap().to_owned()));
+    assert_eq!(list["data"], json!(rows));
+    let newest = server.get("/api/v1/orders?limit=1").await.json();
+    assert_eq!((&newest["data"], &newest["has_more"]), (&json!([rows[0]]), &json!(true)));
+    let cursor = rows[0]["id"].as_str().unwrap();
+    let older = server.get(&format!("/api/v1/orders?starting_after={cursor}")).await.json();
+    assert_eq!((&older["data"], &older["has_more"]), (&json!([rows[1]]), &json!(false)));
+
+    // What undoes its payment opens it again.
+    let reverse = format!("/api/v1/payments/{}/reverse", paid.json()["id"].as_str().unwrap());
+    let reversed = server.post(&reverse, "{}", &headers[..1]).await;
+    assert_eq!(reversed.status, 200, "{reversed:?}");
+    until_away(&server, "tollgate_payments_recalled 1").await;
+    let server = server.restart_with(forget).await;
+    assert_eq!(server.get(&path).await.json()["amount_due"], "100.00");
+    let mut whole = payment(GOOD);
+    (whole["amount"], whole["order_id"]) = ("100.00".into(), created["id"].clone());
+    assert_eq!(server.pay(&whole, &[]).await.status, 201);
+    until_away(&server, "tollgate_payments_archived 2").await;
+    assert_eq!(server.get(&path).await.json()["status"], "paid");
+    server.pay(&whole, &[]).await.assert_problem(400, "order_amount_exceeded");
     server.stop().await;
 }

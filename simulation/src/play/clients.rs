@@ -13,7 +13,7 @@ use super::{
     expectation::compare, expectation::expect_error, index_of, pick,
 };
 use crate::{
-    model::{Expected, Request},
+    model::{Expected, ExpectedOrder, Request},
     step::{Coin, Method, Pay, Size},
 };
 
@@ -23,7 +23,7 @@ const WALLETS_WITHDRAWN_EVERY: u32 = 5;
 
 impl Play<'_> {
     pub(super) fn pay(&mut self, life: &mut Life, pay: Pay) {
-        let (command, client, card) = self.request(pay);
+        let (command, client, card) = self.request(life, pay);
         let submission = Submission {
             command: Box::new(command),
             attachment: card,
@@ -102,19 +102,31 @@ impl Play<'_> {
         self.carry_out(life, shard, step, now);
     }
 
-    pub(super) fn request(&mut self, pay: Pay) -> (CreatePayment, Client, Card) {
+    pub(super) fn request(&mut self, life: &Life, pay: Pay) -> (CreatePayment, Client, Card) {
         self.clients += 1;
         let number = u64::from(pay.merchant);
         let merchant = MerchantId::new(START, ShardId::CONTROL, number);
         let amount = Amount::from_minor_units(pay.minor_units).expect("stories have amounts");
+        let money = Money { amount, currency: currency(pay.currency) };
+        let mode = mode_of(pay.merchant);
+        // Mostly what makes sense.
+        let suited = pay.order.filter(|which| !which.is_multiple_of(4));
+        let suited = suited.and_then(|which| self.order_that_suits(life, which));
+        let (order, merchant, mode, money) = match suited {
+            Some((order, ExpectedOrder { merchant, mode, money })) => {
+                (Some(order), merchant, mode, money.with_amount(amount))
+            }
+            None => {
+                let order = pay.order.map(|which| self.order_to_pay(which, merchant, mode));
+                (order, merchant, mode, money)
+            }
+        };
         let idempotency =
             pay.key.map(|(key, body)| (key_of(merchant, key), Fingerprint(body.into())));
-        let mode = mode_of(pay.merchant);
-        let order = pay.order.map(|which| self.order_to_pay(which, merchant, mode));
         let command = CreatePayment {
             merchant,
             mode,
-            money: Money { amount, currency: currency(pay.currency) },
+            money,
             capture: if pay.manual { CaptureMode::Manual } else { CaptureMode::Automatic },
             method: method(pay.method),
             card_expires_at: (pay.method == Method::OldCard)
@@ -199,7 +211,7 @@ impl Play<'_> {
         let index = index_of(id.shard());
         let found = life.shards[index].read(id);
         if let (None, Some(away), true) =
-            (&found, self.away.get(&id).cloned(), self.models[index].payments.contains_key(&id))
+            (&found, self.away.payment(id).cloned(), self.models[index].payments.contains_key(&id))
         {
             compare(&away.payment, &self.models[index].payments[&id]);
             assert!(life.shards[index].may_be_away(id), "it has left memory");
@@ -232,7 +244,7 @@ impl Play<'_> {
             review: false,
             order: None,
         };
-        let (command, caller, attachment) = self.request(pay);
+        let (command, caller, attachment) = self.request(life, pay);
         let index = index_of(ShardId::of_merchant(command.merchant, self.shards));
         let command = Box::new(command);
         let submission = Submission { command, attachment, caller, until_settled: true };

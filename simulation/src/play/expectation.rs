@@ -150,6 +150,8 @@ impl Play<'_> {
         let (state, model) = (life.shards[index].state(), &self.models[index]);
         let count = state.payment_count() as u64 + state.departed_count();
         assert_eq!(count, model.payments.len() as u64);
+        let count = state.order_count() as u64 + state.departed_orders();
+        assert_eq!(count, model.orders.len() as u64);
         let mut credits = BTreeMap::<AccountKey, i128>::new();
         for (id, expected) in &model.payments {
             compare(self.payment_of_ours(life, *id).expect("a payment of the model"), expected);
@@ -169,7 +171,7 @@ impl Play<'_> {
             credit(Account::ProviderReceivable(ProviderId::SIMULATOR), -held);
         }
         for (id, expected) in &model.orders {
-            let order = state.order(*id).expect("an order of the model");
+            let order = self.order_of_ours(life, *id).expect("an order of the model");
             let (paid, reserved, attempts) = model.shares_of(*id);
             let found = (order.paid().minor_units(), order.reserved().minor_units());
             assert_eq!((found, order.attempts()), ((paid, reserved), attempts));

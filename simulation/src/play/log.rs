@@ -4,8 +4,8 @@ use std::{collections::VecDeque, sync::Arc};
 
 use tollgate_domain::{ControlEvent, Record, ShardId, Timestamp, codec, invariant};
 use tollgate_engine::{
-    Archive as _, Completion, Departures, DurableRecord, Finding, LogError, NewRecord, Outlet,
-    PreparedCall, RecordObserver, Shard, Step as Decided, release,
+    Archive as _, Completion, Departures, DurableRecord, Find, Finding, LogError, NewRecord,
+    Outlet, PreparedCall, RecordObserver, Shard, Step as Decided, Wanted, release,
 };
 use tollgate_wal::{
     FreeSpace, Released,
@@ -225,15 +225,16 @@ impl Outlet<Card, Reply> for World<'_> {
                 assert!(payment.is_none_or(|payment| payment.id() == id));
             }
             Reply::ReadAway(asked) => {
-                let Ok(Some(found)) = Play::look(self.vault, asked.id()) else {
+                let wanted = Wanted::Payment(asked.id());
+                let Ok(Some(Find::Payment(found))) = Play::look(self.vault, wanted) else {
                     panic!("{} has left memory", asked.id())
                 };
                 // It may have been back meanwhile.
                 assert!(found.chapters().starts_with(asked.chapters()), "it is read as it was");
                 self.coverage.saw("archive: read from");
             }
-            Reply::Look(number, payment) => {
-                self.found.push((number, Play::look(self.vault, payment)));
+            Reply::Look(number, wanted) => {
+                self.found.push((number, Play::look(self.vault, wanted)));
             }
             Reply::Order(answer) => drop(answer),
             Reply::Payments(replies) => {

@@ -19,6 +19,10 @@ use crate::{
     step::{Ask, Deed, Verdict},
 };
 
+/// Requests that come again together where their payments are away: few of them are ever answered, for
+/// most processes die before.
+const AWAY_AT_ONCE: usize = 4;
+
 /// A request that differs from the one its key came with first.
 const OTHERWISE: u64 = 1 << 63;
 
@@ -34,10 +38,19 @@ impl Play<'_> {
         }
         // And often what somebody looks for already, so that two find the same.
         let is_sought = |(id, _status): &(PaymentId, PaymentStatus)| {
-            life.absent.values().any(|waits| waits.payment() == *id)
+            life.absent.values().any(|waits| waits.is_about(*id))
         };
         if !ask.payment.is_multiple_of(3) && known.iter().any(is_sought) {
             known.retain(is_sought);
+        }
+        // And now and then one whose order has left memory behind it.
+        let is_behind = |(id, _status): &(PaymentId, PaymentStatus)| {
+            let index = index_of(id.shard());
+            let order = self.models[index].payments[id].order;
+            order.is_some_and(|order| life.shards[index].state().order(order).is_none())
+        };
+        if ask.payment.is_multiple_of(2) && known.iter().any(is_behind) {
+            known.retain(is_behind);
         }
         let Some(which) = pick(ask.payment, known.len()) else { return };
         let payment = known[which].0;
@@ -65,16 +78,23 @@ impl Play<'_> {
             matches!(self.model_of(payment).ask(command), Request::Known(_))
                 && life.shards[index_of(payment.shard())].may_be_away(payment)
         };
+        let mut count = 1;
         if !which.is_multiple_of(4) && known.iter().any(is_away) {
             known.retain(is_away);
+            count = AWAY_AT_ONCE;
         }
-        let Some(which) = pick(which / 4, known.len()) else { return };
-        let mut command = known[which].clone();
-        let target = target_mut(&mut command);
-        if otherwise && let Some((_key, fingerprint)) = &mut target.idempotency {
-            fingerprint.0 |= OTHERWISE;
+        let Some(first) = pick(which / 4, known.len()) else { return };
+        let mut commands: Vec<PaymentCommand> =
+            known.into_iter().cycle().skip(first).take(count).cloned().collect();
+        for command in &mut commands {
+            let target = target_mut(command);
+            if otherwise && let Some((_key, fingerprint)) = &mut target.idempotency {
+                fingerprint.0 |= OTHERWISE;
+            }
         }
-        self.request_for_payment(life, command, false);
+        for command in commands {
+            self.request_for_payment(life, command, false);
+        }
     }
 
     fn request_for_payment(&mut self, life: &mut Life, command: PaymentCommand, waiting: bool) {

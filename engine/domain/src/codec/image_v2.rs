@@ -111,6 +111,7 @@ impl TryFrom<Piece<'_>> for image::Piece {
                 | Self::DepartedAccount(..)
                 | Self::PaidOrder(_)
                 | Self::Departed { .. }
+                | Self::DepartedOrders(_)
                 | Self::Key(..)
                 | Self::End(_) => return Err(CodecError::Value("account")),
             },

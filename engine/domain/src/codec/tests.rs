@@ -100,6 +100,77 @@ fn golden_bytes_of_the_archive() {
     assert!(matches!(encode(&mixed), Err(CodecError::Value(_))), "no decision comes to both");
 }
 
+/// Orders that leave memory and come back, and an order by itself.
+#[test]
+fn golden_bytes_of_orders_that_leave() {
+    let order = Order::of_image(some_order());
+    let record = Record {
+        at: START,
+        events: vec![
+            Event::OrderArchived { order: id(5) },
+            Event::OrderRecalled { order: Arc::new(order.clone()) },
+        ],
+        idempotency: None,
+        effects: Vec::new(),
+    };
+    let name = "payment_record.v4.hex";
+    let stored = include_str!("../../tests/golden/payment_record.v4.hex");
+    let written = encode(&record).unwrap();
+    if !is_updated(name, &written) {
+        assert_eq!(decode(&bytes_of(stored)).unwrap(), record, "{name}");
+        assert_eq!(hex_of(&written), stored, "{name}");
+        for length in 0..written.len() {
+            assert!(decode(&written[..length]).is_err(), "cut to {length} bytes");
+        }
+        changed_bytes_do_no_harm(&written, &[1, 2, 4, 8, 16, 32, 64, 128, 255], payments_again);
+    }
+    let name = "order.v1.hex";
+    let stored = include_str!("../../tests/golden/order.v1.hex");
+    let written = encode_order(&order).unwrap();
+    if !is_updated(name, &written) {
+        assert_eq!(decode_order(&bytes_of(stored)).unwrap(), order, "{name}");
+        assert_eq!(hex_of(&written), stored, "{name}");
+        for length in 0..written.len() {
+            assert!(decode_order(&written[..length]).is_err(), "cut to {length} bytes");
+        }
+    }
+    let payment = Event::PaymentArchived { payment: id(6) };
+    let mixed = Record { events: [record.events, vec![payment]].concat(), ..bare_record() };
+    assert!(matches!(encode(&mixed), Err(CodecError::Value(_))), "no decision comes to both");
+}
+
+/// The piece that is there because orders leave memory.
+#[test]
+fn golden_bytes_of_image_pieces_of_version_3() {
+    let name = "image_pieces.v3.hex";
+    let stored = include_str!("../../tests/golden/image_pieces.v3.hex");
+    let piece = Piece::DepartedOrders(0x0102_0304);
+    let written = encode_piece(&piece).unwrap();
+    if is_updated(name, &written) {
+        return;
+    }
+    assert_eq!(hex_of(&written), stored);
+    assert_eq!(decode_piece(&written).unwrap(), piece);
+    for length in 0..written.len() {
+        assert!(decode_piece(&written[..length]).is_err(), "cut to {length} bytes");
+    }
+}
+
+/// An order that is paid in part, by payments of which some have left.
+fn some_order() -> OrderImage {
+    let intent = operation::every_event()
+        .into_iter()
+        .find_map(|event| if let Event::OrderCreated(order) = event { Some(order) } else { None });
+    OrderImage {
+        intent: intent.unwrap(),
+        attempts: 3,
+        paid: amount(70),
+        reserved: amount(5),
+        updated_at: START,
+        departed: crate::order::Departed { attempts: 2, paid: Amount::ZERO },
+    }
+}
+
 /// A payment that was approved.
 fn some_history() -> History {
     let is_created = |event: &&Event| matches!(event, Event::PaymentCreated(_));
@@ -204,23 +275,12 @@ fn golden_bytes_of_image_pieces() {
 fn golden_bytes_of_image_pieces_of_version_2() {
     let name = "image_pieces.v2.hex";
     let stored = include_str!("../../tests/golden/image_pieces.v2.hex");
-    let intent = operation::every_event()
-        .into_iter()
-        .find_map(|event| if let Event::OrderCreated(order) = event { Some(order) } else { None });
     let account = Account::MerchantPayable(id(1));
     let key = AccountKey { mode: Mode::Live, currency: Currency::INR, account };
-    let order = OrderImage {
-        intent: intent.unwrap(),
-        attempts: 3,
-        paid: amount(70),
-        reserved: amount(5),
-        updated_at: START,
-        departed: crate::order::Departed { attempts: 2, paid: Amount::ZERO },
-    };
     let paid =
         PaidOrder { merchant: id(2), mode: Mode::Test, order_id: "order 7".into(), payment: id(3) };
     let mut pieces = vec![
-        Piece::Order(order),
+        Piece::Order(some_order()),
         Piece::DepartedAccount(key, Balance { debits: 1 << 70, credits: -2 }),
         Piece::PaidOrder(paid),
         Piece::Departed { count: 6, departures: 7 },
@@ -319,8 +379,11 @@ fn golden_records_hold_every_event() {
         Event::CaseOpened { .. } => 36,
         Event::CaseResolved { .. } => 37,
         Event::OrderCreated(_) => 38,
-        // Version 3 has golden bytes of its own.
-        Event::PaymentArchived { .. } | Event::PaymentRecalled { .. } => 39,
+        // Versions 3 and 4 have golden bytes of their own.
+        Event::PaymentArchived { .. }
+        | Event::PaymentRecalled { .. }
+        | Event::OrderArchived { .. }
+        | Event::OrderRecalled { .. } => 39,
     };
     let held: BTreeSet<u8> = every_event().events.iter().map(variant).collect();
     assert_eq!(held, (0..39).collect());
@@ -439,7 +502,7 @@ fn unknown_kinds_and_versions_are_refused() {
                         if (found, of) == (kind, version)
                 )
             };
-            if kind != KIND_PAYMENTS || !matches!(version, 1..=3) {
+            if kind != KIND_PAYMENTS || !matches!(version, 1..=4) {
                 assert!(refused(decode(&with(&payments)).err()), "{kind} {version}");
             }
             if ![(KIND_CONTROL, 1), (KIND_CONTROL, 2)].contains(&(kind, version)) {

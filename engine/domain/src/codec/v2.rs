@@ -453,7 +453,10 @@ impl<'a> From<&'a event::Event> for Event<'a> {
                 resolution: resolution.code(),
             },
             From::OrderCreated(order) => Self::OrderCreated(operation::Order::from(&**order)),
-            From::PaymentArchived { .. } | From::PaymentRecalled { .. } => {
+            From::PaymentArchived { .. }
+            | From::PaymentRecalled { .. }
+            | From::OrderArchived { .. }
+            | From::OrderRecalled { .. } => {
                 unreachable!("version 3 tells what leaves memory and what comes back")
             }
             From::PaymentAuthorized { payment, expires_at } => Self::PaymentAuthorized {

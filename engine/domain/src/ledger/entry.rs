@@ -87,6 +87,8 @@ pub(crate) fn transaction_of(payment: &Payment, event: &Event) -> TransactionId 
         | Event::OrderCreated(_)
         | Event::PaymentArchived { .. }
         | Event::PaymentRecalled { .. }
+        | Event::OrderArchived { .. }
+        | Event::OrderRecalled { .. }
         | Event::IdempotencyKeysForgotten { .. } => whole,
     }
 }

@@ -1,4 +1,4 @@
-//! Payments that leave memory and come back, and what of them stays.
+//! Payments that leave memory and come back, and what of them stays. Of orders: `orders.rs`.
 //!
 //! What stays of a payment that has left is in sums alone: what it has done to accounts and to its
 //! order. Only of a merchant who takes one payment for each order is the order's number kept as well.
@@ -14,7 +14,7 @@ use crate::{
     id::{MerchantId, PaymentId},
     ledger::Ledger,
     merchant::Mode,
-    order::{Order, OrderImage, Share},
+    order::Share,
     payment::Payment,
     rejection::Rejection,
     timestamp::Timestamp,
@@ -29,14 +29,16 @@ pub(super) struct Kept {
     finished_since: Option<Timestamp>,
 }
 
-/// What is known of payments that have left memory.
+/// What is known of payments and orders that have left memory.
 #[derive(Debug, Default)]
 pub(super) struct Departed {
     /// What was booked for them.
     pub(super) ledger: Ledger,
     /// How many they are.
     pub(super) count: u64,
-    /// How often one has left, whether or not it is back.
+    /// How many orders have left and are not back.
+    pub(super) orders: u64,
+    /// How often a payment or an order has left, whether or not it is back.
     pub(super) departures: u64,
 }
 
@@ -78,7 +80,8 @@ impl ShardState {
         self.departed.count
     }
 
-    /// How often a payment has left memory, ever: by this an archive knows what it has been given.
+    /// How often a payment or an order has left memory, ever: by this an archive knows what it has been
+    /// given.
     #[must_use]
     pub fn departures(&self) -> u64 {
         self.departed.departures
@@ -94,13 +97,17 @@ impl ShardState {
         self.finished.iter().copied()
     }
 
-    /// When a payment has to leave memory, if ever; a time in the past where there are too many.
+    /// When a payment or an order has to leave memory, if ever; a time in the past where there are too
+    /// many.
     #[must_use]
     pub fn next_departure(&self, rules: &ArchiveRules) -> Option<Timestamp> {
-        if self.finished.len() > rules.most {
+        let (finished, at_rest) = (self.finished(), self.orders_at_rest());
+        if finished.len() > rules.most || at_rest.len() > rules.most {
             return Some(Timestamp::default());
         }
-        self.finished.first().map(|(since, _payment)| since.after(rules.after))
+        let payments = finished.map(|(since, _payment)| since).take(1);
+        let orders = at_rest.map(|(since, _order)| since).take(1);
+        payments.chain(orders).min().map(|since| since.after(rules.after))
     }
 
     /// Every payment that has left and by which a merchant's own order is paid, in order.
@@ -152,7 +159,7 @@ impl ShardState {
             self.departed.ledger.post(intent.mode, intent.money.currency, &entry.movement);
         }
         if let Some(order) = intent.order {
-            self.order_mut(order).let_depart(share);
+            self.change_order(order, |order| order.let_depart(share));
         }
         if payment.amount_captured().is_zero()
             && let Some(key) = OrderKey::of(intent)
@@ -179,7 +186,7 @@ impl ShardState {
             self.departed.ledger.take_back(intent.mode, intent.money.currency, &entry.movement);
         }
         if let Some(order) = intent.order {
-            self.order_mut(order).let_return(Share::of(&payment));
+            self.change_order(order, |order| order.let_return(Share::of(&payment)));
         }
         if let Some(key) = OrderKey::of(&intent) {
             let payments = self.by_order.entry(key).or_default();
@@ -207,16 +214,14 @@ impl ShardState {
         self.apply_events(&chapter.events, chapter.at, Books::Closed);
     }
 
-    /// Takes an order from a snapshot.
-    pub(crate) fn restore_order(&mut self, image: OrderImage) {
-        let intent = Arc::clone(&image.intent);
-        self.orders_by_owner.insert((intent.merchant, intent.mode, intent.id));
-        self.orders.insert(intent.id, Order::of_image(image));
-    }
-
-    /// Takes what is known of payments that have left from a snapshot.
-    pub(crate) fn restore_departed(&mut self, ledger: Ledger, count: u64, departures: u64) {
-        self.departed = Departed { ledger, count, departures };
+    /// Takes what is known of payments and orders that have left from a snapshot.
+    pub(crate) fn restore_departed(
+        &mut self,
+        ledger: Ledger,
+        (count, orders): (u64, u64),
+        departures: u64,
+    ) {
+        self.departed = Departed { ledger, count, orders, departures };
     }
 
     /// Takes an order that is paid by a payment that has left from a snapshot.

@@ -221,7 +221,7 @@ error_codes! {
     ProviderUnreachable = "provider_unreachable", SERVICE_UNAVAILABLE, retryable: true, "Provider unreachable",
         "The provider could not be asked, or did not answer. Nothing was changed.";
     ArchiveUnreadable = "archive_unreadable", SERVICE_UNAVAILABLE, retryable: true, "Archive unreadable",
-        "The payment has left memory, and the archive that it is in cannot be read. Nothing was begun; repeat after `Retry-After` seconds.";
+        "The payment or order has left memory, and the archive that it is in cannot be read. Nothing was begun; repeat after `Retry-After` seconds.";
     ListsUnavailable = "lists_unavailable", SERVICE_UNAVAILABLE, retryable: true, "Lists unavailable",
         "What lists are read from is too far behind the log, is read by too many at once, or has failed until the next start. Payments go on; repeat after `Retry-After` seconds.";
     NotReady = "not_ready", SERVICE_UNAVAILABLE, retryable: true, "Not ready",

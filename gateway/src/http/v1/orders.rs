@@ -9,6 +9,7 @@ use axum::{
 };
 use hyper::{HeaderMap, Request, StatusCode, Uri};
 use tollgate_domain::{CreateOrder, Order, OrderId, Scope};
+use tollgate_engine::{OrderPlace, OrderRange};
 
 use crate::http::{
     authentication::{self, MerchantCaller},
@@ -66,12 +67,13 @@ pub(in crate::http) async fn list(
     let key = authentication::merchant(&gateway, &headers, Scope::OrdersRead)?;
     let page = PageRequest::<OrderId>::parse(uri.query())?;
     let MerchantCaller { merchant, mode, .. } = key;
-    let found = serving.engine.query(serving.engine.shard_of(merchant), move |state| {
-        let orders = state.orders_in(merchant, mode, page.range());
-        page.take(orders.cloned().map(OwnedOrderBody), Route::Orders.template())
-    });
-    let page = found.await?.ok_or_else(|| Problem::of(ErrorCode::InternalError))?;
-    Ok(respond::json(StatusCode::OK, &page))
+    let (rows, newest_first) = page.rows();
+    let range = OrderRange { merchant, mode, ids: page.range(), newest_first, most: rows };
+    let mut orders = serving.engine.orders(range).await?;
+    let has_more = orders.len() > page.limit();
+    orders.truncate(page.limit());
+    let rows = orders.into_iter().map(OwnedOrderBody).collect();
+    Ok(respond::json(StatusCode::OK, &page.body(rows, has_more, Route::Orders.template())))
 }
 
 fn command(
@@ -101,9 +103,7 @@ async fn owned_order(
     key: &MerchantCaller,
     id: &str,
 ) -> Result<Option<Order>, Problem> {
-    let Ok(id) = id.parse::<OrderId>() else { return Ok(None) };
-    let order = serving.engine.query(id.shard(), move |state| state.order(id).cloned());
-    let is_owned =
-        |order: &Order| order.intent().merchant == key.merchant && order.intent().mode == key.mode;
-    Ok(order.await?.flatten().filter(is_owned))
+    let Ok(order) = id.parse::<OrderId>() else { return Ok(None) };
+    let place = OrderPlace { merchant: key.merchant, mode: key.mode, order };
+    Ok(serving.engine.order(place).await?)
 }

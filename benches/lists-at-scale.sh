@@ -5,7 +5,7 @@
 #   benches/lists-at-scale.sh [millions]        default: 10
 #
 # Needs wrk, curl and python3, and some 4 GB of disk for each million, in DIRECTORY (a temporary one
-# unless it is set). SECONDS_EACH (5) and CONNECTIONS (4) come from the environment, and BINARIES says
+# unless it is set). SECONDS_EACH (5) and CONNECTIONS (1) come from the environment, and BINARIES says
 # where the release's are, if they are not to be built. Each question is asked over and over, of an order,
 # a customer, a payment or a time drawn anew each time where its line says `random`; it prints the
 # answers a second, the median and the slowest hundredth in milliseconds, and answers other than 200.
@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.."
 command -v wrk >/dev/null || { echo "wrk is not installed (Debian: apt-get install wrk)" >&2; exit 2; }
 millions=${1:-10}
 seconds=${SECONDS_EACH:-5}
-connections=${CONNECTIONS:-4}
+connections=${CONNECTIONS:-1}
 binaries=${BINARIES:-target/release}
 [ -n "${BINARIES:-}" ] || cargo build --release -q -p tollgate -p tollgate-benches
 
@@ -75,6 +75,6 @@ ask '/api/v1/payments?limit=10&created[lte]={random time}'
 ask '/api/v1/payments?limit=10&status=completed&created[lte]={random time}'
 ask '/api/v1/payments?order_id={random order}'
 ask '/api/v1/payments?customer_id={random customer}'
-ask '/api/v1/transactions?limit=10&starting_after={random payment}'
+ask '/api/v1/transactions?payment_id={random payment}'
 ask '/api/v1/payments/{random payment}'
 ask '/api/v1/payments/{random payment}/events'

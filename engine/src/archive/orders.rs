@@ -108,6 +108,15 @@ pub(crate) fn find_orders(
     archive: &dyn Archive,
     range: OrderRange,
 ) -> Result<Vec<Order>, ArchiveError> {
-    let decode = |bytes: Vec<u8>| Ok(codec::decode_order(&bytes)?);
+    let (first, last) = range.ends();
+    let decode = |bytes: Vec<u8>| {
+        let order = codec::decode_order(&bytes)?;
+        // Whatever lies where, nobody is shown another's.
+        if (first..=last).contains(&OrderPlace::of(&order)) {
+            Ok(order)
+        } else {
+            Err(ArchiveError::Damaged("order of that merchant"))
+        }
+    };
     archive.orders(range)?.into_iter().map(decode).collect()
 }

@@ -457,7 +457,7 @@ impl<'a> From<&'a event::Event> for Event<'a> {
             | From::PaymentRecalled { .. }
             | From::OrderArchived { .. }
             | From::OrderRecalled { .. } => {
-                unreachable!("version 3 tells what leaves memory and what comes back")
+                unreachable!("later versions tell what leaves memory and what comes back")
             }
             From::PaymentAuthorized { payment, expires_at } => Self::PaymentAuthorized {
                 payment: payment.to_u128(),

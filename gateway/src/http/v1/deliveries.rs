@@ -42,7 +42,7 @@ use crate::{
 /// Events that one request delivers again at the most.
 const RECOVERED_AT_ONCE: usize = 10_000;
 
-/// Events that are read from the feed at once.
+/// Events, or dead letters, that are read at once.
 const READ_AT_ONCE: usize = 256;
 
 /// Whom deliveries are for.
@@ -112,16 +112,21 @@ pub(in crate::http) async fn recover(
             Some(since) => feed.place_of(realm, since)?,
             None => Cursor::START,
         };
-        let after = span.after.map_or(since, |id| Cursor::of(id).max(since));
+        let mut after = span.after.map_or(since, |id| Cursor::of(id).max(since));
         let mut recovery = Recovery { span, receiver: &receiver, found: Vec::new(), last: None };
         let is_cut = if span.dead_letters {
-            let range = (Bound::Excluded(after), Bound::Unbounded);
-            // One more tells whether there are more.
-            let rows = RECOVERED_AT_ONCE + 1;
-            let letters = webhooks.dead_letters(realm, receiver.queue(), range, rows, false)?;
-            letters.iter().try_for_each(|letter| recovery.take(&letter.event)).is_break()
+            loop {
+                let range = (Bound::Excluded(after), Bound::Unbounded);
+                let letters =
+                    webhooks.dead_letters(realm, receiver.queue(), range, READ_AT_ONCE, false)?;
+                let Some(last) = letters.last() else { break false };
+                after = Cursor::of(last.event.id);
+                let mut letters = letters.iter();
+                if letters.try_for_each(|letter| recovery.take(&letter.event)).is_break() {
+                    break true;
+                }
+            }
         } else {
-            let mut after = after;
             loop {
                 let page = feed.read(realm, after, READ_AT_ONCE)?;
                 let mut events = page.events.iter();

@@ -1,11 +1,7 @@
 //! Fourteen mistakes, each planted where it could have been made, and each found by the simulation.
 //!
-//! Built only with the feature `planted-faults`, in a step of its own, so that no other build knows
-//! the mistakes:
-//!
-//! ```sh
-//! cargo test -p tollgate-simulation --features planted-faults --test mutations
-//! ```
+//! Each is made in the one thread that asks for it. Only what tests are built of has them at all: the
+//! feature `planted-faults` is one of dev-dependencies.
 
 use tollgate_domain::planted_fault::{self as domain, PlantedFault as DomainFault};
 use tollgate_engine::planted_fault::{self as engine, PlantedFault as EngineFault};

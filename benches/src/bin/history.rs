@@ -6,7 +6,9 @@
 //!
 //! For each round it prints how many commands were durable a second, the slowest hundredth of the
 //! payments, and the memory in use; every second round runs beside a snapshot. Then it starts anew from
-//! the last snapshot and, with the snapshots put away, from the whole log.
+//! the last snapshot and, with the snapshots put away, from the whole log, and shows that log to somebody
+//! who derives nothing from it: for each it says how many records a second were replayed, and how much
+//! processor time that took. With `--rounds 0` a log that is there is only started from and shown.
 
 #![expect(clippy::print_stdout, reason = "figures for a person to read")]
 
@@ -21,10 +23,10 @@ use clap::Parser;
 use mimalloc::MiMalloc;
 use tokio::runtime::Handle;
 use tollgate_benches::{merchant, payment, receipt};
-use tollgate_domain::{MerchantId, ProviderOutcome};
+use tollgate_domain::{MerchantId, ProviderOutcome, ShardId};
 use tollgate_engine::{
-    CallOutcome, EffectSink, Engine, EngineOptions, NoObserver, OwedCall, Patience,
-    RecordObservers, RecoveryReport,
+    CallOutcome, DurableRecord, EffectSink, Engine, EngineOptions, NoObserver, OwedCall, Patience,
+    RecordObserver, RecordObservers, RecoveryReport, SnapshotObservation, show_log,
 };
 
 /// The gateway's.
@@ -36,7 +38,8 @@ struct Arguments {
     /// Payments of each round.
     #[arg(long, default_value_t = 200_000)]
     payments: u64,
-    /// Rounds; the first and every second one run without a snapshot of somebody's asking.
+    /// Rounds; the first and every second one run without a snapshot of somebody's asking. With none, a
+    /// log that is there is started from, as a whole, and shown.
     #[arg(long, default_value_t = 4)]
     rounds: u64,
     /// Payments outstanding at any time.
@@ -55,6 +58,9 @@ struct Arguments {
     /// payment.
     #[arg(long)]
     keyless: bool,
+    /// How often it starts from the whole log.
+    #[arg(long, default_value_t = 1)]
+    starts: u32,
     /// Only what a life costs: no further starts at the end.
     #[arg(long)]
     one_life: bool,
@@ -78,6 +84,19 @@ impl EffectSink<()> for Approves {
     }
 }
 
+/// Is shown a log from its beginning, and makes nothing of it.
+struct LooksOn;
+
+impl RecordObserver for LooksOn {
+    fn position(&self, _shard: ShardId) -> u64 {
+        0
+    }
+
+    fn replay(&self, _records: Vec<Arc<DurableRecord>>) {}
+
+    fn observe(&self, _records: Vec<Arc<DurableRecord>>) {}
+}
+
 fn main() {
     let arguments = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -88,73 +107,72 @@ fn main() {
     let temporary = tempfile::tempdir().expect("a directory");
     let directory = arguments.directory.clone().unwrap_or_else(|| temporary.path().to_owned());
     runtime.block_on(async {
-        let (engine, _report) = start(&directory, &arguments);
-        for round in 0..arguments.rounds {
-            let beside = round % 2 == 1;
-            let snapshot = beside.then(|| {
-                let engine = engine.clone();
-                tokio::spawn(async move { engine.take_snapshot().await.expect("a snapshot") })
-            });
-            let (rate, slowest) = pay(&engine, &arguments, round).await;
-            let health = engine.health();
-            println!(
-                "round {round}: {rate:>8.0} durable commands/s, p99 {:>6.2} ms, {:>5} MiB resident, \
-                 {:>7} payments in memory, {:>8} archived{}",
-                slowest.as_secs_f64() * 1e3,
-                resident_mib(),
-                health.payments,
-                health.archived,
-                if beside { ", beside a snapshot" } else { "" },
-            );
-            if let Some(snapshot) = snapshot {
-                let made = snapshot.await.expect("no panic");
-                println!(
-                    "snapshot: {} records, {} MiB, {:.2} s",
-                    made.records,
-                    made.bytes >> 20,
-                    made.elapsed.as_secs_f64(),
-                );
+        if arguments.rounds > 0 {
+            live(&directory, &arguments).await;
+            tell_sizes(&directory);
+            if arguments.one_life {
+                return;
             }
+            start_from_snapshots(&directory, &arguments).await;
         }
-        engine.stop(Duration::from_secs(5)).await;
-        drop(engine);
-        for part in ["journal", "sled", "archive", "snapshots"] {
-            println!("{part} {} MiB", size(&directory.join(part)) >> 20);
-        }
-        let (plain, compressed) = journals(&directory.join("journal"));
-        println!(
-            "of the journal {} segments of {} MiB plain, {} of {} MiB compressed",
-            plain.0,
-            plain.1 >> 20,
-            compressed.0,
-            compressed.1 >> 20,
-        );
-        if arguments.one_life {
-            return;
-        }
-
-        let (engine, report) = start(&directory, &arguments);
-        tell("from the last snapshot", &report);
-        let made = engine.take_snapshot().await.expect("a snapshot");
-        println!(
-            "snapshot at rest: {} records, {} MiB, {:.2} s",
-            made.records,
-            made.bytes >> 20,
-            made.elapsed.as_secs_f64()
-        );
-        engine.stop(Duration::from_secs(5)).await;
-        drop(engine);
-
-        let (engine, report) = start(&directory, &arguments);
-        tell("from a snapshot of all", &report);
-        engine.stop(Duration::from_secs(5)).await;
-        drop(engine);
-
-        fs::rename(directory.join("snapshots"), directory.join("away")).expect("put away");
-        let (engine, report) = start(&directory, &arguments);
-        tell("from the whole log", &report);
-        engine.stop(Duration::from_secs(5)).await;
+        start_from_the_log(&directory, &arguments).await;
     });
+}
+
+/// All rounds, in one life.
+async fn live(directory: &Path, arguments: &Arguments) {
+    let (engine, _report) = start(directory, arguments);
+    for round in 0..arguments.rounds {
+        let beside = round % 2 == 1;
+        let snapshot = beside.then(|| {
+            let engine = engine.clone();
+            tokio::spawn(async move { engine.take_snapshot().await.expect("a snapshot") })
+        });
+        let (rate, slowest) = pay(&engine, arguments, round).await;
+        let health = engine.health();
+        println!(
+            "round {round}: {rate:>8.0} durable commands/s, p99 {:>6.2} ms, {:>5} MiB resident, \
+             {:>7} payments in memory, {:>8} archived{}",
+            slowest.as_secs_f64() * 1e3,
+            resident_mib(),
+            health.payments,
+            health.archived,
+            if beside { ", beside a snapshot" } else { "" },
+        );
+        if let Some(snapshot) = snapshot {
+            let made = snapshot.await.expect("no panic");
+            tell_snapshot("snapshot", &made);
+        }
+    }
+    engine.stop(Duration::from_secs(5)).await;
+}
+
+/// From the last snapshot of the life before, and from one of everything.
+async fn start_from_snapshots(directory: &Path, arguments: &Arguments) {
+    let engine = tell_start("from the last snapshot", directory, arguments);
+    let made = engine.take_snapshot().await.expect("a snapshot");
+    tell_snapshot("snapshot at rest", &made);
+    engine.stop(Duration::from_secs(5)).await;
+    drop(engine);
+    let engine = tell_start("from a snapshot of all", directory, arguments);
+    engine.stop(Duration::from_secs(5)).await;
+}
+
+/// With the snapshots put away; then the log is shown.
+async fn start_from_the_log(directory: &Path, arguments: &Arguments) {
+    let (snapshots, away) = (directory.join("snapshots"), directory.join("away"));
+    fs::rename(&snapshots, &away).expect("put away");
+    for _ in 0..arguments.starts {
+        let engine = tell_start("from the whole log", directory, arguments);
+        engine.stop(Duration::from_secs(5)).await;
+    }
+    fs::remove_dir_all(&snapshots).expect("none was made");
+    fs::rename(&away, &snapshots).expect("put back");
+
+    let (began, processor) = (Instant::now(), processor_time());
+    let observers = RecordObservers::new(vec![Arc::new(LooksOn)]);
+    let shown = show_log(directory, &observers).expect("a good log");
+    tell_replay("shown", shown, began.elapsed(), processor_time() - processor);
 }
 
 fn start(directory: &Path, arguments: &Arguments) -> (Engine<()>, RecoveryReport) {
@@ -214,14 +232,61 @@ async fn pay(engine: &Engine<()>, arguments: &Arguments, round: u64) -> (f64, Du
     (commands / began.elapsed().as_secs_f64(), slowest)
 }
 
-fn tell(how: &str, report: &RecoveryReport) {
+/// Starts, and tells what that took.
+fn tell_start(how: &str, directory: &Path, arguments: &Arguments) -> Engine<()> {
+    let processor = processor_time();
+    let (engine, report) = start(directory, arguments);
+    let processor = processor_time() - processor;
+    tell_replay(&format!("start {how}"), report.records, report.elapsed, processor);
+    println!("    {} records in the snapshot, {} MiB resident", report.in_snapshot, resident_mib(),);
+    engine
+}
+
+fn tell_replay(what: &str, records: u64, elapsed: Duration, processor: Duration) {
+    let rate = |time: Duration| records as f64 / time.as_secs_f64();
     println!(
-        "start {how}: {:.2} s ({} records in the snapshot, {} replayed), {} MiB resident",
-        report.elapsed.as_secs_f64(),
-        report.in_snapshot,
-        report.records,
-        resident_mib(),
+        "{what}: {records} records in {:.2} s, {:.0} a second; {:.2} s of processor time, {:.0} a second",
+        elapsed.as_secs_f64(),
+        rate(elapsed),
+        processor.as_secs_f64(),
+        rate(processor),
     );
+}
+
+fn tell_snapshot(what: &str, made: &SnapshotObservation) {
+    println!(
+        "{what}: {} records, {} MiB, {:.2} s",
+        made.records,
+        made.bytes >> 20,
+        made.elapsed.as_secs_f64(),
+    );
+}
+
+fn tell_sizes(directory: &Path) {
+    for part in ["journal", "sled", "archive", "snapshots"] {
+        println!("{part} {} MiB", size(&directory.join(part)) >> 20);
+    }
+    let (plain, compressed) = journals(&directory.join("journal"));
+    println!(
+        "of the journal {} segments of {} MiB plain, {} of {} MiB compressed",
+        plain.0,
+        plain.1 >> 20,
+        compressed.0,
+        compressed.1 >> 20,
+    );
+}
+
+/// The processor time that the process has taken by now, all threads together; none where the system
+/// does not say.
+fn processor_time() -> Duration {
+    // Linux counts it in hundredths of a second, for the user and for the system.
+    const TICK: Duration = Duration::from_millis(10);
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The program's name, in brackets, may hold anything.
+    let fields = stat.rsplit_once(')').map_or("", |(_name, fields)| fields);
+    let ticks =
+        fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u32>().ok());
+    TICK * ticks.sum::<u32>()
 }
 
 /// The process's resident memory, in MiB; 0 where the system does not say.

@@ -104,7 +104,6 @@ pub struct Step<C, A> {
 }
 
 /// What a request for an order comes to.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is given")]
 pub enum OrderStep {
     /// It is answered. That rests on the record, or on every record before it.
     Answered(Option<NewRecord>, OrderAnswer),

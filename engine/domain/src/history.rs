@@ -12,7 +12,8 @@ use crate::{
     codec,
     event::Event,
     id::{OperationId, PaymentId},
-    payment::{Payment, PaymentIntent},
+    payment::{NextAction, OperationKind, Payment, PaymentIntent, PaymentMethod},
+    provider::ProviderReceipt,
     shard_state::happen,
     timestamp::Timestamp,
 };
@@ -48,14 +49,19 @@ pub enum Moment {
 /// record, which holds little else.
 const MOST_BYTES: usize = codec::MAX_RECORD - 1_024;
 
+/// As many bytes as any event takes beside its texts, with its share of what holds events together. A
+/// creation takes most, 246.
+const MOST_BESIDE_TEXTS: usize = 256;
+
 impl History {
     /// Of a payment that is created.
     pub(crate) fn new(intent: Arc<PaymentIntent>, at: Timestamp) -> Self {
-        let created = Event::PaymentCreated(Arc::clone(&intent));
         // Most are created, and then approved or declined.
-        let mut chapters = Vec::with_capacity(2);
-        chapters.push(Chapter { at, events: vec![created] });
-        Self { intent, chapters }
+        let mut history = Self { intent, chapters: Vec::with_capacity(2) };
+        // With the first attempt.
+        history.begin(at, 2);
+        history.push(Event::PaymentCreated(Arc::clone(&history.intent)));
+        history
     }
 
     /// Puts chapters together; `None` where they are not those of one payment from its creation on.
@@ -153,19 +159,143 @@ impl History {
         events.filter_map(Event::begun_operation)
     }
 
-    /// Whether it can leave memory and come back.
+    /// Whether it can leave memory and come back. Asked at each event, and counted out for the few alone
+    /// that a look does not decide.
     pub(crate) fn fits(&self) -> bool {
-        codec::history_size(self) <= MOST_BYTES
+        let fits = || codec::history_size(self) <= MOST_BYTES;
+        if self.most_bytes() <= MOST_BYTES {
+            debug_assert!(fits(), "no event takes more than is thought: {self:?}");
+            return true;
+        }
+        fits()
     }
 
-    /// A further record is about to touch the payment.
-    pub(crate) fn begin(&mut self, at: Timestamp) {
-        self.chapters.push(Chapter { at, events: Vec::new() });
+    /// At least as many bytes as it takes.
+    fn most_bytes(&self) -> usize {
+        let events = self.chapters.iter().flat_map(|chapter| &chapter.events);
+        events.fold(0, |sum, event| {
+            sum.saturating_add(MOST_BESIDE_TEXTS).saturating_add(texts_of(event))
+        })
+    }
+
+    /// A further record is about to touch the payment, with so many events.
+    pub(crate) fn begin(&mut self, at: Timestamp, events: usize) {
+        self.chapters.push(Chapter { at, events: Vec::with_capacity(events) });
     }
 
     /// It did this.
-    pub(crate) fn push(&mut self, event: &Event) {
+    pub(crate) fn push(&mut self, event: Event) {
         let last = self.chapters.last_mut().expect("a history has its first chapter");
-        last.events.push(event.clone());
+        last.events.push(event);
+    }
+}
+
+/// How many bytes an event's texts take, and whatever else of it has no end of its own. Each of the
+/// pairs that a merchant may add counts with its two lengths.
+fn texts_of(event: &Event) -> usize {
+    match event {
+        Event::PaymentCreated(intent) => texts_of_intent(intent),
+        Event::AttemptApproved { receipt, .. }
+        | Event::AttemptApprovedLate { receipt, .. }
+        | Event::OperationSucceeded { receipt, .. }
+        | Event::OperationSucceededLate { receipt, .. } => {
+            let ProviderReceipt { external_id, rrn, approval_code } = &**receipt;
+            sum([external_id.len(), rrn.len(), approval_code.len()])
+        }
+        Event::AttemptActionRequired { action, .. } => match action {
+            NextAction::Redirect { url } => url.len(),
+            NextAction::ApproveUpi { payee_vpa, reference } => {
+                sum([payee_vpa.len(), reference.len()])
+            }
+        },
+        Event::OperationStarted { intent, .. } => match &intent.kind {
+            OperationKind::Refund { amount: _, reason, metadata } => {
+                sum([length(reason.as_deref()), pairs(metadata)])
+            }
+            OperationKind::Confirmation
+            | OperationKind::Capture { .. }
+            | OperationKind::Void
+            | OperationKind::Reversal => 0,
+        },
+        // Not of a payment, or no part of its history; whatever they take, they are not looked at.
+        Event::IdempotencyKeysForgotten { .. }
+        | Event::OrderCreated(_)
+        | Event::PaymentArchived { .. }
+        | Event::PaymentRecalled { .. }
+        | Event::OrderArchived { .. }
+        | Event::OrderRecalled { .. } => usize::MAX,
+        Event::AttemptStarted { .. }
+        | Event::AttemptDeclined { .. }
+        | Event::AttemptPending { .. }
+        | Event::AttemptNotSent { .. }
+        | Event::AttemptUnknown { .. }
+        | Event::InquiryStarted { .. }
+        | Event::AttemptContradicted { .. }
+        | Event::PaymentAuthorized { .. }
+        | Event::PaymentCaptured { .. }
+        | Event::PaymentFailed { .. }
+        | Event::PaymentExpired { .. }
+        | Event::AttemptReaffirmed { .. }
+        | Event::AttemptCancelled { .. }
+        | Event::PaymentHeldForReview { .. }
+        | Event::ReviewApproved { .. }
+        | Event::PaymentPartlyCaptured { .. }
+        | Event::RemainderReleased { .. }
+        | Event::PaymentVoided { .. }
+        | Event::PaymentReversed { .. }
+        | Event::OperationFailed { .. }
+        | Event::OperationPending { .. }
+        | Event::OperationUnknown { .. }
+        | Event::OperationDelayed { .. }
+        | Event::OperationResent { .. }
+        | Event::OperationInquiryStarted { .. }
+        | Event::OperationContradicted { .. }
+        | Event::OperationReaffirmed { .. }
+        | Event::RefundReturned { .. }
+        | Event::CaseOpened { .. }
+        | Event::CaseResolved { .. } => 0,
+    }
+}
+
+fn texts_of_intent(intent: &PaymentIntent) -> usize {
+    let method = match &intent.method {
+        PaymentMethod::Card(_) => 0,
+        PaymentMethod::Upi(upi) => sum([upi.handle.len(), upi.payee_name.len()]),
+        PaymentMethod::NetBanking(net_banking) => net_banking.bank.len(),
+        PaymentMethod::Wallet(wallet) => wallet.provider.len(),
+    };
+    sum([
+        method,
+        length(intent.order_id.as_deref()),
+        length(intent.customer_id.as_deref()),
+        intent.personal.as_ref().map_or(0, |personal| personal.bytes().len()),
+        length(intent.description.as_deref()),
+        length(intent.callback_url.as_deref()),
+        length(intent.return_url.as_deref()),
+        pairs(&intent.metadata),
+    ])
+}
+
+fn pairs(pairs: &[(Box<str>, Box<str>)]) -> usize {
+    // Two lengths of eight bytes.
+    pairs
+        .iter()
+        .map(|(name, value)| sum([16, name.len(), value.len()]))
+        .fold(0, usize::saturating_add)
+}
+
+fn length(text: Option<&str>) -> usize {
+    text.map_or(0, str::len)
+}
+
+fn sum<const N: usize>(lengths: [usize; N]) -> usize {
+    lengths.into_iter().fold(0, usize::saturating_add)
+}
+
+#[cfg(test)]
+impl History {
+    /// As [`History::most_bytes`], of one event by itself.
+    pub(crate) fn most_bytes_of(event: &Event) -> usize {
+        MOST_BESIDE_TEXTS.saturating_add(texts_of(event))
     }
 }

@@ -20,8 +20,9 @@ pub trait IdKind: 'static {
     const PREFIX: &'static str;
 }
 
-/// An identifier of kind `K`.
-pub struct Id<K>(u128, PhantomData<fn() -> K>);
+/// An identifier of kind `K`. Kept as its two halves, the higher first: so it is aligned as the rest of
+/// what a payment consists of, and nothing that holds ids is padded for them.
+pub struct Id<K>([u64; 2], PhantomData<fn() -> K>);
 
 /// Kinds of identifiers.
 pub(crate) mod kind {
@@ -105,17 +106,11 @@ impl ShardId {
     /// log records rest on it.
     #[must_use]
     pub fn of_merchant(merchant: MerchantId, shards: std::num::NonZeroU16) -> Self {
-        let [high, low] = halves(merchant.0);
+        let [high, low] = merchant.0;
         let mixed = mix(high ^ mix(low));
         let remainder = mixed.checked_rem(u64::from(shards.get())).unwrap_or(0);
         Self(u16::try_from(remainder).unwrap_or(0).saturating_add(1))
     }
-}
-
-fn halves(value: u128) -> [u64; 2] {
-    let bytes = value.to_be_bytes();
-    let (high, low) = bytes.split_at(8);
-    [high, low].map(|half| half.iter().fold(0_u64, |word, byte| word << 8 | u64::from(*byte)))
 }
 
 /// The finalizer of splitmix64: spreads every input bit over all output bits.
@@ -137,32 +132,41 @@ impl<K: IdKind> Id<K> {
     #[must_use]
     pub const fn new(time: Timestamp, shard: ShardId, random: u64) -> Self {
         #[expect(clippy::as_conversions, reason = "widening; From is not const")]
-        let (time, shard, random) = (time.as_millis() as u128, shard.0 as u128, random as u128);
-        Self(time << 80 | shard << 64 | random, PhantomData)
+        let shard = shard.0 as u64;
+        Self([time.as_millis() << 16 | shard, random], PhantomData)
     }
 
     /// Takes the 128 bits of [`Id::to_u128`].
     #[must_use]
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_possible_truncation,
+        reason = "each half is taken; From is not const"
+    )]
     pub const fn from_u128(bits: u128) -> Self {
-        Self(bits, PhantomData)
+        Self([(bits >> 64) as u64, bits as u64], PhantomData)
     }
 
     /// The id's 128 bits.
     #[must_use]
+    #[expect(clippy::as_conversions, reason = "widening; From is not const")]
     pub const fn to_u128(self) -> u128 {
-        self.0
+        let [high, low] = self.0;
+        (high as u128) << 64 | low as u128
     }
 
     /// When it was minted, by its shard's clock.
     #[must_use]
     pub fn time(self) -> Timestamp {
-        Timestamp::from_millis(u64::try_from(self.0 >> 80).unwrap_or(u64::MAX))
+        let [high, _random] = self.0;
+        Timestamp::from_millis(high >> 16)
     }
 
     /// The shard that minted it.
     #[must_use]
     pub fn shard(self) -> ShardId {
-        ShardId(u16::try_from((self.0 >> 64) & 0xffff).unwrap_or(u16::MAX))
+        let [high, _random] = self.0;
+        ShardId(u16::try_from(high & 0xffff).unwrap_or(u16::MAX))
     }
 }
 
@@ -201,7 +205,7 @@ impl TransactionId {
 impl<K: IdKind> fmt::Display for Id<K> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = [b'0'; TEXT_DIGITS];
-        let mut rest = self.0;
+        let mut rest = self.to_u128();
         for digit in text.iter_mut().rev() {
             let index = usize::try_from(rest & 0x1f).unwrap_or(0);
             *digit = DIGITS.get(index).copied().unwrap_or(b'0');
@@ -233,7 +237,7 @@ impl<K: IdKind> FromStr for Id<K> {
             let value = DIGITS.binary_search(digit).map_err(|_absent| refused)?;
             bits = bits << 5 | u128::try_from(value).unwrap_or(0);
         }
-        Ok(Self(bits, PhantomData))
+        Ok(Self::from_u128(bits))
     }
 }
 
@@ -261,7 +265,9 @@ impl<K> Ord for Id<K> {
 }
 impl<K> Hash for Id<K> {
     fn hash<H: std::hash::Hasher>(&self, hasher: &mut H) {
-        self.0.hash(hasher);
+        // As one number: stored hashes of states rest on it.
+        let [high, low] = self.0;
+        (u128::from(high) << 64 | u128::from(low)).hash(hasher);
     }
 }
 

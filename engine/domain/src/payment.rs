@@ -486,6 +486,10 @@ impl Payment {
 
     /// Notes what is booked for it.
     pub(crate) fn book(&mut self, entry: Entry) {
+        // Most payments are captured once, and that is all.
+        if self.entries.is_empty() {
+            self.entries.reserve_exact(1);
+        }
         self.entries.push(entry);
     }
 

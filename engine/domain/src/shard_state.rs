@@ -265,24 +265,20 @@ impl ShardState {
 
     fn apply_events(&mut self, events: &[Event], at: Timestamp, books: Books) {
         // A record's events come payment by payment.
-        let mut touched = None;
-        for event in events {
-            let payment = event.payment();
-            if payment != touched {
-                if let Some(id) = touched {
-                    self.list_finished(id);
-                }
-                touched = payment;
-                if let Some(kept) = payment.and_then(|id| self.payments.get_mut(&id))
-                    && !event.is_of_archive()
-                {
-                    kept.begin_chapter(at);
-                }
+        for of_one in events.chunk_by(|event, next| event.payment() == next.payment()) {
+            let first = of_one.first().expect("a chunk is never empty");
+            let payment = first.payment();
+            if let Some(kept) = payment.and_then(|id| self.payments.get_mut(&id))
+                && !first.is_of_archive()
+            {
+                kept.begin_chapter(at, of_one.len());
             }
-            self.apply_event(event, at, books);
-        }
-        if let Some(id) = touched {
-            self.list_finished(id);
+            for event in of_one {
+                self.apply_event(event, at, books);
+            }
+            if let Some(id) = payment {
+                self.list_finished(id);
+            }
         }
     }
 
@@ -367,7 +363,7 @@ impl ShardState {
         let payment = &mut kept.payment;
         let before = Listed::of(payment);
         let entry = happen(payment, event, at);
-        kept.history.push(event);
+        kept.history.push(event.clone());
         let after = Listed::of(payment);
         move_entry(&mut self.timers, id, before.due_at, after.due_at);
         move_entry(&mut self.unknown, id, before.unknown_since, after.unknown_since);

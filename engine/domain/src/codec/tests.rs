@@ -648,6 +648,14 @@ fn every_currency_comes_back_from_its_number() {
 
 proptest! {
     #[test]
+    fn no_event_takes_more_than_histories_think(event in any_event()) {
+        // The record takes more beside its event than a history does.
+        let record = Record { at: START, events: vec![event], idempotency: None, effects: vec![] };
+        let written = encode(&record).unwrap().len();
+        prop_assert!(written <= History::most_bytes_of(&record.events[0]), "{record:?}");
+    }
+
+    #[test]
     fn any_record_comes_back(record in any_record()) {
         let bytes = encode(&record).unwrap();
         prop_assert_eq!(decode(&bytes).unwrap(), record);

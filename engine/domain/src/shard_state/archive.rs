@@ -60,10 +60,10 @@ impl Kept {
         Self { payment, history, finished_since: None }
     }
 
-    /// A further record is about to touch it.
-    pub(super) fn begin_chapter(&mut self, at: Timestamp) {
+    /// A further record is about to touch it, with so many events.
+    pub(super) fn begin_chapter(&mut self, at: Timestamp, events: usize) {
         self.payment.remember_first_answers();
-        self.history.begin(at);
+        self.history.begin(at, events);
     }
 }
 

@@ -18,9 +18,10 @@ pub enum PlantedFault {
     ReplayedBackwards,
     /// A snapshot lacks the last record of a shard that it stands for.
     SnapshotOffByOne,
-    /// A payment or an order comes back as the archive had it when somebody looked, whatever happened
-    /// since.
+    /// A payment comes back as the archive had it when somebody looked, whatever happened since.
     RecalledAsItOnceLeft,
+    /// The same of an order.
+    OrderRecalledAsItOnceLeft,
 }
 
 #[cfg(feature = "planted-faults")]

@@ -1,5 +1,8 @@
 //! Fourteen mistakes, each planted where it could have been made, and each found by the simulation.
 //!
+//! That an order that comes back is outdated needs more coincidences than random plays bring about: of that
+//! mistake `engine/tests/engine/archived_orders.rs` tells.
+//!
 //! Each is made in the one thread that asks for it. Only what tests are built of has them at all: the
 //! feature `planted-faults` is one of dev-dependencies.
 

@@ -368,6 +368,19 @@ fn an_order_that_has_been_back_is_looked_for_again() {
     };
 }
 
+/// That it is found at all: a shard that does not notice brings the order back as it once left, unpaid.
+#[cfg(feature = "planted-faults")]
+#[test]
+fn an_order_that_has_been_back_unnoticed_is_found_out() {
+    use tollgate_engine::planted_fault::{PlantedFault, plant};
+
+    plant(Some(PlantedFault::OrderRecalledAsItOnceLeft));
+    let found_out = std::panic::catch_unwind(an_order_that_has_been_back_is_looked_for_again);
+    plant(None);
+    let said = found_out.unwrap_err();
+    assert_eq!(said.downcast_ref::<&str>(), Some(&"it has been back, and is paid"));
+}
+
 #[test]
 fn a_payment_is_looked_for_again_that_has_been_back_while_its_order_was_looked_for() {
     let mut alone = Alone::new();

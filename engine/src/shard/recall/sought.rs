@@ -119,6 +119,10 @@ impl SoughtByAll {
         if sought.get().lookups == 0 {
             sought.remove();
         }
-        came_back && !is_planted(PlantedFault::RecalledAsItOnceLeft)
+        let unnoticed = match wanted {
+            Wanted::Payment(_) => PlantedFault::RecalledAsItOnceLeft,
+            Wanted::Order(_) => PlantedFault::OrderRecalledAsItOnceLeft,
+        };
+        came_back && !is_planted(unnoticed)
     }
 }

@@ -34,7 +34,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 use tollgate_domain::{FeedEventId, Millis, PaymentId, ShardId, Timestamp, codec::CodecError};
-use tollgate_engine::{DurableRecord, RecordObserver, TreeBuilder, TreeCopy};
+use tollgate_engine::{DurableRecord, RecordObserver, TreeBuilder, TreeCopy, is_tree_damaged};
 
 pub(crate) use self::{
     event::{Content, Cursor, FeedEvent, Rendered},
@@ -91,6 +91,23 @@ pub enum FeedError {
     /// No thread can be had.
     #[error("cannot start the event feed's thread")]
     Thread(#[source] std::io::Error),
+    /// It is damaged, and only its operator can say what is to become of how far deliveries are.
+    #[error(
+        "the event feed is damaged; put back a copy of its directory, `feed`, or move it away: the log has \
+         every record and makes the feed again, with the same events, of which all are then delivered anew"
+    )]
+    Damage(#[source] Box<FeedError>),
+    /// It is damaged, and the log cannot make it again.
+    #[error(
+        "the event feed is damaged; put back a copy of its directory, `feed`: the log begins behind record \
+         {let_go}, and so cannot make it again"
+    )]
+    Irreplaceable {
+        /// The number of the last record that the log has let go of.
+        let_go: u64,
+        /// What is wrong with it.
+        source: Box<FeedError>,
+    },
 }
 
 /// Events of a merchant, in their order.
@@ -100,15 +117,39 @@ pub(crate) struct Page {
     pub(crate) has_more: bool,
 }
 
+impl FeedError {
+    /// Whether the store itself is to blame; not where the disk, or whoever else has it open, does not let
+    /// it be used just now.
+    fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged(_) | Self::Record(_) => true,
+            Self::Store(error) => is_tree_damaged(error),
+            Self::Thread(_) | Self::Damage(_) | Self::Irreplaceable { .. } => false,
+        }
+    }
+
+    /// With what there is to do about it, beside a log that has let go of so many records.
+    fn with_way_out(self, let_go: u64) -> Self {
+        match (self.is_damage(), let_go) {
+            (false, _) => self,
+            (true, 0) => Self::Damage(Box::new(self)),
+            (true, _) => Self::Irreplaceable { let_go, source: Box::new(self) },
+        }
+    }
+}
+
 impl EventFeed {
-    /// Opens the feed, or makes one where there is none. `created` is told of queues that begin.
+    /// Opens the feed, or makes one where there is none, beside a log that has let go of so many records.
+    /// `created` is told of queues that begin.
     pub(crate) fn open(
         directory: &Path,
         options: FeedOptions,
         metrics: FeedMetrics,
+        let_go: u64,
         created: impl Fn(QueueId) + Send + 'static,
     ) -> Result<Self, FeedError> {
-        let store = Arc::new(FeedStore::open(directory, options.cache_bytes)?);
+        let store = FeedStore::open(directory, options.cache_bytes);
+        let store = Arc::new(store.map_err(|error| error.with_way_out(let_go))?);
         let queue = Arc::new(RecordQueue::new(PACE));
         let writer = FeedWriter::start(
             Arc::clone(&store),

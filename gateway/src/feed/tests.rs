@@ -1,7 +1,7 @@
 //! The feed over its own store: what is taken in is there once, in order, after any end, and tells
 //! what happened as it was.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use parking_lot::Mutex;
 use tollgate_domain::{Mode, Payment};
@@ -18,6 +18,12 @@ use crate::{
 type Begun = Arc<Mutex<Vec<QueueId>>>;
 
 fn open(directory: &Path) -> (EventFeed, Begun) {
+    let (feed, begun) = open_beside(directory, 0);
+    (feed.unwrap(), begun)
+}
+
+/// Beside a log that has let go of so many records.
+fn open_beside(directory: &Path, let_go: u64) -> (Result<EventFeed, FeedError>, Begun) {
     let begun = Begun::default();
     let noted = Arc::clone(&begun);
     let options = FeedOptions {
@@ -27,8 +33,8 @@ fn open(directory: &Path) -> (EventFeed, Begun) {
         cache_bytes: 1 << 20,
     };
     let metrics = Metrics::new().feed.clone();
-    let feed = EventFeed::open(directory, options, metrics, move |queue| noted.lock().push(queue));
-    (feed.unwrap(), begun)
+    let created = move |queue| noted.lock().push(queue);
+    (EventFeed::open(directory, options, metrics, let_go, created), begun)
 }
 
 /// The store is free once nobody holds it.
@@ -272,4 +278,37 @@ fn a_time_leads_to_its_place() {
     assert_eq!(feed.place_of(realm(), at(9)).unwrap(), Cursor(9));
     assert_eq!(feed.begins_behind(realm()).unwrap(), Cursor::START);
     shut(feed);
+}
+
+/// Bug: a start that a damaged feed stopped said no more than what the store said.
+#[test]
+fn whoever_has_a_damaged_feed_is_told_what_there_is_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let said = |let_go| open_beside(directory.path(), let_go).0.err().unwrap();
+    let shop = shop_with(3);
+    let filled = || {
+        let (feed, _begun) = open(directory.path());
+        feed.observe(shop.records.clone());
+        shut(feed);
+        let (feed, _begun) = open(directory.path());
+        let ids = ids(&feed);
+        shut(feed);
+        ids
+    };
+    let before = filled();
+
+    let other = fjall::Database::builder(directory.path()).open().unwrap();
+    assert!(matches!(said(0), FeedError::Store(fjall::Error::Locked)), "it may be whole");
+    let books = other.keyspace("books", fjall::KeyspaceCreateOptions::default).unwrap();
+    books.insert("p", "no shard has that").unwrap();
+    drop((books, other));
+    let (whole, cut) = (said(0), said(7));
+    assert!(matches!(whole, FeedError::Damage(_)), "{whole:?}");
+    assert!(whole.to_string().contains("move it away"), "{whole}");
+    assert!(matches!(cut, FeedError::Irreplaceable { let_go: 7, .. }), "{cut:?}");
+    assert!(cut.to_string().contains("put back a copy"), "{cut}");
+
+    let aside = tempfile::tempdir().unwrap();
+    fs::rename(directory.path(), aside.path().join("feed")).unwrap();
+    assert_eq!(filled(), before, "the log makes it again");
 }

@@ -109,9 +109,12 @@ fn open_views(config: &Config, secrets: &Secrets) -> Result<Arc<Views>, Error> {
     let directory = views_directory(&config.storage.data_dir);
     let tollgate_config::Views { cache_bytes, most_rows } = config.views;
     let limits = ViewLimits { cache_bytes, most_rows };
-    // A log that is yet to be made has everything.
-    let let_go = records_let_go(&log_directory(&config.storage.data_dir))?.unwrap_or(0);
-    Ok(Arc::new(Views::open(&directory, secrets.views(), limits, let_go)?))
+    Ok(Arc::new(Views::open(&directory, secrets.views(), limits, let_go(config)?)?))
+}
+
+/// How many records the log has let go of. One that is yet to be made has everything.
+fn let_go(config: &Config) -> Result<u64, Error> {
+    Ok(records_let_go(&log_directory(&config.storage.data_dir))?.unwrap_or(0))
 }
 
 /// The event feed, and those who deliver from it.
@@ -134,6 +137,7 @@ fn open_feed(
         &directory,
         options::feed(config, Arc::clone(&gateway.clock)),
         gateway.metrics.feed.clone(),
+        let_go(config)?,
         created,
     )?;
     let feed = Arc::new(feed);

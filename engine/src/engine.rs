@@ -51,7 +51,7 @@ use crate::{
     log_hold::LogHold,
     options::{EngineOptions, Observer, SnapshotObservation},
     record_observer::RecordObservers,
-    recovery::{RecoveryReport, Replayed, recover},
+    recovery::{RecoveryReport, ReplayThreads, Replayed, recover},
     releaser::Releaser,
     router::Router,
     shard::Shard,
@@ -187,6 +187,7 @@ impl<A: Attachment> Engine<A> {
             &observers,
             Some(kept),
             &snapshots,
+            ReplayThreads::of_machine(),
             |geometry, from, visit| {
                 let (store, recovery) = SledStore::open_from(log, Some(geometry), from, visit)?;
                 Ok((Box::new(store) as Box<dyn LogStore>, recovery))
@@ -211,10 +212,15 @@ impl<A: Attachment> Engine<A> {
         observer: Arc<dyn Observer>,
         observers: RecordObservers,
     ) -> Result<(Self, RecoveryReport), Error> {
-        let recovered =
-            recover(options.shards, &observers, None, &NoSnapshots, |geometry, _from, visit| {
-                open(geometry, visit)
-            })?;
+        let threads = ReplayThreads::of_machine();
+        let recovered = recover(
+            options.shards,
+            &observers,
+            None,
+            &NoSnapshots,
+            threads,
+            |geometry, _from, visit| open(geometry, visit),
+        )?;
         Self::begin(options, recovered, None, runtime, sink, observer, observers)
     }
 

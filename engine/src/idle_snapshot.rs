@@ -17,7 +17,7 @@ use crate::{
     error::Error,
     options::SnapshotObservation,
     record_observer::RecordObservers,
-    recovery::{Replayed, recover},
+    recovery::{ReplayThreads, Replayed, recover},
     snapshot_maker::{Life, Made, SnapshotMaker},
 };
 
@@ -46,6 +46,7 @@ fn snapshot(
         &RecordObservers::none(),
         Some(Arc::clone(&archive)),
         &SnapshotStore::look(directory),
+        ReplayThreads::of_machine(),
         |geometry, from, visit| {
             let (store, recovery) = SledStore::open_from(options, Some(geometry), from, visit)?;
             Ok((Box::new(store) as Box<dyn LogStore>, recovery))

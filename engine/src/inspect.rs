@@ -5,7 +5,7 @@
 
 use std::{ops::ControlFlow, path::Path};
 
-use tollgate_domain::{ControlEvent, Event, Record, ShardId, codec};
+use tollgate_domain::{ControlEvent, Event, Record, ShardId, Timestamp, codec};
 use tollgate_wal::{
     Error as LogError, Gap, RecordRef, Salvage, SuperblockFault, Tail, Visit, VisitError, salvage,
 };
@@ -141,6 +141,27 @@ pub fn records_let_go(directory: &Path) -> Result<Option<u64>, Error> {
     }
 }
 
+impl RecordContent {
+    /// Of a record as it lies in the log.
+    pub(crate) fn of(record: RecordRef<'_>) -> Result<Self, Error> {
+        let (shard, sequence) = (ShardId(record.stream.0), record.sequence);
+        let decoded = if shard == ShardId::CONTROL {
+            codec::decode_control(record.bytes).map(Self::Control)
+        } else {
+            codec::decode(record.bytes).map(Self::Payments)
+        };
+        decoded.map_err(|source| Error::Replay { shard, sequence, source })
+    }
+
+    /// The shard's time when it was decided.
+    pub(crate) fn at(&self) -> Timestamp {
+        match self {
+            Self::Payments(record) => record.at,
+            Self::Control(record) => record.at,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Reader {
     /// Of the last record seen.
@@ -211,12 +232,7 @@ impl Reader {
         if self.number < from || wanted.is_some_and(|wanted| wanted != shard) {
             return Ok(ControlFlow::Continue(()));
         }
-        let failed = |source| Error::Replay { shard, sequence: record.sequence, source };
-        let content = if shard == ShardId::CONTROL {
-            RecordContent::Control(codec::decode_control(record.bytes).map_err(failed)?)
-        } else {
-            RecordContent::Payments(codec::decode(record.bytes).map_err(failed)?)
-        };
+        let content = RecordContent::of(record)?;
         let (number, shard_sequence) = (self.number, record.sequence);
         Ok(show(LoggedRecord { number, shard, shard_sequence, content }))
     }

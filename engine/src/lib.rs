@@ -96,7 +96,7 @@ pub use options::{EngineOptions, NoObserver, Observer, SnapshotObservation};
 pub use payment_command::PaymentCommand;
 pub use provider_report::{CallOutcome, ProviderReport};
 pub use record_observer::{RecordObserver, RecordObservers};
-pub use recovery::{RecoveryReport, Replayed, recover};
+pub use recovery::{RecoveryReport, ReplayThreads, Replayed, recover};
 pub use release::{Outlet, release};
 pub use replay::{ReplayReport, Until, replay};
 pub use shard::{

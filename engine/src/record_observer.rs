@@ -112,6 +112,7 @@ const HELD_BACK: usize = 4 << 20;
 /// Shows observers a log that is replayed.
 pub(crate) struct ReplayFeed {
     pending: Vec<Pending>,
+    streams: usize,
     held_back: VecDeque<Held>,
     /// Bytes of all records read so far.
     bytes: usize,
@@ -141,7 +142,7 @@ impl ReplayFeed {
             records: Vec::new(),
         };
         let pending = observers.0.iter().map(pending).collect();
-        Self { pending, held_back: VecDeque::new(), bytes: 0 }
+        Self { pending, streams, held_back: VecDeque::new(), bytes: 0 }
     }
 
     /// Whether somebody lacks any of the records up to these, by shard.
@@ -155,22 +156,24 @@ impl ReplayFeed {
         lacking.find_map(|pending| pending.observer.refuses_a_gap())
     }
 
-    /// A record of so many bytes is read; `observed` makes of it what observers see, and is asked
-    /// only where one of them lacks it.
-    pub(crate) fn read(
-        &mut self,
-        shard: ShardId,
-        sequence: u64,
-        bytes: usize,
-        observed: impl FnOnce() -> DurableRecord,
-    ) {
+    /// The last record of each shard that nobody lacks, the control shard first.
+    pub(crate) fn shown(&self) -> Vec<u64> {
+        let by_all =
+            |shard: usize| self.pending.iter().map(|pending| pending.positions[shard]).min();
+        (0..self.streams).map(|shard| by_all(shard).unwrap_or(u64::MAX)).collect()
+    }
+
+    /// So many bytes of records are read.
+    pub(crate) fn read(&mut self, bytes: usize) {
         self.bytes += bytes;
-        if self.pending.iter().any(|pending| pending.lacks(shard, sequence)) {
-            self.held_back.push_back(Held { record: observed(), read_at: self.bytes });
-        }
         while self.held_back.front().is_some_and(|held| self.bytes - held.read_at > HELD_BACK) {
             self.show_next();
         }
+    }
+
+    /// Takes a record that somebody lacks, from among those that were read.
+    pub(crate) fn take(&mut self, record: DurableRecord) {
+        self.held_back.push_back(Held { record, read_at: self.bytes });
     }
 
     /// The log is open, and all that was read is on the disk.

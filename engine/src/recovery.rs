@@ -1,4 +1,10 @@
-//! From the log back to the state: the same `apply` as live traffic.
+//! From the log back to the state: where it begins, and what it comes to.
+//!
+//! Not here: how records become state (`recovery/replayed.rs`), and on how many threads
+//! (`recovery/crew.rs`).
+
+mod crew;
+mod replayed;
 
 use std::{
     num::NonZeroU16,
@@ -7,21 +13,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tollgate_domain::{
-    ControlState, Event, Record, ShardId, ShardState, StateHash, Timestamp, codec, invariant,
-};
-use tollgate_wal::{
-    Checkpoint, Geometry, LogStore, RecordRef, Recovery, Repair, SnapshotStore, Visit, VisitError,
-};
+use tollgate_domain::ShardState;
+use tollgate_wal::{Checkpoint, Geometry, LogStore, Recovery, Repair, SnapshotStore, Visit};
 
 use crate::{
     archive::{Archive, ArchiveError, ArchiveFeed},
-    durable_record::DurableRecord,
     error::Error,
-    planted_fault::{PlantedFault, is_planted},
     record_observer::{RecordObservers, ReplayFeed},
     snapshot::{SnapshotError, Snapshots, load_snapshot},
 };
+
+pub(crate) use replayed::Watcher;
+pub use replayed::{ReplayThreads, Replayed};
 
 /// What replay found.
 #[derive(Clone, Debug)]
@@ -44,151 +47,10 @@ pub struct RecoveryReport {
     pub elapsed: Duration,
 }
 
-/// Everything the log knows.
-pub struct Replayed {
-    /// The control shard.
-    pub control: ControlState,
-    /// Payment shard `n` at `n - 1`.
-    pub shards: Vec<ShardState>,
-    /// The last record of each shard, the control shard first.
-    pub sequences: Vec<u64>,
-}
-
-impl Replayed {
-    pub(crate) fn new(shards: NonZeroU16) -> Self {
-        Self {
-            control: ControlState::default(),
-            shards: (1..=shards.get()).map(|shard| ShardState::new(ShardId(shard))).collect(),
-            sequences: vec![0; usize::from(shards.get()) + 1],
-        }
-    }
-
-    /// Replays what `read` reads, and checks every invariant of what it comes to; `read` calls its
-    /// visitor for each record in log order. Observers are shown what they lack, and the archive is given
-    /// it.
-    pub(crate) fn replay<T>(
-        &mut self,
-        feed: ReplayFeed,
-        archive: &mut ArchiveFeed,
-        read: impl FnOnce(&mut Visit<'_>) -> Result<T, tollgate_wal::Error>,
-    ) -> Result<T, Error> {
-        self.replay_with(feed, archive, &mut Unwatched, read)
-    }
-
-    /// As [`Replayed::replay`], of the records that a watcher takes.
-    pub(crate) fn replay_with<T>(
-        &mut self,
-        mut feed: ReplayFeed,
-        archive: &mut ArchiveFeed,
-        watcher: &mut dyn Watcher,
-        read: impl FnOnce(&mut Visit<'_>) -> Result<T, tollgate_wal::Error>,
-    ) -> Result<T, Error> {
-        let mut failure = None;
-        let read = read(&mut |record| {
-            self.apply(record, &mut feed, archive, watcher).map_err(|error| {
-                let text = error.to_string();
-                failure = Some(error);
-                VisitError::from(text)
-            })
-        });
-        let found = match (read, failure) {
-            (_, Some(failure)) => return Err(failure),
-            (Ok(found), None) => found,
-            (Err(error), None) => return Err(error.into()),
-        };
-        invariant::control(&self.control)
-            .map_err(|source| Error::Invariant { shard: ShardId::CONTROL, source })?;
-        for state in &self.shards {
-            invariant::shard(state)
-                .map_err(|source| Error::Invariant { shard: state.shard(), source })?;
-        }
-        feed.finish();
-        archive.finish(&self.shards).map_err(Error::Archive)?;
-        Ok(found)
-    }
-
-    /// A shard's last record; 0 where it has none.
-    pub(crate) fn position(&self, shard: ShardId) -> u64 {
-        self.sequences[usize::from(shard.0)]
-    }
-
-    /// The hash of a shard's state.
-    pub(crate) fn hash_of(&self, shard: ShardId) -> StateHash {
-        match usize::from(shard.0).checked_sub(1) {
-            None => self.control.hash(),
-            Some(index) => self.shards[index].hash(),
-        }
-    }
-
-    /// Decodes and applies one record.
-    fn apply(
-        &mut self,
-        record: RecordRef<'_>,
-        feed: &mut ReplayFeed,
-        archive: &mut ArchiveFeed,
-        watcher: &mut dyn Watcher,
-    ) -> Result<(), Error> {
-        let shard = ShardId(record.stream.0);
-        let index = usize::from(shard.0);
-        let failed = |source| Error::Replay { shard, sequence: record.sequence, source };
-        if shard == ShardId::CONTROL {
-            let decoded = codec::decode_control(record.bytes).map_err(failed)?;
-            if !watcher.takes(decoded.at) {
-                return Ok(());
-            }
-            self.control.apply(&decoded);
-            feed.read(shard, record.sequence, record.bytes.len(), || {
-                DurableRecord::of_control(&self.control, record.sequence, decoded)
-            });
-        } else {
-            let mut decoded = codec::decode(record.bytes).map_err(failed)?;
-            if !watcher.takes(decoded.at) {
-                return Ok(());
-            }
-            if is_planted(PlantedFault::ReplayedBackwards) {
-                decoded.events.reverse();
-            }
-            let state = &mut self.shards[index - 1];
-            watcher.about_to_apply(state, &decoded);
-            let leaving = archive.leaving(state, &decoded, record.bytes.len());
-            state.apply(&decoded);
-            if let Some(departures) = leaving {
-                archive.left(departures);
-            }
-            feed.read(shard, record.sequence, record.bytes.len(), || {
-                DurableRecord::of_payments(state, record.sequence, decoded)
-            });
-        }
-        self.sequences[index] = record.sequence;
-        watcher.applied(self, shard, record.sequence);
-        Ok(())
-    }
-}
-
-/// Looks on while a log is replayed.
-pub(crate) trait Watcher {
-    /// Whether a record of this time is to be replayed. A shard's records behind one that is not must
-    /// not be either.
-    fn takes(&mut self, _at: Timestamp) -> bool {
-        true
-    }
-
-    /// This record is applied next, to a shard that is as it was before.
-    fn about_to_apply(&mut self, _state: &ShardState, _record: &Record<Event>) {}
-
-    /// A record has been applied.
-    fn applied(&mut self, _replayed: &Replayed, _shard: ShardId, _sequence: u64) {}
-}
-
-/// Nobody looks.
-struct Unwatched;
-
-impl Watcher for Unwatched {}
-
 /// Begins at the newest snapshot that is good, replays the log from there on and checks what it comes
 /// to. `open` calls its visitor for each record behind the checkpoint, in log order, and then takes
 /// new ones. Observers are shown what they lack, and the archive is given it: a snapshot that stands
-/// for something of it is of no use.
+/// for something of it is of no use. It takes as many threads as it is given.
 ///
 /// # Errors
 /// Where the log cannot be opened or understood, and where what it tells breaks an invariant. That it
@@ -198,6 +60,7 @@ pub fn recover(
     observers: &RecordObservers,
     archive: Option<Arc<dyn Archive>>,
     snapshots: &dyn Snapshots,
+    threads: ReplayThreads,
     open: impl FnOnce(
         Geometry,
         Option<Checkpoint>,
@@ -211,7 +74,7 @@ pub fn recover(
     let Begun { mut replayed, checkpoint, damaged } = begin(shards, &feed, &archive, snapshots)?;
     let in_snapshot = replayed.sequences.iter().sum();
     let (store, recovery) =
-        replayed.replay(feed, &mut archive, |visit| open(geometry, checkpoint, visit))?;
+        replayed.replay(threads, feed, &mut archive, |visit| open(geometry, checkpoint, visit))?;
     let report = RecoveryReport {
         created: recovery.created,
         in_snapshot,

@@ -11,7 +11,7 @@ use crate::{
     archive::ArchiveFeed,
     error::Error,
     record_observer::{RecordObservers, ReplayFeed},
-    recovery::before_the_log,
+    recovery::{ReplayThreads, before_the_log},
 };
 
 /// Replays the journal of a log, with every invariant checked, and shows observers the records that
@@ -27,6 +27,7 @@ pub fn show_log(directory: &Path, observers: &RecordObservers) -> Result<u64, Er
     let feed = ReplayFeed::new(observers, replayed.sequences.len());
     let mut tail = Tail::open(directory)?;
     let mut archive = ArchiveFeed::new(None, replayed.sequences.len());
-    replayed.replay(feed, &mut archive, |visit| tail.advance(visit))?;
+    let threads = ReplayThreads::of_machine();
+    replayed.replay(threads, feed, &mut archive, |visit| tail.advance(visit))?;
     Ok(replayed.sequences.iter().sum::<u64>() - before)
 }

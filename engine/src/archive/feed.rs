@@ -5,7 +5,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use tollgate_domain::{Event, Record, ShardId, ShardState};
+use tollgate_domain::{ShardId, ShardState};
 
 use super::{Archive, ArchiveError, Departures};
 
@@ -42,27 +42,22 @@ impl ArchiveFeed {
         state.departures() > self.position(state.shard())
     }
 
-    /// What leaves by a record that is about to be applied, as far as the archive lacks it.
-    pub(crate) fn leaving(
-        &mut self,
-        state: &ShardState,
-        record: &Record<Event>,
-        bytes: usize,
-    ) -> Option<Departures> {
+    /// How many departures of each shard the archive has, the control shard first.
+    pub(crate) fn positions(&self) -> &[u64] {
+        &self.positions
+    }
+
+    /// So many bytes of records are read.
+    pub(crate) fn read(&mut self, bytes: usize) {
         self.bytes += bytes;
         while let Some((_read_at, departures)) =
             self.held_back.pop_front_if(|(read_at, _left)| self.bytes - *read_at > HELD_BACK)
         {
             self.hand_over(departures);
         }
-        let leaving = record.events.iter().filter(|event| event.is_of_archive()).count() as u64;
-        if leaving == 0 || state.departures() + leaving <= self.position(state.shard()) {
-            return None;
-        }
-        Departures::of(state, record)
     }
 
-    /// This has left.
+    /// This has left by a record that was read, and the archive lacks it.
     pub(crate) fn left(&mut self, departures: Departures) {
         self.held_back.push_back((self.bytes, departures));
     }

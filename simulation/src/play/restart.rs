@@ -8,7 +8,9 @@ use std::{
 };
 
 use tollgate_domain::{Effect, ShardId, ShardState};
-use tollgate_engine::{Archive, Clock, Error, Lane, LogError, Repair, Replayed, Shard, recover};
+use tollgate_engine::{
+    Archive, Clock, Error, Lane, LogError, Repair, ReplayThreads, Replayed, Shard, recover,
+};
 use tollgate_wal::{
     Checkpoint, GroupWriter, LogStore, Released, WriterOptions,
     store::faulty::{Faulty, Kept},
@@ -114,6 +116,7 @@ impl Play<'_> {
             &self.observers,
             Some(vault),
             &self.shelf,
+            ReplayThreads::Caller,
             |geometry, from, visit| {
                 begun_at = from.as_ref().map(Checkpoint::frame);
                 let opened = Faulty::open_from(&self.disk, Some(geometry), from, visit);

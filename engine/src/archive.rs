@@ -200,7 +200,8 @@ impl Departed {
 }
 
 /// Where the archive of a log lies.
-pub(crate) fn archive_of(log: &Path) -> PathBuf {
+#[must_use]
+pub fn archive_directory(log: &Path) -> PathBuf {
     log.join("archive")
 }
 

@@ -17,7 +17,7 @@ use tollgate_domain::{ShardId, StateHash};
 use tollgate_wal::{LogCopy, LogEnd, LogFile, SnapshotStore};
 
 use crate::{
-    archive::{ArchiveError, Store, archive_of},
+    archive::{ArchiveError, Store, archive_directory},
     effects::Attachment,
     engine::Engine,
     error::Error,
@@ -82,7 +82,7 @@ pub fn plan_idle_backup(directory: &Path) -> Result<LogBackup, Error> {
     let LogCopy { files, end, is_cut } = LogCopy::of(directory, None)?;
     let archive = if is_cut {
         check_archive(directory, &report).map_err(Error::Archive)?;
-        Some(Store::open(&archive_of(directory)).map_err(Error::Archive)?.copy())
+        Some(Store::open(&archive_directory(directory)).map_err(Error::Archive)?.copy())
     } else {
         None
     };
@@ -99,7 +99,7 @@ pub fn plan_idle_backup(directory: &Path) -> Result<LogBackup, Error> {
 /// # Errors
 /// Where it cannot be written.
 pub fn restore_archive(directory: &Path) -> Result<TreeBuilder, ArchiveError> {
-    Ok(Store::open(&archive_of(directory))?.restore())
+    Ok(Store::open(&archive_directory(directory))?.restore())
 }
 
 /// Makes sure that the archive beside a log that was cut, which nobody has open, is that of this log, as
@@ -108,7 +108,7 @@ pub fn restore_archive(directory: &Path) -> Result<TreeBuilder, ArchiveError> {
 /// # Errors
 /// Where it lacks what the log has let go of, has more than the log, or cannot be read.
 pub fn check_archive(directory: &Path, report: &VerifyReport) -> Result<(), ArchiveError> {
-    let archive = archive_of(directory);
+    let archive = archive_directory(directory);
     let positions =
         if archive.is_dir() { Store::open(&archive)?.positions()? } else { Default::default() };
     for (shard, before, by_end) in &report.departures {

@@ -75,7 +75,7 @@ mod verify;
 pub use admission::Permit;
 pub use archive::{
     Archive, ArchiveError, Departed, DepartedOrder, Departures, Keeper, OrderPlace, OrderRange,
-    find, find_order,
+    archive_directory, find, find_order,
 };
 pub use backup::{LogBackup, StateClaim, check_archive, plan_idle_backup, restore_archive};
 pub use clock::Clock;

@@ -25,7 +25,9 @@ use parking_lot::{Mutex, RwLock};
 use tollgate_domain::{OperationId, PaymentId, ShardId};
 use tollgate_wal::crash_point;
 
-use super::{Archive, ArchiveError, Departures, OrderPlace, OrderRange, archive_of, store::Store};
+use super::{
+    Archive, ArchiveError, Departures, OrderPlace, OrderRange, archive_directory, store::Store,
+};
 use crate::{
     abort_guard::AbortOnPanic, error::Error, inspect::records_let_go, tree_copy::TreeCopy,
 };
@@ -71,7 +73,7 @@ impl Keeper {
     /// # Errors
     /// Where it cannot be used just now, and where it is damaged and the log was cut. It stays as it is.
     pub(crate) fn of_log(log: &Path) -> Result<Self, Error> {
-        let archive = archive_of(log);
+        let archive = archive_directory(log);
         match Self::open(&archive) {
             Err(Error::Archive(error)) if error.is_damage() => {
                 if records_let_go(log)?.is_some_and(|let_go| let_go > 0) {

@@ -11,7 +11,8 @@ use std::{
 };
 
 use tollgate_engine::{
-    ArchiveError, TreeBuilder, TreeCopy, TreeError, VerifyReport, check_archive, restore_archive,
+    ArchiveError, TreeBuilder, TreeCopy, TreeError, VerifyReport, archive_directory, check_archive,
+    restore_archive,
 };
 
 use crate::{
@@ -87,7 +88,7 @@ impl DerivedStore {
     /// Where it lies in a data directory.
     pub(super) fn directory(self, data_dir: &Path) -> PathBuf {
         match self {
-            Self::Archive => log_directory(data_dir).join("archive"),
+            Self::Archive => archive_directory(&log_directory(data_dir)),
             Self::Feed => feed_directory(data_dir),
             Self::Views => views_directory(data_dir),
         }

@@ -208,7 +208,11 @@ impl Loop {
             self.metrics.expired.increment(removed as u64);
         }
         // What was given up before the oldest event that is kept is of one that is not.
-        self.store.outbox().sweep(now.before(self.options.attempt_retention), end)?;
+        let tries_end = now.before(self.options.attempt_retention);
+        let unreadable = self.store.outbox().sweep(tries_end, end)?;
+        if unreadable > 0 {
+            tracing::warn!(unreadable, "entries of given-up deliveries cannot be read; forgotten");
+        }
         Ok(())
     }
 }

@@ -206,9 +206,15 @@ impl Outbox {
         })
     }
 
-    /// Forgets what became of tries before a time, and what was given up before another.
-    pub(crate) fn sweep(&self, before: Timestamp, dead_before: Timestamp) -> Result<(), FeedError> {
+    /// Forgets what became of tries before a time, and what was given up before another. What cannot be
+    /// read of the latter is forgotten as well, or it would never be; tells how much that was.
+    pub(crate) fn sweep(
+        &self,
+        before: Timestamp,
+        dead_before: Timestamp,
+    ) -> Result<usize, FeedError> {
         let mut batch = self.database.batch();
+        let mut unreadable = 0;
         for queue in self.queues()? {
             let from = attempt_key(queue, DeliveryId::from_u128(0));
             let to =
@@ -220,11 +226,14 @@ impl Outbox {
                 let (key, value) = entry.into_inner()?;
                 match decode_dead(&key, &value) {
                     Some((_cursor, given_up_at)) if given_up_at >= dead_before => break,
-                    Some(_) | None => batch.remove(&self.dead, key),
+                    Some(_) => {}
+                    None => unreadable += 1,
                 }
+                batch.remove(&self.dead, key);
             }
         }
-        Ok(batch.commit()?)
+        batch.commit()?;
+        Ok(unreadable)
     }
 
     /// Begins a change of the books.
@@ -373,4 +382,30 @@ fn attempt_key(queue: QueueId, id: DeliveryId) -> [u8; QUEUE_LENGTH + 16] {
     key[..QUEUE_LENGTH].copy_from_slice(&queue.key());
     key[QUEUE_LENGTH..].copy_from_slice(&id.to_u128().to_be_bytes());
     key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_given_up_long_ago_is_forgotten_and_what_cannot_be_read_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::builder(directory.path()).open().unwrap();
+        let outbox = Outbox::open(&database).unwrap();
+        let queue = QueueId::Endpoint(WebhookEndpointId::from_u128(7));
+        let mut batch = database.batch();
+        outbox.begin(&mut batch, queue, Cursor::START);
+        batch.insert(&outbox.dead, dead_key(queue, Cursor(2)), "no time");
+        batch.commit().unwrap();
+        let mut change = outbox.change();
+        change.add_dead(queue, Cursor(1), Timestamp::from_millis(1_000));
+        change.add_dead(queue, Cursor(3), Timestamp::from_millis(2_000));
+        change.commit().unwrap();
+        let now = Timestamp::from_millis(2_000);
+        assert_eq!(outbox.sweep(now, now).unwrap(), 1);
+        let all = (Bound::Unbounded, Bound::Unbounded);
+        assert_eq!(outbox.dead(queue, all, 10, false).unwrap(), [(Cursor(3), now)]);
+        assert_eq!(outbox.sweep(now, now).unwrap(), 0);
+    }
 }

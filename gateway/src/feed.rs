@@ -238,6 +238,17 @@ impl EventFeed {
         self.store.timeline(realm, payment)
     }
 
+    /// All that a start reads in the log has been shown: what follows is taken in behind everything else.
+    pub(crate) fn go_live(&self) {
+        self.queue.go_live();
+    }
+
+    /// Waits until everything is in the feed that was durable when this was called, however long it
+    /// takes, or the feed has failed. Blocks.
+    pub(crate) fn wait_until_caught_up(&self) {
+        self.queue.wait_until_empty();
+    }
+
     /// Waits until everything is in the feed that was durable when this was called; false where that
     /// takes longer than `patience`, or the feed has failed.
     pub(crate) async fn catch_up(&self, patience: Duration) -> bool {
@@ -286,8 +297,7 @@ impl RecordObserver for EventFeed {
     }
 
     fn replay(&self, records: Vec<Arc<DurableRecord>>) {
-        self.queue.wait_for_room();
-        self.queue.put(records);
+        self.queue.replay(records);
     }
 
     fn observe(&self, records: Vec<Arc<DurableRecord>>) {

@@ -1,4 +1,5 @@
-//! Threads that work behind everything that somebody waits for: what derives something from the log.
+//! Threads that work behind everything that somebody waits for: what derives something from the log,
+//! once a start no longer waits for it.
 //!
 //! Not here: deliveries and snapshots, which may wait for longer than what is derived. Too much of
 //! that must not wait, or payments are refused.
@@ -19,23 +20,33 @@ pub(crate) fn lower_priority() {
     }
 }
 
-/// Opens something, and lowers the priority of those threads that were started meanwhile and whose name
-/// begins so. What is done to open it has the priority of the caller: a start waits for it.
-pub(crate) fn with_low_priority_threads<T>(name: &str, open: impl FnOnce() -> T) -> T {
-    let before = threads(name);
-    let opened = open();
-    let lowered = before.and_then(|before| {
-        for thread in threads(name)?.difference(&before) {
-            // It may have ended since.
-            let _ =
-                Pid::from_raw(*thread).map(|thread| setpriority_process(Some(thread), NICENESS));
-        }
-        Ok(())
-    });
-    if let Err(error) = lowered {
-        warn(&error);
+/// Threads that were started by whoever opened something, and are to work behind once nobody waits for
+/// what they do.
+#[derive(Default)]
+pub(crate) struct StartedThreads(Vec<i32>);
+
+impl StartedThreads {
+    /// Opens something; those threads are meant that are started meanwhile and whose name begins so. They
+    /// have the priority of the caller.
+    pub(crate) fn while_opening<T>(name: &str, open: impl FnOnce() -> T) -> (T, Self) {
+        let before = threads(name);
+        let opened = open();
+        let started = before
+            .and_then(|before| Ok(Self(threads(name)?.difference(&before).copied().collect())));
+        let started = started.unwrap_or_else(|error| {
+            warn(&error);
+            Self::default()
+        });
+        (opened, started)
     }
-    opened
+
+    /// Lowers their priority.
+    pub(crate) fn lower_priority(&self) {
+        for thread in self.0.iter().filter_map(|thread| Pid::from_raw(*thread)) {
+            // It may have ended since.
+            let _ = setpriority_process(Some(thread), NICENESS);
+        }
+    }
 }
 
 /// The threads of this process whose name begins so, by the numbers that Linux gives them.
@@ -87,13 +98,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_opened_works_behind_and_opening_does_not() {
+    fn what_is_opened_works_behind_once_that_is_asked_for() {
         let usual = getpriority_process(None).unwrap();
         let (_older, before) = start();
-        let (_newer, opened) = with_low_priority_threads(NAME, || {
-            assert_eq!(getpriority_process(None).unwrap(), usual);
-            start()
-        });
+        let ((_newer, opened), threads) = StartedThreads::while_opening(NAME, start);
+        assert_eq!(getpriority_process(Some(opened)).unwrap(), usual);
+        threads.lower_priority();
         assert_eq!(getpriority_process(Some(opened)).unwrap(), NICENESS.max(usual));
         assert_eq!(getpriority_process(Some(before)).unwrap(), usual);
         assert_eq!(getpriority_process(None).unwrap(), usual);

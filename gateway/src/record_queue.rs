@@ -2,19 +2,22 @@
 //! has come.
 //!
 //! ```text
-//!   releaser ─▶ put ─▶ │ what waits │ ─▶ next ─▶ one thread takes it in ─▶ taken
+//!   start ─▶ replay ─▶ │            │
+//!            go_live ─▶ │ what waits │ ─▶ next ─▶ one thread takes it in ─▶ taken
+//!   releaser ─▶ put ─▶ │            │                │
 //!                                                      │
 //!   whoever must find what he was told ◀─ catch_up ◀───┘
 //! ```
 //!
-//! A batch is not begun sooner than a while after the one before, unless somebody waits for it: what
-//! comes alone is taken in at once, and what comes in numbers costs one change of a store instead of
-//! many.
+//! First comes what a start reads in the log, for which somebody waits; then, told apart, what comes
+//! live, behind everything else. Of that a batch is not begun sooner than a while after the one before,
+//! unless somebody waits for it: what comes alone is taken in at once, and what comes in numbers costs
+//! one change of a store instead of many.
 //!
 //! Invariant: records are counted when they come, before anybody is answered who had them written.
 //! Whoever reads the count and waits until as many are taken in finds all that he was told of. Whoever
-//! adds records, and whoever asks whether there is room, never waits for the thread that takes them:
-//! that is of low priority, and they are not.
+//! adds live records, and whoever asks whether there is room, never waits for the thread that takes
+//! them: that is of low priority, and they are not.
 
 use std::{
     sync::{
@@ -46,7 +49,9 @@ pub(crate) struct RecordQueue {
     pace: Pace,
     sender: Mutex<Option<Sender<Waiting>>>,
     receiver: Receiver<Waiting>,
-    /// Records that ever came.
+    /// Whether what comes from now on comes live. Changes once, under the sender's lock.
+    live: AtomicBool,
+    /// Records that ever came, and one for the beginning of what is live.
     came: AtomicU64,
     /// Of them, those that are taken in.
     taken: AtomicU64,
@@ -62,14 +67,19 @@ pub(crate) struct RecordQueue {
     hurried: (Mutex<()>, Condvar),
 }
 
-struct Waiting {
-    records: Vec<Arc<DurableRecord>>,
-    since: Instant,
+enum Waiting {
+    Replayed(Vec<Arc<DurableRecord>>),
+    GoesLive,
+    Live { records: Vec<Arc<DurableRecord>>, since: Instant },
 }
 
 /// What the next batch is made of.
 pub(crate) enum Next {
-    /// These.
+    /// These, which a start has read in the log.
+    Replayed(Vec<Arc<DurableRecord>>),
+    /// Of those there are no more: what follows comes live. It counts as one record.
+    GoesLive,
+    /// These, live.
     Records(Vec<Arc<DurableRecord>>),
     /// Nothing came for a while.
     Nothing,
@@ -84,6 +94,7 @@ impl RecordQueue {
             pace,
             sender: Mutex::new(Some(sender)),
             receiver,
+            live: AtomicBool::new(false),
             came: AtomicU64::new(0),
             taken: AtomicU64::new(0),
             wanted: AtomicU64::new(0),
@@ -96,23 +107,53 @@ impl RecordQueue {
         }
     }
 
-    /// Adds records, unless nobody will ever take them.
+    /// Adds records that a start has read in the log, once there is room for them.
+    pub(crate) fn replay(&self, records: Vec<Arc<DurableRecord>>) {
+        self.wait_for_room();
+        if self.has_failed() || records.is_empty() {
+            return;
+        }
+        let sender = self.sender.lock();
+        self.send(sender.as_ref(), records.len(), Waiting::Replayed(records));
+    }
+
+    /// All that a start reads in the log has come. Said more than once it says nothing new.
+    pub(crate) fn go_live(&self) {
+        self.begin_live(self.sender.lock().as_ref());
+    }
+
+    /// Adds records that have become durable, unless nobody will ever take them.
     pub(crate) fn put(&self, records: Vec<Arc<DurableRecord>>) {
         if self.has_failed() || records.is_empty() {
             return;
         }
-        self.came.fetch_add(records.len() as u64, Ordering::AcqRel);
-        if let Some(sender) = &*self.sender.lock() {
+        let sender = self.sender.lock();
+        self.begin_live(sender.as_ref());
+        let count = records.len();
+        self.send(sender.as_ref(), count, Waiting::Live { records, since: Instant::now() });
+    }
+
+    fn begin_live(&self, sender: Option<&Sender<Waiting>>) {
+        if !self.live.swap(true, Ordering::AcqRel) {
+            self.send(sender, 1, Waiting::GoesLive);
+        }
+    }
+
+    fn send(&self, sender: Option<&Sender<Waiting>>, count: usize, waiting: Waiting) {
+        self.came.fetch_add(count as u64, Ordering::AcqRel);
+        if let Some(sender) = sender {
             // The queue holds a receiver itself, so that there always is one.
-            let _ = sender.send(Waiting { records, since: Instant::now() });
+            let _ = sender.send(waiting);
         }
     }
 
     /// Waits for records up to `patience`, and takes those that are there when the time for a batch
     /// has come; `last` is when the batch before began.
     pub(crate) fn next(&self, patience: Duration, last: Instant) -> Next {
-        let Waiting { mut records, since } = match self.receiver.recv_timeout(patience) {
-            Ok(first) => first,
+        let (mut records, since) = match self.receiver.recv_timeout(patience) {
+            Ok(Waiting::Replayed(records)) => return Next::Replayed(records),
+            Ok(Waiting::GoesLive) => return Next::GoesLive,
+            Ok(Waiting::Live { records, since }) => (records, since),
             Err(RecvTimeoutError::Timeout) => return Next::Nothing,
             Err(RecvTimeoutError::Disconnected) => return Next::Closed,
         };
@@ -120,10 +161,14 @@ impl RecordQueue {
         if self.waiting() < self.pace.most as u64 {
             self.wait_for_more(last + self.pace.apart);
         }
-        while records.len() < self.pace.most
-            && let Ok(more) = self.receiver.try_recv()
-        {
-            records.extend(more.records);
+        while records.len() < self.pace.most {
+            match self.receiver.try_recv() {
+                Ok(Waiting::Live { records: more, since: _ } | Waiting::Replayed(more)) => {
+                    records.extend(more);
+                }
+                Ok(Waiting::GoesLive) => unreachable!("that is said once, before anything live"),
+                Err(_nothing) => break,
+            }
         }
         Next::Records(records)
     }
@@ -243,9 +288,22 @@ mod tests {
     }
 
     fn taken(queue: &RecordQueue, last: Instant) -> Vec<u64> {
-        match queue.next(FOREVER, last) {
+        match live(queue, last) {
             Next::Records(records) => records.iter().map(|record| record.sequence).collect(),
-            Next::Nothing | Next::Closed => panic!("something waits"),
+            Next::Replayed(_) | Next::GoesLive | Next::Nothing | Next::Closed => {
+                panic!("something waits")
+            }
+        }
+    }
+
+    /// What comes next, behind the beginning of what is live.
+    fn live(queue: &RecordQueue, last: Instant) -> Next {
+        match queue.next(FOREVER, last) {
+            Next::GoesLive => {
+                queue.taken(1);
+                queue.next(FOREVER, last)
+            }
+            next @ (Next::Replayed(_) | Next::Records(_) | Next::Nothing | Next::Closed) => next,
         }
     }
 
@@ -268,6 +326,31 @@ mod tests {
         assert_eq!(queue.waiting(), 0);
         queue.close();
         assert!(matches!(queue.next(FOREVER, long_ago()), Next::Closed));
+    }
+
+    /// What a start reads is taken as it comes, however soon; then it is said, once, that it was all.
+    #[test]
+    fn what_a_start_reads_is_told_apart_from_what_comes_live() {
+        let queue = RecordQueue::new(Pace { most: 100, apart: FOREVER });
+        queue.replay(records(2));
+        queue.replay(records(1));
+        queue.go_live();
+        queue.put(records(3));
+        queue.go_live();
+        queue.close();
+        for expected in [2, 1] {
+            let next = queue.next(FOREVER, Instant::now());
+            let Next::Replayed(records) = next else { panic!("a start has read it") };
+            assert_eq!(records.len(), expected);
+            queue.taken(records.len());
+        }
+        assert!(matches!(queue.next(FOREVER, Instant::now()), Next::GoesLive));
+        assert_eq!(queue.waiting(), 4);
+        queue.taken(1);
+        assert_eq!(taken(&queue, long_ago()).len(), 3);
+        queue.taken(3);
+        assert!(matches!(queue.next(FOREVER, Instant::now()), Next::Closed));
+        assert_eq!(queue.waiting(), 0);
     }
 
     /// The next batch is due in a day; whoever waits for it does not wait that long.
@@ -302,7 +385,9 @@ mod tests {
         assert!(!queue.catch_up(FOREVER).await);
         queue.wait_for_room();
         queue.wait_until_empty();
+        let before = queue.waiting();
         queue.put(records(1));
-        assert_eq!(queue.waiting(), 1, "nothing is added any more");
+        queue.replay(records(1));
+        assert_eq!(queue.waiting(), before, "nothing is added any more");
     }
 }

@@ -5,9 +5,10 @@ use std::{num::NonZeroU16, sync::Arc};
 
 use tollgate_domain::{
     Amount, CaptureMode, CardBrand, CardFacts, CardFingerprint, Command, CreatePayment, Currency,
-    Decision, DeclineCode, Env, Event, MerchantId, Mode, Money, OutcomeSource, Payment, PaymentId,
-    PaymentMethod, Policy, ProviderId, ProviderOutcome, ProviderReceipt, RecordProviderOutcome,
-    ShardId, ShardState, Timestamp,
+    DecideReview, Decision, DeclineCode, Env, Event, MerchantId, Mode, Money, OperationOutcome,
+    OutcomeSource, Payment, PaymentId, PaymentMethod, Policy, ProviderId, ProviderOutcome,
+    ProviderReceipt, RecordOperationOutcome, RecordProviderOutcome, RefundPayment, ReviewVerdict,
+    ShardId, ShardState, Target, Timestamp,
 };
 use tollgate_engine::{DurableContent, DurableRecord};
 
@@ -28,11 +29,12 @@ pub(crate) struct Sale<'s> {
     pub(crate) order: Option<&'s str>,
     pub(crate) customer: Option<&'s str>,
     pub(crate) callback_url: Option<&'s str>,
+    pub(crate) is_held: bool,
 }
 
 impl Sale<'_> {
     pub(crate) const USUAL: Self =
-        Self { minor: 100, order: None, customer: None, callback_url: None };
+        Self { minor: 100, order: None, customer: None, callback_url: None, is_held: false };
 }
 
 /// The shard.
@@ -68,7 +70,7 @@ impl Shop {
                 issuer_country: None,
             }),
             card_expires_at: None,
-            hold_for_review: false,
+            hold_for_review: sale.is_held,
             emi: None,
             order: None,
             one_payment_per_order: false,
@@ -91,18 +93,38 @@ impl Shop {
     }
 
     pub(crate) fn approve(&mut self, payment: PaymentId) {
-        self.answer(
-            payment,
-            ProviderOutcome::Approved(ProviderReceipt {
-                external_id: "x-1".into(),
-                rrn: "r-1".into(),
-                approval_code: "a-1".into(),
-            }),
-        );
+        self.answer(payment, ProviderOutcome::Approved(receipt()));
     }
 
     pub(crate) fn decline(&mut self, payment: PaymentId) {
         self.answer(payment, ProviderOutcome::Declined(DeclineCode::GenericDecline));
+    }
+
+    /// A reviewer lets a payment go on that was held: what is reserved is taken.
+    pub(crate) fn review(&mut self, payment: PaymentId) {
+        let target = target(payment);
+        let verdict = ReviewVerdict::Approve;
+        self.decide(Command::DecideReview(DecideReview { target, verdict }));
+    }
+
+    pub(crate) fn refund(&mut self, payment: PaymentId, minor: i64) {
+        self.decide(Command::RefundPayment(RefundPayment {
+            target: target(payment),
+            amount: Some(Amount::from_minor_units(minor).unwrap()),
+            reason: None,
+            metadata: Vec::new(),
+        }));
+    }
+
+    /// What was begun last on a payment is done.
+    pub(crate) fn settle(&mut self, payment: PaymentId) {
+        let operation = self.payment(payment).operations().last().unwrap().id();
+        self.decide(Command::RecordOperationOutcome(RecordOperationOutcome {
+            payment,
+            operation,
+            source: OutcomeSource::Call,
+            outcome: OperationOutcome::Succeeded(receipt()),
+        }));
     }
 
     /// The payment as it stands now.
@@ -132,4 +154,12 @@ impl Shop {
         let record = DurableRecord::of_payments(&self.state, number + 1, record);
         self.records.push(Arc::new(record));
     }
+}
+
+fn target(payment: PaymentId) -> Target {
+    Target { payment, merchant: realm().merchant, mode: realm().mode, idempotency: None }
+}
+
+fn receipt() -> ProviderReceipt {
+    ProviderReceipt { external_id: "x-1".into(), rrn: "r-1".into(), approval_code: "a-1".into() }
 }

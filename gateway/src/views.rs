@@ -3,6 +3,8 @@
 //! ```text
 //!   durable records ─▶ RecordQueue ─▶ ViewWriter ─▶ rows, index, tallies and, in the same batch,
 //!                                     (one thread)  how far the log has been read
+//!                                         │            │
+//!                                         └─▶ Build ──▶│  where there are none yet
 //!                                                      │
 //!                            lists ◀─ Views::find, Views::count
 //! ```
@@ -16,10 +18,13 @@
 //! Not here: what a list looks like, and who may see it; what a payment has gone through, which the
 //! event feed keeps.
 
+mod build;
 mod crash_point;
 mod facet;
+mod happened;
 mod query;
 mod row;
+mod sorted_runs;
 mod store;
 mod tally;
 mod writer;
@@ -30,13 +35,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tollgate_domain::ShardId;
 use tollgate_engine::{DurableRecord, RecordObserver, TreeBuilder, TreeCopy, is_tree_damaged};
 
+use self::{
+    build::{ROOM, Room},
+    store::ViewStore,
+    writer::{PACE, ViewWriter},
+};
 pub(crate) use self::{
     query::{Found, Part, Review, Selection},
     row::{MethodKind, Row, RowKind, RowStatus, STATUSES, Standing},
-};
-use self::{
-    store::ViewStore,
-    writer::{PACE, ViewWriter},
 };
 use crate::{metrics::ViewMetrics, record_queue::RecordQueue, secrets::ViewSecrets, vault::Realm};
 
@@ -77,6 +83,9 @@ pub enum ViewError {
     /// The store holds what no release has written.
     #[error("the views' store holds no valid {0}")]
     Damaged(&'static str),
+    /// They were being built when the process ended.
+    #[error("the views were not built to the end")]
+    Unfinished,
     /// Another release has written the store.
     #[error("the views are of another format")]
     Format,
@@ -105,7 +114,7 @@ impl ViewError {
     /// whoever else has it open, does not let it be used just now.
     fn is_damage(&self) -> bool {
         match self {
-            Self::Damaged(_) | Self::Format => true,
+            Self::Damaged(_) | Self::Unfinished | Self::Format => true,
             Self::Store(error) => is_tree_damaged(error),
             Self::Directory(_)
             | Self::Thread(_)
@@ -129,10 +138,22 @@ impl Views {
         limits: ViewLimits,
         let_go: u64,
     ) -> Result<Self, ViewError> {
+        Self::open_with(directory, secrets, limits, let_go, ROOM)
+    }
+
+    /// The same, with so much room to build them in.
+    fn open_with(
+        directory: &Path,
+        secrets: ViewSecrets,
+        limits: ViewLimits,
+        let_go: u64,
+        room: Room,
+    ) -> Result<Self, ViewError> {
         let ViewLimits { cache_bytes, most_rows } = limits;
         let store = Arc::new(ViewStore::open(directory, cache_bytes, let_go)?);
         let queue = Arc::new(RecordQueue::new(PACE));
-        let writer = ViewWriter::start(Arc::clone(&store), Arc::clone(&queue), secrets.clone())?;
+        let writer =
+            ViewWriter::start(Arc::clone(&store), Arc::clone(&queue), secrets.clone(), room)?;
         let readers = Arc::new(Semaphore::new(READERS));
         Ok(Self { store, queue, secrets, writer, readers, most_rows })
     }
@@ -177,6 +198,12 @@ impl Views {
     /// Where that cannot be done.
     pub(crate) fn remove(directory: &Path) -> Result<(), ViewError> {
         store::remove(directory)
+    }
+
+    /// All that a start reads in the log has been shown: they are built, where they had to be, and what
+    /// follows is taken in behind everything else.
+    pub(crate) fn go_live(&self) {
+        self.queue.go_live();
     }
 
     /// Waits until everything is in the views that was durable when this was called; false where that
@@ -281,8 +308,7 @@ impl RecordObserver for Views {
     }
 
     fn replay(&self, records: Vec<Arc<DurableRecord>>) {
-        self.queue.wait_for_room();
-        self.queue.put(records);
+        self.queue.replay(records);
     }
 
     fn observe(&self, records: Vec<Arc<DurableRecord>>) {
@@ -297,7 +323,7 @@ impl RecordObserver for Views {
     }
 
     fn do_without(&self, up_to: &[u64]) {
-        let mut change = self.store.begin();
+        let mut change = self.store.begin(up_to.len());
         for (shard, last) in (0..=u16::MAX).map(ShardId).zip(up_to) {
             if self.store.position(shard) < *last {
                 change.reach(shard, *last);

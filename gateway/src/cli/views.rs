@@ -98,6 +98,9 @@ pub(super) fn run(arguments: ViewsArguments) -> Result<(), ViewsError> {
     let views = Arc::new(Views::open(&directory, secrets.views(), limits, 0)?);
     let observers = RecordObservers::new(vec![Arc::clone(&views) as Arc<dyn RecordObserver>]);
     let shown = show_log(&log, &observers).map_err(Box::new);
+    if shown.is_ok() {
+        views.go_live();
+    }
     let is_whole = views.wait_until_caught_up();
     views.close();
     let records = shown?;

@@ -24,7 +24,10 @@ use std::{
 };
 
 use dashmap::DashMap;
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
+use fjall::{
+    Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode,
+    config::PartitioningPolicy,
+};
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
 use tokio::sync::watch;
@@ -38,7 +41,7 @@ use super::{
     order::ToldOrder,
     timeline::{self, PaymentRecord},
 };
-use crate::{low_priority::with_low_priority_threads, vault::Realm, webhook::Outbox};
+use crate::{low_priority::StartedThreads, vault::Realm, webhook::Outbox};
 
 const POSITION: u8 = b'p';
 const HEAD: u8 = b'h';
@@ -86,6 +89,8 @@ pub(super) struct FeedStore {
     outbox: Outbox,
     positions: RwLock<HashMap<ShardId, Position>>,
     heads: DashMap<Realm, watch::Sender<Cursor>>,
+    /// Those of the store's own.
+    threads: StartedThreads,
 }
 
 impl FeedStore {
@@ -94,9 +99,16 @@ impl FeedStore {
             .cache_size(cache_bytes)
             .worker_threads(BACKGROUND_THREADS)
             .max_journaling_size(JOURNAL_BYTES);
-        let database = with_low_priority_threads("fjall", || builder.open())?;
+        let (database, threads) = StartedThreads::while_opening("fjall", || builder.open());
+        let database = database?;
         let keyspace = |name, bytes| {
-            let sized = || KeyspaceCreateOptions::default().max_memtable_size(bytes);
+            // What tables are searched by lies in small blocks: `views/store.rs` says why.
+            let sized = || {
+                KeyspaceCreateOptions::default()
+                    .max_memtable_size(bytes)
+                    .index_block_partitioning_policy(PartitioningPolicy::all(true))
+                    .filter_block_partitioning_policy(PartitioningPolicy::all(true))
+            };
             database.keyspace(name, sized)
         };
         let events = keyspace("events", TABLE_BYTES)?;
@@ -106,7 +118,12 @@ impl FeedStore {
         let outbox = Outbox::open(&database)?;
         let (positions, heads) = read_books(&books)?;
         let positions = RwLock::new(positions);
-        Ok(Self { database, events, chapters, books, orders, outbox, positions, heads })
+        Ok(Self { database, events, chapters, books, orders, outbox, positions, heads, threads })
+    }
+
+    /// Nobody waits any more for what the store's own threads do.
+    pub(super) fn lower_priority(&self) {
+        self.threads.lower_priority();
     }
 
     pub(super) fn outbox(&self) -> &Outbox {
@@ -225,15 +242,18 @@ impl FeedStore {
         Ok(Cursor(before))
     }
 
-    /// Begins a change of the store.
-    pub(super) fn begin(&self) -> Change<'_> {
+    /// Begins a change of the store, of about so many entries.
+    pub(super) fn begin(&self, entries: usize) -> Change<'_> {
+        // What is written goes to the system at once, so that a kill leaves it there.
+        let batch = OwnedWriteBatch::with_capacity(self.database.clone(), entries)
+            .durability(Some(PersistMode::Buffer));
         Change {
             store: self,
-            batch: self.database.batch(),
-            positions: HashMap::new(),
-            heads: HashMap::new(),
-            orders: HashMap::new(),
-            facts: HashMap::new(),
+            batch,
+            positions: FxHashMap::default(),
+            heads: FxHashMap::default(),
+            orders: FxHashMap::default(),
+            facts: FxHashMap::default(),
             chapters: FxHashMap::default(),
         }
     }
@@ -315,11 +335,11 @@ impl FeedStore {
 pub(super) struct Change<'s> {
     store: &'s FeedStore,
     batch: OwnedWriteBatch,
-    positions: HashMap<ShardId, Position>,
-    heads: HashMap<Realm, Cursor>,
-    orders: HashMap<OrderId, ToldOrder>,
+    positions: FxHashMap<ShardId, Position>,
+    heads: FxHashMap<Realm, Cursor>,
+    orders: FxHashMap<OrderId, ToldOrder>,
     /// Entries that are being put together.
-    facts: HashMap<Realm, Facts>,
+    facts: FxHashMap<Realm, Facts>,
     /// Chapters of each payment, with the number of the first event.
     chapters: FxHashMap<PaymentId, (u32, Vec<u8>)>,
 }

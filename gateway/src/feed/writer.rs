@@ -1,4 +1,5 @@
-//! The thread that takes durable records into the feed.
+//! The thread that takes durable records into the feed: what a start reads in the log with the priority of
+//! whoever waits for it, and from then on behind everything else.
 //!
 //! What waits for it lies in memory, and is bounded: while too much does, no new payments are taken.
 //! After an error of the store nothing more is taken in, for an event that is missing would never be
@@ -36,7 +37,7 @@ use crate::{
 };
 
 /// Many events that come at once are written with one change, and are told so much later at the most.
-pub(super) const PACE: Pace = Pace { most: 2_048, apart: Duration::from_millis(20) };
+pub(super) const PACE: Pace = Pace { most: 2_048, apart: Duration::from_millis(40) };
 
 /// How often what was written is synced. A power cut may take as much from the feed, and the log
 /// gives it again.
@@ -68,7 +69,6 @@ impl FeedWriter {
         let thread = std::thread::Builder::new()
             .name("tollgate-feed".to_owned())
             .spawn(move || {
-                lower_priority();
                 if let Err(error) = loop_.run() {
                     let error: &dyn std::error::Error = &error;
                     tracing::error!(error, "the event feed has failed; no payments are taken");
@@ -104,6 +104,16 @@ impl Loop {
         let (mut last, mut written) = (Instant::now(), false);
         loop {
             match self.queue.next(SYNC_EVERY, last) {
+                Next::Replayed(records) => {
+                    self.take_in(&records)?;
+                    self.queue.taken(records.len());
+                    written = true;
+                }
+                Next::GoesLive => {
+                    lower_priority();
+                    self.store.lower_priority();
+                    self.queue.taken(1);
+                }
                 Next::Records(records) => {
                     last = Instant::now();
                     self.take_in(&records)?;
@@ -126,7 +136,7 @@ impl Loop {
 
     fn take_in(&mut self, records: &[Arc<DurableRecord>]) -> Result<(), FeedError> {
         let store = Arc::clone(&self.store);
-        let mut change = store.begin();
+        let mut change = store.begin(records.len());
         let mut begun = Vec::new();
         let mut events = 0;
         for record in records {

@@ -88,6 +88,11 @@ pub(super) fn open(
             Arc::clone(&views) as Arc<dyn RecordObserver>,
         ]),
     )?;
+    // Whoever waits for the start finds lists and events of all that came before it.
+    feed.go_live();
+    views.go_live();
+    feed.wait_until_caught_up();
+    views.wait_until_caught_up();
     Ok(Opened {
         directory,
         engine,

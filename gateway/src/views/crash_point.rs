@@ -9,6 +9,14 @@ pub(super) enum CrashPoint {
     BatchGathered,
     /// A batch is in the store, and nobody has been told.
     BatchWritten,
+    /// Everything is gathered that the views are built of, and nothing of it is in the store.
+    BuildGathered,
+    /// Rows are in the store that is being built, and they alone.
+    RowsBuilt,
+    /// All is in the store that is being built, but for that it is whole.
+    AllBuilt,
+    /// The store is built.
+    BuildWritten,
 }
 
 #[cfg(test)]

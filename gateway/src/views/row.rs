@@ -13,15 +13,17 @@
 //!       16  digest of the customer, where it has one
 //! ```
 //!
-//! Numbers are big-endian. A payment's own row has the payment's id. Invariant: it follows from the payment alone, but for whether that was
-//! ever held for review; nothing in it tells who a customer is.
+//! Numbers are big-endian. A payment's own row has the payment's id. Invariant: it follows from the
+//! payment alone, but for whether that was ever held for review; nothing in it tells who a customer is.
+
+use std::ops::Deref;
 
 use tollgate_domain::{
     Currency, Operation, OperationId, OperationKind, Payment, PaymentId, PaymentMethod,
     PaymentStatus,
 };
 
-use crate::http::TransactionBody;
+use crate::{http::TransactionBody, secrets::ViewSecrets, vault::Realm};
 
 /// What a row is of.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -86,12 +88,43 @@ pub(crate) struct Digests {
     pub(crate) customer: Option<TextDigest>,
 }
 
+impl Digests {
+    /// Those of a payment.
+    pub(super) fn of(realm: Realm, payment: &Payment, secrets: &ViewSecrets) -> Self {
+        let intent = payment.intent();
+        let order = intent.order_id.as_deref().map(|id| secrets.order(realm, id));
+        let customer = intent.customer_id.as_deref().map(|id| secrets.customer(realm, id));
+        Self { order, customer }
+    }
+}
+
 const WAS_HELD: u8 = 1;
 const HAS_ORDER: u8 = 2;
 const HAS_CUSTOMER: u8 = 4;
 
-/// Before the payment and the digests.
-const HEAD_LENGTH: usize = 15;
+/// Of an operation that has both digests: 15 bytes and three times 16.
+const LONGEST: usize = 63;
+
+/// The bytes of a row.
+pub(super) struct RowBytes {
+    bytes: [u8; LONGEST],
+    length: usize,
+}
+
+impl RowBytes {
+    fn push(&mut self, part: &[u8]) {
+        self.bytes[self.length..][..part.len()].copy_from_slice(part);
+        self.length += part.len();
+    }
+}
+
+impl Deref for RowBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
 
 impl RowKind {
     /// All, in the order of their stored numbers.
@@ -318,16 +351,21 @@ impl Row {
         }
     }
 
+    /// The same row, which an earlier one was written of before.
+    pub(super) fn behind(self, earlier: &Self) -> Self {
+        Self { was_held: self.was_held || earlier.was_held, ..self }
+    }
+
     /// The digests that it holds.
     pub(super) const fn digests(&self) -> Digests {
         Digests { order: self.order, customer: self.customer }
     }
 
     /// The bytes that are stored.
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(HEAD_LENGTH + 48);
+    pub(super) fn encode(&self) -> RowBytes {
+        let mut bytes = RowBytes { bytes: [0; LONGEST], length: 0 };
         let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
-        bytes.extend([
+        bytes.push(&[
             self.kind.code(),
             self.status.code(),
             self.standing.code(),
@@ -336,13 +374,14 @@ impl Row {
                 | flag(self.order.is_some(), HAS_ORDER)
                 | flag(self.customer.is_some(), HAS_CUSTOMER),
         ]);
-        bytes.extend(self.currency.numeric().to_be_bytes());
-        bytes.extend(self.amount.to_be_bytes());
+        bytes.push(&self.currency.numeric().to_be_bytes());
+        bytes.push(&self.amount.to_be_bytes());
         if self.kind != RowKind::Payment {
-            bytes.extend(self.payment.to_u128().to_be_bytes());
+            bytes.push(&self.payment.to_u128().to_be_bytes());
         }
-        bytes.extend(self.order.iter().flatten());
-        bytes.extend(self.customer.iter().flatten());
+        for digest in [self.order, self.customer].iter().flatten() {
+            bytes.push(digest);
+        }
         bytes
     }
 

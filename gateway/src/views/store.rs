@@ -12,19 +12,21 @@
 //! ```
 //!
 //! Invariant: rows, index, tallies and positions are of one moment of the log: what a kill leaves
-//! behind says itself which records it lacks.
+//! behind says itself which records it lacks. While all of it is built at once there is no number of a
+//! format, and what a kill leaves is begun anew.
 
 use std::{collections::HashMap, fs, io, path::Path};
 
 use fjall::{
     Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable, Snapshot,
+    UserKey, UserValue, config::PartitioningPolicy,
 };
 use parking_lot::RwLock;
-use tollgate_domain::ShardId;
+use tollgate_domain::{MerchantId, Mode, ShardId};
 use tollgate_engine::{TreeBuilder, TreeCopy};
 
 use super::{ViewError, facet::Facet, row::Row};
-use crate::{low_priority::with_low_priority_threads, vault::Realm};
+use crate::{low_priority::StartedThreads, vault::Realm};
 
 /// The number of the format that this build reads and writes. Anything else is built anew.
 const FORMAT: u32 = 5;
@@ -61,7 +63,20 @@ pub(super) struct ViewStore {
     tallies: Keyspace,
     books: Keyspace,
     positions: RwLock<HashMap<ShardId, u64>>,
-    damaged: Box<Path>,
+    directory: Box<Path>,
+    /// Those of the store's own.
+    threads: StartedThreads,
+}
+
+/// The key of a row.
+pub(super) type RowKey = [u8; REALM_LENGTH + ID_LENGTH];
+
+/// A facet with the id of a row that has it. They are in the order of their bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct FacetKey {
+    /// Zeros behind the length, which is that of the facet's kind.
+    bytes: [u8; Facet::LONGEST + ID_LENGTH],
+    length: u8,
 }
 
 /// All of the store as it was at one moment.
@@ -97,8 +112,7 @@ impl ViewStore {
     }
 
     pub(super) fn open_as_is(directory: &Path, cache_bytes: u64) -> Result<Self, ViewError> {
-        let damaged = directory.join(DAMAGED);
-        if damaged.try_exists().map_err(ViewError::Directory)? {
+        if directory.join(DAMAGED).try_exists().map_err(ViewError::Directory)? {
             return Err(ViewError::Damaged("store"));
         }
         fs::create_dir_all(directory).map_err(ViewError::Directory)?;
@@ -106,9 +120,18 @@ impl ViewStore {
             .cache_size(cache_bytes)
             .worker_threads(BACKGROUND_THREADS)
             .max_journaling_size(JOURNAL_BYTES);
-        let database = with_low_priority_threads("fjall", || builder.open())?;
+        let (database, threads) = StartedThreads::while_opening("fjall", || builder.open());
+        let database = database?;
         let keyspace = |name, bytes| {
-            let sized = || KeyspaceCreateOptions::default().max_memtable_size(bytes);
+            // A table's index and filter as one block each would be megabytes, to be read and checked
+            // whole whenever the cache has no room for them: a look-up then takes as long as the disk
+            // takes for those.
+            let sized = || {
+                KeyspaceCreateOptions::default()
+                    .max_memtable_size(bytes)
+                    .index_block_partitioning_policy(PartitioningPolicy::all(true))
+                    .filter_block_partitioning_policy(PartitioningPolicy::all(true))
+            };
             database.keyspace(name, sized)
         };
         let (rows, index) = (keyspace("rows", TABLE_BYTES)?, keyspace("index", TABLE_BYTES)?);
@@ -118,16 +141,26 @@ impl ViewStore {
             Some(format) if *format == FORMAT.to_be_bytes() => {}
             Some(_other) => return Err(ViewError::Format),
             None if rows.is_empty()? => books.insert(VERSION, FORMAT.to_be_bytes())?,
-            None => return Err(ViewError::Format),
+            None => return Err(ViewError::Unfinished),
         }
         let positions = RwLock::new(read_positions(&books)?);
-        let damaged = damaged.into();
-        Ok(Self { database, rows, index, tallies, books, positions, damaged })
+        let directory = directory.into();
+        Ok(Self { database, rows, index, tallies, books, positions, directory, threads })
+    }
+
+    /// Where it lies.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Nobody waits any more for what the store's own threads do.
+    pub(super) fn lower_priority(&self) {
+        self.threads.lower_priority();
     }
 
     /// Says that what was read makes no sense, so that the next start builds the store anew.
     pub(super) fn condemn(&self) {
-        if let Err(error) = fs::write(&self.damaged, b"") {
+        if let Err(error) = fs::write(self.directory.join(DAMAGED), b"") {
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, "the next start will not know that the views are damaged");
         }
@@ -135,7 +168,8 @@ impl ViewStore {
 
     /// All of it as it is now; `None` where it was found damaged.
     pub(super) fn copy(&self) -> Option<TreeCopy> {
-        (!self.damaged.exists()).then(|| TreeCopy::of(&self.database, &self.trees()))
+        (!self.directory.join(DAMAGED).exists())
+            .then(|| TreeCopy::of(&self.database, &self.trees()))
     }
 
     /// Takes a copy in, where nothing is yet. What it holds is found by the next open.
@@ -162,7 +196,7 @@ impl ViewStore {
     }
 
     /// A tally's bytes as they were last written.
-    pub(super) fn tally(&self, key: &[u8]) -> Result<Option<fjall::UserValue>, ViewError> {
+    pub(super) fn tally(&self, key: &[u8]) -> Result<Option<UserValue>, ViewError> {
         Ok(self.tallies.get(key)?)
     }
 
@@ -171,9 +205,58 @@ impl ViewStore {
         Reading { store: self, snapshot: self.database.snapshot() }
     }
 
-    /// Begins a change.
-    pub(super) fn begin(&self) -> Change<'_> {
-        Change { store: self, batch: self.database.batch(), positions: HashMap::new() }
+    /// Begins a change of about so many entries. To make room for them one after the other takes new
+    /// memory each time, which costs more than all that is written into it.
+    pub(super) fn begin(&self, entries: usize) -> Change<'_> {
+        // What is written goes to the system at once, so that a kill leaves it there.
+        let batch = OwnedWriteBatch::with_capacity(self.database.clone(), entries)
+            .durability(Some(PersistMode::Buffer));
+        Change { store: self, batch, positions: HashMap::new() }
+    }
+
+    /// Whether there are no rows.
+    pub(super) fn is_empty(&self) -> Result<bool, ViewError> {
+        Ok(self.rows.is_empty()?)
+    }
+
+    /// Begins to fill a store that is empty. Until that is finished, what is in it is not whole: whoever
+    /// opens it finds that it has no number of a format.
+    pub(super) fn begin_load(&self) -> Result<(), ViewError> {
+        self.books.remove(VERSION)?;
+        self.persist()
+    }
+
+    /// Rows, in the order of their keys.
+    pub(super) fn load_rows(
+        &self,
+        next: impl FnMut() -> Result<Option<(RowKey, UserValue)>, ViewError>,
+    ) -> Result<(), ViewError> {
+        load(&self.rows, next)
+    }
+
+    /// The index, in the order of its keys.
+    pub(super) fn load_index(
+        &self,
+        mut next: impl FnMut() -> Result<Option<UserKey>, ViewError>,
+    ) -> Result<(), ViewError> {
+        load(&self.index, || Ok(next()?.map(|key| (key, []))))
+    }
+
+    /// Tallies, in the order of their keys.
+    pub(super) fn load_tallies(
+        &self,
+        next: impl FnMut() -> Result<Option<(UserKey, UserValue)>, ViewError>,
+    ) -> Result<(), ViewError> {
+        load(&self.tallies, next)
+    }
+
+    /// All that was loaded is the log up to each shard's last record of these.
+    pub(super) fn finish_load(&self, positions: HashMap<ShardId, u64>) -> Result<(), ViewError> {
+        let mut change = self.begin(positions.len() + 1);
+        change.positions = positions;
+        change.batch.insert(&self.books, VERSION, FORMAT.to_be_bytes());
+        change.commit()?;
+        self.persist()
     }
 
     /// Makes what was written outlive a power cut.
@@ -211,8 +294,8 @@ impl Reading<'_> {
         from: u128,
         to: u128,
     ) -> impl DoubleEndedIterator<Item = Result<u128, ViewError>> + use<> {
-        let key = |id: u128| index_key(facet, id);
-        let range = self.snapshot.range(&self.store.index, key(from)..=key(to));
+        let (from, to) = (facet_key(facet, from), facet_key(facet, to));
+        let range = self.snapshot.range(&self.store.index, from.as_bytes()..=to.as_bytes());
         range.map(|entry| id_of(&entry.key()?))
     }
 
@@ -237,15 +320,15 @@ impl Change<'_> {
     }
 
     pub(super) fn put_row(&mut self, realm: Realm, id: u128, row: &Row) {
-        self.batch.insert(&self.store.rows, row_key(realm, id), row.encode());
+        self.batch.insert(&self.store.rows, row_key(realm, id), &*row.encode());
     }
 
     pub(super) fn put_facet(&mut self, facet: &Facet, id: u128) {
-        self.batch.insert(&self.store.index, index_key(facet, id), []);
+        self.batch.insert(&self.store.index, facet_key(facet, id).as_bytes(), []);
     }
 
     pub(super) fn remove_facet(&mut self, facet: &Facet, id: u128) {
-        self.batch.remove(&self.store.index, index_key(facet, id));
+        self.batch.remove(&self.store.index, facet_key(facet, id).as_bytes());
     }
 
     pub(super) fn put_tally(&mut self, key: &[u8], tally: &[u8]) {
@@ -263,6 +346,22 @@ impl Change<'_> {
         store.positions.write().extend(positions);
         Ok(())
     }
+}
+
+/// Writes what comes, in the order of its keys, into tables of a tree that has none of it: all of it is
+/// there in the end, synced, or nothing.
+fn load<K: Into<UserKey>, V: Into<UserValue>>(
+    tree: &Keyspace,
+    mut next: impl FnMut() -> Result<Option<(K, V)>, ViewError>,
+) -> Result<(), ViewError> {
+    // A table without entries would stay behind as a file that is none.
+    let Some((key, value)) = next()? else { return Ok(()) };
+    let mut tables = tree.start_ingestion()?;
+    tables.write(key, value)?;
+    while let Some((key, value)) = next()? {
+        tables.write(key, value)?;
+    }
+    Ok(tables.finish()?)
 }
 
 /// Removes a store that nobody has open.
@@ -292,11 +391,20 @@ pub(super) fn realm_key(realm: Realm) -> [u8; REALM_LENGTH] {
     key
 }
 
-fn row_key(realm: Realm, id: u128) -> [u8; REALM_LENGTH + ID_LENGTH] {
+pub(super) fn row_key(realm: Realm, id: u128) -> RowKey {
     let mut key = [0; REALM_LENGTH + ID_LENGTH];
     key[..REALM_LENGTH].copy_from_slice(&realm_key(realm));
     key[REALM_LENGTH..].copy_from_slice(&id.to_be_bytes());
     key
+}
+
+/// Whose a row is, and its id; `None` where the key is no row's.
+pub(super) fn place_of(key: &RowKey) -> Option<(Realm, u128)> {
+    let (merchant, rest) = key.split_first_chunk::<16>()?;
+    let (mode, id) = rest.split_first()?;
+    let merchant = MerchantId::from_u128(u128::from_be_bytes(*merchant));
+    let realm = Realm { merchant, mode: Mode::from_code(*mode)? };
+    Some((realm, u128::from_be_bytes(id.try_into().ok()?)))
 }
 
 fn id_of(key: &[u8]) -> Result<u128, ViewError> {
@@ -304,13 +412,19 @@ fn id_of(key: &[u8]) -> Result<u128, ViewError> {
     id.ok_or(ViewError::Damaged("key"))
 }
 
-fn index_key(facet: &Facet, id: u128) -> fjall::UserKey {
-    let mut key = [0; Facet::LONGEST + ID_LENGTH];
+pub(super) fn facet_key(facet: &Facet, id: u128) -> FacetKey {
+    let mut bytes = [0; Facet::LONGEST + ID_LENGTH];
     let facet = facet.as_bytes();
     let end = facet.len() + ID_LENGTH;
-    key[..facet.len()].copy_from_slice(facet);
-    key[facet.len()..end].copy_from_slice(&id.to_be_bytes());
-    key[..end].into()
+    bytes[..facet.len()].copy_from_slice(facet);
+    bytes[facet.len()..end].copy_from_slice(&id.to_be_bytes());
+    FacetKey { bytes, length: u8::try_from(end).expect("facets are short") }
+}
+
+impl FacetKey {
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
 }
 
 fn decode(id: u128, bytes: &[u8]) -> Result<Row, ViewError> {

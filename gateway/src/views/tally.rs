@@ -34,6 +34,16 @@ type TallyKey = [u8; KEY_LENGTH];
 #[derive(Default)]
 pub(super) struct Deltas(FxHashMap<TallyKey, i64>);
 
+/// Tallies of rows that come in the order of their keys: no more than those of a merchant's day are in
+/// memory, and they come out in the order of their own keys.
+pub(super) struct DailyTallies {
+    day: [u8; DAY_LENGTH],
+    rows: Deltas,
+}
+
+/// Bytes of a key that a merchant's tallies of a day have in common.
+const DAY_LENGTH: usize = REALM_LENGTH + 4;
+
 /// Milliseconds of a day.
 const DAY_MS: u64 = 86_400_000;
 
@@ -78,6 +88,38 @@ impl Deltas {
 
     fn add(&mut self, key: TallyKey, delta: i64) {
         *self.0.entry(key).or_default() += delta;
+    }
+}
+
+impl DailyTallies {
+    pub(super) fn new() -> Self {
+        Self { day: [0; DAY_LENGTH], rows: Deltas::default() }
+    }
+
+    /// Counts a row; tallies that are whole by now go to `done`.
+    pub(super) fn count<E>(
+        &mut self,
+        realm: Realm,
+        (id, row): (u128, &Row),
+        done: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let key = key(realm, id, row);
+        if key[..DAY_LENGTH] != self.day {
+            self.finish(done)?;
+            self.day.copy_from_slice(&key[..DAY_LENGTH]);
+        }
+        self.rows.add(key, 1);
+        Ok(())
+    }
+
+    /// There are no more rows of that day.
+    pub(super) fn finish<E>(
+        &mut self,
+        mut done: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut tallies: Vec<_> = self.rows.0.drain().collect();
+        tallies.sort_unstable();
+        tallies.iter().try_for_each(|(key, rows)| done(key, &rows.to_be_bytes()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The views over their own store: what is taken in is found as it was left, after any end.
 
-use std::{env, fs, os::unix::process::ExitStatusExt, process::Command as Process};
+use std::{env, fs, os::unix::process::ExitStatusExt, path::PathBuf, process::Command as Process};
 
 use tollgate_domain::{Mode, PaymentId, PaymentStatus};
 
@@ -18,8 +18,13 @@ fn open(directory: &Path) -> Views {
 }
 
 fn open_within(directory: &Path, most_rows: usize) -> Views {
+    open_in(directory, most_rows, ROOM)
+}
+
+fn open_in(directory: &Path, most_rows: usize, room: Room) -> Views {
     let limits = ViewLimits { cache_bytes: 1 << 20, most_rows };
-    Views::open(directory, Secrets::from_key(&[7; 32]).views(), limits, 0).unwrap()
+    let secrets = Secrets::from_key(&[7; 32]).views();
+    Views::open_with(directory, secrets, limits, 0, room).unwrap()
 }
 
 const ALL: Part = Part { from: 0, to: u128::MAX, newest_first: true };
@@ -90,9 +95,91 @@ fn what_is_shown_again_changes_nothing_and_what_was_missed_is_made_up_for() {
     assert_eq!(views.position(shard), 60, "rows and position are one");
     views.replay(shop.records[40..].to_vec());
     assert!(views.wait_until_caught_up());
+    assert_eq!(views.position(shard), 75, "who has something already need not wait for the rest");
     assert_eq!(views.count(&all).unwrap(), 50);
     assert_eq!(views.count(&in_status(PaymentStatus::Failed)).unwrap(), 25);
     assert_eq!(ids(&views, &in_status(PaymentStatus::Processing)).len(), 25);
+    views.close();
+}
+
+/// A log in which payments move long after they began: they are held and let go on, declined, refunded.
+fn eventful_shop() -> Shop {
+    let mut shop = Shop::new();
+    let names: Vec<String> = (0..7).map(|name| format!("name-{name}")).collect();
+    let sales = (0..40).map(|index: usize| Sale {
+        minor: 100 + i64::try_from(index).unwrap(),
+        order: index.is_multiple_of(2).then(|| names[index % 7].as_str()),
+        customer: index.is_multiple_of(3).then(|| names[index % 5].as_str()),
+        is_held: index.is_multiple_of(4),
+        ..Sale::USUAL
+    });
+    let payments: Vec<_> = sales.map(|sale| shop.pay(sale)).collect();
+    for (index, payment) in payments.iter().enumerate() {
+        if index % 5 == 1 { shop.decline(*payment) } else { shop.approve(*payment) }
+    }
+    let held: Vec<_> = payments.iter().step_by(4).copied().collect();
+    let held = held
+        .into_iter()
+        .filter(|payment| shop.payment(*payment).state().status() == PaymentStatus::Review);
+    let held: Vec<_> = held.collect();
+    assert!(held.len() > 5);
+    held.iter().take(5).for_each(|payment| shop.review(*payment));
+    held.iter().take(4).for_each(|payment| shop.settle(*payment));
+    for payment in held.iter().take(3).chain([&payments[2], &payments[3]]) {
+        shop.refund(*payment, 40);
+        shop.refund(*payment, 50);
+        shop.settle(*payment);
+    }
+    shop
+}
+
+/// Everything that a store holds, but for tallies that count nothing.
+fn held_by(views: &Views) -> Vec<Vec<u8>> {
+    let mut copy = views.copy().unwrap();
+    let mut parts = Vec::new();
+    while let Some(part) = copy.next_part().unwrap() {
+        parts.push(part);
+    }
+    parts
+}
+
+#[test]
+fn what_is_built_is_what_is_made_live() {
+    let shop = eventful_shop();
+    let live = tempfile::tempdir().unwrap();
+    let live = open(live.path());
+    live.observe(shop.records.clone());
+    assert!(live.wait_until_caught_up());
+    // At once no tally was ever left.
+    let live_holds = held_by(&live);
+    assert!(live_holds.len() >= 4, "of rows, index, tallies and books");
+    let tiny = Room { rows: 6, facets: 7, merged: 0 };
+    for (room, at_once) in [(tiny, 3), (tiny, 50), (ROOM, 10)] {
+        let directory = tempfile::tempdir().unwrap();
+        let built = open_in(directory.path(), 1_000, room);
+        for records in shop.records.chunks(at_once) {
+            built.replay(records.to_vec());
+        }
+        built.go_live();
+        assert!(built.wait_until_caught_up());
+        assert_eq!(held_by(&built), live_holds, "{room:?}");
+        built.close();
+        let left: Vec<_> = fs::read_dir(directory.path()).unwrap().collect();
+        assert_eq!(left.len(), 1, "nothing lies aside: {left:?}");
+    }
+    live.close();
+}
+
+#[test]
+fn what_was_not_shown_to_its_end_is_not_built() {
+    let (directory, shop) = (tempfile::tempdir().unwrap(), busy_shop());
+    let views = open(directory.path());
+    views.replay(shop.records.clone());
+    views.close();
+    assert_eq!(views.position(shop.state.shard()), 0);
+    drop(views);
+    let views = open(directory.path());
+    assert_eq!(views.position(shop.state.shard()), 0);
     views.close();
 }
 
@@ -100,7 +187,14 @@ fn what_is_shown_again_changes_nothing_and_what_was_missed_is_made_up_for() {
 const DIRECTORY: &str = "TOLLGATE_VIEWS_DIRECTORY";
 const PLACE: &str = "TOLLGATE_VIEWS_PLACE";
 
-const PLACES: [CrashPoint; 2] = [CrashPoint::BatchGathered, CrashPoint::BatchWritten];
+/// While batches are taken in, and while everything is built at once.
+const OF_A_BATCH: [CrashPoint; 2] = [CrashPoint::BatchGathered, CrashPoint::BatchWritten];
+const OF_A_BUILD: [CrashPoint; 4] = [
+    CrashPoint::BuildGathered,
+    CrashPoint::RowsBuilt,
+    CrashPoint::AllBuilt,
+    CrashPoint::BuildWritten,
+];
 
 /// Records that are taken in before the process is to die, and at once.
 const SPARED: usize = 40;
@@ -114,49 +208,97 @@ fn busy_shop() -> Shop {
     shop
 }
 
-#[test]
-fn a_kill_while_the_views_are_built_loses_nothing() {
-    let shop = busy_shop();
-    let all = Selection::all_of(realm());
-    for (index, place) in PLACES.iter().enumerate() {
-        let directory = tempfile::tempdir().unwrap();
-        let died = Process::new(env::current_exe().unwrap())
-            .args(["--exact", "views::tests::is_killed", "--ignored"])
-            .env(DIRECTORY, directory.path())
-            .env(PLACE, index.to_string())
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&died.stdout);
-        assert_eq!(died.status.signal(), Some(9), "{place:?} was not reached: {said}");
+/// Views whose process has died at a place, opened anew.
+fn after_a_kill(directory: &Path, place: CrashPoint) -> Views {
+    let test = if OF_A_BATCH.contains(&place) { "is_killed_live" } else { "is_killed_building" };
+    let died = Process::new(env::current_exe().unwrap())
+        .args(["--exact", &format!("views::tests::{test}"), "--ignored"])
+        .env(DIRECTORY, directory)
+        .env(PLACE, format!("{place:?}"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&died.stdout);
+    assert_eq!(died.status.signal(), Some(9), "{place:?} was not reached: {said}");
+    open(directory)
+}
 
-        let views = open(directory.path());
-        let position = usize::try_from(views.position(shop.state.shard())).unwrap();
-        let written = if *place == CrashPoint::BatchWritten { AT_ONCE } else { 0 };
+/// Shows views what they lack of the log, and sees that they hold all of it then.
+fn catches_up(views: &Views, place: CrashPoint) {
+    let (shop, all) = (busy_shop(), Selection::all_of(realm()));
+    let position = usize::try_from(views.position(shop.state.shard())).unwrap();
+    views.replay(shop.records[position..].to_vec());
+    views.go_live();
+    assert!(views.wait_until_caught_up());
+    assert_eq!(views.position(shop.state.shard()), 75);
+    assert_eq!(views.count(&all).unwrap(), 50, "{place:?}");
+    assert_eq!(ids(views, &all).len(), 50, "{place:?}");
+    assert_eq!(views.count(&in_status(PaymentStatus::Failed)).unwrap(), 25, "{place:?}");
+    assert_eq!(ids(views, &in_status(PaymentStatus::Failed)).len(), 25, "{place:?}");
+    views.close();
+}
+
+#[test]
+fn a_kill_while_records_are_taken_in_loses_nothing() {
+    let (shard, all) = (busy_shop().state.shard(), Selection::all_of(realm()));
+    for place in OF_A_BATCH {
+        let directory = tempfile::tempdir().unwrap();
+        let views = after_a_kill(directory.path(), place);
+        let position = usize::try_from(views.position(shard)).unwrap();
+        let written = if place == CrashPoint::BatchWritten { AT_ONCE } else { 0 };
         assert_eq!(position, SPARED + written, "{place:?}");
         assert_eq!(views.count(&all).unwrap(), position.min(50) as u64, "{place:?}");
-        views.replay(shop.records[position..].to_vec());
-        assert!(views.wait_until_caught_up());
-        assert_eq!(views.count(&all).unwrap(), 50, "{place:?}");
-        assert_eq!(ids(&views, &all).len(), 50, "{place:?}");
-        assert_eq!(views.count(&in_status(PaymentStatus::Failed)).unwrap(), 25, "{place:?}");
-        assert_eq!(ids(&views, &in_status(PaymentStatus::Failed)).len(), 25, "{place:?}");
-        views.close();
+        catches_up(&views, place);
     }
 }
 
 #[test]
-#[ignore = "the test above runs it, as a process of its own"]
-fn is_killed() {
+fn a_kill_while_the_views_are_built_begins_them_anew() {
+    let (shard, all) = (busy_shop().state.shard(), Selection::all_of(realm()));
+    for place in OF_A_BUILD {
+        let directory = tempfile::tempdir().unwrap();
+        let views = after_a_kill(directory.path(), place);
+        let (position, rows) = if place == CrashPoint::BuildWritten { (75, 50) } else { (0, 0) };
+        assert_eq!(views.position(shard), position, "{place:?}");
+        assert_eq!(ids(&views, &all).len(), rows, "{place:?}");
+        assert_eq!(views.count(&all).unwrap(), rows as u64, "{place:?}");
+        catches_up(&views, place);
+    }
+}
+
+/// Where the process is to die that a test above runs.
+fn doom() -> (PathBuf, CrashPoint) {
     let directory = env::var_os(DIRECTORY).expect("is told by the test that runs it");
-    let place: usize = env::var(PLACE).unwrap().parse().unwrap();
-    let views = open(directory.as_ref());
+    let place = env::var(PLACE).unwrap();
+    let place =
+        OF_A_BATCH.into_iter().chain(OF_A_BUILD).find(|known| format!("{known:?}") == place);
+    (directory.into(), place.unwrap())
+}
+
+#[test]
+#[ignore = "a test above runs it, as a process of its own"]
+fn is_killed_live() {
+    let (directory, place) = doom();
+    let views = open(&directory);
     for (taken, records) in (0..).step_by(AT_ONCE).zip(busy_shop().records.chunks(AT_ONCE)) {
         if taken == SPARED {
-            arm(PLACES[place]);
+            arm(place);
         }
-        views.replay(records.to_vec());
+        views.observe(records.to_vec());
         assert!(views.wait_until_caught_up());
     }
+}
+
+#[test]
+#[ignore = "a test above runs it, as a process of its own"]
+fn is_killed_building() {
+    let (directory, place) = doom();
+    let views = open_in(&directory, 1_000, Room { rows: 20, facets: 20, merged: 0 });
+    arm(place);
+    for records in busy_shop().records.chunks(AT_ONCE) {
+        views.replay(records.to_vec());
+    }
+    views.go_live();
+    assert!(views.wait_until_caught_up());
 }
 
 #[test]

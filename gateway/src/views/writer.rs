@@ -1,4 +1,6 @@
-//! The thread that takes durable records into the views, behind everything else.
+//! The thread that takes durable records into the views: what a start reads in the log with the priority
+//! of whoever waits for it, and from then on behind everything else. Where there are no views yet, they
+//! are built of what a start reads: see `build.rs`.
 //!
 //! A batch changes each row once, however often its payment moved meanwhile. What a row was before is
 //! known from the batch, from the rows written last, or from the store.
@@ -7,6 +9,7 @@
 //! takes in what is missing, or builds all of it anew.
 
 use std::{
+    collections::hash_map::Entry,
     sync::Arc,
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -14,14 +17,16 @@ use std::{
 
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
-use tollgate_domain::{Event, OperationId, Payment, Record};
+use tollgate_domain::{Event, Payment, Record};
 use tollgate_engine::{DurableContent, DurableRecord};
 
 use super::{
     ViewError,
+    build::{Build, Room},
     crash_point::{self, CrashPoint},
     facet,
-    row::{Digests, Row},
+    happened::Happened,
+    row::{Digests, Row, Standing},
     store::{Change, ViewStore},
     tally::Deltas,
 };
@@ -34,14 +39,18 @@ use crate::{
 
 /// The more records are written in one batch, the fewer times a row is written. Nobody waits for the
 /// time of a batch: whoever reads a list hurries it.
-pub(super) const PACE: Pace = Pace { most: 8_192, apart: Duration::from_millis(100) };
+pub(super) const PACE: Pace = Pace { most: 8_192, apart: Duration::from_millis(200) };
+
+/// About what a record makes an entry of in the store: of a payment's two a row, its status, its order and
+/// its customer, and some that were there before.
+const ENTRIES: usize = 3;
 
 /// How often what was written is synced. A power cut may take as much from the views, and the log
 /// gives it again.
 const SYNC_EVERY: Duration = Duration::from_secs(2);
 
-/// Rows that are remembered after they were written, in each of two generations: a payment moves
-/// most while it is young.
+/// Rows that are remembered after they were written without having come to an end, in each of two
+/// generations: a payment moves most while it is young.
 const REMEMBERED: usize = 32_768;
 
 /// The running thread.
@@ -55,13 +64,21 @@ impl ViewWriter {
         store: Arc<ViewStore>,
         queue: Arc<RecordQueue>,
         secrets: ViewSecrets,
+        room: Room,
     ) -> Result<Self, ViewError> {
-        let (recent, batch) = (Recent::default(), Batch::default());
-        let mut intake = Intake { store, queue: Arc::clone(&queue), secrets, recent, batch };
+        let mut intake = Intake {
+            store,
+            queue: Arc::clone(&queue),
+            secrets,
+            room,
+            replay: Replay::NotBegun,
+            recent: Recent::default(),
+            batch: Batch::default(),
+            sorted: Vec::new(),
+        };
         let thread = std::thread::Builder::new()
             .name("tollgate-views".to_owned())
             .spawn(move || {
-                lower_priority();
                 if let Err(error) = intake.run() {
                     if error.is_damage() {
                         intake.store.condemn();
@@ -91,7 +108,8 @@ type Place = (Realm, u128);
 struct Touched {
     /// As it is in the store.
     stored: Option<Row>,
-    now: Row,
+    /// As the batch leaves it; `None` where neither the store nor the batch has one.
+    now: Option<Row>,
 }
 
 type Batch = FxHashMap<Place, Touched>;
@@ -108,6 +126,21 @@ impl Recent {
         self.younger.get(place).or_else(|| self.older.get(place))
     }
 
+    /// Notes how a row was written. One that has come to an end is not remembered: few of those ever
+    /// move again.
+    fn written(&mut self, place: Place, Touched { stored, now }: Touched) {
+        let Some(row) = now else { return };
+        match row.standing {
+            Standing::Pending | Standing::Unknown => self.put(place, row),
+            // What was not stored is not remembered either.
+            Standing::Succeeded | Standing::Failed if stored.is_none() => {}
+            Standing::Succeeded | Standing::Failed => {
+                self.younger.remove(&place);
+                self.older.remove(&place);
+            }
+        }
+    }
+
     fn put(&mut self, place: Place, row: Row) {
         if self.younger.len() >= REMEMBERED {
             // The tables keep their room: to grow anew costs more than what is put into them.
@@ -118,13 +151,25 @@ impl Recent {
     }
 }
 
+/// What becomes of records that a start reads.
+enum Replay {
+    NotBegun,
+    /// The views are built of them.
+    Builds(Box<Build>),
+    /// The views have others already.
+    CatchesUp,
+}
+
 struct Intake {
     store: Arc<ViewStore>,
     queue: Arc<RecordQueue>,
     secrets: ViewSecrets,
+    room: Room,
+    replay: Replay,
     recent: Recent,
-    /// Empty between batches.
+    /// Empty between batches, as is the next: what has room once needs none anew.
     batch: Batch,
+    sorted: Vec<(Place, Touched)>,
 }
 
 impl Intake {
@@ -133,6 +178,14 @@ impl Intake {
         let mut written = false;
         loop {
             match self.queue.next(SYNC_EVERY, last) {
+                Next::Replayed(records) => {
+                    written |= self.replay(&records)?;
+                    self.queue.taken(records.len());
+                }
+                Next::GoesLive => {
+                    self.go_live()?;
+                    self.queue.taken(1);
+                }
                 Next::Records(records) => {
                     last = Instant::now();
                     self.take_in(&records)?;
@@ -149,9 +202,35 @@ impl Intake {
         }
     }
 
+    /// Takes in what a start has read; tells whether it is in the store now.
+    fn replay(&mut self, records: &[Arc<DurableRecord>]) -> Result<bool, ViewError> {
+        if let Replay::NotBegun = self.replay {
+            self.replay = if self.store.is_empty()? {
+                let (store, secrets) = (Arc::clone(&self.store), self.secrets.clone());
+                Replay::Builds(Box::new(Build::begin(store, secrets, self.room)?))
+            } else {
+                Replay::CatchesUp
+            };
+        }
+        match &mut self.replay {
+            Replay::Builds(build) => build.take_in(records).map(|()| false),
+            Replay::NotBegun | Replay::CatchesUp => self.take_in(records).map(|()| true),
+        }
+    }
+
+    /// The log has been read to its end: from now on nobody waits for this thread but readers.
+    fn go_live(&mut self) -> Result<(), ViewError> {
+        if let Replay::Builds(build) = std::mem::replace(&mut self.replay, Replay::CatchesUp) {
+            build.finish()?;
+        }
+        lower_priority();
+        self.store.lower_priority();
+        Ok(())
+    }
+
     fn take_in(&mut self, records: &[Arc<DurableRecord>]) -> Result<(), ViewError> {
         let store = Arc::clone(&self.store);
-        let mut change = store.begin();
+        let mut change = store.begin(records.len() * ENTRIES);
         let mut batch = std::mem::take(&mut self.batch);
         for record in records {
             // Shown twice, it would be nothing new.
@@ -172,12 +251,12 @@ impl Intake {
         }
         let mut deltas = Deltas::default();
         // In the order of the keys, each of which is then found near the one before.
-        let mut rows: Vec<_> = batch.drain().collect();
+        self.sorted.extend(batch.drain());
         self.batch = batch;
-        rows.sort_unstable_by_key(|((_realm, id), _touched)| *id);
-        for ((realm, id), touched) in rows {
+        self.sorted.sort_unstable_by_key(|((_realm, id), _touched)| *id);
+        for ((realm, id), touched) in self.sorted.drain(..) {
             write(&mut change, &mut deltas, realm, id, &touched);
-            self.recent.put((realm, id), touched.now);
+            self.recent.written((realm, id), touched);
         }
         deltas.write(&store, &mut change)?;
         crash_point::reach(CrashPoint::BatchGathered);
@@ -195,84 +274,41 @@ impl Intake {
         payment: &Payment,
     ) -> Result<(), ViewError> {
         let Happened { created, moved } = Happened::to(payment, record);
-        let place = (realm, payment.id().to_u128());
-        let before = self.before(batch, place, created)?;
-        let digests = match before {
+        let own = self.row_of(batch, (realm, payment.id().to_u128()), created)?;
+        let digests = match own {
             Some(row) => row.digests(),
-            None => self.digests(realm, payment),
+            None => Digests::of(realm, payment, &self.secrets),
         };
-        let now = Row::of_payment(payment, digests, before);
-        self.note(batch, place, created, now)?;
+        *own = Some(Row::of_payment(payment, digests, own.as_ref()));
         for (id, begun) in moved {
             let Some(operation) = payment.operation(id) else { continue };
-            let now = Row::of_operation(payment, operation, digests);
-            self.note(batch, (realm, id.to_u128()), begun, now)?;
+            let row = self.row_of(batch, (realm, id.to_u128()), begun)?;
+            *row = Some(Row::of_operation(payment, operation, digests));
         }
         Ok(())
     }
 
-    fn digests(&self, realm: Realm, payment: &Payment) -> Digests {
-        let intent = payment.intent();
-        let order = intent.order_id.as_deref().map(|id| self.secrets.order(realm, id));
-        let customer = intent.customer_id.as_deref().map(|id| self.secrets.customer(realm, id));
-        Digests { order, customer }
-    }
-
-    /// The row at a place until now, which has none where `is_new`. It is in the batch afterwards, or
-    /// there is none.
-    fn before<'b>(
+    /// The row at a place until now, which has none before the batch where `is_new`.
+    fn row_of<'b>(
         &self,
         batch: &'b mut Batch,
         place: Place,
         is_new: bool,
-    ) -> Result<Option<&'b Row>, ViewError> {
-        if !is_new && !batch.contains_key(&place) {
-            let known = self.recent.get(&place).cloned();
-            let stored =
-                known.map_or_else(|| self.store.row(place.0, place.1), |row| Ok(Some(row)));
-            if let Some(row) = stored? {
-                batch.insert(place, Touched { stored: Some(row.clone()), now: row });
+    ) -> Result<&'b mut Option<Row>, ViewError> {
+        let touched = match batch.entry(place) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(vacant) => {
+                let stored = if is_new {
+                    None
+                } else if let Some(row) = self.recent.get(&place) {
+                    Some(row.clone())
+                } else {
+                    self.store.row(place.0, place.1)?
+                };
+                vacant.insert(Touched { now: stored.clone(), stored })
             }
-        }
-        Ok(batch.get(&place).map(|touched| &touched.now))
-    }
-
-    fn note(
-        &self,
-        batch: &mut Batch,
-        place: Place,
-        is_new: bool,
-        now: Row,
-    ) -> Result<(), ViewError> {
-        self.before(batch, place, is_new)?;
-        match batch.get_mut(&place) {
-            Some(touched) => touched.now = now,
-            None => drop(batch.insert(place, Touched { stored: None, now })),
-        }
-        Ok(())
-    }
-}
-
-/// What a record's events did to one payment.
-struct Happened {
-    created: bool,
-    /// Operations that began or changed, each once, and whether it began.
-    moved: Vec<(OperationId, bool)>,
-}
-
-impl Happened {
-    fn to(payment: &Payment, record: &Record<Event>) -> Self {
-        let mut happened = Self { created: false, moved: Vec::new() };
-        for event in record.events.iter().filter(|event| event.payment() == Some(payment.id())) {
-            happened.created |= matches!(event, Event::PaymentCreated(_));
-            let Some(operation) = event.operation() else { continue };
-            let began = matches!(event, Event::OperationStarted { .. });
-            match happened.moved.iter_mut().find(|(known, _began)| *known == operation) {
-                Some((_known, known)) => *known |= began,
-                None => happened.moved.push((operation, began)),
-            }
-        }
-        happened
+        };
+        Ok(&mut touched.now)
     }
 }
 
@@ -284,9 +320,7 @@ fn write(
     id: u128,
     Touched { stored, now }: &Touched,
 ) {
-    if stored.as_ref() == Some(now) {
-        return;
-    }
+    let Some(now) = now.as_ref().filter(|now| stored.as_ref() != Some(now)) else { return };
     change.put_row(realm, id, now);
     deltas.change(realm, id, stored.as_ref(), now);
     let before = stored.as_ref().map_or([None; 5], |row| facet::all_of(realm, row));

@@ -2,8 +2,7 @@
 //! traffic.
 //!
 //! Invariant: each shard's records are applied in their order, and observers and the archive are given
-//! what they lack in the order of the log. What was read before a record that is not understood is
-//! applied, and nothing behind it.
+//! what they lack in the order of the log, and nothing behind a record that is not understood.
 //!
 //! Not here: threads. Where there are several, `crew.rs` shares the shards among them.
 
@@ -39,7 +38,7 @@ pub struct Replayed {
 pub enum ReplayThreads {
     /// The caller's thread alone.
     Caller,
-    /// The caller's thread reads, and so many others apply, each the records of its own shards.
+    /// The caller's thread reads, and so many others decode and apply, each the records of its own shards.
     Beside(usize),
 }
 
@@ -63,15 +62,6 @@ struct Unwatched;
 
 impl Watcher for Unwatched {}
 
-/// A record that is read, and not applied yet.
-pub(super) struct ReadRecord {
-    pub(super) shard: ShardId,
-    pub(super) sequence: u64,
-    /// Its length in the log, in bytes.
-    pub(super) bytes: usize,
-    pub(super) content: RecordContent,
-}
-
 /// How much of each shard others have already, the control shard first.
 pub(super) struct Known {
     /// The last record that nobody who observes lacks.
@@ -81,13 +71,12 @@ pub(super) struct Known {
 }
 
 /// What others lack of a record that has been applied.
-#[derive(Default)]
 pub(super) struct Lacking {
     pub(super) departures: Option<Departures>,
     pub(super) record: Option<DurableRecord>,
 }
 
-/// The most threads that apply: more would wait for the one that reads and decodes.
+/// The most threads that apply: more would wait for the one that reads.
 const MOST_BESIDE: usize = 4;
 
 impl ReplayThreads {
@@ -165,8 +154,15 @@ impl Replayed {
         read: impl FnOnce(&mut Visit<'_>) -> Result<T, tollgate_wal::Error>,
     ) -> Result<T, Error> {
         let known = Known::of(feed, archive);
-        read_each(read, |record| {
-            let ReadRecord { shard, sequence, bytes, content } = record;
+        let mut failure = None;
+        let read = read(&mut |record| {
+            let RecordRef { stream, sequence, bytes } = record;
+            let shard = ShardId(stream.0);
+            let content = RecordContent::of(record).map_err(|error| {
+                let text = error.to_string();
+                failure = Some(error);
+                VisitError::from(text)
+            })?;
             if !watcher.takes(content.at()) {
                 return Ok(());
             }
@@ -181,12 +177,13 @@ impl Replayed {
                 }
             };
             self.sequences[usize::from(shard.0)] = sequence;
-            feed.read(bytes);
-            archive.read(bytes);
+            feed.read(bytes.len());
+            archive.read(bytes.len());
             lacking.hand_over(feed, archive);
             watcher.applied(self, shard, sequence);
             Ok(())
-        })
+        });
+        outcome(read, failure)
     }
 
     /// Everything is read: checks what it comes to, and hands over what was held back.
@@ -199,14 +196,6 @@ impl Replayed {
         }
         feed.finish();
         archive.finish(&self.shards).map_err(Error::Archive)
-    }
-}
-
-impl ReadRecord {
-    fn of(record: RecordRef<'_>) -> Result<Self, Error> {
-        let content = RecordContent::of(record)?;
-        let (shard, sequence) = (ShardId(record.stream.0), record.sequence);
-        Ok(Self { shard, sequence, bytes: record.bytes.len(), content })
     }
 }
 
@@ -274,20 +263,11 @@ pub(super) fn apply_payments(
     Lacking { departures, record }
 }
 
-/// Decodes each record that is read, and hands it on. The first that is not understood ends it.
-pub(super) fn read_each<T>(
-    read: impl FnOnce(&mut Visit<'_>) -> Result<T, tollgate_wal::Error>,
-    mut hand_on: impl FnMut(ReadRecord) -> Result<(), VisitError>,
+/// What became of reading, where a record that is not understood may have ended it.
+pub(super) fn outcome<T>(
+    read: Result<T, tollgate_wal::Error>,
+    failure: Option<Error>,
 ) -> Result<T, Error> {
-    let mut failure = None;
-    let read = read(&mut |record| match ReadRecord::of(record) {
-        Ok(record) => hand_on(record),
-        Err(error) => {
-            let text = error.to_string();
-            failure = Some(error);
-            Err(VisitError::from(text))
-        }
-    });
     match (read, failure) {
         (_, Some(failure)) => Err(failure),
         (Ok(found), None) => Ok(found),

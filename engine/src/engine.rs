@@ -628,6 +628,7 @@ fn spawn_actors<A: Attachment>(
                     runtime: runtime.clone(),
                     address: None,
                 }),
+                lets_leave: false,
             };
             ShardActor::start_in_arbiter(&arbiter_of(index), |_context| actor)
         })

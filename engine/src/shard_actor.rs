@@ -43,6 +43,11 @@ const TICK: Duration = Duration::from_millis(100);
 /// second and shard, and under a millisecond at a time.
 const ROUNDS_PER_TICK: usize = 8;
 
+/// After which commands have had their turn, where more has to leave memory than goes at once: so long
+/// that most of a shard's time stays theirs, so short that a shard lets go of several hundred thousand
+/// payments a second, more than it can take.
+const PAUSE: Duration = Duration::from_millis(5);
+
 /// After how many ticks a shard writes down how its books stand: every ten seconds, for it walks
 /// over all accounts.
 const TICKS_PER_BOOKS: u64 = 100;
@@ -58,6 +63,8 @@ pub(crate) struct ShardActor<A: Attachment> {
     pub(crate) observed: bool,
     /// `None` where nothing ever leaves memory.
     pub(crate) archive: Option<ArchiveDesk<A>>,
+    /// Whether more has to leave memory, after a pause.
+    pub(crate) lets_leave: bool,
 }
 
 /// What can be sent to a shard.
@@ -378,17 +385,21 @@ impl<A: Attachment> ShardActor<A> {
 
     /// Does what is due. What is left after some rounds waits for the next tick, so that commands
     /// get their turn in between.
-    fn tick(&mut self) {
+    fn tick(&mut self, context: &mut Context<Self>) {
         for _round in 0..ROUNDS_PER_TICK {
             let moment = self.moment();
             let Some(step) = self.shard.tick(moment) else { break };
             self.carry_out(step, None);
         }
-        self.let_leave();
+        if !self.lets_leave {
+            self.let_leave(context);
+        }
     }
 
-    /// Lets payments and orders leave memory, as long as the archive keeps up.
-    fn let_leave(&mut self) {
+    /// Lets payments and orders leave memory, as long as the archive keeps up. Those that are left after
+    /// some rounds go after a pause, not at the next tick: they may come faster than that.
+    fn let_leave(&mut self, context: &mut Context<Self>) {
+        self.lets_leave = false;
         let Some(desk) = &self.archive else { return };
         let archive = Arc::clone(&desk.archive);
         for _round in 0..ROUNDS_PER_TICK {
@@ -400,6 +411,11 @@ impl<A: Attachment> ShardActor<A> {
             let Some(step) = self.shard.archive(moment) else { return };
             self.carry_out(step, None);
         }
+        self.lets_leave = true;
+        context.run_later(PAUSE, |actor, context| {
+            let _guard = AbortOnPanic;
+            actor.let_leave(context);
+        });
     }
 
     fn note_gauges(&self, tick: u64) {
@@ -479,9 +495,9 @@ impl<A: Attachment> Actor for ShardActor<A> {
         self.gauges.note(self.shard.state(), self.shard.recalls(), self.shard.order_recalls());
         self.gauges.note_books(self.shard.state());
         let mut ticks = 0;
-        context.run_interval(TICK, move |actor, _context| {
+        context.run_interval(TICK, move |actor, context| {
             let _guard = AbortOnPanic;
-            actor.tick();
+            actor.tick(context);
             ticks += 1;
             actor.note_gauges(ticks);
         });

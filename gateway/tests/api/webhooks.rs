@@ -266,7 +266,10 @@ async fn what_fails_is_tried_again_and_a_payment_s_events_keep_their_order() {
     let ids: Vec<&str> = deliveries.iter().map(|delivery| delivery.header("webhook-id")).collect();
     assert!(ids[0] == ids[1] && ids[1] == ids[2] && ids[2] != ids[3]);
     let attempts = until_attempts(&server, &path, 4).await;
-    let numbers: Vec<u64> = attempts.iter().map(|one| one["number"].as_u64().unwrap()).collect();
+    let mut numbers: Vec<u64> =
+        attempts.iter().map(|one| one["number"].as_u64().unwrap()).collect();
+    // The last two may be of one millisecond, and then stand in either order.
+    numbers[..2].sort_unstable();
     assert_eq!(numbers, [1, 3, 2, 1], "newest first");
     server.stop().await;
 }

@@ -39,8 +39,8 @@ const ANSWERS: &str = "answers";
 /// Rounds that it plays before it is to die, so that there is something to lose.
 const SPARED_ROUNDS: u32 = 3;
 
-/// Rounds within which it has to reach its place.
-const ROUNDS: u32 = 8;
+/// Rounds within which it has to reach its place: seconds, for payments leave memory ten times in one.
+const ROUNDS: u32 = 400;
 
 const PAYMENTS_PER_ROUND: u32 = 6;
 

@@ -629,6 +629,7 @@ fn spawn_actors<A: Attachment>(
                     address: None,
                 }),
                 lets_leave: false,
+                left_by: 0,
             };
             ShardActor::start_in_arbiter(&arbiter_of(index), |_context| actor)
         })

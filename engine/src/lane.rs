@@ -35,6 +35,11 @@ impl<T> Lane<T> {
         self.log.append(Record { stream: self.stream, sequence: self.sequence, bytes }, token);
     }
 
+    /// Whether this record and all before it are durable.
+    pub(crate) fn is_durable(&self, sequence: u64) -> bool {
+        self.log.durable(self.stream) >= sequence
+    }
+
     /// Whether the disk has room for new work. Outcomes and ticks go on without it: the room that is
     /// kept free is theirs.
     #[must_use]
@@ -47,8 +52,7 @@ impl<T> Lane<T> {
     /// others.
     #[must_use = "what comes back is to be let go"]
     pub fn after_durable(&self, token: T) -> Option<T> {
-        let durable = self.log.durable(self.stream) >= self.sequence;
-        if durable || is_planted(PlantedFault::ReleasedEarly) {
+        if self.is_durable(self.sequence) || is_planted(PlantedFault::ReleasedEarly) {
             return Some(token);
         }
         self.log.barrier(token);

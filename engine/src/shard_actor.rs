@@ -65,6 +65,8 @@ pub(crate) struct ShardActor<A: Attachment> {
     pub(crate) archive: Option<ArchiveDesk<A>>,
     /// Whether more has to leave memory, after a pause.
     pub(crate) lets_leave: bool,
+    /// The last record by which something left.
+    pub(crate) left_by: u64,
 }
 
 /// What can be sent to a shard.
@@ -397,12 +399,17 @@ impl<A: Attachment> ShardActor<A> {
     }
 
     /// Lets payments and orders leave memory, as long as the archive keeps up. Those that are left after
-    /// some rounds go after a pause, not at the next tick: they may come faster than that.
+    /// some rounds go after a pause, not at the next tick: they may come faster than that. What has left
+    /// is in memory until it is durable, so that nothing follows it before.
     fn let_leave(&mut self, context: &mut Context<Self>) {
         self.lets_leave = false;
         let Some(desk) = &self.archive else { return };
+        if self.shard.has_stopped() {
+            return;
+        }
         let archive = Arc::clone(&desk.archive);
-        for _round in 0..ROUNDS_PER_TICK {
+        let rounds = if self.lane.is_durable(self.left_by) { ROUNDS_PER_TICK } else { 0 };
+        for _round in 0..rounds {
             // Without room on the disk the log takes what has to be recorded, and nothing else.
             if !archive.has_room() || !self.lane.has_room() {
                 return;
@@ -410,6 +417,7 @@ impl<A: Attachment> ShardActor<A> {
             let moment = self.moment();
             let Some(step) = self.shard.archive(moment) else { return };
             self.carry_out(step, None);
+            self.left_by = self.lane.sequence();
         }
         self.lets_leave = true;
         context.run_later(PAUSE, |actor, context| {
